@@ -1,0 +1,52 @@
+"""One frame of the sample clip in every installed style, side by side.
+
+python examples/gallery.py [PICTURE.jpg]
+"""
+
+import sys
+import unicodedata
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+import vidstyle
+
+SECOND = 1.0
+COLUMNS = 3
+WIDTH = 420
+"""Pixels of one picture."""
+LINE = 26
+"""Pixels of the words below it."""
+
+
+def plain(text: str) -> str:
+    """Without accents, which Pillow's own font lacks."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+def main() -> None:
+    """Paint, and put the paintings on one sheet with their titles."""
+    output = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("painted.jpg")
+    with av.open(str(Path(__file__).with_name("harbour.mp4"))) as container:
+        frame = next(f.to_ndarray(format="rgb24") for f in container.decode(video=0) if f.time >= SECOND)
+
+    styles = vidstyle.list_styles()
+    height = WIDTH * frame.shape[0] // frame.shape[1]
+    rows = -(-len(styles) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (height + LINE)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for index, card in enumerate(styles):
+        painter = vidstyle.Painter(card.name)
+        painted: np.ndarray = painter(frame)
+        painter.close()
+        x, y = index % COLUMNS * WIDTH, index // COLUMNS * (height + LINE)
+        sheet.paste(Image.fromarray(painted).resize((WIDTH, height), Image.Resampling.LANCZOS), (x, y))
+        draw.text((x + 4, y + height + 4), plain(f"{card.name}: {card.title}, {card.artist}"), "black", font)
+    sheet.save(output, quality=85)
+    print(f"wrote {output}: {len(styles)} styles")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What many tests start from: a style, a clip, and the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from media_files import colorful_picture, make_video
+from training_material import make_material
+
+from vidstyle import cli
+from vidstyle.nets import build_network
+from vidstyle.styles import StyleCard, save_style
+from vidstyle.training.recipe import Recipe, load_recipe
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the tests' own, for this process and those it starts."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A style with random weights: it paints fast and changes everything."""
+    path = tmp_path_factory.mktemp("styles") / "noise.safetensors"
+    arguments = {"channels": 16, "blocks": 1}
+    torch.manual_seed(0)
+    network = build_network("realtime", arguments)
+    save_style(path, network, StyleCard("noise", path, "realtime", arguments, title="Noise"))
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Ten frames of 64x48 without any loss."""
+    pictures = [colorful_picture(n) for n in range(10)]
+    return make_video(tmp_path / "clip.mkv", pictures=pictures, codec="ffv1", pixel_format="bgr0")
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads that share small layers wait for each other longer than they compute."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Path:
+    """A folder of everything that training needs; see make_material."""
+    return make_material(tmp_path)
+
+
+@pytest.fixture
+def recipe(material: Path) -> Recipe:
+    """A recipe that trains on `material` in seconds."""
+    return load_recipe(material / "train" / "dots.toml")
+
+
+@pytest.fixture
+def run_cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Result]]:
+    """Run a command in this process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*arguments: object) -> Result:
+        capsys.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def start_cli() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "vidstyle", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file and folder below `folder`, hidden ones too."""
+    return {
+        os.path.relpath(path, folder): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def wait_until(process: "subprocess.Popen[str]", condition: Callable[[], object], seconds: float = 30) -> None:
+    """Return as soon as `condition` holds of a running process."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)

@@ -1,0 +1,75 @@
+"""Take the pictures of docs/demo.md: `python tests/demo_pictures.py`.  The sample clip plays the camera."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+CLIP = ROOT / "examples" / "harbour.mp4"
+PICTURES = ROOT / "docs" / "images"
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1180, "height": 860}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 1.5}
+
+
+def write_camera(path: Path) -> Path:
+    """The sample clip as Motion JPEG, which Chromium plays as a camera."""
+    with av.open(str(CLIP)) as container, path.open("wb") as file:
+        for frame in container.decode(video=0):
+            file.write(cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))[1].tobytes())
+    return path
+
+
+def take(page: Page, name: str, folder: Path, **options: Any) -> None:
+    """A picture of the page in docs/images."""
+    path = folder / "page.png"
+    page.screenshot(path=path, **options)
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(PICTURES / f"demo-{name}.jpg", quality=85, optimize=True)
+
+
+def main() -> None:
+    """Take all pictures."""
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        folder = Path(temporary)
+        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        flags.append(f"--use-file-for-fake-video-capture={write_camera(folder / 'camera.mjpeg')}")
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0"]
+        command += ["--photos", str(folder), "--perceptual-weights", str(folder)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            url = server.stderr.readline().split()[-1]
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            for name, screen in (("webcam", DESKTOP), ("phone", PHONE)):
+                page = browser.new_context(**screen).new_page()
+                page.goto(url)
+                page.wait_for_selector("vs-picker button")
+                page.wait_for_timeout(2000)
+                page.click("[data-do=start]")
+                page.wait_for_timeout(7000)
+                take(page, name, folder)
+                page.close()
+            page = browser.new_context(**DESKTOP).new_page()
+            page.goto(url)
+            page.get_by_role("tab", name="Video").click()
+            page.set_input_files("vs-drop[kind=video] input", CLIP)
+            page.wait_for_selector("#video-preview vs-compare img.after")
+            page.wait_for_timeout(2000)
+            take(page, "video", folder)
+            page.get_by_role("tab", name="Styles").click()
+            page.wait_for_timeout(2000)
+            take(page, "styles", folder)
+            server.terminate()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Colours come out as they went in, and the file says what they are."""
+
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, repaint
+
+from vidstyle.media.color import over_white
+from vidstyle.media.sources import FileSource
+
+SPACES = {
+    # Matrix, primaries and transfer in ITU-T H.273; swscale's name of the matrix.
+    "BT.601": (6, 6, 6, Colorspace.ITU601),
+    "BT.709": (1, 1, 1, Colorspace.ITU709),
+    "BT.2020": (9, 9, 14, Colorspace.BT2020),
+}
+RANGES = {"limited": ColorRange.MPEG, "full": ColorRange.JPEG}
+ALL = [*product(SPACES, RANGES, (8, 10))]
+
+
+def make_colored(path: Path, space: str, color_range: str, bits: int) -> Path:
+    """An H.264 or HEVC file of colourful pictures, converted and tagged as asked."""
+    matrix, primaries, transfer, colorspace = SPACES[space]
+    pixel_format = "yuv420p" if bits == 8 else "yuv420p10le"
+
+    def converted(frame: VideoFrame) -> VideoFrame:
+        frame = frame.reformat(
+            format=pixel_format,
+            src_color_range=ColorRange.JPEG,
+            dst_colorspace=colorspace,
+            dst_color_range=RANGES[color_range],
+        )
+        frame.colorspace, frame.color_range = matrix, RANGES[color_range]
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_range = matrix, RANGES[color_range]
+        context.color_primaries, context.color_trc = primaries, transfer
+
+    return make_video(
+        path,
+        pictures=[colorful_picture(n) for n in range(3)],
+        times=range(3),
+        codec="libx264" if bits == 8 else "libx265",
+        pixel_format=pixel_format,
+        options={"crf": "2"} if bits == 8 else {"crf": "2", "x265-params": "log-level=error"},
+        prepare=tag,
+        encoded=converted,
+    )
+
+
+def decode(path: Path) -> list[VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def luma(frame: VideoFrame) -> np.ndarray:
+    """The Y plane as stored: (H, W)."""
+    plane = frame.planes[0]
+    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    return np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width]
+
+
+def tags(frame: VideoFrame) -> tuple[int, int, int, int]:
+    return (
+        int(frame.colorspace),
+        int(frame.color_range),
+        int(frame.color_primaries),
+        int(frame.color_trc),
+    )
+
+
+@pytest.mark.parametrize(("space", "color_range", "bits"), ALL)
+def test_every_kind_of_yuv_is_read_as_what_it_is(tmp_path: Path, space: str, color_range: str, bits: int) -> None:
+    source = FileSource(make_colored(tmp_path / "a.mp4", space, color_range, bits))
+    first = next(iter(source))
+    source.close()
+    # A wrong matrix or range stays below 30 dB.
+    assert psnr(first.pixels, colorful_picture(0)) > 40
+
+
+@pytest.mark.parametrize(("space", "color_range", "bits"), ALL)
+def test_every_kind_of_yuv_comes_out_as_it_went_in(tmp_path: Path, space: str, color_range: str, bits: int) -> None:
+    source = make_colored(tmp_path / "a.mp4", space, color_range, bits)
+    output = tmp_path / "b.mp4"
+    repaint(source, output, codec="h264" if bits == 8 else "hevc", quality=4)
+    for before, after in zip(decode(source), decode(output), strict=True):
+        assert after.format.name == before.format.name
+        assert tags(after) == tags(before)
+        assert psnr(luma(after), luma(before), peak=2**bits - 1) > 40
+        for plane in (1, 2):
+            ours, theirs = (
+                np.frombuffer(f.planes[plane], np.uint8 if bits == 8 else np.uint16) for f in (after, before)
+            )
+            assert psnr(ours, theirs, peak=2**bits - 1) > 40
+
+
+@pytest.mark.parametrize(("space", "color_range", "bits"), ALL)
+def test_ffv1_keeps_every_pixel_of_what_was_read(tmp_path: Path, space: str, color_range: str, bits: int) -> None:
+    path = make_colored(tmp_path / "a.mp4", space, color_range, bits)
+    repaint(path, tmp_path / "b.mkv", codec="ffv1")
+    source = FileSource(path)
+    for read, written in zip(source, decode(tmp_path / "b.mkv"), strict=True):
+        np.testing.assert_array_equal(written.to_ndarray(format="rgb24"), read.pixels)
+    source.close()
+    _, primaries, transfer, _ = SPACES[space]
+    assert (int(written.color_primaries), int(written.color_trc)) == (primaries, transfer)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9", "prores"])
+def test_every_codec_tags_what_it_writes(tmp_path: Path, codec: str) -> None:
+    source = make_colored(tmp_path / "a.mp4", "BT.601", "limited", 8)
+    output = tmp_path / ("b.mov" if codec == "prores" else "b.mp4")
+    repaint(source, output, codec=codec, quality=4)
+    for before, after in zip(decode(source), decode(output), strict=True):
+        assert tags(after)[:2] == tags(before)[:2]
+        assert psnr(after.to_ndarray(format="rgb24"), before.to_ndarray(format="rgb24")) > 35
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, 6), (720, 1)])
+def test_video_without_tags_is_taken_for_what_its_size_suggests(tmp_path: Path, height: int, matrix: int) -> None:
+    picture = colorful_picture(0, 128, height)
+    colorspace = Colorspace.ITU709 if matrix == 1 else Colorspace.ITU601
+    path = make_video(
+        tmp_path / "a.mp4",
+        pictures=[picture],
+        times=[0],
+        encoded=lambda frame: VideoFrame.from_ndarray(
+            frame.reformat(format="yuv420p", dst_colorspace=colorspace).to_ndarray(), "yuv420p"
+        ),
+    )
+    source = FileSource(path)
+    assert source.color.matrix == matrix
+    assert psnr(next(iter(source)).pixels, picture) > 40
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "size"),
+    [
+        ("h264", ".mp4", (64, 50)),
+        ("hevc", ".mp4", (64, 50)),
+        ("av1", ".mp4", (64, 50)),
+        ("prores", ".mov", (64, 50)),
+        ("vp9", ".webm", (63, 49)),
+        ("ffv1", ".mkv", (63, 49)),
+        ("gif", ".gif", (63, 49)),
+    ],
+)
+def test_odd_sides_keep_every_pixel(tmp_path: Path, codec: str, suffix: str, size: tuple[int, int]) -> None:
+    picture = colorful_picture(0, 63, 49)
+    source = make_video(tmp_path / "a.mkv", pictures=[picture] * 2, times=[0, 1], codec="ffv1", pixel_format="bgr0")
+    repaint(source, tmp_path / f"b{suffix}", codec=codec)
+    frame = decode(tmp_path / f"b{suffix}")[0]
+    assert (frame.width, frame.height) == size
+    pixels = frame.to_ndarray(format="rgb24")
+    assert psnr(pixels[:49, :63], picture) > 28
+    if size != (63, 49):
+        # The last line is doubled.
+        assert np.abs(pixels[49].astype(int) - pixels[48].astype(int)).mean() < 4
+
+
+def test_transparency_is_laid_on_white() -> None:
+    rgba = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 100, 200, 128]]], np.uint8)
+    assert over_white(rgba).tolist() == [[[10, 20, 30], [255, 255, 255], [127, 177, 227]]]
+
+
+def test_grey_video_stays_grey(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mkv", codec="ffv1", pixel_format="gray", rate=Fraction(25))
+    repaint(source, tmp_path / "b.mp4")
+    before, after = decode(source)[5], decode(tmp_path / "b.mp4")[5]
+    assert (after.width, after.height) == (WIDTH, HEIGHT)
+    assert psnr(after.to_ndarray(format="rgb24"), before.to_ndarray(format="rgb24")) > 40

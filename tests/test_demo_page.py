@@ -1,0 +1,265 @@
+"""The demo's page in Chromium, on a desktop and on a phone, with a camera that plays a clip."""
+
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from demo_camera import WATCH_WEBCAM, write_camera
+from media_files import Sound, colorful_picture, make_video
+from PIL import Image
+from training_material import make_material
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("gradio", reason="gradio is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PATIENCE = 60_000
+"""Milliseconds; the machine may be busy."""
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a style can be made of, a clip, and the camera."""
+    folder = make_material(tmp_path_factory.mktemp("material"))
+    pictures = [colorful_picture(n, 160, 96) for n in range(50)]
+    make_video(folder / "holiday.mp4", pictures=pictures, times=tuple(range(50)), sounds=[Sound(seconds=2)])
+    pictures = 60 * [colorful_picture(n, 640, 360) for n in range(10)]
+    make_video(
+        folder / "long.mp4", pictures=pictures, times=tuple(range(600)), options={"crf": "40", "preset": "ultrafast"}
+    )
+    (folder / "words.mp4").write_text("just some words\n" * 99)
+    (folder / "large.mp4").write_bytes(b"\0" * 3_000_000)
+    Image.fromarray(colorful_picture(0, 2400, 1600)).save(folder / "large.png", compress_level=1)
+    write_camera(folder / "camera.mjpeg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(material: Path) -> Iterator[str]:
+    """Where a demo is served."""
+    command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--max-upload", "2", "--device", "cpu"]
+    command += ["--photos", str(material / "photos"), "--perceptual-weights", str(material)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+        yield line.split()[-1]
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def chromium(material: Path) -> Iterator[Any]:
+    """A browser with a camera."""
+    flags = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={material / 'camera.mjpeg'}",
+    ]
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, url: str) -> Iterator[Callable[..., Any]]:
+    """Opens the page, and takes care that nothing went wrong in it at the end."""
+    contexts, failures = [], []
+
+    def opened(tab: str, screen: dict[str, Any] = DESKTOP, camera: bool = True) -> Any:
+        context = chromium.new_context(**screen, permissions=["camera"] if camera else [])
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("response", lambda answer: answer.status in {404, 500} and failures.append(answer.url))
+        page.goto(url)
+        page.wait_for_selector("vs-picker button")
+        page.get_by_role("tab", name=tab).click()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not failures
+
+
+def drop(page: Any, path: Path) -> None:
+    """Drop a file on the first zone that can be seen."""
+    page.locator(".tabitem:visible vs-drop input").first.set_input_files(path)
+
+
+def start_camera(page: Any) -> None:
+    page.click("[data-do=start]")
+    page.wait_for_function("document.querySelector('vs-webcam output').textContent")
+
+
+def shown_colors(page: Any) -> np.ndarray:
+    """Some pixels of the stage, RGB (H, W, 3)."""
+    script = """() => { const pen = new OffscreenCanvas(64, 36).getContext("2d");
+        pen.drawImage(document.querySelector("vs-webcam canvas"), 0, 0, 64, 36);
+        return [...pen.getImageData(0, 0, 64, 36).data]; }"""
+    return np.array(page.evaluate(script)).reshape(36, 64, 4)[..., :3]
+
+
+def test_the_webcam_is_painted_in_order_and_soon(visit: Callable[..., Any]) -> None:
+    page = visit("Webcam")
+    page.get_by_label("Mirror").uncheck()
+    page.get_by_label("Split").check()
+    start_camera(page)
+    page.evaluate(WATCH_WEBCAM)
+    page.wait_for_function("window.shown.length >= 12")
+    shown = page.evaluate("window.shown")
+    steps = np.diff([frame["number"] for frame in shown]) % 60
+    assert (steps > 0).all()
+    assert (steps < 30).all(), "none came out of order"
+    # On an idle machine 60 ms; this is for one that does other things, too.
+    assert statistics.median(frame["delay"] for frame in shown) < 1000
+    assert re.fullmatch(r"\d+ fps · \d+ ms", page.inner_text("vs-webcam output"))
+
+
+def test_strength_and_style_reach_the_webcam(visit: Callable[..., Any]) -> None:
+    page = visit("Webcam")
+    assert "The Starry Night — Vincent van Gogh, 1889" in page.inner_text("vs-webcam .label")
+    start_camera(page)
+    painted = shown_colors(page)
+    page.get_by_label("number input for Strength").fill("0")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1500)
+    # The camera shows waves of full colour, which nobody paints so.
+    assert shown_colors(page).std(axis=-1).mean() > 1.3 * painted.std(axis=-1).mean()
+
+
+def test_snapshot_and_recording_are_downloads_and_open(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit("Webcam", PHONE)
+    start_camera(page)
+    with page.expect_download() as snapshot:
+        page.click("[data-do=snapshot]")
+    snapshot.value.save_as(tmp_path / "snapshot.png")
+    with Image.open(tmp_path / "snapshot.png") as picture:
+        assert picture.size == (640, 360)
+    page.click("[data-do=record]")
+    page.wait_for_timeout(2500)
+    with page.expect_download() as recording:
+        page.click("[data-do=record]")
+    path = tmp_path / recording.value.suggested_filename
+    recording.value.save_as(path)
+    with av.open(str(path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 2
+    page.click("[data-do=start]")
+    assert page.inner_text("[data-do=start]") == "Start"
+
+
+def test_a_camera_that_is_refused_is_a_message(visit: Callable[..., Any]) -> None:
+    page = visit("Webcam", camera=False)
+    page.evaluate(
+        "() => { MediaDevices.prototype.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); } }"
+    )
+    page.click("[data-do=start]")
+    page.wait_for_selector("vs-webcam .vs-message:visible")
+    assert "The camera was refused" in page.inner_text("vs-webcam .vs-message")
+    assert page.inner_text("[data-do=start]") == "Start"
+
+
+def test_a_video_is_previewed_painted_and_taken_home(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+    page = visit("Video")
+    drop(page, material / "words.mp4")
+    page.wait_for_selector(".tabitem:visible vs-drop .vs-message:visible")
+    assert "not a video" in page.inner_text(".tabitem:visible vs-drop .vs-message")
+    drop(page, material / "large.mp4")
+    page.get_by_text("larger than 2 MB").wait_for()
+    drop(page, material / "holiday.mp4")
+    page.wait_for_selector("#video-preview vs-compare img.after")
+    split = "getComputedStyle(document.querySelector('#video-preview vs-compare')).getPropertyValue('--split')"
+    page.locator("#video-preview vs-compare input").fill("20")
+    assert page.evaluate(split).strip() == "20%"
+    page.get_by_label("number input for To").fill("1.2")
+    page.keyboard.press("Enter")
+    page.click("#video-paint")
+    page.wait_for_selector("#video-result video")
+    assert "30 frames" in page.inner_text("#video-progress")
+    with page.expect_download() as download:
+        page.click("#video-result .vs-download")
+    assert download.value.suggested_filename == "holiday - The Starry Night.mp4"
+    download.value.save_as(tmp_path / "painted.mp4")
+    with av.open(str(tmp_path / "painted.mp4")) as container:
+        assert container.streams.audio
+        assert sum(1 for _ in container.decode(video=0)) == 30
+
+
+def test_a_painting_is_cancelled(visit: Callable[..., Any], material: Path) -> None:
+    page = visit("Video")
+    drop(page, material / "long.mp4")
+    page.wait_for_selector("#video-preview vs-compare img.after")
+    page.click("#video-paint")
+    page.locator("#video-progress", has_text="left").wait_for()
+    page.click("#video-cancel")
+    page.locator("#video-progress", has_text="Cancelled.").wait_for()
+    page.wait_for_timeout(1000)
+    assert page.inner_text("#video-progress").strip() == "Cancelled."
+    assert not page.inner_text("#video-result").strip()
+
+
+def test_painting_without_a_file_says_what_to_do(visit: Callable[..., Any]) -> None:
+    page = visit("Video")
+    page.click("#video-paint")
+    page.get_by_text("Drop a video first.").wait_for()
+
+
+def test_a_large_picture_is_painted_whole_on_a_phone(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+    page = visit("Picture", PHONE)
+    drop(page, material / "large.png")
+    page.wait_for_selector("#picture-preview vs-compare img.after")
+    page.click("#picture-paint")
+    page.wait_for_selector("#picture-result vs-compare img.after")
+    with page.expect_download() as download:
+        page.click("#picture-result .vs-download")
+    download.value.save_as(tmp_path / "painted.png")
+    with Image.open(tmp_path / "painted.png") as picture:
+        assert picture.size == (2400, 1600)
+
+
+def test_a_style_is_brought_and_chosen(visit: Callable[..., Any], style_file: Path, material: Path) -> None:
+    page = visit("Styles")
+    assert page.locator("vs-cards article", has_text="The Starry Night").inner_text().count("public domain") == 1
+    drop(page, material / "words.mp4")
+    page.get_by_text("not a safetensors file").wait_for()
+    drop(page, style_file)
+    page.locator("vs-cards article", has_text="Noise").wait_for()
+    page.get_by_role("tab", name="Webcam").click()
+    page.locator(".tabitem:visible vs-picker button", has_text="Noise").click()
+    page.wait_for_function("document.querySelector('vs-webcam .label').innerText.includes('Noise')")
+
+
+def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any], material: Path) -> None:
+    page = visit("Styles")
+    page.locator(".tabitem:visible vs-drop[kind=picture] input").set_input_files(material / "dots.png")
+    page.get_by_text(re.compile("^dots.png, 96 . 80")).wait_for()
+    page.get_by_label("Title").fill("Dots & <Dashes>")
+    page.get_by_label("number input for Minutes").fill("0.2")
+    page.keyboard.press("Enter")
+    page.click("#training-start")
+    page.wait_for_selector("#training-progress img")
+    assert "left" in page.inner_text("#training-progress")
+    page.locator("vs-cards article", has_text="Dots & <Dashes>").wait_for()
+    assert "is in your gallery" in page.inner_text("#training-progress")
+
+
+@pytest.mark.parametrize("tab", ["Webcam", "Video", "Picture", "Styles"])
+def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
+    page = visit(tab, PHONE)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -1,0 +1,256 @@
+"""Still pictures: what is read, what is written, what is refused."""
+
+import contextlib
+import random
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import contents
+from media_files import colorful_picture, corner_colors, quartered_picture
+from PIL import Image, ImageCms
+
+from vidstyle import InputError, restyle
+from vidstyle.media.images import is_image, read_image, read_picture
+from vidstyle.styles import Style, StyleCard
+
+SAME = Style(StyleCard("same", Path("same"), "same"), torch.nn.Identity())
+
+
+def repaint(source: Path, output: Path, **options: object) -> None:
+    """Write a picture again as it was read."""
+    restyle(source, output, style=SAME, strength=0, device="cpu", **options)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff", ".tif", ".bmp", ".jpg", ".JPEG"])
+def test_every_format_is_read_and_written(suffix: str, tmp_path: Path) -> None:
+    source, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    picture = colorful_picture(0, 61, 47)
+    options = {".webp": {"lossless": True}, ".jpg": {"quality": 95}, ".JPEG": {"quality": 95}}
+    Image.fromarray(picture).save(source, **options.get(suffix, {}))
+    assert is_image(source)
+    repaint(source, output)
+    error = np.abs(read_image(output).astype(int) - picture)
+    lossless = suffix in {".png", ".tiff", ".tif", ".bmp"}
+    assert error.max() == 0 if lossless else error.mean() < 3
+
+
+def test_grey_becomes_rgb(tmp_path: Path) -> None:
+    grey = colorful_picture()[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert (read_image(tmp_path / "grey.png") == grey[..., None]).all()
+    Image.fromarray(grey > 128).save(tmp_path / "bits.png")
+    assert (read_image(tmp_path / "bits.png") == 255 * (grey > 128)[..., None]).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_sixteen_bits_are_scaled_rather_than_cut(suffix: str, tmp_path: Path) -> None:
+    levels = np.linspace(0, 65535, 64 * 48).astype(np.uint16).reshape(48, 64)
+    Image.fromarray(levels).save(tmp_path / f"deep{suffix}")
+    read = read_image(tmp_path / f"deep{suffix}")
+    assert (read.shape, read.dtype) == ((48, 64, 3), np.uint8)
+    assert np.abs(read - levels[..., None] / 257).max() <= 1
+
+
+def test_a_palette_is_looked_up(tmp_path: Path) -> None:
+    Image.fromarray(quartered_picture()).quantize(8).save(tmp_path / "palette.png")
+    assert corner_colors(read_image(tmp_path / "palette.png")) == ["red", "green", "blue", "white"]
+
+
+def test_cmyk_is_converted_and_its_profile_left_behind(tmp_path: Path) -> None:
+    source = tmp_path / "press.jpg"
+    Image.fromarray(quartered_picture()).convert("CMYK").save(source, icc_profile=b"a profile of inks")
+    picture = read_picture(source)
+    assert corner_colors(picture.pixels) == ["red", "green", "blue", "white"]
+    assert picture.icc_profile is None
+
+
+def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(colorful_picture()).save(tmp_path / "in.png", icc_profile=profile)
+    for name in ("out.png", "out.jpg"):
+        repaint(tmp_path / "in.png", tmp_path / name)
+        assert Image.open(tmp_path / name).info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright(orientation: int, tmp_path: Path) -> None:
+    upright = Image.fromarray(quartered_picture())
+    # How the camera held it, so that turning it as EXIF says makes it upright again.
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "photo.jpg", exif=exif, quality=95)
+    assert read_image(tmp_path / "photo.jpg").shape == (48, 64, 3)
+    repaint(tmp_path / "photo.jpg", tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as painted:
+        assert painted.getexif().get(0x0112, 1) == 1
+        assert corner_colors(np.asarray(painted)) == ["red", "green", "blue", "white"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
+def test_transparency_is_kept(suffix: str, tmp_path: Path) -> None:
+    alpha = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
+    picture = Image.fromarray(colorful_picture())
+    picture.putalpha(Image.fromarray(alpha))
+    picture.save(tmp_path / "in.png")
+    repaint(tmp_path / "in.png", tmp_path / f"out{suffix}")
+    painted = Image.open(tmp_path / f"out{suffix}")
+    assert painted.mode == "RGBA"
+    assert (np.asarray(painted)[..., 3] == alpha).all()
+
+
+def test_transparency_follows_the_size(tmp_path: Path) -> None:
+    picture = Image.fromarray(colorful_picture())
+    picture.putalpha(Image.fromarray(np.full((48, 64), 77, np.uint8)))
+    picture.save(tmp_path / "in.png")
+    repaint(tmp_path / "in.png", tmp_path / "out.png", scale=0.5)
+    assert (np.asarray(Image.open(tmp_path / "out.png"))[..., 3] == np.full((24, 32), 77)).all()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_transparency_becomes_white_where_a_format_has_none(suffix: str, tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[:, 32:] = (200, 30, 30, 255)
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    repaint(tmp_path / "in.png", tmp_path / f"out{suffix}")
+    painted = read_image(tmp_path / f"out{suffix}").astype(int)
+    assert painted[:, :24].min() > 250
+    assert np.abs(painted[:, 40:] - (200, 30, 30)).max() < 6
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (17, 31), (101, 16)])
+def test_odd_sizes_stay(width: int, height: int, tmp_path: Path) -> None:
+    Image.fromarray(colorful_picture(0, width, height)).save(tmp_path / "in.png")
+    repaint(tmp_path / "in.png", tmp_path / "out.png")
+    assert (read_image(tmp_path / "out.png") == colorful_picture(0, width, height)).all()
+
+
+def test_a_single_pixel_needs_a_size(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1), (10, 20, 30)).save(tmp_path / "in.png")
+    with pytest.raises(InputError, match=r"in\.png: cannot paint at 1x1; it takes 16 pixels a side"):
+        repaint(tmp_path / "in.png", tmp_path / "out.png")
+    repaint(tmp_path / "in.png", tmp_path / "out.png", size=(16, 16))
+    assert (read_image(tmp_path / "out.png") == (10, 20, 30)).all()
+
+
+def blank_png(path: Path, width: int, height: int) -> Path:
+    """The header of a picture of any size, and no pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    return path
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_001, 10_000), (30_000, 30_000), (2_000_000_000, 2_000_000_000)])
+def test_more_than_100_megapixels_are_refused(width: int, height: int, tmp_path: Path) -> None:
+    source = blank_png(tmp_path / "large.png", width, height)
+    with pytest.raises(InputError, match=r"large\.png: more than 100 megapixels; scale it down first"):
+        repaint(source, tmp_path / "out.png")
+    assert list(contents(tmp_path)) == ["large.png"]
+
+
+def test_100_megapixels_are_not_too_many(tmp_path: Path) -> None:
+    # It passes the limit, and only then turns out to have no pixels.
+    source = blank_png(tmp_path / "large.png", 10_000, 10_000)
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        repaint(source, tmp_path / "out.png")
+
+
+def test_animations_are_videos_and_stacks_of_pages_are_not(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(colorful_picture(n)) for n in (0, 20))
+    for name in ("a.gif", "a.png", "a.webp", "a.tiff"):
+        first.save(tmp_path / name, save_all=True, append_images=[second])
+    # What many telephones call a JPEG.
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])
+    assert {path.name for path in tmp_path.iterdir() if is_image(path)} == {"a.tiff", "a.jpg"}
+    assert (read_image(tmp_path / "a.tiff") == colorful_picture()).all()
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - colorful_picture()).mean() < 5
+
+
+def test_damaged_pictures_are_refused_rather_than_crash(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    path = tmp_path / "damaged"
+    refused = 0
+    for suffix in (".png", ".jpg", ".webp", ".tiff", ".bmp", ".gif"):
+        Image.fromarray(colorful_picture()).save(tmp_path / f"good{suffix}")
+        good = (tmp_path / f"good{suffix}").read_bytes()
+        for _ in range(60):
+            data = bytearray(good[: generator.randrange(len(good)) if generator.random() < 0.3 else None])
+            for _ in range(generator.randrange(1, 8)):
+                if data:
+                    data[generator.randrange(min(len(data), 200))] = generator.randrange(256)
+            path.write_bytes(data)
+            is_image(path)
+            with contextlib.suppress(InputError):
+                read_picture(path)
+                continue
+            refused += 1
+    assert refused > 100
+
+
+def test_a_folder_keeps_names_and_formats(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pictures = {"b.png": "PNG", "A.JPG": "JPEG", "with space.webp": "WEBP", "ü.tif": "TIFF", "c.bmp": "BMP"}
+    for number, (name, kind) in enumerate(pictures.items()):
+        # Of several sizes.
+        Image.fromarray(colorful_picture(0, 40 + 8 * number, 32)).save(folder / name, format=kind)
+    repaint(folder, tmp_path / "out")
+    painted = {path.name: Image.open(path) for path in (tmp_path / "out").iterdir()}
+    assert {name: image.format for name, image in painted.items()} == pictures
+    for name, image in painted.items():
+        assert image.size == Image.open(folder / name).size
+    assert (tmp_path / "out").stat().st_mode == folder.stat().st_mode
+
+
+def test_a_folder_may_go_into_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    Image.fromarray(colorful_picture()).save(tmp_path / "in" / "a.png")
+    repaint(tmp_path / "in", tmp_path / "out")
+    assert list(contents(tmp_path / "out")) == ["a.png"]
+
+
+def test_overwriting_a_folder_leaves_its_other_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    Image.fromarray(colorful_picture()).save(tmp_path / "in" / "a.png")
+    (tmp_path / "out" / "a.png").write_text("old")
+    (tmp_path / "out" / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="exists already"):
+        repaint(tmp_path / "in", tmp_path / "out")
+    repaint(tmp_path / "in", tmp_path / "out", overwrite=True)
+    assert (read_image(tmp_path / "out" / "a.png") == colorful_picture()).all()
+    assert (tmp_path / "out" / "letter.txt").read_text() == "dear"
+    assert len(contents(tmp_path / "out")) == 2
+
+
+def test_a_folder_of_which_nothing_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"none of its pictures can be painted; .*a\.png: not a picture"):
+        repaint(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_size_that_a_format_cannot_hold(tmp_path: Path) -> None:
+    Image.fromarray(colorful_picture()).save(tmp_path / "in.png")
+    with pytest.raises(InputError, match=r"out\.webp: cannot be written: .*16383"):
+        repaint(tmp_path / "in.png", tmp_path / "out.webp", size=(16384, 16))
+    assert list(contents(tmp_path)) == ["in.png"]

@@ -1,0 +1,204 @@
+"""The OpenVINO engine: the same pictures as torch, compiled once, whatever becomes of the cache."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from media_files import colorful_picture, psnr
+from torch import nn
+
+from vidstyle import InputError
+from vidstyle.engines import choose_engine, make_engine
+from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
+from vidstyle.engines.frame_function import Look
+from vidstyle.engines.torch_cpu import TorchCpuEngine, prefers_bfloat16
+from vidstyle.media.frame import Frame
+from vidstyle.nets import JohnsonNet, build_network
+from vidstyle.styles import load_style
+
+pytest.importorskip("openvino")
+
+from vidstyle.engines import openvino
+from vidstyle.engines.openvino import OpenVinoEngine
+
+SIZES = [(64, 48), (63, 49), (33, 18), (16, 17)]
+LOOKS = [Look(), Look(strength=0.4), Look(keep_colors=True), Look(strength=0.7, keep_colors=True)]
+CASES = [*((size, Look()) for size in SIZES), *((SIZES[1], look) for look in LOOKS[1:])]
+
+
+def noisy_picture(width: int, height: int) -> np.ndarray:
+    """Ramps with noise: a network has something to answer to in every pixel.  RGB (H, W, 3) uint8."""
+    noise = np.random.default_rng(0).integers(-40, 40, (height, width, 3))
+    return (colorful_picture(3, width, height) + noise).clip(0, 255).astype(np.uint8)
+
+
+def painted(engine: TorchCpuEngine | OpenVinoEngine, pixels: np.ndarray) -> np.ndarray:
+    engine.submit(Frame(pixels, 0, Fraction(1), discontinuity=True))
+    result = engine.result().pixels
+    engine.close()
+    return result
+
+
+def tiny_network() -> nn.Module:
+    torch.manual_seed(0)
+    return build_network("realtime", {"channels": 16, "blocks": 1}).eval()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache; the folder that will hold the compiled networks."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "vidstyle" / "openvino"
+
+
+@pytest.fixture
+def conversions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes that have been converted so far."""
+    shapes: list[tuple[int, ...]] = []
+    convert = OpenVinoEngine._graph
+
+    def counted(engine: OpenVinoEngine, shape: tuple[int, ...]) -> object:
+        shapes.append(shape)
+        return convert(engine, shape)
+
+    monkeypatch.setattr(OpenVinoEngine, "_graph", counted)
+    return shapes
+
+
+# --- the same pictures
+
+
+@pytest.mark.parametrize(("size", "look"), CASES, ids=str)
+def test_in_float32_it_paints_what_torch_paints(size: tuple[int, int], look: Look) -> None:
+    network, pixels = load_style("starry_night").network, noisy_picture(*size)
+    ours = painted(OpenVinoEngine(network, look, precision="f32"), pixels).astype(int)
+    theirs = painted(TorchCpuEngine(network, look, dtype=torch.float32), pixels).astype(int)
+    assert np.abs(ours - theirs).max() <= 2
+    assert np.abs(ours - pixels).mean() > 3
+
+
+@pytest.mark.skipif(not prefers_bfloat16(), reason="this processor has no bfloat16")
+@pytest.mark.parametrize("look", LOOKS[::2], ids=str)
+def test_in_bfloat16_it_paints_nearly_the_same(look: Look) -> None:
+    network, pixels = load_style("starry_night").network, noisy_picture(63, 49)
+    ours = painted(OpenVinoEngine(network, look, precision="bf16"), pixels)
+    theirs = painted(TorchCpuEngine(network, look, dtype=torch.float32), pixels)
+    assert 38 < psnr(ours, theirs) < 90
+
+
+def test_any_network_can_be_compiled() -> None:
+    torch.manual_seed(0)
+    network, pixels = JohnsonNet().eval(), noisy_picture(64, 48)
+    ours = painted(OpenVinoEngine(network, Look(), precision="f32"), pixels).astype(int)
+    theirs = painted(TorchCpuEngine(network, Look(), dtype=torch.float32), pixels).astype(int)
+    assert np.abs(ours - theirs).max() <= 2
+
+
+# --- compiled once
+
+
+def test_a_style_is_compiled_once_for_each_size(own_cache: Path, conversions: list[tuple[int, ...]]) -> None:
+    first = [painted(OpenVinoEngine(tiny_network(), Look()), noisy_picture(*size)) for size in SIZES[:2]]
+    assert conversions == [(48, 64, 3), (49, 63, 3)]
+    again = [painted(OpenVinoEngine(tiny_network(), Look()), noisy_picture(*size)) for size in SIZES[:2]]
+    assert len(conversions) == 2
+    for one, other in zip(first, again, strict=True):
+        assert (one == other).all()
+
+
+def test_other_weights_and_looks_are_compiled_anew(own_cache: Path, conversions: list[tuple[int, ...]]) -> None:
+    other = tiny_network()
+    with torch.no_grad():
+        other.tail.bias += 0.25
+    pixels = noisy_picture(64, 48)
+    plain = painted(OpenVinoEngine(tiny_network(), Look()), pixels)
+    assert (painted(OpenVinoEngine(other, Look()), pixels) != plain).any()
+    assert (painted(OpenVinoEngine(tiny_network(), Look(0.5)), pixels) != plain).any()
+    assert (painted(OpenVinoEngine(tiny_network(), Look(), precision="f32"), pixels) != plain).any()
+    assert len(conversions) == 4
+
+
+def test_a_broken_entry_is_made_again(own_cache: Path, conversions: list[tuple[int, ...]]) -> None:
+    pixels = noisy_picture(64, 48)
+    expected = painted(OpenVinoEngine(tiny_network(), Look()), pixels)
+    (entry,) = own_cache.iterdir()
+    whole = entry.read_bytes()
+    for broken in (b"", whole[: len(whole) // 2], whole[:100] + b"?" + whole[101:]):
+        conversions.clear()
+        entry.write_bytes(broken)
+        assert (painted(OpenVinoEngine(tiny_network(), Look()), pixels) == expected).all()
+        assert len(conversions) == 1
+        assert (painted(OpenVinoEngine(tiny_network(), Look()), pixels) == expected).all()
+        assert len(conversions) == 1, "the entry that was made again serves the next time"
+    assert [path.name for path in own_cache.iterdir()] == [entry.name]
+
+
+def test_it_paints_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vidstyle").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert painted(OpenVinoEngine(tiny_network(), Look()), noisy_picture(64, 48)).shape == (48, 64, 3)
+
+
+def test_the_cache_is_where_the_platform_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "vidstyle"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cache_folder() == Path.home() / ".cache" / "vidstyle"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert cache_folder() == Path.home() / "Library" / "Caches" / "vidstyle"
+
+
+def test_what_was_unused_for_longest_makes_room(own_cache: Path) -> None:
+    # Room for three entries.
+    cache = CompiledCache("openvino", largest=1100)
+    for age, key in enumerate("cba"):
+        cache.get(key, bytes, lambda: (b"", lambda: b"x" * 300))
+        os.utime(own_cache / f"{key}.compiled", (0, 1000 - age))
+    cache.get("a", bytes, lambda: (b"", bytes))  # the oldest is used again
+    cache.get("d", bytes, lambda: (b"", lambda: b"x" * 300))
+    assert sorted(path.stem for path in own_cache.iterdir()) == ["a", "c", "d"]
+
+
+# --- which engine paints
+
+
+def test_auto_takes_openvino_for_the_real_time_network_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_engine("auto", "auto", tiny_network()) == ("openvino", "cpu")
+    assert choose_engine("auto", "cpu", tiny_network()) == ("openvino", "cpu")
+    assert choose_engine("auto", "cpu", JohnsonNet()) == ("torch", "cpu")
+    assert choose_engine("openvino", "auto", JohnsonNet()) == ("openvino", "cpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert choose_engine("auto", "auto", tiny_network()) == ("cuda", "cuda:0")
+    assert choose_engine("torch", "auto", tiny_network()) == ("torch", "cpu")
+
+
+def test_without_openvino_torch_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise InputError("--engine openvino: not here")
+
+    openvino.is_usable.cache_clear()
+    monkeypatch.setattr(openvino, "_import_openvino", missing)
+    try:
+        assert choose_engine("auto", "cpu", tiny_network()) == ("torch", "cpu")
+        with pytest.raises(InputError, match="--engine openvino: not here"):
+            make_engine(tiny_network(), Look(), "cpu", engine="openvino")
+    finally:
+        openvino.is_usable.cache_clear()
+
+
+@pytest.mark.parametrize(("engine", "device"), [("cuda", "cpu"), ("torch", "cuda:0"), ("openvino", "cuda")])
+def test_engine_and_device_go_together(engine: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match=f"--engine {engine}: does not run on --device {device}"):
+        choose_engine(engine, device, tiny_network())
+
+
+def test_engines_that_nobody_has() -> None:
+    with pytest.raises(InputError, match="--engine tensorrt: unknown; use auto, torch, openvino, cuda"):
+        choose_engine("tensorrt", "auto", tiny_network())

@@ -1,0 +1,375 @@
+"""Painting a picture by optimisation: what is made, what is refused, what is kept."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Result, contents, wait_until
+from media_files import colorful_picture, corner_colors, quartered_picture
+from PIL import Image
+from training_material import write_perceptual_weights, write_picture
+
+import vidstyle
+from vidstyle.media.images import read_image
+from vidstyle.optimise import easel
+from vidstyle.optimise.colors import luminance, match_histogram
+from vidstyle.optimise.objective import Evaluation, Objective
+from vidstyle.optimise.settings import WeightedStyle, parse_style, weighted_styles
+from vidstyle.training.data import to_tensor
+
+SIZE = 96
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    write_perceptual_weights(folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """`photo.png` and the styles `a.png` and `b.png`."""
+    for seed, name in enumerate(("photo", "a", "b")):
+        write_picture(tmp_path / f"{name}.png", seed)
+    return tmp_path
+
+
+@pytest.fixture
+def paint_cli(run_cli: Callable[..., Result], weights: Path) -> Callable[..., Result]:
+    """`vidstyle paint`, small and short."""
+
+    def run(*arguments: object) -> Result:
+        short = ("--size", SIZE, "--steps", 3, "--perceptual-weights", weights)
+        given = {str(argument) for argument in arguments}
+        pairs = [short[i : i + 2] for i in range(0, len(short), 2) if short[i] not in given]
+        return run_cli("paint", *arguments, *(part for pair in pairs for part in pair))
+
+    return run
+
+
+def painted(pictures: Path, weights: Path, *styles: object, **settings: object) -> list[easel.Step]:
+    options = {"size": SIZE, "steps": 3, "perceptual_weights": weights, **settings}
+    return list(vidstyle.paint(pictures / "photo.png", list(styles) or [pictures / "a.png"], **options))
+
+
+def test_the_library_gives_every_step(pictures: Path, weights: Path) -> None:
+    steps = painted(pictures, weights, size=192, steps=4)
+    assert [step for step, _, _ in steps] == list(range(1, 9))
+    assert [image.shape for _, _, image in steps[3::4]] == [(113, 136, 3), (160, 192, 3)]
+    assert all(image.dtype == np.uint8 for _, _, image in steps)
+    assert {"content", "style", "total"} <= steps[0].losses.keys()
+    assert steps[3].losses["total"] < steps[0].losses["total"]
+
+
+def test_the_same_seed_makes_the_same_picture(pictures: Path, weights: Path) -> None:
+    one, same, other = (painted(pictures, weights, init="noise", seed=seed)[-1].image for seed in (1, 1, 2))
+    assert (one == same).all()
+    assert (one != other).mean() > 0.5
+
+
+@pytest.mark.parametrize("preset", ["best", "gatys", "d2l", "adam"])
+def test_every_preset_makes_the_loss_smaller(preset: str, pictures: Path, weights: Path) -> None:
+    # By the filters of this network, the picture's own are far from the style's.
+    steps = painted(pictures, weights, preset=preset, steps=12, style_weight=10_000.0)
+    assert steps[-1].losses["style"] < 0.9 * steps[0].losses["style"]
+
+
+def test_weights_of_content_and_style_pull_against_each_other(pictures: Path, weights: Path) -> None:
+    photo = easel.fit(read_image(pictures / "photo.png"), 80, SIZE).astype(int)
+    faithful, free = (
+        painted(pictures, weights, content_weight=content, style_weight=style, steps=8)[-1].image
+        for content, style in ((100.0, 1.0), (1.0, 100.0))
+    )
+    assert np.abs(faithful - photo).mean() < np.abs(free - photo).mean()
+
+
+@pytest.mark.parametrize("init", ["noise", "content", "style", "FILE"])
+def test_painting_starts_where_it_is_told(init: str, pictures: Path, weights: Path) -> None:
+    start = str(pictures / "b.png") if init == "FILE" else init
+    # One step moves a pixel by no more than the rate.
+    first = painted(pictures, weights, init=start, steps=1)[0].image.astype(int)
+    for name, file in (("content", "photo"), ("style", "a"), ("FILE", "b")):
+        near = np.abs(first - easel.fit(read_image(pictures / f"{file}.png"), 80, SIZE)).mean() < 8
+        assert near == (init == name)
+
+
+def test_several_styles_are_mixed(pictures: Path, weights: Path) -> None:
+    a, b = pictures / "a.png", pictures / "b.png"
+    most, half = (painted(pictures, weights, (a, share), (b, 1 - share))[-1].image for share in (0.99, 0.5))
+    alone = painted(pictures, weights, a)[-1].image
+    assert np.abs(alone.astype(int) - most).mean() < np.abs(alone.astype(int) - half).mean()
+
+
+def test_styles_are_read_with_their_weights(tmp_path: Path) -> None:
+    assert parse_style("a.jpg:0.7") == WeightedStyle(Path("a.jpg"), 0.7)
+    assert parse_style("a.jpg") == WeightedStyle(Path("a.jpg"), 1.0)
+    assert parse_style("C:/a.jpg") == WeightedStyle(Path("C:/a.jpg"), 1.0)
+    (tmp_path / "odd:2").touch()
+    assert parse_style(f"{tmp_path}/odd:2") == WeightedStyle(tmp_path / "odd:2", 1.0)
+    assert weighted_styles(("a.jpg", 0.5)) == weighted_styles(["a.jpg:0.5"]) == [WeightedStyle(Path("a.jpg"), 0.5)]
+    for wrong in ("a.jpg:0", "a.jpg:-1", "a.jpg:nan"):
+        with pytest.raises(vidstyle.InputError, match="above 0"):
+            parse_style(wrong)
+
+
+def test_styles_paint_where_their_masks_are_white(pictures: Path, weights: Path) -> None:
+    for name, color in (("red", (200, 20, 20)), ("blue", (20, 20, 200))):
+        Image.new("RGB", (64, 64), color).save(pictures / f"{name}.png")
+    left = np.zeros((80, SIZE), np.uint8)
+    left[:, : SIZE // 2] = 255
+    Image.fromarray(left).save(pictures / "left.png")
+    styles = (pictures / "red.png", pictures / "blue.png")
+    settings = {"content_weight": 0.0, "masks": (pictures / "left.png",), "steps": 40}
+    image = painted(pictures, weights, *styles, **settings)[-1].image.astype(int)
+    redder = image[..., 0] - image[..., 2]
+    assert redder[:, : SIZE // 3].mean() > redder[:, -SIZE // 3 :].mean() + 30
+
+
+def test_luminance_alone_may_be_painted(pictures: Path, weights: Path) -> None:
+    photo = easel.fit(read_image(pictures / "photo.png"), 80, SIZE)
+    image = painted(pictures, weights, keep_colors="luminance", steps=8)[-1].image
+    change = image.astype(int) - photo
+    assert np.abs(change).mean() > 3
+    within = ((image > 0) & (image < 255)).all(-1)
+    # One and the same change for red, green and blue.
+    assert (change.max(-1) - change.min(-1))[within].max() <= 2
+
+
+def test_styles_may_be_given_the_colours_of_the_content() -> None:
+    style, content = (0.3 + 0.4 * to_tensor(colorful_picture(seed))[None] ** power for seed, power in ((0, 1), (9, 3)))
+    matched = match_histogram(style, content).flatten(2)[0]
+    theirs = content.flatten(2)[0]
+    torch.testing.assert_close(matched.mean(1), theirs.mean(1), atol=0.01, rtol=0)
+    torch.testing.assert_close(torch.cov(matched), torch.cov(theirs), atol=0.003, rtol=0.1)
+    assert luminance(content).std() > 0
+
+
+def test_the_scale_of_a_style_is_that_of_its_strokes(pictures: Path, weights: Path) -> None:
+    fine, coarse = (painted(pictures, weights, style_scale=scale, steps=6)[-1].image for scale in (0.5, 2.0))
+    assert (fine != coarse).mean() > 0.5
+
+
+def test_a_picture_is_painted_with_preview_snapshots_and_curves(
+    paint_cli: Callable[..., Result], pictures: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    out = pictures / "out.png"
+    result = paint_cli(
+        pictures / "photo.png", f"{pictures}/a.png:0.7", f"{pictures}/b.png:0.3", out, "--steps", 7, "--snapshots", 2,
+        "--preview", pictures / "now.jpg", "--plot", pictures / "curves.png", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    summary = json.loads(result.out)
+    assert (summary["steps"], summary["width"], summary["height"], summary["complete"]) == (7, SIZE, 80, True)
+    assert summary["losses"]["total"] > 0
+    assert set(contents(pictures)) == {
+        "photo.png", "a.png", "b.png", "out.png", "now.jpg", "curves.png", "out-step0004.png", "out-step0007.png",
+    }  # fmt: skip
+    final = read_image(out)
+    assert (read_image(pictures / "out-step0007.png") == final).all()
+    assert (read_image(pictures / "out-step0004.png") != final).any()
+    assert np.abs(read_image(pictures / "now.jpg").astype(int) - final).mean() < 4
+    assert min(Image.open(pictures / "curves.png").size) > 300
+
+
+def test_the_preview_is_rewritten_and_always_whole(
+    pictures: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vidstyle.optimise.painting import Settings, Watch, paint_picture
+    from vidstyle.optimise.record import Outputs
+
+    seen = []
+
+    def look(_progress: object) -> None:
+        seen.append(read_image(pictures / "now.png").tobytes())
+
+    paint_picture(
+        pictures / "photo.png",
+        [pictures / "a.png"],
+        pictures / "out.png",
+        Settings(size=SIZE, steps=12, perceptual_weights=weights),
+        outputs=Outputs(preview=pictures / "now.png"),
+        watch=Watch(on_progress=look),
+    )
+    assert [seen.index(image) + 1 for image in dict.fromkeys(seen)] == [1, 5, 10, 12]
+    assert seen[-1] == read_image(pictures / "out.png").tobytes()
+
+
+def test_tiles_paint_the_same_picture(pictures: Path, weights: Path) -> None:
+    whole, tiled = (painted(pictures, weights, size=256, steps=2, tile=tile)[-1].image for tile in (None, 128))
+    assert np.abs(whole.astype(int) - tiled).mean() < 1
+
+
+def test_nothing_is_overwritten_unasked(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    photo, style = pictures / "photo.png", pictures / "a.png"
+    out, preview = pictures / "out.png", pictures / "now.png"
+    preview.write_bytes(b"mine")
+    out.write_bytes(b"mine")
+    assert paint_cli(photo, style, out).err.endswith("out.png: exists already; --overwrite replaces it\n")
+    out.unlink()
+    result = paint_cli(photo, style, out, "--preview", preview)
+    assert (result.code, preview.read_bytes(), out.exists()) == (2, b"mine", False)
+    assert paint_cli(photo, style, photo, "--overwrite").code == 2
+    assert paint_cli(photo, style, out, "--preview", preview, "--overwrite").code == 0
+
+
+def test_an_interrupted_painting_is_kept(
+    start_cli: Callable[..., "subprocess.Popen[str]"], pictures: Path, weights: Path
+) -> None:
+    process = start_cli(
+        "paint", pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--preview", pictures / "now.png",
+        "--size", 256, "--steps", 100_000, "--perceptual-weights", weights,
+    )  # fmt: skip
+    wait_until(process, (pictures / "now.png").exists, seconds=200)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.endswith("vidstyle: interrupted\n")
+    # At the first scale, and in full size all the same.
+    assert read_image(pictures / "out.png").shape == (213, 256, 3)
+    assert not list(pictures.glob(".*"))
+
+
+@pytest.mark.parametrize("good", [0, 4])
+def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_picture(
+    good: int, paint_cli: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate, calls = Objective.evaluate, []
+
+    def break_down(objective: Objective, image: torch.Tensor) -> Evaluation:
+        calls.append(1)
+        found = evaluate(objective, image)
+        return found if len(calls) <= good else Evaluation(dict.fromkeys(found.losses, float("nan")), found.gradient)
+
+    monkeypatch.setattr(Objective, "evaluate", break_down)
+    result = paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--steps", 9)
+    assert result.code == 1
+    assert f"no longer a number at step {good + 1};" in result.err
+    assert "Traceback" not in result.err
+    assert (pictures / "out.png").exists() == (good > 0)
+    if good:
+        assert "out.png is the painting after step 4" in result.err
+        assert 0 < read_image(pictures / "out.png").mean() < 255
+
+
+def one_color(path: Path) -> None:
+    Image.new("RGB", (60, 50), (90, 120, 200)).save(path)
+
+
+def one_pixel(path: Path) -> None:
+    Image.new("RGB", (1, 1), (90, 120, 200)).save(path)
+
+
+def grey(path: Path) -> None:
+    Image.fromarray(colorful_picture()[..., 0]).save(path)
+
+
+def sixteen_bit(path: Path) -> None:
+    Image.fromarray(colorful_picture()[..., 0].astype(np.uint16) * 257).save(path)
+
+
+def transparent(path: Path) -> None:
+    picture = Image.fromarray(colorful_picture())
+    picture.putalpha(Image.fromarray(colorful_picture()[..., 1]))
+    picture.save(path)
+
+
+def cmyk(path: Path) -> None:
+    Image.fromarray(colorful_picture()).convert("CMYK").save(path, format="TIFF")
+
+
+@pytest.mark.parametrize("make", [one_color, one_pixel, grey, sixteen_bit, transparent, cmyk])
+@pytest.mark.parametrize("part", ["content", "style"])
+def test_odd_pictures_are_painted(
+    make: Callable[[Path], None], part: str, paint_cli: Callable[..., Result], pictures: Path
+) -> None:
+    files = {"content": pictures / "photo.png", "style": pictures / "a.png"}
+    make(files[part])
+    result = paint_cli(
+        files["content"], files["style"], pictures / "out.png", "--steps", 2, "--keep-colors", "histogram"
+    )
+    assert result.code == 0, result.err
+    assert max(read_image(pictures / "out.png").shape) == SIZE
+
+
+def test_transparency_is_kept(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    transparent(pictures / "photo.png")
+    assert paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png").code == 0
+    found = np.asarray(Image.open(pictures / "out.png").getchannel("A")).astype(int)
+    assert np.abs(found - easel.fit(colorful_picture()[..., 1], *found.shape)).max() <= 2
+
+
+def test_pictures_stand_upright(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    image = Image.fromarray(quartered_picture(48, 64))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.transpose(Image.Transpose.ROTATE_90).save(pictures / "turned.jpg", exif=exif, quality=95)
+    result = paint_cli(pictures / "turned.jpg", pictures / "a.png", pictures / "out.png", "--style-weight", 0)
+    assert result.code == 0, result.err
+    upright = read_image(pictures / "out.png")
+    assert upright.shape == (SIZE, 72, 3)
+    assert corner_colors(upright) == corner_colors(read_image(pictures / "turned.jpg"))
+
+
+def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    Image.new("1", (20_000, 5_001)).save(pictures / "huge.png")
+    for files in (("huge", "a"), ("photo", "huge")):
+        result = paint_cli(*(pictures / f"{name}.png" for name in files), pictures / "out.png")
+        assert result.code == 2
+        assert result.err.endswith("huge.png: more than 100 megapixels; scale it down first\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("photo.png", "notes.txt", "out.png"), "notes.txt: not a picture that can be read"),
+        (("notes.txt", "a.png", "out.png"), "notes.txt: not a picture that can be read"),
+        (("missing.png", "a.png", "out.png"), "missing.png: "),
+        (("line.png", "a.png", "out.png"), "crop it, or raise --size"),
+        (("photo.png", "out.png"), "one STYLE or more, and OUT"),
+        (("photo.png", "a.png", "out.txt"), "no picture format"),
+        (("photo.png", "a.png", "none/out.png"), "make it first"),
+        (("photo.png", "a.png:0", "out.png"), "the weight of a style is above 0"),
+        (("photo.png", "a.png", "out.png", "--size", "5000"), "--size 5000: takes 64 to 4096 pixels"),
+        (("photo.png", "a.png", "out.png", "--preset", "nice"), "--preset nice: unknown; use best, gatys, d2l, adam"),
+        (("photo.png", "a.png", "out.png", "--style-weight", "nan"), "--style-weight nan: takes 0 or more"),
+        (("photo.png", "a.png", "out.png", "--style-scale", "0"), "--style-scale 0: takes 0.1 to 4"),
+        (("photo.png", "a.png", "out.png", "--tile", "8"), "--tile 8: takes 128 pixels or more"),
+        (("photo.png", "a.png", "out.png", "--init", "notes.txt"), "notes.txt: not a picture that can be read"),
+        (("photo.png", "a.png", "out.png", "--mask", "black.png"), "black.png: a mask is white where its style paints"),
+        (("photo.png", "a.png", "b.png", "out.png", *["--mask", "a.png"] * 3), "--mask is given 3 times for 2 styles"),
+        (("photo.png", "a.png", "out.png", "--perceptual", "vgg20"), "unknown perceptual network 'vgg20'"),
+        (("photo.png", "a.png", "out.png", "--video", "--plot", "p.png"), "are for pictures, not for --video"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_in_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    paint_cli: Callable[..., Result],
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(pictures)
+    Path("notes.txt").write_text("nothing to look at")
+    Image.new("RGB", (600, 4)).save("line.png")
+    Image.new("L", (40, 40)).save("black.png")
+    before = contents(pictures)
+    result = paint_cli(*arguments)
+    assert (result.code, result.err.count("\n")) == (2, 1), result.err
+    assert message in result.err
+    assert contents(pictures) == before
+
+
+def test_a_layer_that_the_network_lacks_is_said(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    result = paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--preset", "gatys")
+    assert result.code == 0
+    assert "content is compared at relu4_1: this perceptual network has no relu4_2" in result.err

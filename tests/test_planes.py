@@ -1,0 +1,206 @@
+"""From decoder to encoder without converting colours, where both speak 8-bit 4:2:0; and frames that are not new."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_files import colorful_picture, make_video, psnr
+from test_color import RANGES, SPACES, decode, luma, make_colored, tags
+from torch import Tensor, nn
+
+from vidstyle import Painter, restyle
+from vidstyle.engines import make_engine
+from vidstyle.engines.frame_function import Look
+from vidstyle.media.frame import Frame
+from vidstyle.media.sources import FileSource
+from vidstyle.nets import JohnsonNet, RealtimeNet
+from vidstyle.styles import Style, StyleCard, load_style
+
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What colour conversions have been done so far."""
+    done: list[str] = []
+    to_rgb = FileSource._to_rgb
+
+    def noted(source: FileSource, frame: object) -> np.ndarray:
+        done.append("to RGB")
+        return to_rgb(source, frame)
+
+    monkeypatch.setattr(FileSource, "_to_rgb", noted)
+    return done
+
+
+def paint_file(source: Path, output: Path, network: nn.Module | None = None, **options: object) -> Path:
+    network = network or load_style("starry_night").network
+    style = Style(StyleCard("any", Path("any"), "realtime"), network)
+    restyle(source, output, style=style, engine="torch", **{"codec": "h264", "quality": 2, "steady": False, **options})
+    return output
+
+
+@pytest.mark.parametrize(("space", "color_range"), [*product(SPACES, RANGES)])
+def test_planes_become_the_same_file_as_rgb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converted: list[str], space: str, color_range: str
+) -> None:
+    source = make_colored(tmp_path / "a.mp4", space, color_range, 8)
+    planes = decode(paint_file(source, tmp_path / "planes.mp4"))
+    assert not converted
+    monkeypatch.setattr(FileSource, "has_planes", False)
+    rgb = decode(paint_file(source, tmp_path / "rgb.mp4"))
+    assert len(converted) == len(planes) == 3
+    for one, other in zip(planes, rgb, strict=True):
+        assert tags(one) == tags(other)
+        assert psnr(luma(one), luma(other)) > 40
+        for plane in (1, 2):
+            ours, theirs = (np.frombuffer(f.planes[plane], np.uint8) for f in (one, other))
+            assert psnr(ours, theirs) > 40
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({"size": (32, 32)}, {}),
+        ({"codec": "ffv1", "quality": None}, {}),
+        ({}, {"pixel_format": "yuv444p"}),
+        ({}, {"pixel_format": "yuv420p10le", "codec": "libx265"}),
+        ({}, {"pictures": [colorful_picture(0, 63, 49)], "codec": "ffv1"}),
+        ({}, {"prepare": lambda stream: stream.set_display_rotation(90)}),
+        ({"network": JohnsonNet().eval()}, {}),
+    ],
+    ids=["scaled", "ffv1", "4:4:4", "10 bits", "odd sides", "rotated", "johnson"],
+)
+def test_all_else_goes_by_way_of_rgb(
+    tmp_path: Path, converted: list[str], options: dict[str, object], source: dict[str, object]
+) -> None:
+    path = make_video(tmp_path / "a.mkv", times=[0], **{"pictures": [colorful_picture()], **source})
+    paint_file(path, tmp_path / "b.mkv", **options)
+    assert converted == ["to RGB"]
+
+
+def test_pixels_that_are_not_square_keep_their_shape(tmp_path: Path, converted: list[str]) -> None:
+    def stretch(stream: object) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+
+    path = make_video(tmp_path / "a.mp4", pictures=[colorful_picture()], times=[0], prepare=stretch)
+    paint_file(path, tmp_path / "b.mp4")
+    assert converted == ["to RGB"]
+    assert decode(tmp_path / "b.mp4")[0].width == 64
+
+
+@pytest.mark.parametrize("look", [{"strength": 0.5}, {"keep_colors": True}], ids=str)
+def test_looks_need_no_conversion(tmp_path: Path, converted: list[str], look: dict[str, object]) -> None:
+    path = make_colored(tmp_path / "a.mp4", "BT.709", "limited", 8)
+    plain = decode(paint_file(path, tmp_path / "b.mp4"))
+    looked = decode(paint_file(path, tmp_path / "c.mp4", **look))
+    assert not converted
+    assert (plain[0].to_ndarray() != looked[0].to_ndarray()).any()
+
+
+# --- frames that show nothing new
+
+
+class Inverting(nn.Module):
+    """Counts the pictures that it paints, and fails on what is all black."""
+
+    calls = 0
+
+    def forward(self, image: Tensor) -> Tensor:
+        type(self).calls += 1
+        if not image.any():
+            raise RuntimeError("nothing to see")
+        return 1 - image
+
+
+@pytest.fixture(autouse=True)
+def _uncounted() -> None:
+    Inverting.calls = 0
+
+
+def flat(level: int) -> np.ndarray:
+    return np.full((32, 32, 3), level, np.uint8)
+
+
+def levels_of(pictures: Sequence[np.ndarray], cuts: Sequence[int] = (), in_flight: int = 3) -> list[int]:
+    """What becomes of each picture; `cuts` are discontinuities."""
+    engine = make_engine(Inverting(), Look(), "cpu")
+    levels, waiting = [], 0
+    for number, pixels in enumerate(pictures):
+        if waiting == min(in_flight, engine.depth):
+            levels.append(int(engine.result().pixels[0, 0, 0]))
+            waiting -= 1
+        engine.submit(Frame(pixels, number, Fraction(1), discontinuity=number in cuts))
+        waiting += 1
+    levels += [int(engine.result().pixels[0, 0, 0]) for _ in range(waiting)]
+    engine.close()
+    return levels
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_a_frame_that_shows_nothing_new_is_not_painted_again(in_flight: int) -> None:
+    pictures = [flat(level) for level in (10, 10, 10, 20, 10, 10, 30)]
+    assert levels_of(pictures, in_flight=in_flight) == pytest.approx([245, 245, 245, 235, 245, 245, 225], abs=1)
+    assert Inverting.calls == 4
+
+
+def test_a_discontinuity_is_painted_anew() -> None:
+    levels_of([flat(10)] * 4, cuts=(0, 2))
+    assert Inverting.calls == 2
+
+
+def test_one_pixel_is_something_new() -> None:
+    other = flat(10)
+    other[31, 31, 2] += 1
+    levels_of([flat(10), other])
+    assert Inverting.calls == 2
+
+
+def test_an_idle_frame_keeps_its_own_time() -> None:
+    engine = make_engine(Inverting(), Look(), "cpu")
+    for pts in (3, 5):
+        engine.submit(Frame(flat(9), pts, Fraction(1, 7), duration=pts))
+        painted = engine.result()
+        assert (painted.pts, painted.time_base, painted.duration) == (pts, Fraction(1, 7), pts)
+    engine.close()
+
+
+def test_a_failure_is_tried_again() -> None:
+    engine = make_engine(Inverting(), Look(), "cpu")
+    for calls in (1, 2):
+        engine.submit(Frame(flat(0), 0, Fraction(1)))
+        with pytest.raises(RuntimeError, match="nothing to see"):
+            engine.result()
+        assert Inverting.calls == calls
+    engine.close()
+
+
+def test_a_still_video_is_painted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(
+        tmp_path / "a.mkv", pictures=[colorful_picture()] * 6, times=range(6), codec="ffv1", pixel_format="yuv420p"
+    )
+    calls = []
+    forward = RealtimeNet.still_ground
+
+    def counted(network: RealtimeNet, x: Tensor) -> Tensor:
+        calls.append(x.shape)
+        return forward(network, x)
+
+    monkeypatch.setattr(RealtimeNet, "still_ground", counted)
+    network = RealtimeNet(16, 1).eval().requires_grad_(False)
+    paint_file(path, tmp_path / "b.mp4", network)
+    assert len(calls) == 1
+    assert len(decode(tmp_path / "b.mp4")) == 6
+
+
+def test_whoever_paints_frame_by_frame_may_write_to_them() -> None:
+    style = Style(StyleCard("any", Path("any"), "any"), Inverting())
+    painter = Painter(style, device="cpu")
+    pixels = flat(10)
+    first = painter(pixels)
+    first[:] = 0
+    assert painter(pixels)[0, 0, 0] == pytest.approx(245, abs=1)
+    pixels[:] = 20  # the same array with other contents
+    assert painter(pixels)[0, 0, 0] == pytest.approx(235, abs=1)
+    painter.close()

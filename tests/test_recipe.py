@@ -1,0 +1,71 @@
+"""Recipes: what they say, what the command line puts into them, and when two are the same."""
+
+from pathlib import Path
+
+import pytest
+
+from vidstyle.errors import InputError
+from vidstyle.training.make_style import default_output
+from vidstyle.training.options import BALANCE, resolve_recipe
+from vidstyle.training.recipe import Recipe, load_recipe
+
+
+def test_a_recipe_writes_beside_its_folder_into_weights(material: Path) -> None:
+    recipe = material / "train" / "dots.toml"
+    assert default_output(recipe, "dots") == material / "weights" / "dots.safetensors"
+    assert default_output(material / "dots.png", "dots") == Path("dots.safetensors")
+
+
+def test_a_picture_alone_makes_a_recipe_when_the_rest_is_named(material: Path) -> None:
+    recipe = resolve_recipe(material / "dots.png", photos=material / "photos", perceptual_weights=material, steps=7)
+    assert (recipe.name, recipe.style.title, recipe.schedule.steps) == ("dots", "Dots", 7)
+    with pytest.raises(InputError, match="--photos"):
+        resolve_recipe(material / "dots.png")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[colour]", "unknown section"),
+        ("[loss]\nstile = 3", "no 'stile'"),
+        ("[schedule]\nsteps = 'many'", "wrong type"),
+        ("[schedule", "not a TOML recipe"),
+        ("[style]", "lacks 'image'"),
+    ],
+)
+def test_a_wrong_recipe_is_explained(tmp_path: Path, line: str, message: str) -> None:
+    style = "" if "style]" in line else "[style]\nimage = 'dots.png'\n"
+    (tmp_path / "wrong.toml").write_text(f"{style}[data]\nphotos = '.'\nperceptual = '.'\n{line}\n")
+    with pytest.raises(InputError, match=message):
+        load_recipe(tmp_path / "wrong.toml")
+
+
+def test_the_recipes_hash_knows_values_and_not_places(recipe: Recipe, material: Path) -> None:
+    moved = resolve_recipe(material / "train" / "dots.toml", photos=material / "elsewhere")
+    assert moved.hash() == recipe.hash()
+    assert resolve_recipe(material / "train" / "dots.toml", steps=31).hash() != recipe.hash()
+
+
+def test_steps_and_minutes_exclude_each_other(material: Path) -> None:
+    with pytest.raises(InputError, match="exclude each other"):
+        resolve_recipe(material / "train" / "dots.toml", minutes=1, steps=1)
+
+
+def test_a_picture_without_weights_takes_those_that_can_be_downloaded(material: Path) -> None:
+    recipe = resolve_recipe(material / "dots.png", photos=material / "photos")
+    assert (recipe.loss.perceptual, recipe.data.perceptual) == ("vgg16", None)
+
+
+def test_options_change_the_recipe_and_its_hash(material: Path, recipe: Recipe) -> None:
+    path = material / "train" / "dots.toml"
+    balanced = resolve_recipe(path, balance=True)
+    assert balanced.loss.balance == BALANCE
+    by_clock = resolve_recipe(path, minutes=2)
+    assert by_clock.schedule.minutes == 2
+    other = resolve_recipe(path, perceptual="vgg16")
+    assert len({r.hash() for r in (recipe, balanced, by_clock, other)}) == 4
+
+
+def test_what_a_recipe_does_not_say_does_not_change_its_hash(material: Path, recipe: Recipe) -> None:
+    """Recipes keep their hash when they learn new words."""
+    assert recipe.hash() == "e5f71f86749608181377f4e655c88e859201b9b90d79d722e5b1cad7a80a87dc"

@@ -1,0 +1,376 @@
+"""Reading videos: every frame once, in order, upright, at its own time."""
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from media_files import (
+    HEIGHT,
+    WIDTH,
+    Sound,
+    corner_colors,
+    cut,
+    make_video,
+    number_of,
+    numbered_picture,
+    psnr,
+    quartered_picture,
+    read_numbers,
+    read_packets,
+    read_times,
+    read_video,
+    repaint,
+)
+
+from vidstyle import InputError
+from vidstyle.media.frame import Frame
+from vidstyle.media.sources import FileSource
+
+WITH_B_FRAMES = {"crf": "4", "x264-params": "bframes=3:b-adapt=0"}
+IRREGULAR = (0, 3, 4, 10, 11, 12, 13, 20, 22, 25)
+"""Ticks of 1/30 s."""
+
+
+def frames_of(path: Path, **options: object) -> list[Frame]:
+    source = FileSource(path, **options)
+    try:
+        return list(source)
+    finally:
+        source.close()
+
+
+def numbers_of(frames: list[Frame]) -> list[int]:
+    return [number_of(frame.pixels) for frame in frames]
+
+
+def times_of(frames: list[Frame]) -> list[Fraction]:
+    return [frame.pts * frame.time_base for frame in frames]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts", ".flv"])
+def test_every_frame_comes_once_and_in_order(tmp_path: Path, suffix: str) -> None:
+    path = make_video(tmp_path / f"a{suffix}", times=range(20), options=WITH_B_FRAMES)
+    assert numbers_of(frames_of(path)) == list(range(20))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_variable_frame_rate_stays_variable(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", times=IRREGULAR, time_base=Fraction(1, 30), options=WITH_B_FRAMES)
+    repaint(source, tmp_path / f"b{suffix}")
+    assert read_times(tmp_path / f"b{suffix}") == read_times(source)
+    assert read_numbers(tmp_path / f"b{suffix}") == list(range(10))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif"])
+def test_the_last_frame_stays_as_long_as_in_the_source(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / "a.mkv", times=[0, 1, 2], rate=1, codec="ffv1", pixel_format="bgr0")
+    repaint(source, tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        assert container.duration == pytest.approx(1_080_000, abs=1000)  # microseconds
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_first_timestamp_other_than_zero_is_kept(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", times=range(8, 18), sounds=[Sound()])
+    repaint(source, tmp_path / f"b{suffix}")
+    assert read_times(source)[0] == Fraction(8, 25)
+    assert read_times(tmp_path / f"b{suffix}") == read_times(source)
+
+
+def test_what_an_edit_list_hides_stays_hidden(tmp_path: Path) -> None:
+    # Frames before 0 become the part of the track that the edit list leaves out.
+    source = make_video(tmp_path / "a.mp4", times=range(-8, 12), options=WITH_B_FRAMES)
+    shown = numbers_of(frames_of(source))
+    assert shown == list(range(8, 20))
+    repaint(source, tmp_path / "b.mp4")
+    assert read_numbers(tmp_path / "b.mp4") == shown
+    assert read_times(tmp_path / "b.mp4")[0] == 0
+
+
+def test_missing_timestamps_are_made_up_from_the_rate(tmp_path: Path) -> None:
+    # A bare H.264 stream has no timestamps at all.
+    frames = frames_of(make_video(tmp_path / "a.h264", times=range(20), options=WITH_B_FRAMES))
+    assert numbers_of(frames) == list(range(20))
+    assert times_of(frames) == [Fraction(n, 25) for n in range(20)]
+
+
+def test_b_frames_in_avi_which_has_decoding_times_only(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.avi", times=range(20), codec="mpeg4", options={"bf": "2", "b": "2000000"})
+    frames = frames_of(path)
+    assert numbers_of(frames) == list(range(20))
+    times = times_of(frames)
+    assert {after - before for before, after in itertools.pairwise(times)} == {Fraction(1, 25)}
+
+
+def test_an_mpeg_ts_clock_is_brought_to_zero_with_sound_in_step(tmp_path: Path) -> None:
+    source = make_video(
+        tmp_path / "a.ts",
+        times=range(20),
+        sounds=[Sound()],
+        container_options={"output_ts_offset": "5000"},
+    )
+    assert read_times(source)[0] >= 5000
+    repaint(source, tmp_path / "b.mp4")
+    before, after = read_times(source), read_times(tmp_path / "b.mp4")
+    assert after[0] < Fraction(1, 10)
+    lag = read_packets(source, 1)[0][0] - before[0]
+    assert read_packets(tmp_path / "b.mp4", 1)[0][0] - after[0] == pytest.approx(lag, abs=0.001)
+    assert [t - after[0] for t in after] == pytest.approx([t - before[0] for t in before], abs=0.001)
+
+
+def test_time_goes_on_where_two_mpeg_ts_recordings_are_joined(tmp_path: Path) -> None:
+    one = make_video(tmp_path / "a.ts", times=range(25), sounds=[Sound()])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(one.read_bytes() * 2)
+    repaint(joined, tmp_path / "b.mkv")
+    times = read_times(tmp_path / "b.mkv")
+    assert read_numbers(tmp_path / "b.mkv") == 2 * list(range(25))
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    # The sound of the first one lasts a little longer than its picture.
+    assert 0.03 < min(steps) <= max(steps) < 0.15
+    sound = [time for time, _ in read_packets(tmp_path / "b.mkv", 1)]
+    assert sound[-1] == pytest.approx(times[-1], abs=0.1)
+
+
+def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", times=[0])
+    summary = repaint(source, tmp_path / "b.mp4")
+    assert summary.frames == 1
+    assert read_numbers(tmp_path / "b.mp4") == [0]
+
+
+@pytest.mark.parametrize(
+    ("degrees", "mirrored", "corners"),
+    [
+        (0, False, ["red", "green", "blue", "white"]),
+        (90, False, ["green", "white", "red", "blue"]),
+        (180, False, ["white", "blue", "green", "red"]),
+        (270, False, ["blue", "red", "white", "green"]),
+        (0, True, ["green", "red", "white", "blue"]),
+        (90, True, ["white", "green", "blue", "red"]),
+    ],
+)
+def test_rotated_video_comes_out_upright(tmp_path: Path, degrees: int, mirrored: bool, corners: list[str]) -> None:
+    source = make_video(
+        tmp_path / "a.mp4",
+        pictures=[quartered_picture()] * 2,
+        times=[0, 1],
+        prepare=lambda stream: stream.set_display_rotation(degrees, hflip=mirrored),
+    )
+    repaint(source, tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert frame.rotation == 0
+    assert corner_colors(frame.to_ndarray(format="rgb24")) == corners
+    assert (frame.width, frame.height) == ((HEIGHT, WIDTH) if degrees % 180 else (WIDTH, HEIGHT))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        (".mp4", "h264"),
+        (".mp4", "hevc"),
+        (".mkv", "ffv1"),
+        (".mkv", "vp9"),
+        (".webm", "vp9"),
+        (".webm", "av1"),
+        (".mov", "prores"),
+        (".mp4", "av1"),
+    ],
+)
+def test_pixels_that_are_not_square_keep_their_shape(tmp_path: Path, suffix: str, codec: str) -> None:
+    def anamorphic(stream: av.VideoStream) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    source = make_video(tmp_path / "a.mp4", prepare=anamorphic)
+    repaint(source, tmp_path / f"b{suffix}", codec=codec)
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        stream = container.streams.video[0]
+        shape = Fraction(stream.width, stream.height) * (stream.sample_aspect_ratio or 1)
+        assert shape == pytest.approx(16 / 9, rel=0.02)
+
+
+def test_another_size_keeps_the_shape_on_the_screen(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4")
+    repaint(source, tmp_path / "b.mp4", size=(48, 48))
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.sample_aspect_ratio) == (48, 48, Fraction(4, 3))
+
+
+def test_interlaced_video_becomes_whole_pictures(tmp_path: Path) -> None:
+    # What moves between the two fields leaves a comb at its edges.
+    pictures = []
+    for number in range(10):
+        picture = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
+        picture[0::2, 4 * number : 4 * number + 16] = 200
+        picture[1::2, 4 * number + 2 : 4 * number + 18] = 200
+        pictures.append(picture)
+    source = make_video(tmp_path / "a.mp4", pictures=pictures, options={"crf": "4", "x264-params": "tff=1"})
+    frames = frames_of(source)
+    assert times_of(frames) == read_times(source)
+    (comb, combed) = (np.abs(np.diff(p.astype(int), axis=0)).mean() for p in (frames[5].pixels, pictures[5]))
+    assert comb < combed / 4
+
+
+def test_a_picture_that_changes_size_midway_is_scaled_to_the_first(tmp_path: Path) -> None:
+    small = make_video(tmp_path / "small.ts", times=range(5))
+    large = make_video(
+        tmp_path / "large.ts",
+        times=range(5, 10),
+        pictures=[numbered_picture(n, 2 * WIDTH, 2 * HEIGHT) for n in range(5, 10)],
+    )
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(small.read_bytes() + large.read_bytes())
+    frames = frames_of(joined)
+    assert numbers_of(frames) == list(range(10))
+    assert {frame.pixels.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as output:
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        output.mux(cover.encode(VideoFrame.from_ndarray(numbered_picture(0), "rgb24")))
+        output.mux(cover.encode(None))
+    with pytest.raises(InputError, match="no video track"):
+        FileSource(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_start_and_end_take_the_frames_between_them(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", times=range(28), sounds=[Sound(seconds=1.12)])
+    beginning = read_times(source)[0] if suffix == ".ts" else 0
+    with av.open(str(source)) as container:
+        beginning = max(beginning, 0) and float(beginning - container.start_time * Fraction(1, 10**6))
+    repaint(source, tmp_path / f"b{suffix}", start=beginning + 0.4, end=beginning + 0.8)
+    assert read_numbers(tmp_path / f"b{suffix}") == list(range(10, 20))
+    times = read_times(tmp_path / f"b{suffix}")
+    expected = [Fraction(n, 25) for n in range(10)]
+    assert [t - times[0] for t in times] == expected
+    sound = [time - times[0] for time, _ in read_packets(tmp_path / f"b{suffix}", 1)]
+    assert 0 <= sound[0] < 0.03
+    assert 0.35 < sound[-1] < 0.4
+    if suffix != ".ts":  # whose clock starts where it likes
+        assert times[0] == 0
+
+
+def test_a_start_between_two_frames_begins_with_the_later_one_at_zero(tmp_path: Path) -> None:
+    frames = frames_of(make_video(tmp_path / "a.mp4", times=range(20)), start=0.41)
+    assert numbers_of(frames) == list(range(11, 20))
+    assert frames[0].pts == 0
+
+
+def test_a_seek_into_the_middle_of_a_group_of_pictures_loses_nothing(tmp_path: Path) -> None:
+    # One key frame only, and MPEG-TS has no index of it.
+    path = make_video(tmp_path / "a.ts", times=range(28), options={"crf": "4", "g": "250"})
+    frames = frames_of(path, start=0.8)
+    assert numbers_of(frames) == list(range(20, 28))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".gif"])
+def test_a_start_after_the_end_is_refused_and_nothing_written(tmp_path: Path, suffix: str) -> None:
+    codec, pixel_format = ("gif", "rgb8") if suffix == ".gif" else ("libx264", "yuv420p")
+    source = make_video(tmp_path / f"a{suffix}", codec=codec, pixel_format=pixel_format)
+    with pytest.raises(InputError, match="--start 5"):
+        repaint(source, tmp_path / "b.mp4", start=5)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (28, HEIGHT, WIDTH, 1), np.uint8).repeat(3, axis=3)
+
+
+def cut_video(tmp_path: Path, suffix: str, share: float) -> Path:
+    """28 pictures of grey noise with sound, of which only a share of the bytes is left."""
+    options = {"movflags": "+faststart"} if suffix == ".mp4" else {}
+    video = make_video(
+        tmp_path / f"a{suffix}",
+        pictures=list(NOISE),
+        times=range(28),
+        options={"crf": "10", "g": "4"},
+        container_options=options,
+        sounds=[Sound()],
+    )
+    return cut(video, share)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_file_cut_off_is_painted_as_far_as_it_goes(tmp_path: Path, suffix: str, share: float) -> None:
+    source = cut_video(tmp_path, suffix, share)
+    summary = repaint(source, tmp_path / "b.mp4")
+    assert summary.frames == pytest.approx(28 * share, abs=4)
+    assert len(read_times(tmp_path / "b.mp4")) == summary.frames
+    (warning,) = summary.warnings
+    assert f"could not be read from {summary.frames / 25:.2f} s on" in warning
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_file_cut_off_fails_when_strict_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    source = cut_video(tmp_path, suffix, 0.6)
+    with pytest.raises(InputError, match="could not be read from"):
+        repaint(source, tmp_path / "b.mp4", strict=True)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_what_could_not_be_read_is_told_in_the_time_of_the_source(tmp_path: Path) -> None:
+    source = cut_video(tmp_path, ".mp4", 0.6)
+    (whole,) = repaint(source, tmp_path / "b.mp4").warnings
+    (part,) = repaint(source, tmp_path / "c.mp4", start=0.2).warnings
+    assert part == whole
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.6, 0.7, 0.8])
+def test_no_half_frame_is_painted_at_the_end_of_a_cut_file(tmp_path: Path, suffix: str, share: float) -> None:
+    frames = frames_of(cut_video(tmp_path, suffix, share))
+    for frame, picture in zip(frames, NOISE, strict=False):
+        # Half a frame stays below 15 dB.
+        assert psnr(frame.pixels, picture) > 35
+    assert len(frames) == pytest.approx(28 * share, abs=4)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_an_mp4_without_its_index_is_refused(tmp_path: Path, share: float) -> None:
+    source = cut(make_video(tmp_path / "a.mp4", options={"crf": "4", "g": "1"}), share)
+    with pytest.raises(InputError, match="can be read"):
+        repaint(source, tmp_path / "b.mp4")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".wmv", ".flv"])
+def test_a_whole_file_draws_no_warning(tmp_path: Path, suffix: str) -> None:
+    # Sound that lasts longer than the picture is no sign of damage.
+    sound = Sound("aac", seconds=2)
+    source = make_video(tmp_path / f"a{suffix}", sounds=[sound], options=WITH_B_FRAMES)
+    assert repaint(source, tmp_path / "b.mp4").warnings == []
+
+
+def test_very_large_frames_pass(tmp_path: Path) -> None:
+    large = np.zeros((4320, 7680, 3), np.uint8)
+    large[:, 3840:] = 200
+    source = make_video(tmp_path / "a.mp4", pictures=[large], times=[0], options={"preset": "ultrafast", "crf": "30"})
+    summary = repaint(source, tmp_path / "b.mp4")
+    assert (summary.width, summary.height) == (7680, 4320)
+    ((_, pixels),) = read_video(tmp_path / "b.mp4")
+    assert pixels[2000, 1000].max() < 8
+    assert pixels[2000, 6000].min() > 190
+
+
+def test_a_gif_is_laid_on_white(tmp_path: Path) -> None:
+    from PIL import Image
+
+    dots = [Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0)) for _ in range(2)]
+    for number, dot in enumerate(dots):
+        dot.paste((200, 0, 0, 255), (10 * number, 10, 10 * number + 20, 30))
+    dots[0].save(tmp_path / "a.gif", save_all=True, append_images=dots[1:], duration=[100, 250], disposal=2)
+    frames = frames_of(tmp_path / "a.gif")
+    assert [frame.pixels[2, 2].tolist() for frame in frames] == [[255, 255, 255]] * 2
+    assert frames[0].pixels[20, 2].tolist() == [200, 0, 0]
+    assert frames[1].pixels[20, 2].tolist() == [255, 255, 255]

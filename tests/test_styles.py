@@ -1,0 +1,225 @@
+"""Style files: what is written is read again, and nothing else is."""
+
+import json
+import os
+import pickle
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import contents
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vidstyle import InputError, list_styles, load_style
+from vidstyle.nets import build_network
+from vidstyle.styles import FORMAT, StyleCard, find_style, first_style, read_card, save_style
+
+ARGUMENTS = {"channels": 16, "blocks": 1}
+
+
+@pytest.fixture
+def altered(style_file: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of a good style file with other metadata or tensors."""
+
+    def alter(tensors: dict[str, Tensor | None] | None = None, **metadata: str) -> Path:
+        path = tmp_path / "altered.safetensors"
+        weights = {name: t for name, t in (load_file(style_file) | (tensors or {})).items() if t is not None}
+        known = {"vidstyle": FORMAT, "network": "realtime", "arguments": json.dumps(ARGUMENTS), "metrics": "{}"}
+        save_file(weights, path, known | metadata)
+        return path
+
+    return alter
+
+
+def refusal(path: Path) -> str:
+    """What is said of a file that must not be loaded: one line that names it."""
+    with pytest.raises(InputError) as caught:
+        load_style(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    network = build_network("realtime", ARGUMENTS)
+    card = StyleCard(
+        "wave", tmp_path, "realtime", ARGUMENTS, "The Wave", "Hokusai", "1831", "PD", "abc", metrics={"grid_db": 9.5}
+    )
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, card)
+    style = load_style(path)
+    assert (style.card.title, style.card.artist, style.card.year) == ("The Wave", "Hokusai", "1831")
+    assert (style.card.licence, style.card.recipe) == ("PD", "abc")
+    assert (style.card.name, style.card.path) == ("wave", path)
+    assert (style.card.network, style.card.arguments, style.card.metrics) == ("realtime", ARGUMENTS, {"grid_db": 9.5})
+    assert style.card.parameters == sum(p.numel() for p in network.parameters())
+    assert style.card.bytes == path.stat().st_size
+    assert read_card(path) == style.card
+    for (name, loaded), original in zip(style.network.named_parameters(), network.parameters(), strict=True):
+        assert torch.equal(loaded, original.detach().half().float()), name
+        assert (loaded.device.type, loaded.requires_grad) == ("cpu", False)
+    assert not style.network.training
+
+
+def test_a_saved_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "new.safetensors"
+    mask = os.umask(0o027)
+    try:
+        save_style(path, build_network("realtime", ARGUMENTS), StyleCard("new", path, "realtime", ARGUMENTS))
+    finally:
+        os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(contents(tmp_path)) == ["new.safetensors"]
+
+
+def test_loading_leaves_the_random_numbers_alone(style_file: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    load_style(style_file)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_installed_styles_load_by_name() -> None:
+    cards = list_styles()
+    assert "starry_night" in [card.name for card in cards]
+    for card in cards:
+        assert load_style(card.name).card == card
+        assert find_style(card.name) == card.path
+
+
+def test_an_unknown_name_suggests_its_neighbours() -> None:
+    with pytest.raises(InputError, match="Starry_Nite: no such style; did you mean starry_night"):
+        load_style("Starry_Nite")
+    with pytest.raises(InputError, match=r"zzz: no such style; there are: .*starry_night"):
+        load_style("zzz")
+
+
+class Bomb:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._path,)
+
+
+def test_a_pickle_is_not_opened_whatever_it_is_called(tmp_path: Path) -> None:
+    crater = tmp_path / "crater"
+    for name in ("style.safetensors", "style.pt", "style.pkl"):
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps(Bomb(crater)))
+        assert "not a safetensors file" in refusal(path)
+        torch.save({"weights": Bomb(crater)}, path)
+        assert "not a safetensors file" in refusal(path)
+        assert not crater.exists()
+    # The bomb is live.
+    pickle.loads(pickle.dumps(Bomb(crater)))
+    assert crater.exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"text",
+        b"\xff" * 100,
+        struct.pack("<Q", 1 << 60) + b"{}",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 40) + b'{"a":{"dtype":"F32","shape":[1],"data_of',
+    ],
+)
+def test_files_that_are_no_style(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(data)
+    assert refusal(path)
+
+
+def test_a_file_cut_off(style_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(style_file.read_bytes()[:-10])
+    assert "not a safetensors file" in refusal(path)
+
+
+def test_a_folder_is_no_style(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such style file"):
+        load_style(tmp_path)
+
+
+def test_safetensors_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    assert "not a style of this version" in refusal(path)
+
+
+def test_the_unaltered_copy_loads(altered: Callable[..., Path]) -> None:
+    assert load_style(altered()).card.parameters > 0
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"tail.bias": torch.zeros(47)}, "tensor tail.bias is (47,), not (48,)"),
+        ({"tail.bias": None}, "tensor tail.bias is missing"),
+        ({"blocks.1.conv1.bias": torch.zeros(16)}, "tensor blocks.1.conv1.bias is unknown to it"),
+        ({"tail.bias": torch.full((48,), torch.nan)}, "tensor tail.bias holds values that are not finite numbers"),
+        ({"tail.bias": torch.full((48,), -torch.inf)}, "tensor tail.bias holds values that are not finite numbers"),
+        ({"tail.bias": torch.zeros(48, dtype=torch.int32)}, "tensor tail.bias holds torch.int32"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_named(
+    tensors: dict[str, Tensor | None], message: str, altered: Callable[..., Path]
+) -> None:
+    assert f"does not fit the network 'realtime': {message}" in refusal(altered(tensors))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"vidstyle": "99"}, "not a style of this version"),
+        ({"network": "gan"}, "unknown network 'gan'; known: johnson, realtime"),
+        ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
+        ({"arguments": "{"}, "its arguments are not JSON"),
+        ({"arguments": "[" * 100_000}, "its arguments are not JSON"),
+        ({"arguments": "1" * 5000}, "its arguments are not JSON"),
+        ({"arguments": "[]"}, "its arguments are not a JSON object"),
+        ({"metrics": "none"}, "its metrics are not JSON"),
+        ({"arguments": '{"depth": 3}'}, "depth"),
+        ({"arguments": '{"self": 3}'}, "self"),
+        ({"arguments": '{"channels": "16"}'}, ""),
+        ({"arguments": '{"channels": [16]}'}, ""),
+        ({"arguments": '{"channels": 1000000000}'}, "network argument channels = 1000000000 is out of range"),
+        ({"arguments": '{"blocks": 1e300}'}, "network argument blocks = 1e+300 is out of range"),
+        ({"arguments": '{"blocks": -1}'}, "network argument blocks = -1 is out of range"),
+        ({"arguments": '{"blocks": NaN}'}, "network argument blocks = nan is out of range"),
+        ({"arguments": '{"channels": 1024, "canvas": 1024}'}, "does not fit the network"),
+        ({"arguments": '{"channels": 16, "blocks": 1, "margin": 1024}'}, "margin = 1024: takes 0 to 3"),
+        ({"arguments": '{"channels": 16, "blocks": 1, "margin": 4}'}, "margin = 4: takes 0 to 3"),
+        ({"arguments": '{"channels": 16, "blocks": 1, "margin": true}'}, "margin = True is out of range"),
+        ({"arguments": '{"channels": 16, "blocks": 1, "margin": 1.5}'}, "cannot paint"),
+    ],
+)
+def test_metadata_that_cannot_be(metadata: dict[str, str], message: str, altered: Callable[..., Path]) -> None:
+    begin = time.monotonic()
+    assert message in refusal(altered(**metadata))
+    assert time.monotonic() - begin < 2
+
+
+def test_arguments_that_ask_for_much_allocate_nothing(altered: Callable[..., Path]) -> None:
+    # 300 blocks of 1024 channels would take 22 GB.
+    assert "tensor" in refusal(altered(arguments='{"channels": 1024, "blocks": 300}'))
+
+
+def test_metrics_that_are_no_numbers_are_left_out(altered: Callable[..., Path]) -> None:
+    metrics = '{"a": 1.5, "b": "good", "c": NaN, "d": Infinity, "e": null, "f": 1' + "0" * 400 + "}"
+    assert read_card(altered(metrics=metrics)).metrics == {"a": 1.5}
+
+
+def test_starry_night_comes_first_where_it_is_installed() -> None:
+    assert first_style(["great_wave", "starry_night"]) == "starry_night"
+    assert first_style(["great_wave", "mine"]) == "great_wave"

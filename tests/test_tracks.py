@@ -1,0 +1,254 @@
+"""Everything but the picture: sound, subtitles, chapters and tags come along."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from media_files import (
+    Sound,
+    add_subtitles,
+    cut,
+    make_video,
+    read_packets,
+    read_times,
+    repaint,
+)
+
+TWO_SOUNDS = (Sound(language="eng"), Sound("libmp3lame", language="ita", pitch=880))
+
+
+def codecs_of(path: Path) -> list[str]:
+    """Names of the codecs of all tracks but the first."""
+    with av.open(str(path)) as container:
+        names = [s.codec_context.codec.canonical_name for s in container.streams if s.type != "data"]
+    return names[1:]
+
+
+def contents(path: Path, index: int) -> list[bytes]:
+    return [data for _, data in read_packets(path, index)]
+
+
+def heard(path: Path, index: int = 0) -> tuple[float, float]:
+    """When the sound of an audio track begins and ends, seconds, as far as its samples tell."""
+    begin, end = float("inf"), 0.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(container.streams.audio[index]):
+            loud = np.abs(frame.to_ndarray().astype(np.float64)).max(axis=0) > 0
+            if loud.any() and frame.time is not None:
+                begin, end = min(begin, frame.time), frame.time + frame.samples / frame.sample_rate
+    return begin, end
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_every_audio_track_is_copied_packet_for_packet(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / "a.mp4", times=range(25), sounds=TWO_SOUNDS)
+    summary = repaint(source, tmp_path / f"b{suffix}")
+    assert summary.warnings == []
+    assert codecs_of(tmp_path / f"b{suffix}") == ["aac", "mp3"]
+    adts = 7 if suffix == ".ts" else 0  # bytes that MPEG-TS puts before each AAC packet
+    assert [data[adts:] for data in contents(tmp_path / f"b{suffix}", 1)] == contents(source, 1)
+    assert contents(tmp_path / f"b{suffix}", 2) == contents(source, 2)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_sound_stays_in_step_with_the_picture(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / "a.mp4", times=range(5, 25), sounds=[Sound(offset=0.3)])
+    repaint(source, tmp_path / f"b{suffix}")
+    for index in (0, 1):
+        before = [time for time, _ in read_packets(source, index)]
+        after = [time for time, _ in read_packets(tmp_path / f"b{suffix}", index)]
+        if index == 0:
+            shift = min(after) - min(before)
+        assert [t - shift for t in sorted(after)] == pytest.approx(sorted(before), abs=0.001)
+    if suffix != ".ts":  # whose clock starts where it likes
+        assert shift == 0
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "flac", "libopus", "vorbis", "ac3", "pcm_s16le"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov"])
+def test_any_sound_reaches_any_container(tmp_path: Path, codec: str, suffix: str) -> None:
+    source = make_video(tmp_path / "a.mkv", times=range(25), sounds=[Sound(codec, offset=0.2, seconds=0.8)])
+    summary = repaint(source, tmp_path / f"b{suffix}")
+    (after,) = codecs_of(tmp_path / f"b{suffix}")
+    (before,) = codecs_of(source)
+    if after == before:
+        assert summary.warnings == []
+        assert contents(tmp_path / f"b{suffix}", 1) == contents(source, 1)
+    else:
+        (warning,) = summary.warnings
+        assert f"encoded anew as {after}" in warning
+        assert f"does not take {before}" in warning
+    assert heard(tmp_path / f"b{suffix}") == pytest.approx(heard(source), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "kept"),
+    [
+        (".webm", "aac", False),
+        (".webm", "libopus", True),
+        (".mp4", "libopus", True),
+        (".mp4", "pcm_u8", False),
+        (".m4v", "libmp3lame", False),
+        (".mov", "vorbis", False),
+    ],
+)
+def test_sound_is_encoded_anew_only_where_it_must_be(tmp_path: Path, suffix: str, codec: str, kept: bool) -> None:
+    source = make_video(tmp_path / "a.mkv", sounds=[Sound(codec)])
+    summary = repaint(source, tmp_path / f"b{suffix}")
+    assert (codecs_of(tmp_path / f"b{suffix}") == codecs_of(source)) == kept
+    assert (summary.warnings == []) == kept
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "3.0"])
+def test_any_rate_and_layout_can_be_encoded_anew(tmp_path: Path, rate: int, layout: str) -> None:
+    source = make_video(tmp_path / "a.mkv", times=range(25), sounds=[Sound("flac", rate=rate, layout=layout)])
+    for suffix, codec in ((".webm", "opus"), (".m4v", "aac")):
+        repaint(source, tmp_path / f"b{suffix}")
+        assert codecs_of(tmp_path / f"b{suffix}") == [codec]
+        assert heard(tmp_path / f"b{suffix}") == pytest.approx((0, 1), abs=0.07)
+
+
+def test_gif_holds_no_sound_and_says_so(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", sounds=TWO_SOUNDS)
+    summary = repaint(source, tmp_path / "b.gif")
+    assert [warning.split(":")[0] for warning in summary.warnings] == [
+        "audio (track 1) left out",
+        "audio (track 2) left out",
+    ]
+    with av.open(str(tmp_path / "b.gif")) as container:
+        assert len(container.streams) == 1
+
+
+def test_without_audio_neither_sound_nor_subtitles_come_along(tmp_path: Path) -> None:
+    sounding = make_video(tmp_path / "a.mp4", sounds=TWO_SOUNDS, tags={"title": "Fox"})
+    source = add_subtitles(sounding, tmp_path / "s.mkv", [(0, 0.2, "Hello")], "subrip")
+    repaint(source, tmp_path / "b.mkv", audio=False)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        assert container.metadata["title"] == "Fox"
+
+
+def test_a_track_without_a_packet_does_no_harm(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mkv", times=range(25), sounds=[Sound(seconds=0), Sound("libmp3lame")])
+    for suffix in (".mkv", ".mp4", ".webm"):
+        summary = repaint(source, tmp_path / f"b{suffix}")
+        assert summary.frames == len(read_times(tmp_path / f"b{suffix}")) == 25
+        assert len(contents(tmp_path / f"b{suffix}", -1)) > 20
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "codec", "kept"),
+    [
+        (".mkv", ".mkv", "subrip", True),
+        (".mp4", ".mp4", "mov_text", True),
+        (".mp4", ".mov", "mov_text", True),
+        (".mkv", ".mkv", "ass", True),
+        (".mkv", ".webm", "webvtt", True),
+        (".mkv", ".mp4", "subrip", False),
+        (".mp4", ".mkv", "mov_text", False),
+    ],
+)
+def test_subtitles_are_copied_where_the_container_takes_them(
+    tmp_path: Path, before: str, after: str, codec: str, kept: bool
+) -> None:
+    lines = [(0.1, 0.3, "Hello"), (0.5, 0.9, "Goodbye")]
+    bare = make_video(tmp_path / f"bare{before}", times=range(25))
+    source = add_subtitles(bare, tmp_path / f"a{before}", lines, codec)
+    summary = repaint(source, tmp_path / f"b{after}")
+    if kept:
+        assert summary.warnings == []
+        shown = [(time, data) for time, data in read_packets(tmp_path / f"b{after}", 1) if len(data) > 2]
+        assert [float(time) for time, _ in shown] == pytest.approx([0.1, 0.5], abs=0.001)
+        assert [text in data for (_, data), text in zip(shown, (b"Hello", b"Goodbye"), strict=True)] == [True] * 2
+    else:
+        (warning,) = summary.warnings
+        assert warning.startswith("subtitles (track 1) left out")
+        assert codecs_of(tmp_path / f"b{after}") == []
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_chapters_and_tags_pass(tmp_path: Path, suffix: str) -> None:
+    source = make_video(
+        tmp_path / f"a{suffix}",
+        times=range(25),
+        sounds=TWO_SOUNDS,
+        tags={"title": "Fox", "artist": "Nobody", "comment": "a clip"},
+        chapters=[(0, 0.4, "one"), (0.4, 1, "two")],
+        prepare=lambda stream: stream.metadata.update({"language": "fra"}),
+    )
+    repaint(source, tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        tags = {name.lower(): tag for name, tag in container.metadata.items()}
+        assert (tags["title"], tags["artist"], tags["comment"]) == ("Fox", "Nobody", "a clip")
+        languages = [s.metadata.get("language") for s in container.streams if s.type != "data"]
+        assert languages == ["fra", "eng", "ita"]
+        spans = [
+            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"]["title"])
+            for c in container.chapters()
+        ]
+    assert [title for *_, title in spans] == ["one", "two"]
+    assert [edge for first, last, _ in spans for edge in (first, last)] == pytest.approx([0, 0.4, 0.4, 1], abs=0.002)
+
+
+def test_a_part_has_its_part_of_the_chapters(tmp_path: Path) -> None:
+    source = make_video(
+        tmp_path / "a.mkv",
+        times=range(28),
+        chapters=[(0, 0.2, "one"), (0.2, 0.6, "two"), (0.6, 1.12, "three")],
+    )
+    repaint(source, tmp_path / "b.mkv", start=0.4, end=0.8)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        spans = [
+            (c["metadata"]["title"], float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
+            for c in container.chapters()
+        ]
+    assert spans == [("two", 0, pytest.approx(0.2)), ("three", pytest.approx(0.2), pytest.approx(0.4))]
+
+
+def test_tags_that_counted_the_old_file_are_dropped(tmp_path: Path) -> None:
+    def count(stream: av.VideoStream) -> None:
+        stream.container.metadata["NUMBER_OF_FRAMES"] = "1000"
+
+    source = make_video(tmp_path / "a.mkv", prepare=count, tags={"title": "Fox"})
+    repaint(source, tmp_path / "b.mkv", end=0.2)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert "NUMBER_OF_FRAMES" not in container.metadata
+        assert container.metadata["title"] == "Fox"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_is_trimmed_with_the_picture(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", times=range(28), sounds=[Sound(seconds=1.12)])
+    repaint(source, tmp_path / f"b{suffix}", start=0.4, end=0.8)
+    kept = [data for time, data in read_packets(source, 1) if Fraction(2, 5) <= time < Fraction(4, 5)]
+    assert contents(tmp_path / f"b{suffix}", 1) == kept
+    times = [time for time, _ in read_packets(tmp_path / f"b{suffix}", 1)]
+    assert 0 <= times[0] < 0.03
+    assert read_times(tmp_path / f"b{suffix}")[0] == 0
+
+
+def test_sound_of_a_file_cut_off_ends_where_the_file_does(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 48, 64, 3), np.uint8)
+    source = make_video(
+        tmp_path / "a.mp4",
+        pictures=list(noise),
+        times=range(28),
+        sounds=[Sound(seconds=1.12)],
+        container_options={"movflags": "+faststart"},
+    )
+    cut(source, 0.6)
+    summary = repaint(source, tmp_path / "b.mp4")
+    assert 0 < len(contents(tmp_path / "b.mp4", 1)) < 52
+    assert summary.frames < 28
+
+
+def test_memory_does_not_grow_with_a_long_silence(tmp_path: Path) -> None:
+    # One subtitle at the very end must not make the muxer hold everything back until then.
+    bare = make_video(tmp_path / "bare.mkv", times=range(0, 28 * 100, 100))
+    source = add_subtitles(bare, tmp_path / "a.mkv", [(110, 111, "The end")], "subrip")
+    summary = repaint(source, tmp_path / "b.mkv")
+    assert summary.frames == 28
+    assert [float(time) for time, _ in read_packets(tmp_path / "b.mkv", 1)] == [110]

@@ -1,0 +1,220 @@
+"""From a picture and a folder of photographs to a style, on material made on the spot."""
+
+import dataclasses
+import itertools
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import wait_until
+from media_files import colorful_picture, make_video
+from safetensors.torch import load_file
+from training_material import losses_of
+
+from vidstyle import load_style
+from vidstyle.errors import InputError, VidstyleError
+from vidstyle.training import trainer as trainer_module
+from vidstyle.training.make_style import make_style
+from vidstyle.training.options import resolve_recipe
+from vidstyle.training.recipe import Loss, Recipe, load_recipe
+from vidstyle.training.report import read_losses
+from vidstyle.training.trainer import Trainer
+
+
+def with_schedule(recipe: Recipe, **changes: float) -> Recipe:
+    return dataclasses.replace(recipe, schedule=dataclasses.replace(recipe.schedule, **changes))
+
+
+def test_training_makes_a_style_that_paints(recipe: Recipe, material: Path) -> None:
+    seen: list[float] = []
+    out = material / "weights" / "dots.safetensors"
+    card = make_style(recipe, out, on_progress=lambda p: seen.append(p.losses["total"]))
+    assert len(seen) == 30
+    assert np.mean(seen[-5:]) < 0.8 * np.mean(seen[:5])
+    assert (card.title, card.artist, card.year, card.recipe) == ("Dots", "Nobody", "1900", recipe.hash())
+    assert card.metrics.keys() == {"style_distance", "content_distance", "grid_db"}
+    with torch.inference_mode():
+        painted = load_style(card.path).network(torch.rand(1, 3, 48, 64))
+    assert painted.shape == (1, 3, 48, 64)
+    assert not list(material.glob("weights/*.checkpoint"))
+
+
+def test_the_same_seed_makes_the_same_losses_and_another_seed_others(recipe: Recipe, material: Path) -> None:
+    first, again = (losses_of(Trainer(recipe, device="cpu"), 4) for _ in range(2))
+    assert first == again
+    other = resolve_recipe(material / "train" / "dots.toml", seed=1)
+    assert losses_of(Trainer(other, device="cpu"), 4) != first
+
+
+def test_a_resumed_training_goes_on_exactly_where_it_stopped(recipe: Recipe, material: Path) -> None:
+    whole = losses_of(Trainer(recipe, device="cpu"), 12)
+    checkpoint = material / "dots.checkpoint"
+    stopped = losses_of(Trainer(recipe, device="cpu", checkpoint=checkpoint, checkpoint_every=5), 8)
+    resumed = Trainer(recipe, device="cpu", checkpoint=checkpoint, resume=True)
+    assert resumed.step == 5
+    assert stopped[:5] + losses_of(resumed, 7) == whole
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_training_is_resumed_with_the_same_losses(
+    recipe: Recipe, material: Path, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    def train(report: str, *options: str) -> subprocess.Popen[str]:
+        out = ("--out", material / f"{report}.safetensors", "--report", material / report, "--checkpoint-every", "5")
+        return start_cli("train", material / "train" / "dots.toml", "--steps", "16", "--device", "cpu", *out, *options)
+
+    killed = train("killed")
+    wait_until(killed, (material / "killed.checkpoint").exists, seconds=240)
+    killed.kill()
+    killed.wait()
+    assert not (material / "killed.safetensors").exists()
+    for process in (train("killed", "--resume"), train("whole")):
+        assert process.wait(240) == 0, process.communicate()
+    assert len(read_losses(material / "whole")["total"]) == 16
+    assert (material / "killed" / "losses.csv").read_text() == (material / "whole" / "losses.csv").read_text()
+    killed_style, whole_style = (load_file(material / f"{name}.safetensors") for name in ("killed", "whole"))
+    torch.testing.assert_close(killed_style, whole_style, rtol=0, atol=0)
+
+
+def test_training_by_the_clock_ends_on_time_and_resumes_with_the_time_left(
+    material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that goes on by a second each time somebody looks at it, which is once a step.
+    clock = SimpleNamespace(monotonic=itertools.count().__next__, perf_counter=time.perf_counter)
+    monkeypatch.setattr(trainer_module, "time", clock)
+    recipe = resolve_recipe(material / "train" / "dots.toml", minutes=10 / 60)
+    checkpoint = material / "dots.checkpoint"
+    stopped = Trainer(recipe, checkpoint=checkpoint, checkpoint_every=1)
+    seen = list(itertools.islice(stopped.run(), 5))
+    assert [p.done for p in seen] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert [p.steps for p in seen] == [10] * 5
+    assert stopped.learning_rate() == pytest.approx(recipe.schedule.learning_rate / 2)
+    resumed = Trainer(recipe, checkpoint=checkpoint, resume=True)
+    assert (resumed.step, resumed.done) == (4, pytest.approx(0.4))
+    rest = list(resumed.run())
+    assert [p.step for p in rest] == [5, 6, 7, 8, 9, 10]
+    assert rest[-1].done == 1
+    assert not losses_of(Trainer(recipe, checkpoint=checkpoint, resume=True))
+
+
+def test_training_starts_from_a_style_of_the_same_network(recipe: Recipe, material: Path) -> None:
+    out = material / "weights" / "dots.safetensors"
+    make_style(with_schedule(recipe, steps=3), out)
+    going_on = resolve_recipe(material / "train" / "dots.toml", init=str(out))
+    torch.testing.assert_close(
+        dict(Trainer(going_on).network.state_dict()), dict(load_style(out).network.state_dict()), rtol=0, atol=0
+    )
+    assert going_on.hash() != recipe.hash()
+    other = dataclasses.replace(going_on, network=dataclasses.replace(going_on.network, arguments={"channels": 8}))
+    with pytest.raises(InputError, match=r"cannot be started from.*'channels': 16.*'channels': 8"):
+        Trainer(other)
+    with pytest.raises(InputError, match="--init nothing: no such style"):
+        resolve_recipe(material / "train" / "dots.toml", init="nothing")
+
+
+@pytest.mark.parametrize("network", ["realtime", "johnson"])
+def test_checkpointing_changes_no_gradient(recipe: Recipe, network: str) -> None:
+    choice = dataclasses.replace(recipe.network, name=network, arguments={})
+    paired = dataclasses.replace(
+        recipe, network=choice, loss=Loss(temporal=20.0, temporal_feature=1.0, temporal_kind="luminance")
+    )
+    gradients = []
+    for checkpointing in (False, True):
+        trainer = Trainer(paired, checkpointing=checkpointing)
+        terms = next(trainer.run()).losses
+        gradients.append([p.grad for p in trainer.network.parameters()])
+        assert {"temporal", "temporal_feature"} <= terms.keys()
+        assert all(term > 0 for name, term in terms.items() if name != "range")
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "kinds", [{"style_kind": "gram", "content_kind": "plain"}, {"style_kind": "moments", "perceptual": "vgg19-shallow"}]
+)
+def test_a_recipe_chooses_its_losses(recipe: Recipe, kinds: dict[str, str]) -> None:
+    chosen = dataclasses.replace(recipe, loss=Loss(**kinds))
+    assert np.isfinite(losses_of(Trainer(chosen), 2)).all()
+    assert losses_of(Trainer(chosen), 1) != losses_of(Trainer(recipe), 1)
+    unknown = dataclasses.replace(recipe, loss=Loss(style_kind="grim"))
+    with pytest.raises(InputError, match="style_kind is 'grim'; it can be relative, gram, moments"):
+        Trainer(unknown)
+
+
+def test_clips_take_part_in_training(recipe: Recipe, material: Path) -> None:
+    (material / "clips").mkdir()
+    make_video(
+        material / "clips" / "clip.mp4", pictures=[colorful_picture(n, 96, 96) for n in range(8)], times=range(8)
+    )
+    with_clips = resolve_recipe(material / "train" / "dots.toml", clips=material / "clips")
+    assert with_clips.loss.temporal == 20
+    assert with_clips.hash() != dataclasses.replace(with_clips, data=recipe.data).hash()
+    trainer = Trainer(with_clips)
+    kinds = [trainer._material(step)[0] is None for step in range(8)]
+    assert set(kinds) == {True, False}
+    assert all("temporal" in p.losses for p in itertools.islice(trainer.run(), 8))
+    useless = dataclasses.replace(recipe, data=with_clips.data)
+    with pytest.raises(InputError, match=r"loss\.temporal"):
+        Trainer(useless)
+
+
+def test_what_was_left_out_is_said_at_the_end(recipe: Recipe, material: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        (material / "photos" / name).write_bytes(b"no picture")
+    said: list[str] = []
+    make_style(recipe, material / "dots.safetensors", on_warning=said.append)
+    assert len(said) == 1
+    assert re.fullmatch(r"\d of the photographs could not be used and (was|were) left out", said[0])
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(recipe: Recipe, material: Path) -> None:
+    checkpoint = material / "dots.checkpoint"
+    losses_of(Trainer(recipe, device="cpu", checkpoint=checkpoint, checkpoint_every=1), 2)
+    other = resolve_recipe(material / "train" / "dots.toml", steps=31)
+    with pytest.raises(InputError, match="another recipe"):
+        Trainer(other, device="cpu", checkpoint=checkpoint, resume=True)
+    with pytest.raises(InputError, match="no checkpoint"):
+        Trainer(recipe, device="cpu", checkpoint=material / "none.checkpoint", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_named(recipe: Recipe) -> None:
+    trainer = Trainer(recipe, device="cpu")
+    losses_of(trainer, 3)
+    with torch.no_grad():
+        next(trainer.network.parameters()).fill_(float("nan"))
+    with pytest.raises(VidstyleError, match="step 3"):
+        losses_of(trainer)
+
+
+def test_nothing_is_overwritten_unasked(recipe: Recipe, material: Path) -> None:
+    out = material / "weights" / "dots.safetensors"
+    out.write_bytes(b"precious")
+    with pytest.raises(InputError, match="--overwrite"):
+        make_style(recipe, out)
+    assert out.read_bytes() == b"precious"
+    unfinished = material / "weights" / "new.checkpoint"
+    unfinished.write_bytes(b"hours of work")
+    with pytest.raises(InputError, match="--resume"):
+        make_style(recipe, unfinished.with_suffix(".safetensors"))
+    assert unfinished.read_bytes() == b"hours of work"
+
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_every_shipped_style_has_its_recipe_and_every_recipe_its_style() -> None:
+    recipes = {path.stem: load_recipe(path) for path in (REPOSITORY / "train").glob("*.toml")}
+    weights = {path.stem: path for path in (REPOSITORY / "weights").glob("*.safetensors")}
+    assert weights.keys() == recipes.keys()
+    assert "starry_night" in weights
+    for name, path in weights.items():
+        card = load_style(path).card
+        assert card.recipe == recipes[name].hash(), f"{name}: train it again, or put its recipe back"
+        assert (card.title, card.artist) == (recipes[name].style.title, recipes[name].style.artist)
+        assert card.metrics
+        assert load_file(path)

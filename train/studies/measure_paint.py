@@ -1,0 +1,120 @@
+"""How near `vidstyle paint` comes to its style, how long it takes, and how much memory.
+
+    python train/studies/measure_paint.py distances --perceptual-weights DIR --contents A.jpg ... --styles B.jpg ...
+    python train/studies/measure_paint.py times --perceptual-weights DIR --contents A.jpg --styles B.jpg
+
+`distances` paints the first content like the first style, and so on (--all: each like each), and prints style and
+content distance (vidstyle.metrics, with vgg19-hybrid, the style's shorter side that of the painting) and the grid.
+`times` paints one picture at several sizes, and prints seconds, processor seconds and the largest resident memory.
+Each painting is made by a process of its own.  Rows are those of docs/paint.md.
+"""
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+
+
+def paint(content: Path, style: Path, out: Path, *options: object) -> tuple[float, float, float]:
+    """Paint in a process of its own: seconds, processor seconds, and MB of memory at the most."""
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "vidstyle",
+        "paint",
+        content,
+        style,
+        out,
+        "--overwrite",
+        "-q",
+        *options,
+    ]
+    began = time.monotonic()
+    process = subprocess.Popen([str(part) for part in command])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"painting {content} failed")
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def measure(painted: Path, content: Path, style: Path, weights: Path) -> tuple[float, float, float]:
+    """Style distance, content distance and grid (dB) of a painting."""
+    import torch
+
+    from vidstyle import metrics
+    from vidstyle.media.images import read_image
+    from vidstyle.optimise.easel import fit
+    from vidstyle.training.data import load_style_image, to_tensor
+    from vidstyle.training.perceptual import PerceptualNetwork
+
+    network = PerceptualNetwork("vgg19-hybrid", weights)
+    pixels = read_image(painted)
+    source = to_tensor(fit(read_image(content), *pixels.shape[:2]))[None]
+    target = load_style_image(style, min(pixels.shape[:2]))
+    with torch.inference_mode():
+        image = to_tensor(pixels)[None]
+        style_distance = metrics.style_distance(network, image, target, LAYERS)
+        return style_distance, metrics.content_distance(network, image, source), metrics.grid_score(pixels)
+
+
+def distances(args: argparse.Namespace) -> None:
+    pairs = itertools.product(args.contents, args.styles) if args.all else zip(args.contents, args.styles, strict=True)
+    print("| content | style | style distance | content distance | grid, dB | seconds | processor seconds |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    rows = []
+    for content, style in pairs:
+        out = args.keep / f"{content.stem}_{style.stem}_{args.preset}.png"
+        options = ["--size", args.size, "--preset", args.preset, "--perceptual", args.perceptual]
+        seconds, cpu, _ = paint(content, style, out, *options, "--perceptual-weights", args.perceptual_weights)
+        found = measure(out, content, style, args.perceptual_weights)
+        rows.append(found)
+        cells = " | ".join(f"{value:.3f}" for value in found[:2])
+        print(f"| {content.stem} | {style.stem} | {cells} | {found[2]:.1f} | {seconds:.0f} | {cpu:.0f} |", flush=True)
+    mean = np.mean(rows, axis=0)
+    print(f"| mean | | {mean[0]:.3f} | {mean[1]:.3f} | {mean[2]:.1f} | | |")
+
+
+def times(args: argparse.Namespace) -> None:
+    print("| size | preset | seconds | processor seconds | MB |")
+    print("|---|---|---|---|---|", flush=True)
+    for size, preset in itertools.product(args.sizes, args.presets):
+        options = ["--size", size, "--preset", preset, "--perceptual", args.perceptual]
+        if args.steps:
+            options += ["--steps", args.steps]
+        out = args.keep / f"{args.contents[0].stem}_{size}_{preset}.png"
+        seconds, cpu, memory = paint(
+            args.contents[0], args.styles[0], out, *options, "--perceptual-weights", args.perceptual_weights
+        )
+        print(f"| {size} | {preset} | {seconds:.0f} | {cpu:.0f} | {memory:.0f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("distances", "times"))
+    parser.add_argument("--contents", type=Path, nargs="+", required=True)
+    parser.add_argument("--styles", type=Path, nargs="+", required=True)
+    parser.add_argument("--perceptual-weights", type=Path, required=True)
+    parser.add_argument("--perceptual", default="vgg19-hybrid")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--preset", default="best")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024, 2048])
+    parser.add_argument("--presets", nargs="+", default=["best", "gatys"])
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="folder for the paintings")
+    args = parser.parse_args()
+    {"distances": distances, "times": times}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()

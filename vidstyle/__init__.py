@@ -1,0 +1,54 @@
+"""Paint video, live, in the style of a picture.
+
+As a library:
+
+    import vidstyle
+
+    vidstyle.restyle("in.mp4", "out.mp4", style="starry_night")
+    painter = vidstyle.Painter("starry_night")
+    painted = painter(frame)  # RGB (H, W, 3) uint8
+    for step, losses, image in vidstyle.paint("photo.jpg", "style.jpg"):  # by optimisation: slow and beautiful
+        ...
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidstyle.errors import InputError, VidstyleError
+    from vidstyle.optimise.painting import paint
+    from vidstyle.painting import Painter, Summary, restyle
+    from vidstyle.styles import Style, list_styles, load_style
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "InputError": "vidstyle.errors",
+    "Painter": "vidstyle.painting",
+    "Style": "vidstyle.styles",
+    "Summary": "vidstyle.painting",
+    "VidstyleError": "vidstyle.errors",
+    "list_styles": "vidstyle.styles",
+    "load_style": "vidstyle.styles",
+    "paint": "vidstyle.optimise.painting",
+    "restyle": "vidstyle.painting",
+}
+
+__all__ = [
+    "InputError",
+    "Painter",
+    "Style",
+    "Summary",
+    "VidstyleError",
+    "list_styles",
+    "load_style",
+    "paint",
+    "restyle",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `vidstyle --help` does not wait for torch.
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'vidstyle' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

@@ -1,0 +1,299 @@
+"""How fast it is here: every stage alone, the pipeline whole, Johnson's network in it and in a plain loop."""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import torch
+
+from vidstyle import pipeline
+from vidstyle.engines import Engine, choose_engine, make_engine
+from vidstyle.engines.frame_function import Look, takes_planes
+from vidstyle.engines.torch_cpu import usable_cores
+from vidstyle.errors import InputError
+from vidstyle.media.frame import Color, Frame, VideoFormat
+from vidstyle.media.sinks import FileSink
+from vidstyle.media.sources import FileSource
+from vidstyle.nets import JohnsonNet
+from vidstyle.pipeline import Progress
+from vidstyle.styles import load_style
+
+RATE = 30
+JOHNSON_FRAMES = 12
+"""Johnson's network is slow; a few frames tell."""
+PLAIN_FRAMES = 4
+"""In the plain loop, where it is slower still."""
+WARM_UP_FRAMES = 3
+KEPT_BYTES = 200_000_000
+"""Of decoded frames that are kept to measure the stages alone."""
+
+
+class Bench:
+    """Measures one style on a clip made for the purpose.  A context manager: the clip is a temporary file.
+
+    Args:
+        style: name or file.
+        size: (width, height) of the clip.
+        device, engine: see vidstyle.engines.choose_engine.
+        frames: length of the clip.
+    """
+
+    def __init__(self, style: str, size: tuple[int, int], *, device: str, frames: int, engine: str = "auto") -> None:
+        self._style = load_style(style)
+        self._size, self._frames = size, frames
+        choose_engine(engine, device, self._style.network)  # before a clip is made in vain
+        self._folder = tempfile.TemporaryDirectory(prefix="vidstyle-bench-")
+        self._clip = Path(self._folder.name) / "clip.mp4"
+        make_clip(self._clip, size, frames)
+        self._planes = self._color_of_planes()
+        self._engine, self._steady = (
+            make_engine(self._style.network, Look(), device, engine=engine, planes=self._planes, steady=steady)
+            for steady in (False, True)
+        )
+        self._johnson = make_engine(JohnsonNet(), Look(), device)
+        self._kept = min(frames, max(8, KEPT_BYTES // (3 * size[0] * size[1])))
+        self._painted: list[Frame] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._engine.close()
+        self._steady.close()
+        self._johnson.close()
+        self._folder.cleanup()
+
+    def run(self, rounds: int) -> dict[str, Any]:
+        """Measure everything once a round, one after the other, and take medians over the rounds.
+
+        Returns milliseconds a frame, wall and CPU, for each stage alone; frames a second for the whole, for the
+        whole with paint that is carried along, as vidstyle.restyle does (`steady_end_to_end_fps`), for decoding and
+        encoding without a network (`transcode_fps`), and for the loop of plain_loop; the share of the time that
+        each stage works in the whole (`decode_busy` and so on); `bound_ms`, the larger of the slowest stage and of the
+        stages' CPU time over the cores; `overhead` of the whole over it.
+        """
+        measured: dict[str, list[float]] = {}
+        _paint(self._johnson, self._source(WARM_UP_FRAMES, planes=False))
+        # Before anything keeps frames for measuring, this is what a run needs.
+        self._end_to_end(self._steady, self._frames)
+        memory = peak_memory()
+        for _ in range(rounds):
+            for name, value in self._round().items():
+                measured.setdefault(name, []).append(value)
+        median = {name: statistics.median(values) for name, values in measured.items()}
+        cores = usable_cores()
+        stages = ("decode", "network", "encode")
+        bound = max(
+            *(median[f"{stage}_ms"] for stage in stages),
+            sum(median[f"{stage}_cpu_ms"] for stage in stages) / cores,
+        )
+        return {
+            **{name: round(value, 3) for name, value in median.items()},
+            "network_fps": round(1000 / median["network_ms"], 2),
+            "speedup": round(median["end_to_end_fps"] / median["johnson_end_to_end_fps"], 2),
+            "plain_loop_speedup": round(median["end_to_end_fps"] / median["plain_loop_fps"], 2),
+            "bound_ms": round(bound, 3),
+            "overhead": round(1000 / median["end_to_end_fps"] / bound - 1, 4),
+            "peak_memory_mb": round(memory / 1e6, 1),
+            "style": self._style.card.name,
+            "width": self._size[0],
+            "height": self._size[1],
+            "device": self._engine.device,
+            "engine": self._engine.name,
+            "cores": cores,
+            "rounds": rounds,
+        }
+
+    def _round(self) -> dict[str, float]:
+        decoded: list[Frame] = []
+        self._painted.clear()
+        figures: dict[str, float] = {}
+        work: dict[str, Callable[[], int]] = {
+            "decode": lambda: _count(self._source(self._kept), decoded),
+            "network": lambda: _paint(self._engine, decoded, self._painted),
+            "encode": lambda: self._encode(self._painted),
+        }
+        for stage, call in work.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            frames = call()
+            figures[f"{stage}_ms"] = 1000 * (time.perf_counter() - wall) / frames
+            figures[f"{stage}_cpu_ms"] = 1000 * (time.process_time() - cpu) / frames
+        decoded.clear()
+        self._painted.clear()
+        whole = self._end_to_end(self._engine, self._frames)
+        figures["end_to_end_fps"] = whole.fps
+        figures |= {f"{stage}_busy": seconds / whole.seconds for stage, seconds in whole.busy.items()}
+        figures["steady_end_to_end_fps"] = self._end_to_end(self._steady, self._frames).fps
+        figures["transcode_fps"] = self._end_to_end(Untouched(), self._frames).fps
+        figures["johnson_end_to_end_fps"] = self._end_to_end(self._johnson, JOHNSON_FRAMES, planes=False).fps
+        painted = Path(self._folder.name) / "plain.mp4"
+        figures["plain_loop_fps"] = plain_loop(self._clip, painted, PLAIN_FRAMES, self._engine.device)
+        return figures
+
+    def _color_of_planes(self) -> Color | None:
+        """What frames are painted as: planes of this kind, or RGB, as vidstyle.restyle would."""
+        source = FileSource(self._clip)
+        source.close()
+        planes = source.has_planes and takes_planes(self._style.network, source.color)
+        return source.color if planes else None
+
+    def _source(self, frames: int | None = None, *, planes: bool = True) -> FileSource:
+        source = FileSource(self._clip, end=None if frames is None else frames / RATE)
+        source.planes = planes and self._planes is not None
+        return source
+
+    def _sink(self, video: VideoFormat) -> FileSink:
+        return FileSink(Path(self._folder.name) / "painted.mp4", video, overwrite=True)
+
+    def _encode(self, frames: list[Frame]) -> int:
+        with self._sink(_format(self._size)) as sink:
+            for frame in frames:
+                sink.write(frame)
+        return len(frames)
+
+    def _end_to_end(self, engine: Engine, frames: int, *, planes: bool = True) -> Progress:
+        source = self._source(frames, planes=planes)
+        sink = self._sink(source.format)
+        try:
+            # Closing is encoding, too: some encoders hold dozens of frames.
+            return pipeline.run(source, engine, sink, finish=sink.close)
+        finally:
+            sink.abort()  # leaves a finished file alone
+            source.close()
+
+
+class Untouched(Engine):
+    """Hands frames through."""
+
+    name = device = "none"
+    depth = 1
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+
+    def submit(self, frame: Frame) -> None:
+        self._frames.append(frame)
+
+    def result(self) -> Frame:
+        return self._frames.popleft()
+
+
+def plain_loop(source: Path, output: Path, frames: int, device: str) -> float:
+    """Frames a second of what people write first: OpenCV reads, Johnson's network paints in float32, OpenCV writes."""
+    network = JohnsonNet().eval().to(device)
+    capture = cv2.VideoCapture(str(source))
+    size = tuple(int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    writer = cv2.VideoWriter(str(output), cv2.VideoWriter.fourcc(*"mp4v"), RATE, size)
+    started, count = time.perf_counter(), 0
+    with torch.inference_mode():
+        while count < frames:
+            read, bgr = capture.read()
+            if not read:
+                break
+            image = torch.from_numpy(bgr[..., ::-1].copy()).permute(2, 0, 1)[None].to(device).float() / 255
+            painted = (network(image)[0].permute(1, 2, 0) * 255).clamp(0, 255).byte().cpu().numpy()
+            writer.write(painted[..., ::-1].copy())
+            count += 1
+    writer.release()
+    capture.release()
+    return count / (time.perf_counter() - started)
+
+
+def plot(result: Mapping[str, Any], path: Path) -> None:
+    """Frames a second as a bar chart: PNG, or what else the suffix of `path` says.
+
+    Raises:
+        InputError: without matplotlib, and if nothing can be written there.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("--plot: needs matplotlib; pip install 'vidstyle[plot]'") from error
+    bars = {
+        "plain loop,\nJohnson 2016": result["plain_loop_fps"],
+        "pipeline,\nJohnson 2016": result["johnson_end_to_end_fps"],
+        "vidstyle,\nsteady": result["steady_end_to_end_fps"],
+        f"vidstyle,\n{result['engine']}": result["end_to_end_fps"],
+        "network\nalone": result["network_fps"],
+        "no network": result["transcode_fps"],
+    }
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.bar_label(axes.bar(list(bars), list(bars.values())), fmt="%.3g")
+    axes.set_ylabel("frames a second")
+    axes.set_title(f"{result['width']}x{result['height']}, {result['cores']} cores, {result['device']}")
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--plot {path}: cannot be written: {error}") from error
+
+
+def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:
+    """Write a clip of a textured picture that drifts and turns, H.264."""
+    width, height = size
+    rng = np.random.default_rng(0)
+    picture = np.zeros((height + 64, width + 64, 3), np.float32)
+    for octave in range(2, 8):
+        coarse = rng.random((picture.shape[0] >> octave | 3, picture.shape[1] >> octave | 3, 3), np.float32)
+        picture += cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC) * 2.0 ** (octave - 8)
+    pixels = (picture / picture.max() * 255).clip(0, 255).astype(np.uint8)
+    with FileSink(path, _format(size), quality=16) as sink:
+        for index in range(frames):
+            angle = 3 * np.sin(index / 20)
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.05)
+            turn[:, 2] += 16 * np.array([np.sin(index / 15), np.cos(index / 25)]) - 32
+            moved = cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+            sink.write(Frame(moved, index, Fraction(1, RATE), 1))
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had resident, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _format(size: tuple[int, int]) -> VideoFormat:
+    return VideoFormat(*size, time_base=Fraction(1, RATE), rate=Fraction(RATE), color=Color())
+
+
+def _count(source: FileSource, frames: list[Frame]) -> int:
+    frames.extend(source)
+    source.close()
+    return len(frames)
+
+
+def _paint(engine: Engine, frames: "FileSource | list[Frame]", painted: list[Frame] | None = None) -> int:
+    count = in_flight = 0
+    for frame in _each(frames):
+        if in_flight == engine.depth:
+            _keep(engine.result(), painted)
+            in_flight -= 1
+        engine.submit(frame)
+        in_flight += 1
+        count += 1
+    for _ in range(in_flight):
+        _keep(engine.result(), painted)
+    return count
+
+
+def _each(frames: "FileSource | list[Frame]") -> Iterator[Frame]:
+    yield from frames
+    if isinstance(frames, FileSource):
+        frames.close()
+
+
+def _keep(frame: Frame, painted: list[Frame] | None) -> None:
+    if painted is not None:
+        painted.append(frame)

@@ -1,0 +1,31 @@
+"""The demo: a page in the browser that paints a webcam, videos and pictures, and makes styles.
+
+    from vidstyle.demo import Settings, serve
+
+    serve(Settings(port=7860))
+
+`app` builds the page, `guard` stands at its door, `visitors` and `files` keep what belongs to whom, `live` paints
+webcams, `jobs` paints files, `training` makes styles.
+"""
+
+from importlib.util import find_spec
+
+from vidstyle.demo.settings import Settings
+from vidstyle.errors import InputError
+
+__all__ = ["Settings", "serve"]
+
+
+def serve(settings: Settings) -> None:
+    """Serve the demo until Ctrl-C; see vidstyle.demo.server.serve.
+
+    Raises:
+        InputError: for settings that cannot be, and where Gradio is not installed.
+    """
+    settings.check()
+    missing = [name for name in ("gradio", "websockets") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"the demo needs {' and '.join(missing)}: pip install 'vidstyle[demo]'")
+    from vidstyle.demo.server import serve as serve_forever
+
+    serve_forever(settings)

@@ -1,0 +1,33 @@
+"""The page: four tabs."""
+
+import gradio as gr
+
+from vidstyle.demo.controls import element
+from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.paint_tab import paint_tab
+from vidstyle.demo.settings import Settings
+from vidstyle.demo.styles_tab import styles_tab
+from vidstyle.demo.training import Workshop
+from vidstyle.demo.webcam_tab import webcam_tab
+
+HEADER = """
+<header class="vs-header"><h1>vidstyle</h1><p>Moving pictures, painted in the style of still ones.</p></header>
+"""
+
+
+def build_page(settings: Settings, gallery: Gallery, jobs: Jobs, workshop: Workshop) -> gr.Blocks:
+    """The page as Gradio's blocks; what is on it does its work through the other arguments."""
+    with gr.Blocks(title="vidstyle", analytics_enabled=False, fill_width=True) as page:
+        element(HEADER)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Webcam", id="webcam"):
+                webcam_tab(gallery.first)
+            with gr.Tab("Video", id="video"):
+                paint_tab("video", gallery.first, jobs, settings.largest_upload)
+            with gr.Tab("Picture", id="picture"):
+                paint_tab("picture", gallery.first, jobs, settings.largest_upload)
+            with gr.Tab("Styles", id="styles"):
+                styles_tab(workshop, settings.largest_upload, settings.why_no_training)
+    page.queue(max_size=settings.queue, default_concurrency_limit=4)
+    return page

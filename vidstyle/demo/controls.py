@@ -1,0 +1,68 @@
+"""What several tabs have in common: the gallery to choose from, how to paint, where to drop files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from vidstyle.demo.visitors import Visitor
+from vidstyle.errors import VidstyleError
+
+HEAR = "element.addEventListener('vs-value', event => { props.value = event.detail; trigger('input'); });"
+"""Hands what one of the page's own elements says on to Gradio."""
+
+
+def element(value: str = "", **settings: Any) -> gr.HTML:
+    """HTML of our own, without Gradio's typography."""
+    return gr.HTML(value, apply_default_css=False, **settings)
+
+
+@dataclass(frozen=True)
+class LookControls:
+    """Which style, how strong, in whose colours."""
+
+    style: gr.HTML
+    strength: gr.Slider
+    keep_colors: gr.Checkbox
+
+    @property
+    def all(self) -> list[Any]:
+        """The components, in the order of their names."""
+        return [self.style, self.strength, self.keep_colors]
+
+
+def style_picker(first: str) -> gr.HTML:
+    """The gallery of painted thumbnails; its value is the key of the chosen style."""
+    return element(first, html_template="<vs-picker></vs-picker>", js_on_load=HEAR)
+
+
+def drop_zone(kind: str, accept: str, words: str, largest: int) -> gr.HTML:
+    """Where files are dropped; its value is what the upload has answered, JSON."""
+    template = f'<vs-drop kind="{kind}" accept="{accept}" words="{words}" largest="{largest}"></vs-drop>'
+    return element(html_template=template, js_on_load=HEAR)
+
+
+def look_controls(first: str) -> LookControls:
+    """Style, strength and colours."""
+    style = style_picker(first)
+    with gr.Row(elem_classes="vs-controls"):
+        strength = gr.Slider(0, 100, 100, step=1, label="Strength, %", min_width=240)
+        keep_colors = gr.Checkbox(False, label="Keep the original colours", min_width=240)
+    return LookControls(style, strength, keep_colors)
+
+
+def visitor_of(request: gr.Request) -> Visitor:
+    """Who asks; the guard has found out."""
+    visitor: Visitor = request.state.visitor
+    return visitor
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """What a visitor can mend is shown to them; whatever else goes wrong is logged, and said without details."""
+    try:
+        yield
+    except VidstyleError as error:
+        raise gr.Error(str(error), duration=8, print_exception=False) from error

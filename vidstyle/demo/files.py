@@ -1,0 +1,179 @@
+"""What the page sends and fetches: uploads, results, thumbnails, and the page's own scripts.
+
+Uploads are raw bodies, not forms, so nothing of them is kept in memory or parsed before it is counted.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from vidstyle.demo.gallery import OWN, Gallery
+from vidstyle.demo.settings import MEGABYTE
+from vidstyle.demo.visitors import Visitor
+from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.images import read_image
+from vidstyle.media.sources import FileSource
+from vidstyle.styles import SUFFIX
+
+log = logging.getLogger(__name__)
+
+PAGE = Path(__file__).parent / "page"
+LONGEST_NAME = 80
+SNIFFED = 12
+"""Bytes at the beginning of a file that tell what it is."""
+
+
+def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
+    """Everything below /vidstyle but the webcam."""
+
+    async def upload(request: Request) -> Response:
+        return await _upload(request, gallery, largest_upload)
+
+    async def styles(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(gallery.cards, request.state.visitor))
+
+    async def thumbnail(request: Request) -> Response:
+        key = request.path_params["key"]
+        try:
+            data = await run_in_threadpool(gallery.thumbnail, request.state.visitor, key)
+        except VidstyleError:
+            return Response(status_code=404)
+        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+    async def style_file(request: Request) -> Response:
+        try:
+            card = gallery.card(request.state.visitor, request.path_params["key"])
+        except VidstyleError:
+            return Response(status_code=404)
+        return FileResponse(card.path, filename=f"{_plain(card.title or card.name)}{SUFFIX}")
+
+    return [
+        Route("/vidstyle/upload/{kind}", upload, methods=["PUT"]),
+        Route("/vidstyle/file/{identity}", _file),
+        Route("/vidstyle/styles", styles),
+        Route("/vidstyle/thumbnail/{key}", thumbnail),
+        Route("/vidstyle/style/{key}", style_file),
+        Mount("/vidstyle/page", StaticFiles(directory=PAGE)),
+    ]
+
+
+async def _file(request: Request) -> Response:
+    """A visitor's own file, in ranges if the player asks for them."""
+    visitor: Visitor = request.state.visitor
+    try:
+        file = visitor.file(request.path_params["identity"])
+    except InputError:
+        return Response("vidstyle: no such file of yours", 404)
+    disposition = "attachment" if "download" in request.query_params else "inline"
+    # What was uploaded must not become a page of this site, whatever its name says.
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private", "Content-Security-Policy": "sandbox"}
+    return FileResponse(file.path, filename=file.name, content_disposition_type=disposition, headers=headers)
+
+
+async def _upload(request: Request, gallery: Gallery, largest: int) -> Response:
+    visitor: Visitor = request.state.visitor
+    check = _CHECKS.get(request.path_params["kind"])
+    if check is None:
+        return Response(status_code=404)
+    too_large = f"Larger than {largest // MEGABYTE} MB, which is the most here."
+    if int(request.headers.get("content-length", "0") or 0) > largest:
+        return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
+    path = visitor.new_path(".upload")
+    name = _plain(request.query_params.get("name", ""))
+    try:
+        received = 0
+        with path.open("wb") as file:
+            async for part in request.stream():
+                received += len(part)
+                if received > largest:
+                    return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
+                file.write(part)
+        return JSONResponse(await run_in_threadpool(check, visitor, path, name, gallery))
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except VidstyleError as error:
+        return JSONResponse({"error": f"{name}: {without_path(error, path)}"}, 422)
+    except Exception:
+        log.exception("an upload could not be checked")
+        return JSONResponse({"error": f"{name}: cannot be read"}, 422)
+    finally:
+        # Whatever was accepted has another name by now.
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _check_video(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> dict[str, Any]:
+    with path.open("rb") as file:
+        suffix = _video_suffix(file.read(SNIFFED))
+    if suffix is None:
+        raise InputError("not a video that can be read here; mp4, mov, mkv, webm and avi are")
+    accepted = path.rename(path.with_suffix(suffix))
+    try:
+        video = FileSource(accepted)
+        seconds = float(video.format.frames / video.format.rate) if video.format.frames else 0.0
+        width, height = video.format.width, video.format.height
+        video.close()
+    except VidstyleError as error:
+        accepted.unlink()
+        raise InputError(without_path(error, accepted)) from error
+    identity = visitor.keep(accepted, name, "video")
+    return {"id": identity, "name": name, "width": width, "height": height, "seconds": round(seconds, 2)}
+
+
+def _video_suffix(head: bytes) -> str | None:
+    """By content.  Playlists, which name other files to read, and FFmpeg's hundred other formats are not let in."""
+    if head[4:8] == b"ftyp":
+        return ".mp4"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return ".mkv"
+    return ".avi" if head[:4] == b"RIFF" and head[8:12] == b"AVI " else None
+
+
+def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> dict[str, Any]:
+    height, width = read_image(path).shape[:2]
+    suffix = ".png" if path.open("rb").read(4) == b"\x89PNG" else ".jpg"
+    identity = visitor.keep(path.rename(path.with_suffix(suffix)), name, "picture")
+    return {"id": identity, "name": name, "width": width, "height": height}
+
+
+def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> dict[str, Any]:
+    accepted = path.rename(path.with_suffix(SUFFIX))
+    try:
+        card = gallery.admit(accepted)
+    except VidstyleError as error:
+        accepted.unlink()
+        raise InputError(without_path(error, accepted)) from error
+    identity = visitor.keep(accepted, name, "style")
+    return {"id": OWN + identity, "name": name, "title": card.title}
+
+
+_CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
+    "video": _check_video,
+    "picture": _check_picture,
+    "style": _check_style,
+}
+
+
+def without_path(error: Exception, path: Path) -> str:
+    """What an error says, without where the file lies: that is nobody's business."""
+    return str(error).replace(f"{path}: ", "").replace(str(path), "the file")
+
+
+def _plain(name: str) -> str:
+    """A file's name, without folders or what could end a header."""
+    kept = "".join(c for c in name.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable())
+    return kept[-LONGEST_NAME:].strip(". ") or "unnamed"
+
+
+def file_url(identity: str, *, download: bool = False) -> str:
+    """Where the owner of a file finds it."""
+    return f"/vidstyle/file/{quote(identity)}{'?download' if download else ''}"

@@ -1,0 +1,192 @@
+"""Painting a visitor's videos and pictures: one frame at once, the whole with progress."""
+
+import html
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vidstyle.demo.easel import Easel, as_jpeg, shrunk
+from vidstyle.demo.files import file_url, without_path
+from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.visitors import StoredFile, Visitor
+from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.images import read_image
+from vidstyle.media.sources import FileSource
+from vidstyle.painting import restyle
+from vidstyle.pipeline import Progress
+
+REPORT_SECONDS = 0.25
+"""Between two reports of progress."""
+
+
+class Cancelled(VidstyleError):  # noqa: N818 (nothing went wrong)
+    """The visitor does not want it any more."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants of a file.
+
+    Attributes:
+        file: identity of an uploaded video or picture.
+        style: key of a style, see Gallery.
+        strength, keep_colors, start, end: see vidstyle.painting.Options.
+    """
+
+    file: str
+    style: str
+    strength: float = 1.0
+    keep_colors: bool = False
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass
+class _Run:
+    """A painting under way, written by its thread."""
+
+    progress: Progress = field(default_factory=Progress)
+    frames: int | None = None
+    failure: Exception | None = None
+
+
+class Jobs:
+    """Paints files.
+
+    Args:
+        gallery: where styles are looked up.
+        easel: paints previews.
+        device: as in vidstyle.demo.Settings.
+    """
+
+    def __init__(self, gallery: Gallery, easel: Easel, device: str) -> None:
+        self._gallery, self._easel, self._device = gallery, easel, device
+
+    def preview(self, visitor: Visitor, wish: Wish) -> str:
+        """One frame before and after, as HTML.
+
+        Raises:
+            InputError: for a file or a style that is not this visitor's.
+        """
+        file = visitor.file(wish.file, "video", "picture")
+        style = self._gallery.card(visitor, wish.style).path
+        before = shrunk(_frame(file, wish.start))
+        after = self._easel.paint(style, before, wish.strength, wish.keep_colors)
+        return self._compared(visitor, before, after)
+
+    def paint(self, visitor: Visitor, wish: Wish) -> Iterator[tuple[str, str]]:
+        """Paint a whole file: HTML of the progress and of the result, again and again.
+
+        Leaving off in the middle stops it, and so does `visitor.stop_painting`.
+
+        Raises:
+            InputError: for what cannot be painted.
+            Cancelled: once it has been stopped.
+        """
+        file = visitor.file(wish.file, "video", "picture")
+        card = self._gallery.card(visitor, wish.style)
+        suffix = ".mp4" if file.kind == "video" else file.path.suffix
+        output = visitor.new_path(suffix)
+        run, stop = _Run(), visitor.stop_painting
+        stop.clear()
+        thread = threading.Thread(target=self._work, args=(run, stop, file, output, card.path, wish), daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                yield _progress(run), ""
+                thread.join(REPORT_SECONDS)
+        finally:
+            stop.set()
+        if run.failure is not None:
+            output.unlink(missing_ok=True)
+            raise run.failure
+        name = f"{Path(file.name).stem} - {card.title or card.name}{suffix}"
+        result = visitor.keep(output, name, "result")
+        yield _done(run), self._shown(visitor, file, output, result)
+
+    def _work(self, run: _Run, stop: threading.Event, file: StoredFile, output: Path, style: Path, wish: Wish) -> None:
+        def report(progress: Progress, frames: int | None) -> None:
+            run.progress, run.frames = progress, frames
+            if stop.is_set():
+                raise Cancelled("cancelled")
+
+        cut = {"start": wish.start or None, "end": wish.end} if file.kind == "video" else {}
+        try:
+            restyle(
+                file.path,
+                output,
+                style=style,
+                on_progress=report,
+                device=self._device,
+                strength=wish.strength,
+                keep_colors=wish.keep_colors,
+                **cut,
+            )
+        except VidstyleError as error:
+            run.failure = error if isinstance(error, Cancelled) else InputError(without_path(error, file.path))
+        except Exception as error:  # raised again in the thread that reports
+            run.failure = error
+
+    def _shown(self, visitor: Visitor, file: StoredFile, output: Path, result: str) -> str:
+        link = f'<a class="vs-download" href="{file_url(result, download=True)}" download>Download</a>'
+        if file.kind == "video":
+            return f'<video class="vs-result" src="{file_url(result)}" controls playsinline></video>{link}'
+        before, after = shrunk(read_image(file.path)), shrunk(read_image(output))
+        return self._compared(visitor, before, after) + link
+
+    def _compared(self, visitor: Visitor, before: np.ndarray, after: np.ndarray) -> str:
+        urls = []
+        for name, pixels in (("before.jpg", before), ("after.jpg", after)):
+            path = visitor.new_path(".jpg")
+            path.write_bytes(as_jpeg(pixels))
+            urls.append(file_url(visitor.keep(path, name, "preview")))
+        height, width = before.shape[:2]
+        return f'<vs-compare before="{urls[0]}" after="{urls[1]}" width="{width}" height="{height}"></vs-compare>'
+
+
+def _frame(file: StoredFile, start: float | None) -> np.ndarray:
+    if file.kind == "picture":
+        return read_image(file.path)
+    try:
+        video = FileSource(file.path, start=start or None)
+    except VidstyleError as error:
+        raise InputError(without_path(error, file.path)) from error
+    try:
+        return next(iter(video)).pixels
+    finally:
+        video.close()
+
+
+def _progress(run: _Run) -> str:
+    done, frames = run.progress.frames, run.frames
+    if not frames or not done:
+        return bar(None, "Getting ready")
+    seconds = (frames - done) / run.progress.fps if run.progress.fps else 0.0
+    left = f"{spoken(seconds)} left" if done < frames else "finishing"
+    return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
+
+
+def _done(run: _Run) -> str:
+    frames = run.progress.frames
+    if frames == 1:
+        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
+    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
+
+
+def bar(share: float | None, text: str) -> str:
+    """A bar of progress as HTML; None is work of unknown length."""
+    width = "" if share is None else f' style="width:{100 * min(1.0, share):.1f}%"'
+    busy = " vs-unknown" if share is None else ""
+    return (
+        f'<div class="vs-progress{busy}" role="status"><div class="vs-bar"><i{width}></i></div>'
+        f"<span>{html.escape(text)}</span></div>"
+    )
+
+
+def spoken(seconds: float) -> str:
+    """A time as one says it: 8 s, 2 min 5 s."""
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

@@ -1,0 +1,139 @@
+"""Serving the page: everything put together, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from vidstyle.demo.easel import Easel
+from vidstyle.demo.files import PAGE, routes
+from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.guard import Guard
+from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
+from vidstyle.demo.settings import Settings
+from vidstyle.demo.training import Workshop
+from vidstyle.demo.visitors import Visitors
+from vidstyle.errors import InputError
+
+SWEEP_SECONDS = 60
+
+
+def serve(settings: Settings) -> None:
+    """Serve the demo until Ctrl-C.  All that visitors have left goes away with it.
+
+    Raises:
+        InputError: for settings that cannot be, and an address that is taken.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_listen(settings))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidstyle-demo-")))
+        port = listener.getsockname()[1]
+        app = build_app(settings, folder, port)
+        config = uvicorn.Config(app, log_level="warning", ws_max_size=LARGEST_MESSAGE, timeout_graceful_shutdown=1)
+        print(f"vidstyle: http://{_shown(settings.host)}:{port}", file=sys.stderr, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run([listener])
+
+
+def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
+    """The application: Gradio's page, our routes, and the guard in front of both.
+
+    Args:
+        settings: how to serve.
+        folder: for what visitors bring and take; all of it may go away afterwards.
+        port: part of the cookie's name, since cookies are shared by all ports of a host.
+    """
+    # Read by Gradio when it is imported; without them it asks the network for news and for fonts.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
+    import gradio as gr
+
+    from vidstyle.demo.app import build_page
+    from vidstyle.demo.theme import gallery_theme
+
+    easel = Easel(settings.device)
+    gallery = Gallery(easel)
+    visitors = Visitors(folder)
+    painter, workshop = LivePainter(gallery, settings.device), Workshop(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(visitors))
+        link = asyncio.create_task(_share(port)) if settings.share else None
+        yield
+        sweeping.cancel()
+        if link is not None:
+            link.cancel()
+        painter.close()
+        easel.close()
+        workshop.close()
+        visitors.close()
+
+    app = FastAPI(
+        routes=[painter.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
+    )
+    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device), workshop)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=gallery_theme(),
+        css_paths=[PAGE / "style.css"],
+        head='<script type="module" src="/vidstyle/page/main.js"></script>',
+        js="() => document.body.classList.remove('dark')",
+        footer_links=[],
+        ssr_mode=False,
+        run_history=False,
+        show_error=False,
+        # Uploads have a route of our own; Gradio's is not let through.
+        max_file_size=1,
+    )
+    app.add_middleware(Guard, visitors=visitors, cookie=f"vidstyle_{port}", auth=settings.auth)
+    return app
+
+
+async def _sweep(visitors: Visitors) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(visitors.sweep)
+
+
+async def _share(port: int) -> None:
+    """Open a public link and say where it leads."""
+    import secrets
+
+    from gradio.networking import setup_tunnel
+
+    try:
+        link = await asyncio.to_thread(setup_tunnel, "127.0.0.1", port, secrets.token_urlsafe(32), None, None)
+        print(f"vidstyle: {link}", file=sys.stderr, flush=True)
+    except Exception as error:  # whatever the network does; the page is there all the same
+        reason = " ".join(str(error).split())
+        print(f"vidstyle: warning: --share: no public link ({reason}); the local address works", file=sys.stderr)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"--host {settings.host} --port {settings.port}: cannot listen there ({error.strerror or error}); "
+            "choose another port, or 0 for any"
+        ) from error
+    return listener
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host

@@ -1,0 +1,61 @@
+"""What can be set when the demo is started."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidstyle.errors import InputError
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve; see `vidstyle demo --help`.
+
+    Attributes:
+        host, port: where to listen; port 0 takes any that is free.
+        share: whether to open a public link through Gradio's tunnel.
+        auth: USER:PASSWORD that every request must know; None lets everyone in.
+        max_upload: megabytes of one uploaded file.
+        queue: paintings of files that may wait for their turn; one more is refused.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        photos: folder of photographs to train with; without it no styles can be made.
+        perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    auth: str | None = None
+    max_upload: int = 500
+    queue: int = 8
+    device: str = "auto"
+    photos: Path | None = None
+    perceptual_weights: Path | None = None
+
+    def check(self) -> None:
+        """Raises InputError for values that cannot be."""
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"--port {self.port}: takes 0 to 65535")
+        if self.auth is not None and not all(self.auth.partition(":")[::2]):
+            raise InputError("--auth: takes USER:PASSWORD, and neither may be empty")
+        if self.max_upload < 1:
+            raise InputError(f"--max-upload {self.max_upload}: takes megabytes, at least 1")
+        if self.queue < 1:
+            raise InputError(f"--queue {self.queue}: takes the number of paintings that may wait, at least 1")
+        if self.photos is not None and not self.photos.is_dir():
+            raise InputError(f"--photos {self.photos}: no such folder")
+        if self.perceptual_weights is not None and not self.perceptual_weights.exists():
+            raise InputError(f"--perceptual-weights {self.perceptual_weights}: no such file or folder")
+
+    @property
+    def largest_upload(self) -> int:
+        """Bytes of one uploaded file."""
+        return self.max_upload * MEGABYTE
+
+    @property
+    def why_no_training(self) -> str:
+        """What is missing to make styles, for the page; empty if nothing is."""
+        missing = {"--photos": self.photos, "--perceptual-weights": self.perceptual_weights}
+        options = [f"{option} PATH" for option, given in missing.items() if given is None]
+        return f"start vidstyle demo with {' and '.join(options)}" if options else ""

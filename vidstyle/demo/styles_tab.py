@@ -1,0 +1,68 @@
+"""The tab of the styles: what there is, bring one, make one."""
+
+import html
+import json
+
+import gradio as gr
+
+from vidstyle.demo.controls import drop_zone, element, errors_shown, visitor_of
+from vidstyle.demo.training import Workshop
+
+LOOK_SECONDS = 1.5
+"""Between two looks at a style in the making."""
+
+
+def styles_tab(workshop: Workshop, largest: int, why_no_training: str) -> None:
+    """Build the tab.
+
+    Args:
+        workshop: makes styles.
+        largest: bytes of an upload.
+        why_no_training: what is missing to make styles; empty if nothing is.
+    """
+    element("<vs-cards></vs-cards>")
+    with gr.Row(equal_height=False, elem_classes="vs-workshop"):
+        with gr.Column(min_width=280):
+            element("<h2>Bring a style</h2><p>A style file that vidstyle train has made. Only you will see it.</p>")
+            drop_zone("style", ".safetensors", "Drop a .safetensors file here", largest)
+        with gr.Column(min_width=280):
+            element("<h2>Make a style</h2><p>From one picture. It is trained while you do other things here.</p>")
+            if why_no_training:
+                note = f"Styles cannot be made here: {html.escape(why_no_training)}."
+                element(f'<p class="vs-note" id="no-training">{note}</p>')
+            else:
+                _make_a_style(workshop, largest)
+
+
+def _make_a_style(workshop: Workshop, largest: int) -> None:
+    dropped = drop_zone("picture", "image/*", "Drop a painting here", largest)
+    with gr.Row(elem_classes="vs-controls"):
+        title = gr.Textbox(label="Title", max_lines=1, min_width=140, max_length=80)
+        artist = gr.Textbox(label="Artist", max_lines=1, min_width=140, max_length=80)
+    minutes = gr.Slider(0.1, 120, 30, step=0.1, label="Minutes to train", elem_id="training-minutes")
+    with gr.Row(elem_classes="vs-buttons"):
+        start = gr.Button("Make the style", variant="primary", elem_id="training-start", min_width=140)
+        cancel = gr.Button("Cancel", elem_id="training-cancel", min_width=100)
+    watched = element(elem_id="training-progress")
+    clock = gr.Timer(LOOK_SECONDS)
+
+    def begin(upload: str, length: float, name: str, painter: str, request: gr.Request) -> str:
+        if not upload:
+            raise gr.Error("Drop a picture first.", duration=6, print_exception=False)
+        visitor = visitor_of(request)
+        with errors_shown():
+            # The limits of the slider are only the page's.
+            duration = min(120.0, max(0.05, float(length)))
+            workshop.start(visitor, str(json.loads(upload)["id"]), duration, str(name or ""), str(painter or ""))
+        return workshop.look(visitor)
+
+    def look(request: gr.Request) -> str:
+        return workshop.look(visitor_of(request))
+
+    def stop(request: gr.Request) -> str:
+        workshop.cancel(visitor_of(request))
+        return '<p class="vs-note">Cancelled.</p>'
+
+    start.click(begin, [dropped, minutes, title, artist], watched, show_progress="hidden", api_visibility="private")
+    cancel.click(stop, None, watched, queue=False, api_visibility="private")
+    clock.tick(look, None, watched, show_progress="hidden", queue=False, api_visibility="private")

@@ -1,0 +1,23 @@
+"""The tab that paints a webcam.  Frames go over a websocket of their own, see vidstyle.demo.live and page/webcam.js."""
+
+import gradio as gr
+
+from vidstyle.demo.controls import element, look_controls
+
+SAY = (
+    "(style, strength, colours, mirror, split) => document.dispatchEvent(new CustomEvent('vs-look', {detail: "
+    "{style, strength: strength / 100, keep_colors: colours, mirror, split}}))"
+)
+
+
+def webcam_tab(first: str) -> None:
+    """Build the tab; `first` is the style to begin with."""
+    element(f'<vs-webcam first="{first}"></vs-webcam>')
+    look = look_controls(first)
+    with gr.Row(elem_classes="vs-controls"):
+        mirror = gr.Checkbox(True, label="Mirror", min_width=120)
+        split = gr.Checkbox(False, label="Split: the camera on the left", min_width=120)
+    wishes = [*look.all, mirror, split]
+    look.style.input(None, wishes, js=SAY)
+    for component in wishes[1:]:
+        component.change(None, wishes, js=SAY)

@@ -1,0 +1,152 @@
+"""Engines run a network on frames: one file a backend, one interface."""
+
+import copy
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from vidstyle.errors import InputError
+from vidstyle.media.frame import Color, Frame
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vidstyle.engines.frame_function import Look
+
+
+class Engine(ABC):
+    """Paints frames in the order in which they are submitted.
+
+    At most `depth` frames are in flight, all of one size: when as many have been submitted, or before a frame of
+    another size, `result` comes before the next `submit`.  An engine may carry state from frame to frame; a frame
+    marked as a discontinuity starts afresh.
+
+    Attributes:
+        name: of the backend.
+        device: what it runs on, as torch names it.
+        depth: frames in flight.
+    """
+
+    name: str
+    device: str
+    depth: int
+
+    @abstractmethod
+    def submit(self, frame: Frame) -> None:
+        """Start painting `frame`."""
+
+    @abstractmethod
+    def result(self) -> Frame:
+        """The painting of the oldest frame in flight; waits for it."""
+
+    def close(self) -> None:  # noqa: B027 (an engine without resources has nothing to do)
+        """Let go of the device."""
+
+
+def choose_device(device: str) -> str:
+    """Settle `auto`, and check what is asked for: `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        InputError: for a device that is unknown or not there.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return device
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or (index and not index.isdecimal()) or (":" in device and not index):
+        raise InputError(f"--device {device}: unknown; use auto, cpu, cuda or cuda:N")
+    if not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no CUDA device here; use --device cpu")
+    count = torch.cuda.device_count()
+    if int(index or 0) >= count:
+        raise InputError(f"--device {device}: there {'is' if count == 1 else 'are'} only {count} here")
+    return f"cuda:{int(index or 0)}"
+
+
+ENGINES = ("auto", "torch", "openvino", "cuda")
+"""What `--engine` takes."""
+
+
+def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, str]:
+    """Settle `auto`, and check that engine and device go together.
+
+    CUDA comes first, then OpenVINO, which is measured to be the fastest on a CPU, then torch, which always works.
+
+    Args:
+        engine: one of ENGINES.
+        device: see choose_device.
+        network: to be painted with; OpenVINO is chosen by itself only for the real-time network.
+
+    Returns:
+        Engine (torch, openvino or cuda) and device (cpu or cuda:N).
+
+    Raises:
+        InputError: for what is unknown, not there, or does not go together.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"--engine {engine}: unknown; use {', '.join(ENGINES)}")
+    if engine == "cuda":
+        settled = choose_device("cuda" if device == "auto" else device)
+    elif engine == "auto":
+        settled = choose_device(device)
+    else:
+        settled = choose_device("cpu" if device == "auto" else device)
+    if engine != "auto":
+        if (engine == "cuda") != (settled != "cpu"):
+            raise InputError(f"--engine {engine}: does not run on --device {device}; leave one of the two out")
+        return engine, settled
+    return (_best_on_cpu(network) if settled == "cpu" else "cuda"), settled
+
+
+def _best_on_cpu(network: "nn.Module") -> str:
+    from vidstyle.engines import openvino
+    from vidstyle.nets import RealtimeNet
+
+    return "openvino" if isinstance(network, RealtimeNet) and openvino.is_usable() else "torch"
+
+
+def make_engine(
+    network: "nn.Module",
+    look: "Look",
+    device: str = "auto",
+    *,
+    engine: str = "auto",
+    planes: "Color | None" = None,
+    steady: bool = False,
+    low_latency: bool = False,
+    spare_cores: bool = False,
+) -> Engine:
+    """The engine for `device`, which paints no frame twice.  It works on a copy of `network`.
+
+    Args:
+        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        device, engine: what to run on, see choose_engine.
+        steady: carry paint along with what moves, see vidstyle.engines.memory.
+        low_latency: for frames that come one by one, where side by side would not help.
+        spare_cores: leave half of the processor's cores to what else must not wait, such as a camera and a window.
+
+    Raises:
+        InputError: see choose_engine.
+    """
+    from vidstyle.engines.idle import IdleEngine
+    from vidstyle.engines.steady import SteadyEngine
+
+    kind, device = choose_engine(engine, device, network)
+    # Engines change the type of the weights and move them; a style can be painted with again.
+    network = copy.deepcopy(network)
+    backend: Engine
+    if kind == "cuda":
+        from vidstyle.engines.cuda import CudaEngine
+
+        backend = CudaEngine(network, look, device, planes=planes)
+    elif kind == "openvino":
+        from vidstyle.engines.openvino import OpenVinoEngine
+
+        backend = OpenVinoEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+    else:
+        from vidstyle.engines.torch_cpu import TorchCpuEngine
+
+        backend = TorchCpuEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+    return IdleEngine(SteadyEngine(backend) if steady else backend)

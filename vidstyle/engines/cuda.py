@@ -1,0 +1,132 @@
+"""torch on an NVIDIA GPU, double-buffered: one frame goes up while one is painted and one comes down."""
+
+import dataclasses
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vidstyle.engines import Engine
+from vidstyle.engines.frame_function import Look, frame_function
+from vidstyle.media.frame import Color, Frame
+
+
+@dataclass
+class _Slot:
+    """Buffers of one frame in flight, and the events that order what happens to them."""
+
+    host_in: Tensor
+    host_out: Tensor
+    device_in: Tensor
+    device_out: Tensor
+    uploading: torch.cuda.Event
+    uploaded: torch.cuda.Event
+    computing: torch.cuda.Event
+    computed: torch.cuda.Event
+    downloading: torch.cuda.Event
+    downloaded: torch.cuda.Event
+
+
+@dataclass(frozen=True)
+class Span:
+    """When one step of one frame ran on the device, milliseconds since the engine's first frame."""
+
+    begin: float
+    end: float
+
+
+class CudaEngine(Engine):
+    """Two slots with pinned buffers; upload, network and download on a stream each.
+
+    uint8 crosses the bus; conversion happens on the device.
+
+    Args:
+        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        device: `cuda:N`.
+        timeline: keep the spans of every frame's upload, computation and download in `spans`.
+    """
+
+    name = "cuda"
+    depth = 2
+
+    def __init__(
+        self, network: nn.Module, look: Look, device: str, *, planes: Color | None = None, timeline: bool = False
+    ) -> None:
+        self.device = device
+        self.spans: list[tuple[Span, Span, Span]] = []
+        self._device = torch.device(device)
+        self._paint = frame_function(network.to(self._device), look, torch.float16, planes).to(self._device)
+        self._timeline = timeline
+        self._epoch: torch.cuda.Event | None = None
+        self._upload, self._compute, self._download = (torch.cuda.Stream(self._device) for _ in range(3))
+        self._slots: list[_Slot] = []
+        self._free: deque[_Slot] = deque()
+        self._busy: deque[tuple[_Slot, Frame]] = deque()
+
+    @torch.inference_mode()
+    def submit(self, frame: Frame) -> None:
+        pixels = torch.from_numpy(frame.pixels)
+        if not self._slots or self._slots[0].host_in.shape != pixels.shape:
+            self._allocate(pixels.shape)
+        slot = self._free.popleft()
+        slot.host_in.copy_(pixels)
+        # The slot's last result has been taken, so its buffers are free on every stream.
+        with torch.cuda.stream(self._upload):
+            slot.uploading.record()
+            slot.device_in.copy_(slot.host_in, non_blocking=True)
+            slot.uploaded.record()
+        with torch.cuda.stream(self._compute):
+            self._compute.wait_event(slot.uploaded)
+            slot.computing.record()
+            slot.device_out.copy_(self._paint(slot.device_in))
+            slot.computed.record()
+        with torch.cuda.stream(self._download):
+            self._download.wait_event(slot.computed)
+            slot.downloading.record()
+            slot.host_out.copy_(slot.device_out, non_blocking=True)
+            slot.downloaded.record()
+        self._busy.append((slot, frame))
+
+    def result(self) -> Frame:
+        slot, frame = self._busy.popleft()
+        slot.downloaded.synchronize()
+        if self._timeline:
+            self._note_spans(slot)
+        pixels = slot.host_out.numpy().copy()
+        self._free.append(slot)
+        return dataclasses.replace(frame, pixels=pixels)
+
+    def close(self) -> None:
+        torch.cuda.synchronize(self._device)
+        self._slots.clear()
+        self._free.clear()
+        self._busy.clear()
+
+    def _allocate(self, shape: torch.Size) -> None:
+        if self._busy:
+            raise ValueError("frames of another size are still in flight")
+        torch.cuda.synchronize(self._device)
+        if self._epoch is None:
+            self._epoch = torch.cuda.Event(enable_timing=True)
+            self._epoch.record(self._upload)
+        self._slots = [self._make_slot(shape) for _ in range(self.depth)]
+        self._free = deque(self._slots)
+
+    def _make_slot(self, shape: torch.Size) -> _Slot:
+        host_in, host_out = (torch.empty(shape, dtype=torch.uint8, pin_memory=True) for _ in range(2))
+        device_in, device_out = (torch.empty(shape, dtype=torch.uint8, device=self._device) for _ in range(2))
+        events = [torch.cuda.Event(enable_timing=self._timeline) for _ in range(6)]
+        return _Slot(host_in, host_out, device_in, device_out, *events)
+
+    def _note_spans(self, slot: _Slot) -> None:
+        assert self._epoch is not None
+        pairs = (
+            (slot.uploading, slot.uploaded),
+            (slot.computing, slot.computed),
+            (slot.downloading, slot.downloaded),
+        )
+        upload, compute, download = (
+            Span(self._epoch.elapsed_time(begin), self._epoch.elapsed_time(end)) for begin, end in pairs
+        )
+        self.spans.append((upload, compute, download))

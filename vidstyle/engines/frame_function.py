@@ -1,0 +1,145 @@
+"""From pixels to pixels: what every engine runs on a frame."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vidstyle.media.frame import MATRIX_WEIGHTS, Color
+from vidstyle.nets import RealtimeNet
+from vidstyle.nets.cells import (
+    BYTE_SCALE,
+    PIXELS,
+    CellNet,
+    Cells,
+    fold_bytes,
+    rgb_cells,
+    unfold_bytes,
+    yuv_cells,
+)
+from vidstyle.nets.realtime import LUMA
+
+
+@dataclass(frozen=True)
+class Look:
+    """How much of the painting to show.
+
+    Attributes:
+        strength: 0 shows the source, 1 the painting, anything between a blend.
+        keep_colors: take the painting's luminance only, and the source's colours.
+    """
+
+    strength: float = 1.0
+    keep_colors: bool = False
+
+
+def frame_function(network: nn.Module, look: Look, dtype: torch.dtype, planes: Color | None = None) -> nn.Module:
+    """What paints a frame, uint8 to uint8 of the same shape.
+
+    Args:
+        network: maps (1, 3, H, W) in [0, 1] to the same shape.
+        look: how much of the painting to show.
+        dtype: in which the network computes.
+        planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
+
+    Raises:
+        ValueError: for planes, where takes_planes says that they are not for this network or these colours.
+    """
+    if isinstance(network, RealtimeNet):
+        return CellFunction(network, look, dtype, planes)
+    if planes is not None:
+        raise ValueError(f"{type(network).__name__} takes RGB, not planes")
+    return FrameFunction(network, look, dtype)
+
+
+def takes_planes(network: nn.Module, color: Color) -> bool:
+    """Whether frames for `network` may come as 8-bit planes of 4:2:0 with those colours."""
+    return isinstance(network, RealtimeNet) and color.matrix in MATRIX_WEIGHTS and color.bits == 8
+
+
+class FrameFunction(nn.Module):
+    """Any transform network with the conversions around it: RGB (H, W, 3) uint8 in and out.
+
+    Args:
+        network: maps (1, 3, H, W) in [0, 1] to the same shape.
+        look: how much of the painting to show.
+        dtype: in which the network computes.
+    """
+
+    def __init__(self, network: nn.Module, look: Look, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        self.network.to(dtype).to(memory_format=torch.channels_last)
+        self.look, self.dtype = look, dtype
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Paint one frame."""
+        if self.look.strength == 0:
+            return rgb.clone()
+        # (H, W, 3) seen as (1, 3, H, W) is channels_last already; nothing is moved.
+        source = rgb.permute(2, 0, 1)[None]
+        painted = self.network(source.to(self.dtype) / 255)
+        levels = painted[0].permute(1, 2, 0).float().mul_(255)
+        if self.look.keep_colors:
+            # In every YCbR space a change of luma alone adds the same to R, G and B.
+            pixels = rgb.float()
+            luma = torch.tensor(LUMA, device=rgb.device)
+            levels = pixels + ((levels.clamp(0, 255) - pixels) @ luma)[..., None]
+        if self.look.strength != 1:
+            levels = torch.lerp(rgb.float(), levels.clamp_(0, 255), self.look.strength)
+        return levels.round_().clamp_(0, 255).to(torch.uint8)
+
+
+class CellFunction(nn.Module):
+    """A RealtimeNet with the conversions around it folded into its convolutions; see vidstyle.nets.cells.
+
+    Args:
+        network, look, dtype, planes: see frame_function.
+    """
+
+    middle: Tensor
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(self, network: RealtimeNet, look: Look, dtype: torch.dtype, planes: Color | None) -> None:
+        super().__init__()
+        cells = _cells(planes)
+        self.network = CellNet(network, cells).eval().requires_grad_(False)
+        self.network.to(dtype).to(memory_format=torch.channels_last)
+        self.look, self.dtype, self.planes = look, dtype, cells.planes
+        for name in ("middle", "lowest", "highest"):
+            self.register_buffer(name, getattr(cells, name))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Paint one frame: RGB (H, W, 3), or planes (3 H / 2, W), uint8."""
+        if self.look.strength == 0:
+            return pixels.clone()
+        height, width = pixels.shape[:2]
+        shape = (height * 2 // 3 if self.planes else height, width)
+        margin = self.network.margin
+        source = fold_bytes(pixels, margin, planes=self.planes)
+        cells = (source.to(self.dtype) - self.middle.to(self.dtype)) * (1 / BYTE_SCALE)
+        levels = self.network(cells).float() + self.middle
+        if self.look != Look():
+            within = source[:, margin : margin + levels.shape[1], margin : margin + levels.shape[2]].float()
+            levels = self._blended(within, levels.clamp(self.lowest, self.highest))
+        painted = levels.round_().clamp_(self.lowest, self.highest).to(torch.uint8)
+        return unfold_bytes(painted, shape, planes=self.planes)
+
+    def _blended(self, source: Tensor, painted: Tensor) -> Tensor:
+        """As much of the painting as the look asks for; cells (1, h, w, K)."""
+        if self.look.keep_colors and self.planes:
+            painted = torch.cat((painted[..., :PIXELS], source[..., PIXELS:]), -1)
+        elif self.look.keep_colors:
+            # In every YCbCr space a change of luma alone adds the same to R, G and B.
+            change = (painted - source).unflatten(-1, (PIXELS, 3)) @ torch.tensor(LUMA, device=source.device)
+            painted = (source + change.repeat_interleave(3, -1)).clamp(0, 255)
+        return torch.lerp(source, painted, self.look.strength) if self.look.strength != 1 else painted
+
+
+def _cells(planes: Color | None) -> Cells:
+    if planes is None:
+        return rgb_cells()
+    if planes.matrix not in MATRIX_WEIGHTS or planes.bits != 8:
+        raise ValueError(f"no planes of these colours: {planes}")
+    return yuv_cells(*MATRIX_WEIGHTS[planes.matrix], full_range=planes.full_range)

@@ -1,0 +1,173 @@
+"""OpenVINO on the CPU: the fastest engine on x86."""
+
+import dataclasses
+import hashlib
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from vidstyle import __version__
+from vidstyle.engines import Engine
+from vidstyle.engines.compiled_cache import CompiledCache
+from vidstyle.engines.frame_function import Look, frame_function
+from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS, prefers_bfloat16, usable_cores
+from vidstyle.errors import InputError, reason
+from vidstyle.media.frame import Color, Frame
+
+KEPT_SIZES = 4
+"""Frame sizes whose networks stay in memory."""
+GRAPH = 2
+"""Goes up when the same style makes another graph."""
+
+
+@cache
+def is_usable() -> bool:
+    """Whether OpenVINO can be imported and finds this processor."""
+    try:
+        return "CPU" in _import_openvino().Core().available_devices
+    except Exception:  # a library that is built for another machine can fail in any way
+        return False
+
+
+class OpenVinoEngine(Engine):
+    """The network as one compiled graph, uint8 in and out; bfloat16 where the processor has it.
+
+    Compiling takes a second or two, once for each style and frame size: what comes of it is kept on disk.
+
+    Args:
+        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        low_latency: paint one frame at a time, on all cores.
+        spare_cores: use half of the cores only.
+        precision: `bf16` or `f32`; chosen by the processor if None.
+
+    Raises:
+        InputError: if OpenVINO cannot be imported.
+    """
+
+    name = "openvino"
+    device = "cpu"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        look: Look,
+        *,
+        planes: Color | None = None,
+        low_latency: bool = False,
+        spare_cores: bool = False,
+        precision: str | None = None,
+    ) -> None:
+        self._openvino = _import_openvino()
+        self._core = self._openvino.Core()
+        self._precision = precision or ("bf16" if prefers_bfloat16() else "f32")
+        # In float32 whatever the precision: the plugin converts weights itself.
+        self._paint = frame_function(network, look, torch.float32, planes)
+        self._look = look
+        self._identity = _identity(network, look, planes)
+        self._cache = CompiledCache("openvino")
+        self._cores = usable_cores(spare=spare_cores)
+        self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
+        # One more in flight than is painted, so that no stream waits for the pipeline.
+        self.depth = 1 if low_latency else self._streams + 1
+        self._requests: OrderedDict[tuple[int, ...], deque[Any]] = OrderedDict()
+        self._in_flight: deque[tuple[Any, np.ndarray, Frame]] = deque()
+
+    def submit(self, frame: Frame) -> None:
+        if self._look.strength == 0:
+            self._in_flight.append((None, frame.pixels.copy(), frame))
+            return
+        requests = self._requests_for(frame.pixels.shape)
+        request = requests[0]
+        requests.rotate(-1)
+        painted = np.empty_like(frame.pixels)
+        # Both sides work on our memory: nothing is copied.
+        request.set_input_tensor(self._openvino.Tensor(frame.pixels, shared_memory=True))
+        request.set_output_tensor(self._openvino.Tensor(painted, shared_memory=True))
+        request.start_async()
+        self._in_flight.append((request, painted, frame))
+
+    def result(self) -> Frame:
+        request, painted, frame = self._in_flight.popleft()
+        if request is not None:
+            request.wait()
+        return dataclasses.replace(frame, pixels=painted)
+
+    def close(self) -> None:
+        while self._in_flight:
+            self.result()
+        self._requests.clear()
+
+    def _requests_for(self, shape: tuple[int, ...]) -> deque[Any]:
+        if shape not in self._requests:
+            compiled = self._compiled(shape)
+            self._requests[shape] = deque(compiled.create_infer_request() for _ in range(self.depth))
+        self._requests.move_to_end(shape)
+        if len(self._requests) > KEPT_SIZES:
+            self._requests.popitem(last=False)
+        return self._requests[shape]
+
+    def _compiled(self, shape: tuple[int, ...]) -> Any:
+        """The network for frames of `shape`, from the disk if it has been compiled before."""
+        settings = self._settings(shape)
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        library = self._openvino.__version__
+        key = _digest(self._identity, shape, sorted(settings.items()), library, processor)
+
+        def load(blob: bytes) -> Any:
+            return self._core.import_model(blob, "CPU", settings)
+
+        def build() -> tuple[Any, Callable[[], bytes]]:
+            compiled = self._core.compile_model(self._graph(shape), "CPU", settings)
+            return compiled, lambda: compiled.export_model().getvalue()
+
+        return self._cache.get(key, load, build)
+
+    def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        streams = 1 if shape[0] * shape[1] >= LARGE_FRAME else self._streams
+        return {
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": self._cores,
+        }
+
+    @torch.no_grad()
+    def _graph(self, shape: tuple[int, ...]) -> Any:
+        pixels = torch.zeros(shape, dtype=torch.uint8)
+        # What depends on the size alone is computed now, and is a constant from then on.
+        self._paint(pixels)
+        with warnings.catch_warnings():
+            # That tracing is deprecated, and that sizes become constants, which they shall.
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace(self._paint, pixels, check_trace=False)
+            fixed = self._openvino.PartialShape(list(shape))
+            return self._openvino.convert_model(traced, example_input=pixels, input=[fixed])
+
+
+def _import_openvino() -> Any:
+    try:
+        import openvino
+    except Exception as error:  # a library that is built for another machine can fail in any way
+        raise InputError(
+            f"--engine openvino: not here ({reason(error)}); pip install openvino, or --engine torch"
+        ) from error
+    return openvino
+
+
+def _identity(network: nn.Module, look: Look, planes: Color | None) -> str:
+    """What tells this network and look from every other."""
+    settings = {name: value for name, value in vars(network).items() if isinstance(value, bool | int | float | str)}
+    digest = hashlib.sha256(_digest(GRAPH, __version__, repr(network), settings, look, planes).encode())
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""The video codecs that can be written, and what each is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+
+from vidstyle.errors import InputError
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One way to encode.
+
+    Attributes:
+        encoder: FFmpeg's name of the encoder.
+        formats: pixel formats for sources of 8 bits and of more.
+        options: what the encoder is told.
+        quality_option: encoder option that `--quality` sets, None where there is nothing to choose.
+        quality: default and largest value of it; smaller is better.
+        even: the encoder wants even sides.
+    """
+
+    encoder: str
+    formats: tuple[str, str]
+    options: Mapping[str, str] = field(default_factory=dict)
+    quality_option: str | None = "crf"
+    quality: tuple[int, int] = (20, 51)
+    even: bool = True
+
+
+CODECS: Mapping[str, Codec] = MappingProxyType(
+    {
+        # Players that show 10-bit H.264 are rare, hence 8 bits always.
+        "h264": Codec("libx264", ("yuv420p", "yuv420p"), {"preset": "veryfast"}, quality=(18, 51)),
+        "hevc": Codec(
+            "libx265",
+            ("yuv420p", "yuv420p10le"),
+            {"preset": "fast", "x265-params": "log-level=error"},
+            quality=(22, 51),
+        ),
+        "av1": Codec("libsvtav1", ("yuv420p", "yuv420p10le"), {"preset": "8"}, quality=(28, 63)),
+        "vp9": Codec(
+            "libvpx-vp9",
+            ("yuv420p", "yuv420p10le"),
+            {"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
+            quality=(28, 63),
+            even=False,
+        ),
+        "prores": Codec(
+            "prores_ks",
+            ("yuv422p10le", "yuv422p10le"),
+            {"profile": "3", "vendor": "apl0"},
+            quality_option="global_quality",
+            quality=(9, 31),
+        ),
+        "ffv1": Codec("ffv1", ("bgr0", "bgr0"), {"level": "3", "slicecrc": "1"}, quality_option=None, even=False),
+        "gif": Codec("gif", ("pal8", "pal8"), quality_option=None, even=False),
+    }
+)
+
+DEFAULT_CODECS = {".gif": "gif", ".webm": "vp9"}
+"""By suffix; all other containers get H.264."""
+
+
+UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        # FFmpeg keeps no list of what MPEG-TS takes.
+        "mpegts": frozenset(
+            {"libx264", "libx265", "aac", "ac3", "eac3", "mp2", "mp3", "opus", "dvbsub", "dvb_teletext"}
+        )
+    }
+)
+
+
+LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        # Which its muxer finds out when it writes the header.
+        "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
+        "mp4": frozenset({"truehd"}),
+    }
+)
+
+
+def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
+    """FFmpeg's names of the encoders and decoders of everything that an open container takes."""
+    name = container.format.name
+    listed = container.supported_codecs | UNLISTED.get(name, frozenset())
+    return frozenset(listed - LISTED_WRONGLY.get(name, frozenset()))
+
+
+def choose_codec(name: str | None, output: Path) -> tuple[str, Codec]:
+    """The codec called `name`, or the usual one for the suffix of `output`; with its name."""
+    name = name or DEFAULT_CODECS.get(output.suffix.lower(), "h264")
+    if name not in CODECS:
+        raise InputError(f"--codec {name}: unknown; choose one of {', '.join(CODECS)}")
+    return name, CODECS[name]
+
+
+def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, str]:
+    """Encoder options for `quality`.
+
+    Raises:
+        InputError: if it is outside the codec's scale.
+    """
+    if codec.quality_option is None:
+        if quality is not None:
+            raise InputError(f"--quality {quality}: {name} has no quality to choose; leave it out")
+        return {}
+    default, worst = codec.quality
+    value = default if quality is None else quality
+    if not 0 <= value <= worst:
+        raise InputError(f"--quality {value}: {name} takes 0 (best) to {worst}")
+    if codec.quality_option == "global_quality":
+        # FFmpeg's fixed quantiser, in units of FF_QP2LAMBDA.
+        return {"flags": "+qscale", "global_quality": str(118 * max(1, value))}
+    return {codec.quality_option: str(value)}

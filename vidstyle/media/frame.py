@@ -1,0 +1,91 @@
+"""What travels through the pipeline."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+# Values of FFmpeg's AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic (ITU-T H.273).
+MATRIX_BT709, MATRIX_SMPTE170M, MATRIX_BT2020 = 1, 6, 9
+UNSPECIFIED = 2
+RGB_MATRIX = 0
+SWSCALE_MATRIX = {MATRIX_SMPTE170M: 5}
+"""swscale numbers its matrices as H.273 does, but for this one."""
+MATRIX_WEIGHTS = {
+    MATRIX_BT709: (0.2126, 0.0722),
+    5: (0.299, 0.114),
+    MATRIX_SMPTE170M: (0.299, 0.114),
+    MATRIX_BT2020: (0.2627, 0.0593),
+}
+"""K_R and K_B of ITU-T H.273, table 4: the weights of red and blue in luma."""
+HD_HEIGHT = 720
+"""Pixels from which on video is taken to be BT.709; smaller video is BT.601."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 16, 16384
+"""Pixels along one side of a picture that can be painted."""
+
+
+def usual_matrix(height: int) -> int:
+    """The matrix of video of that height, where nothing names another one."""
+    return MATRIX_BT709 if height >= HD_HEIGHT else MATRIX_SMPTE170M
+
+
+@dataclass(frozen=True)
+class Color:
+    """How the numbers of a video stand for colours: code points of ITU-T H.273, range and depth.
+
+    `matrix` is never unspecified: what a source leaves open is settled when it is opened.
+    """
+
+    matrix: int = MATRIX_BT709
+    full_range: bool = False
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    bits: int = 8
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        pixels: RGB (H, W, 3) uint8, upright, full range.  Or planes (3 H / 2, W) uint8 of 4:2:0, as the video's Color
+            describes them: Y (H, W), then U and V (H / 2, W / 2), one after the other.
+        pts: presentation time in units of `time_base`.
+        time_base: seconds.
+        duration: in units of `time_base`; 0 where it is not known.
+        discontinuity: nothing may be carried over from the frame before this one (start, seek).
+    """
+
+    pixels: np.ndarray
+    pts: int
+    time_base: Fraction
+    duration: int = 0
+    discontinuity: bool = False
+
+    @property
+    def time(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """What a sink has to know of the video that it will be given.
+
+    Attributes:
+        width, height: pixels, upright.
+        time_base: seconds per tick of every frame's pts.
+        rate: frames per second, the average where it varies.
+        color: of the source; the output is made alike.
+        sample_aspect_ratio: width of a pixel over its height.
+        frames: how many there will be, as far as is known beforehand.
+    """
+
+    width: int
+    height: int
+    time_base: Fraction
+    rate: Fraction
+    color: Color = Color()
+    sample_aspect_ratio: Fraction = Fraction(1)
+    frames: int | None = None

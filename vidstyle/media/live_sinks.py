@@ -1,0 +1,369 @@
+"""Where live frames go to: a window, a virtual camera, a recording, a network stream, a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from vidstyle.errors import InputError, VidstyleError, reason
+from vidstyle.media.color import from_rgb
+from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
+from vidstyle.media.sinks import FileSink
+
+TICK = Fraction(1, 90_000)
+"""Of recordings and streams: MPEG's own clock, fine enough for any camera."""
+STREAM_FORMATS = MappingProxyType({"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "udp": "mpegts", "srt": "mpegts"})
+"""FFmpeg's container by the scheme of the URL."""
+CONNECT_SECONDS = 10.0
+QUALITY = "23"
+"""CRF of a stream."""
+KEY_FRAME_SECONDS = 1
+"""Between the pictures at which a viewer can begin to watch."""
+
+ARROWS = MappingProxyType(
+    {
+        # X11 keysyms, Windows virtual keys, and what Cocoa calls its function keys.
+        65361: "left",
+        65362: "up",
+        65363: "right",
+        65364: "down",
+        0x250000: "left",
+        0x260000: "up",
+        0x270000: "right",
+        0x280000: "down",
+        63234: "left",
+        63232: "up",
+        63235: "right",
+        63233: "down",
+    }
+)
+NAMED_KEYS = MappingProxyType({32: "space", 27: "q"})
+LINE_HEIGHT = 22
+"""Pixels between two lines of text."""
+
+
+class LiveSink(Protocol):
+    """Takes frames whose pts is the time of their capture; see vidstyle.media.cameras.
+
+    Attributes:
+        name: for messages and figures.
+        waiting: frames that may wait for it; more are dropped, the oldest first.
+        holds: whether it wants the last picture again and again while the camera is gone.
+    """
+
+    name: str
+    waiting: int
+    holds: bool
+
+    def write(self, frame: Frame) -> None:
+        """Show, send or keep one frame."""
+
+    def close(self) -> None:
+        """Finish; in the thread that writes."""
+
+
+def open_sink(target: str, width: int, height: int, rate: float, *, overwrite: bool = False) -> LiveSink:
+    """The sink that `--to` names, for frames of a size and about a rate; a WindowSink is made by itself.
+
+    Args:
+        target: `virtual`, `pipe:`, a URL, or a file to record to.
+        width, height: pixels, even.
+        rate: frames per second.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        InputError: if it cannot be opened.
+    """
+    if target == "virtual":
+        return VirtualCamera(width, height, rate)
+    if target in {"pipe:", "pipe:1"}:
+        return PipeSink()
+    if "://" in target:
+        return StreamSink(target, width, height, rate)
+    return Recording(Path(target), width, height, rate, overwrite=overwrite)
+
+
+def check_target(target: str, *, overwrite: bool = False) -> None:
+    """Raises InputError for a `--to` that cannot be, as far as that can be known before anything is opened."""
+    scheme, separator, _ = target.partition("://")
+    if target in {"window", "virtual", "pipe:", "pipe:1"}:
+        return
+    if separator:
+        if scheme.lower() not in STREAM_FORMATS:
+            raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+        return
+    path = Path(target)
+    if not path.suffix:
+        raise InputError(f"--to {target}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; --overwrite replaces it")
+
+
+# --- recording and streaming
+
+
+class Recording:
+    """A video file in which every frame keeps the time of its capture, counted from the first one.
+
+    Raises:
+        InputError: as FileSink does.
+    """
+
+    waiting, holds = 16, False
+
+    def __init__(self, path: Path, width: int, height: int, rate: float, *, overwrite: bool = False) -> None:
+        self.name = str(path)
+        average = Fraction(rate).limit_denominator(1001)
+        self._duration = round(1 / (average * TICK))
+        color = Color(usual_matrix(height))
+        self._file = FileSink(path, VideoFormat(width, height, TICK, average, color), overwrite=overwrite)
+        self._first: float | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame.  Raises as FileSink does."""
+        self._first = frame.time if self._first is None else self._first
+        ticks = round((frame.time - self._first) / TICK)
+        self._file.write(replace(frame, pts=ticks, time_base=TICK, duration=self._duration))
+
+    def close(self) -> None:
+        """Finish the file; without a frame there will be none."""
+        if self._first is None:
+            self._file.abort()
+        else:
+            self._file.close()
+
+
+class StreamSink:
+    """H.264 to a server or a player: no B-frames, nothing held back.
+
+    Args:
+        url: rtmp://, rtsp://, udp:// or srt://.
+        width, height: pixels, even.
+        rate: frames per second.
+
+    Raises:
+        InputError: if nobody answers there.
+    """
+
+    waiting, holds = 2, True
+
+    def __init__(self, url: str, width: int, height: int, rate: float) -> None:
+        self.name = url
+        self._size = (width, height)
+        self._reformatter = VideoReformatter()
+        self._first: float | None = None
+        self._last_pts = -1
+        scheme = url.partition("://")[0].lower()
+        options = {"rtsp_transport": "tcp"} if scheme == "rtsp" else {"flush_packets": "1"}
+        try:
+            self._container = av.open(
+                url, "w", format=STREAM_FORMATS[scheme], options=options, timeout=(CONNECT_SECONDS, CONNECT_SECONDS)
+            )
+            self._stream = self._add_stream(rate)
+            self._container.start_encoding()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"--to {url}: cannot stream there ({_reason(error)})") from error
+
+    def _add_stream(self, rate: float) -> av.VideoStream:
+        key_frames = str(max(1, round(KEY_FRAME_SECONDS * rate)))
+        options = {"preset": "veryfast", "tune": "zerolatency", "crf": QUALITY, "g": key_frames, "bf": "0"}
+        stream = self._container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001), options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = TICK
+        self._color = Color(usual_matrix(stream.height))
+        context.colorspace, context.color_range = self._color.matrix, ColorRange.MPEG
+        return stream
+
+    def write(self, frame: Frame) -> None:
+        """Encode and send one frame.  Raises VidstyleError when the other side has gone."""
+        self._first = frame.time if self._first is None else self._first
+        picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
+        picture.color_range = ColorRange.JPEG
+        picture = from_rgb(picture, self._stream.pix_fmt, self._color, self._color.matrix, self._reformatter)
+        picture.pts = self._last_pts = max(self._last_pts + 1, round((frame.time - self._first) / TICK))
+        picture.time_base = TICK
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except (av.error.FFmpegError, OSError) as error:
+            raise VidstyleError(f"--to {self.name}: the stream broke off ({_reason(error)})") from error
+
+    def close(self) -> None:
+        """Say goodbye, if anyone still listens."""
+        with contextlib.suppress(av.error.FFmpegError, OSError):
+            self._container.mux(self._stream.encode(None))
+        with contextlib.suppress(av.error.FFmpegError, OSError):
+            self._container.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):
+        return f"no answer within {CONNECT_SECONDS:g} s"
+    return reason(error)
+
+
+# --- other programs
+
+
+class PipeSink:
+    """Raw frames on standard output, RGB with 8 bits a channel, row after row."""
+
+    name, waiting, holds = "pipe:", 1, False
+
+    def write(self, frame: Frame) -> None:
+        """Write one frame.  Raises BrokenPipeError when the reader has gone."""
+        sys.stdout.buffer.write(np.ascontiguousarray(frame.pixels).data)
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
+class VirtualCamera:
+    """A camera that other programs can choose: v4l2loopback on Linux, OBS on Windows and macOS.
+
+    Raises:
+        InputError: if pyvirtualcam or the device is missing.
+    """
+
+    name, waiting, holds = "virtual", 1, True
+
+    def __init__(self, width: int, height: int, rate: float) -> None:
+        try:
+            import pyvirtualcam
+        except ImportError as error:
+            raise InputError(
+                "--to virtual: needs pyvirtualcam, which is not installed; pip install 'vidstyle[virtual]'"
+            ) from error
+        try:
+            self._camera: Any = pyvirtualcam.Camera(width=width, height=height, fps=rate)
+        except RuntimeError as error:
+            device = "sudo modprobe v4l2loopback" if sys.platform.startswith("linux") else "install OBS Studio"
+            raise InputError(f"--to virtual: there is no virtual camera here ({device}): {reason(error)}") from error
+
+    def write(self, frame: Frame) -> None:
+        """Hand one frame to whoever watches."""
+        self._camera.send(frame.pixels)
+
+    def close(self) -> None:
+        """Take the camera away."""
+        self._camera.close()
+
+
+# --- the window
+
+
+def check_window() -> None:
+    """Raises InputError, with a way out, where no window can be opened."""
+    instead = "or name another --to, such as out.mp4"
+    if "GUI:                           NONE" in cv2.getBuildInformation():
+        raise InputError(
+            f"--to window: this OpenCV has no windows; pip uninstall opencv-python-headless, then "
+            f"pip install --force-reinstall opencv-python, {instead}"
+        )
+    # Qt would end the whole process.
+    if sys.platform.startswith("linux") and not _x11_answers(os.environ.get("DISPLAY", "")):
+        raise InputError(f"--to window: no display here; set DISPLAY to that of an X server, {instead}")
+
+
+def _x11_answers(display: str) -> bool:
+    """Whether there is an X server; one on another machine is taken at its word."""
+    if display.startswith(":"):
+        return Path("/tmp/.X11-unix", f"X{display[1:].partition('.')[0]}").exists()
+    return bool(display)
+
+
+class WindowSink:
+    """A window.  All of it happens in one thread, which macOS wants to be the main one.
+
+    Attributes:
+        lines: of text over the picture.
+
+    Raises:
+        InputError: see check_window.
+    """
+
+    name, waiting, holds = "window", 1, False
+
+    def __init__(self, title: str, width: int, height: int) -> None:
+        check_window()
+        self._title, self._full_screen = title, False
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(title, width, height)
+        self._pixels: np.ndarray | None = None
+        self.lines: Sequence[str] = ()
+
+    def write(self, frame: Frame) -> None:
+        """Show a frame, below `lines`."""
+        self._pixels = frame.pixels
+        self._draw()
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Show the last frame below other lines."""
+        if lines != self.lines and self._pixels is not None:
+            self.lines = lines
+            self._draw()
+
+    def _draw(self) -> None:
+        assert self._pixels is not None
+        cv2.imshow(self._title, cv2.cvtColor(captioned(self._pixels, self.lines), cv2.COLOR_RGB2BGR))
+
+    def show_full_screen(self, wanted: bool) -> None:
+        """Fill the screen, or not."""
+        if wanted != self._full_screen:
+            self._full_screen = wanted
+            mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
+            cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, mode)
+
+    def key(self) -> str | None:
+        """The key that was pressed, None if none was; `q` also when the window was closed.  Draws the window."""
+        code = cv2.waitKeyEx(1)
+        if self._pixels is not None and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            return "q"
+        return key_name(code)
+
+    def close(self) -> None:
+        """Close the window."""
+        with contextlib.suppress(cv2.error):
+            cv2.destroyWindow(self._title)
+            cv2.waitKeyEx(1)
+
+
+def key_name(code: int) -> str | None:
+    """The name of a key in what OpenCV's waitKeyEx gives, on any platform; None for no key and those without use."""
+    if code in ARROWS:
+        return ARROWS[code]
+    # Some systems add the state of the shift keys above the character.
+    character = code & 0xFFFF if code > 0 else 0
+    if character in NAMED_KEYS:
+        return NAMED_KEYS[character]
+    return chr(character).lower() if 32 < character < 127 else None
+
+
+def captioned(pixels: np.ndarray, lines: Sequence[str]) -> np.ndarray:
+    """A copy of RGB (H, W, 3) uint8 with lines of text in its upper left corner; itself if there are none."""
+    if not lines:
+        return pixels
+    shown = pixels.copy()
+    for number, line in enumerate(lines):
+        place = (10, LINE_HEIGHT * (number + 1))
+        for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(shown, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, color, thickness, cv2.LINE_AA)
+    return shown

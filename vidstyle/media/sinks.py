@@ -1,0 +1,405 @@
+"""Where frames go to."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.codecs import choose_codec, codecs_taken, quality_options
+from vidstyle.media.color import SCALING, from_rgb
+from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.scheduling import usual_scheduling
+from vidstyle.media.tracks import WITH_EDIT_LISTS, OtherTracks
+
+ABORT_SECONDS = 0.2
+FASTSTART = {"movflags": "+faststart"}
+"""The index in front, so that a browser can start playing at once."""
+NEGATIVE_TIMES = {"avoid_negative_ts": "disabled"}
+"""Audio may start a little before 0 to warm its decoder up; FFmpeg would delay the whole file for it."""
+CONTAINER_OPTIONS = {
+    "mp4": FASTSTART,
+    "mov": FASTSTART,
+    "ipod": FASTSTART,
+    "matroska": NEGATIVE_TIMES,
+    "webm": NEGATIVE_TIMES,
+    "gif": {"loop": "0"},
+}
+"""By FFmpeg's name of the container."""
+USUAL_SUFFIXES = "use .mp4, .mkv, .webm, .mov or .gif"
+NO_TIMESTAMPS = 0x0080
+"""FFmpeg's AVFMT_NOTIMESTAMPS."""
+WITHOUT_ASPECT = frozenset({"matroska", "webm", "gif"})
+X265_DELAY = 2
+"""Frames by which x265's decoding times are behind."""
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def partial_path(target: Path) -> Path:
+    """A hidden name beside `target`, with its suffix, that nobody else uses: written first, renamed when complete.
+
+    Raises:
+        InputError: if nothing can be written there.
+    """
+    # Not by tempfile, whose files nobody else may read.
+    partial = target.parent / f".vidstyle-{secrets.token_hex(8)}.part{target.suffix}"
+    try:
+        partial.touch(exist_ok=False)
+    except OSError as error:
+        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
+    return partial
+
+
+def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a complete file its name, in one step.
+
+    Raises:
+        InputError: if `target` has come into being meanwhile and must not be overwritten.
+    """
+    if overwrite:
+        partial.replace(target)
+        return
+    try:
+        os.link(partial, target)
+    except FileExistsError as error:
+        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
+    except OSError:
+        # No hard links on this file system.
+        if target.exists():
+            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
+        partial.replace(target)
+    else:
+        partial.unlink(missing_ok=True)
+
+
+def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
+    """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
+    chosen = choose_codec(codec, path)[1]
+    # Pixels that are not square may have to be scaled.
+    return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
+
+
+class FileSink:
+    """Encodes frames into a video file, with the other tracks of its source.
+
+    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.
+
+    Args:
+        path: the file; its suffix chooses the container.
+        video: what the frames are like.
+        codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
+        quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
+        tracks: makes the tracks that come along, given the output container.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        InputError: for a container or codec that cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        video: VideoFormat,
+        *,
+        codec: str | None = None,
+        quality: int | None = None,
+        tracks: Callable[[av.container.OutputContainer], OtherTracks] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path, self.video, self._overwrite = path, video, overwrite
+        self._codec_name, self._codec = choose_codec(codec, path)
+        options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
+        self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
+        self._palette: Graph | None = None
+        self._tracks: OtherTracks | None = None
+        self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
+        self._first_pts = self._end = 0
+        self._first_dts: int | None = None
+        self._last_pts: int | None = None
+        self._frames = 0
+        self._finished = self._aborted = False
+        # A stopped run aborts from another thread than the one that encodes.
+        self._encoding = threading.Lock()
+        self._partial = partial_path(path)
+        # SVT-AV1 reads from nowhere else how much to print.
+        os.environ.setdefault("SVT_LOG", "0")
+        try:
+            self._container = self._open_container()
+        except BaseException:
+            self._partial.unlink(missing_ok=True)
+            raise
+        try:
+            self._stream = self._add_stream(options)
+            self._tracks = tracks(self._container) if tracks else None
+            self._write_header()
+        except BaseException:
+            self.abort()
+            raise
+
+    @property
+    def width(self) -> int:
+        """Pixels of the output, after rounding up to what the codec takes."""
+        return self._stream.width
+
+    @property
+    def height(self) -> int:
+        """See `width`."""
+        return self._stream.height
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the other tracks, a line each."""
+        return self._tracks.notes if self._tracks else []
+
+    def _open_container(self) -> av.container.OutputContainer:
+        suffix = self.path.suffix
+        try:
+            container = av.open(str(self._partial), "w")
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
+            ) from error
+        container.container_options.update(CONTAINER_OPTIONS.get(container.format.name, {}))
+        if self._codec.encoder not in codecs_taken(container):
+            raise InputError(
+                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
+            )
+        # AVI has room for timestamps in its index only, and FFmpeg does not say so.
+        if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
+            raise InputError(f"{self.path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
+        return container
+
+    def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
+        video, color = self.video, self.video.color
+        stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options)
+        assert isinstance(stream, av.VideoStream)
+        self._even = 2 if self._codec.even else 1
+        stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
+        stream.pix_fmt = self._codec.formats[color.bits > 8]
+        context = stream.codec_context
+        context.time_base = self._time_base
+        # Without it an encoder makes durations up from the average rate.
+        context.flags |= Flags.frame_duration
+        if video.sample_aspect_ratio != 1 and not self._squares_pixels:
+            context.sample_aspect_ratio = video.sample_aspect_ratio
+        context.colorspace, context.color_range = self._matrix_and_range()
+        context.color_primaries, context.color_trc = color.primaries, color.transfer
+        context.thread_type = "AUTO"
+        if self._codec.encoder == "libx265" and self._container.format.name in {"mp4", "mov"}:
+            # The tag that Apple's players ask for.
+            context.codec_tag = "hvc1"
+        return stream
+
+    @property
+    def _squares_pixels(self) -> bool:
+        """PyAV cannot tell these containers of another shape of pixel, which few codecs write down themselves."""
+        by_itself = self._codec.encoder in {"libx264", "libx265"}
+        return self._container.format.name in WITHOUT_ASPECT and not by_itself
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Width and height of the output, but for what makes them even."""
+        width, height, shape = self.video.width, self.video.height, self.video.sample_aspect_ratio
+        if not self._squares_pixels:
+            return width, height
+        # Upwards, so that nothing is lost.
+        return (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+
+    @property
+    def _time_base(self) -> Fraction:
+        """Seconds per tick of the encoder."""
+        return Fraction(1, 100) if self._codec.encoder == "gif" else self.video.time_base
+
+    def _matrix_and_range(self) -> tuple[int, ColorRange]:
+        color = self.video.color
+        if not self._codec.formats[0].startswith("yuv"):
+            return RGB_MATRIX, ColorRange.JPEG
+        return color.matrix, ColorRange.JPEG if color.full_range else ColorRange.MPEG
+
+    def _write_header(self) -> None:
+        """Early, since it opens the encoders, and creates the file, which must not happen after `abort`."""
+        with self._disk_errors(), usual_scheduling():
+            try:
+                self._container.start_encoding()
+            except OSError:
+                raise
+            except av.error.FFmpegError as error:
+                width, height = self._size
+                raise InputError(
+                    f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
+                    f"--size or --codec"
+                ) from error
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame: RGB of any size, or planes where `takes_planes` says so.
+
+        Raises:
+            InputError: when the disk is full.
+            VidstyleError: when it cannot be written for another reason, and after `abort`.
+        """
+        with self._encoding, self._disk_errors():
+            self._encode(self._to_picture(frame))
+            if self._tracks:
+                self._tracks.copy_until(frame.time)
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        if self._aborted:
+            raise VidstyleError(f"{self.path}: writing it was aborted")
+        packets = self._stream.encode(picture)
+        for packet in packets:
+            # Not every encoder hands durations on.
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if self._codec.encoder == "libx265" and self._frames <= X265_DELAY:
+                # x265 leaves the decoding times of so short a video to chance; it has no B-frames.
+                packet.dts = packet.pts
+            self._first_dts = packet.dts if self._first_dts is None else self._first_dts
+        if picture is None and packets:
+            self._stretch(packets[-1])
+        self._container.mux(packets)
+
+    def _stretch(self, last: av.Packet[Any]) -> None:
+        """MP4 adds durations up in decoding order, where the last frame to be shown need not be the last one."""
+        if self._container.format.name not in WITH_EDIT_LISTS or last.dts is None or self._first_dts is None:
+            return
+        last.duration = self._end - self._first_pts - (last.dts - self._first_dts)
+
+    def close(self) -> None:
+        """Finish the file and give it its name.
+
+        Raises:
+            InputError: when the disk is full.
+            VidstyleError: when no frame was written, and for what else `write` raises it.
+        """
+        try:
+            with self._encoding, self._disk_errors():
+                if self._last_pts is None:
+                    raise VidstyleError(f"{self.path}: there was no frame to write")
+                self._encode(None)
+                if self._tracks:
+                    self._tracks.finish()
+                self._container.close()
+                # Some file systems find out only now that there was no room.
+                with self._partial.open("rb") as written:
+                    os.fsync(written.fileno())
+                move_into_place(self._partial, self.path, overwrite=self._overwrite)
+                self._finished = True
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Let go of everything and remove what was written, unless `close` has finished.
+
+        May be called from any thread, at any time, and more than once.
+        """
+        self._aborted = True
+        if not self._finished:
+            self._partial.unlink(missing_ok=True)
+        # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
+        if self._encoding.acquire(timeout=ABORT_SECONDS):
+            try:
+                if self._tracks:
+                    self._tracks.close()
+                with contextlib.suppress(av.error.FFmpegError, OSError):
+                    self._container.close()
+            finally:
+                self._encoding.release()
+
+    @contextlib.contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise InputError(f"{self.path}: no space left on the disk; nothing was written") from error
+            if error.errno == errno.EFBIG:
+                raise InputError(f"{self.path}: grew too large for the disk; nothing was written") from error
+            raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def _to_picture(self, frame: Frame) -> VideoFrame:
+        picture = self._wrapped(frame)
+        if (picture.width, picture.height) != self._size:
+            width, height = self._size
+            picture = self._scaler.reformat(picture, width, height, interpolation=SCALING, threads=1)
+        if self._size != (self.width, self.height):
+            # 4:2:0 has no odd sides; the last line is doubled rather than lost.
+            pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
+            pixels = np.pad(picture.to_ndarray(), pad, mode="edge").astype(np.uint8, copy=False)
+            picture = VideoFrame.from_ndarray(pixels, "rgb24")
+            picture.color_range = ColorRange.JPEG
+        picture = self._to_palette(picture) if self._codec.encoder == "gif" else self._converted(picture)
+        # Ticks of a GIF are so coarse that two frames can fall into one.
+        earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
+        ticks = frame.time_base / self._time_base
+        picture.pts, picture.time_base = max(earliest, round(frame.pts * ticks)), self._time_base
+        picture.duration = round(frame.duration * ticks)
+        if self._last_pts is None:
+            self._first_pts = picture.pts
+        self._last_pts, self._end = picture.pts, picture.pts + picture.duration
+        self._durations[picture.pts] = picture.duration
+        self._frames += 1
+        return picture
+
+    def _wrapped(self, frame: Frame) -> VideoFrame:
+        if frame.pixels.ndim == 3:
+            picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
+            picture.color_range = ColorRange.JPEG
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, "yuv420p")
+            picture.colorspace, picture.color_range = self._matrix_and_range()
+        return picture
+
+    def _converted(self, picture: VideoFrame) -> VideoFrame:
+        """In the encoder's pixel format, and tagged with what it is."""
+        color = self.video.color
+        matrix, color_range = self._matrix_and_range()
+        if picture.format.name != "yuv420p":
+            return from_rgb(picture, self._stream.pix_fmt, color, matrix, self._reformatter)
+        picture.colorspace, picture.color_range = matrix, color_range
+        picture.color_primaries, picture.color_trc = color.primaries, color.transfer
+        return picture
+
+    def _to_palette(self, picture: VideoFrame) -> VideoFrame:
+        """256 colours chosen for this frame, so that memory stays bounded whatever the length."""
+        if self._palette is None:
+            self._palette = Graph()
+            source = self._palette.add_buffer(
+                width=picture.width,
+                height=picture.height,
+                format=picture.format,
+                time_base=Fraction(1, 100),
+            )
+            split = self._palette.add("split")
+            generate = self._palette.add("palettegen", stats_mode="single")
+            use = self._palette.add("paletteuse", new="1", dither="sierra2_4a")
+            source.link_to(split)
+            split.link_to(generate, 0, 0)
+            split.link_to(use, 1, 0)
+            generate.link_to(use, 0, 1)
+            use.link_to(self._palette.add("buffersink"))
+            self._palette.configure()
+        picture.pts, picture.time_base = 0, Fraction(1, 100)
+        self._palette.vpush(picture)
+        return self._palette.vpull()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close() if kind is None else self.abort()

@@ -1,0 +1,106 @@
+"""Time in containers: filling in what is missing, and going on where it jumps."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.video.frame import VideoFrame
+
+TIMESTAMPS_JUMP = 0x0200
+"""FFmpeg's AVFMT_TS_DISCONT."""
+JUMP_BACK, JUMP_AHEAD = Fraction(1, 5), Fraction(10)
+"""Seconds; timestamps that jump further mean that two recordings have been joined."""
+
+
+def counts_from_anywhere(container: av.container.InputContainer) -> bool:
+    """Whether timestamps start at an arbitrary time and may jump (MPEG-TS); all others mean what they say."""
+    return bool(container.format.flags & TIMESTAMPS_JUMP)
+
+
+def timed_streams(container: av.container.InputContainer) -> list[av.stream.Stream]:
+    """The tracks that a Clock goes by."""
+    return [s for s in container.streams if s.type in {"audio", "video"}]
+
+
+class Clock:
+    """Lets the timestamps of a container that counts from anywhere go on where they jump.
+
+    Everybody who reads a file must show it the same packets, to have the same time.
+    """
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self._next: dict[int, Fraction] = {}
+        self._correction = Fraction(0)
+        self._jumps = counts_from_anywhere(container)
+
+    def correct(self, packet: av.Packet[Any]) -> None:
+        """Change the packet's timestamps in place."""
+        if not self._jumps or packet.dts is None or packet.time_base is None:
+            return
+        if packet.stream.type in {"audio", "video"}:
+            self._look_for_jump(packet)
+        ticks = round(self._correction / packet.time_base)
+        packet.dts += ticks
+        if packet.pts is not None:
+            packet.pts += ticks
+
+    def _look_for_jump(self, packet: av.Packet[Any]) -> None:
+        assert packet.dts is not None
+        time, track = packet.dts * packet.time_base + self._correction, packet.stream.index
+        if track in self._next:
+            # A track may fall silent for long, so that only the others tell how far time has come.
+            latest = max(self._next.values())
+            if time < self._next[track] - JUMP_BACK or time > latest + JUMP_AHEAD:
+                self._correction += latest - time
+                self._next.clear()
+                time = latest
+        self._next[track] = time + (packet.duration or 0) * packet.time_base
+
+
+class Timestamps:
+    """Gives every frame a pts and a duration; what the file lacks is filled in so that time always moves on.
+
+    Attributes:
+        end: ticks at which the last frame ends.
+    """
+
+    def __init__(self, tick: Fraction, rate: Fraction) -> None:
+        self._tick = tick
+        self._frame_ticks = max(1, round(1 / (rate * tick)))
+        self._first: int | None = None
+        self._last: int | None = None
+        self._last_pts = self._last_dts = -math.inf
+        self._faulty_pts = self._faulty_dts = 0
+        self.end = 0
+
+    def seen_before(self, time: Fraction | None) -> bool:
+        """Whether a frame at `time`, seconds, or earlier has come by."""
+        return time is None or (self._first is not None and self._first * self._tick <= time)
+
+    def of(self, frame: VideoFrame) -> tuple[int, int]:
+        """pts and duration of the next frame, in ticks."""
+        # Filters count in time bases of their own.
+        ticks = (frame.time_base or self._tick) / self._tick
+        pts = self._choose(frame.pts, frame.dts)
+        pts = self.end if pts is None else round(pts * ticks)
+        if self._last is not None and pts <= self._last:
+            pts = self._last + 1
+        if self._first is None:
+            self._first = pts
+        duration = round(frame.duration * ticks) or self._frame_ticks
+        self._last, self.end = pts, pts + duration
+        return pts, duration
+
+    def _choose(self, pts: int | None, dts: int | None) -> int | None:
+        """Whichever has gone backwards less often: FFmpeg's guess_correct_pts (libavcodec/decode.c)."""
+        if dts is not None:
+            self._faulty_dts += dts <= self._last_dts
+            self._last_dts = dts
+        if pts is not None:
+            self._faulty_pts += pts <= self._last_pts
+            self._last_pts = pts
+        trusted = self._faulty_pts <= self._faulty_dts or dts is None
+        return pts if pts is not None and trusted else dts

@@ -1,0 +1,35 @@
+"""Network definitions: pure torch, no input or output.
+
+Every transform network maps RGB (N, 3, H, W) in [0, 1] to RGB (N, 3, H, W); its output may leave
+[0, 1] slightly and is clamped by whoever turns it into pixels.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from vidstyle.nets.johnson import JohnsonNet
+from vidstyle.nets.realtime import RealtimeNet
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "realtime": RealtimeNet,
+    "johnson": JohnsonNet,
+}
+
+
+def build_network(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
+    """Make the transform network `name` with `arguments`, with fresh weights, in training mode.
+
+    Raises:
+        ValueError: for a name that is not in NETWORKS, or arguments that the network does not take.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+    try:
+        return NETWORKS[name](**(arguments or {}))
+    except TypeError as error:
+        raise ValueError(f"network {name!r}: {error}") from error
+
+
+__all__ = ["NETWORKS", "JohnsonNet", "RealtimeNet", "build_network"]

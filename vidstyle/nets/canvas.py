@@ -1,0 +1,62 @@
+"""The canvas: smooth noise on an endless plane; strokes grow from it where a picture gives them nothing to hold on to.
+
+Coordinates count positions of the network's trunk (4 pixels).  A canvas that lies still has the coordinates of
+the positions themselves; one that moves along with what is painted has others.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CANVAS_SIDE = 512
+"""Positions after which the plane repeats; 2,048 pixels."""
+RIM = 2
+"""Positions that bicubic interpolation looks at beyond a coordinate."""
+
+
+def white_noise(channels: int, height: int, width: int) -> Tensor:
+    """(1, C, H, W) float32, uniform, mean 0, variance 1.
+
+    A hash of the position (the finaliser of MurmurHash3, Appleby 2011), so that every machine sees the same noise
+    and nothing need be stored.
+    """
+    c, y, x = torch.meshgrid(torch.arange(channels), torch.arange(height), torch.arange(width), indexing="ij")
+    mask = 0xFFFFFFFF
+    value = (y * 0x9E3779B1 + x * 0x85EBCA77 + c * 0xC2B2AE3D) & mask
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        value = ((value ^ (value >> shift)) * factor) & mask
+    uniform = value.to(torch.float64) / mask
+    return ((uniform * 2 - 1) * 3**0.5).float()[None]
+
+
+@lru_cache(maxsize=4)
+def canvas_plane(channels: int) -> Tensor:
+    """One period of the canvas with a rim of RIM on each side: (1, C, side, side) float32, variance 1.
+
+    Blurred with the binomial filter, since white noise changes its variance when it is sampled between positions.
+    """
+    # It outlives the mode in which somebody happened to ask for it first.
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        noise = F.pad(white_noise(channels, CANVAS_SIDE, CANVAS_SIDE), (1, 1, 1, 1), mode="circular")
+        binomial = torch.tensor([1.0, 2.0, 1.0])
+        # 6 is the root of the sum of squares of the two-dimensional filter's entries.
+        kernel = (binomial[:, None] * binomial / 6).expand(channels, 1, 3, 3)
+        smooth = F.conv2d(noise, kernel, groups=channels)
+        return F.pad(smooth, (RIM, RIM, RIM, RIM), mode="circular")
+
+
+def still_coordinates(height: int, width: int) -> Tensor:
+    """Coordinates (1, h, w, 2), x before y, of a canvas that lies still."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack((x, y), -1)[None].float()
+
+
+def sample_canvas(channels: int, coordinates: Tensor) -> Tensor:
+    """The canvas at coordinates (N, h, w, 2), bicubic: (N, C, h, w) on the device of the coordinates."""
+    plane = canvas_plane(channels).to(coordinates.device)
+    side = plane.shape[-1]
+    # grid_sample counts from -1 at the first position to 1 at the last.
+    grid = ((coordinates % CANVAS_SIDE) + RIM) * (2 / (side - 1)) - 1
+    return F.grid_sample(plane.expand(len(grid), -1, -1, -1), grid, mode="bicubic", align_corners=True)

@@ -1,0 +1,268 @@
+"""The real-time network: everything happens at a quarter of the resolution.
+
+Full-resolution layers are what make Johnson's network slow, so the picture is folded into 48 channels
+(4x4 pixels a position), passes through residual blocks, and is unfolded again.  There is no normalisation
+layer: statistics over the whole frame make each pixel depend on all others (somebody walks in and the wall
+changes colour), cost as much time as the convolutions, and rule out painting in tiles.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidstyle.nets.canvas import sample_canvas, still_coordinates
+
+FOLD = 4
+"""Pixels folded into one position of the trunk, along each axis."""
+WIDEST_MARGIN = 3
+"""Positions by which a picture of 16 pixels a side can be extended by reflection."""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Weights of RGB in luminance, ITU-R BT.709, item 3.2."""
+USUAL_SPREAD = 0.25
+"""Standard deviation of luminance that the network is given, whatever the picture's own."""
+LEAST_SPREAD = 0.06
+"""Of a picture; flatter ones are noise, which nobody wants to see."""
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), He et al. 2016 without normalisation; (N, C, h, w) in and out.
+
+    The second convolution starts at zero, so that a fresh network is the sum of its shortcuts and trains
+    without normalisation (Zhang, Dauphin and Ma 2019, "Fixup Initialization", section 3).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.conv1.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv2.weight)
+        for bias in (self.conv1.bias, self.conv2.bias):
+            assert bias is not None
+            nn.init.zeros_(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # In place where nobody needs the old values: at this size memory traffic costs as much as arithmetic.
+        return self.conv2(F.relu_(self.conv1(x))).add_(x)
+
+
+class RealtimeNet(nn.Module):
+    """The transform network for live video.
+
+    A convolution can only answer to what it sees, and on a flat wall it sees nothing; so the network also gets
+    a canvas (see vidstyle.nets.canvas) from which strokes can grow anywhere.  It is noise, since a canvas that is
+    learnt turns into a few spots that carry all of the style.
+
+    With the default arguments: 251 k parameters, 7.7 GFLOP (2 x multiply-adds) at 640x360.
+
+    Args:
+        channels: width of the trunk.
+        blocks: number of residual blocks.
+        margin: positions (of 4 pixels) by which the picture is extended on each side by reflection, so that
+            the zero padding of the trunk does not show at the border; at most WIDEST_MARGIN.
+        canvas: channels of the canvas.
+
+    Raises:
+        ValueError: for another margin.
+    """
+
+    def __init__(self, channels: int = 48, blocks: int = 5, margin: int = 2, canvas: int = 4) -> None:
+        super().__init__()
+        if not 0 <= margin <= WIDEST_MARGIN:
+            raise ValueError(f"network argument margin = {margin}: takes 0 to {WIDEST_MARGIN}")
+        folded = 3 * FOLD**2
+        self.margin = margin
+        self.canvas = canvas
+        self.ground = nn.Conv2d(canvas, channels, 3, padding=1, bias=False)
+        self._laid: Tensor | None = None
+        self.head = nn.Conv2d(folded, channels, 3, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
+        self.tail = nn.Conv2d(channels, folded, 3, padding=1)
+
+    def forward(
+        self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
+    ) -> Tensor:
+        """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped.
+
+        canvas: (N or 1, `canvas` channels, h, w) of `canvas_size`; one that lies still if None.
+        light: (N, 2) of `measure_light`; measured on the image if None.
+        whole: return what is painted in the margin, too.
+        """
+        light = measure_light(image) if light is None else light
+        mean, spread = light.to(image.dtype)[..., None, None, None].unbind(1)
+        height, width = image.shape[-2:]
+        image = self.with_margin(image)
+        # As a painter's eye does, get used to the light: one style has one brightness, pictures have any.
+        x = self.head(fold((image - mean) * (USUAL_SPREAD / spread)))
+        x = F.relu_(x.add_(self.still_ground(x) if canvas is None else self.ground(canvas)))
+        for block in self.blocks:
+            x = block(x)
+        painted = unfold(without_grid(self.tail(x))) + 0.5
+        return painted if whole else self.without_margin(painted, height, width)
+
+    def with_margin(self, image: Tensor) -> Tensor:
+        """The picture and what the network sees beyond its borders."""
+        height, width = image.shape[-2:]
+        margin = self.margin * FOLD
+        return F.pad(image, (margin, margin + -width % FOLD, margin, margin + -height % FOLD), mode="reflect")
+
+    def without_margin(self, painted: Tensor, height: int, width: int) -> Tensor:
+        """The (H, W) pixels of the picture in what has been painted with its margin."""
+        margin = self.margin * FOLD
+        return painted[..., margin : margin + height, margin : margin + width]
+
+    def train(self, mode: bool = True) -> Self:
+        self._laid = None
+        return super().train(mode)
+
+    def canvas_size(self, height: int, width: int) -> tuple[int, int]:
+        """Positions (h, w) of the canvas under a picture of (H, W) pixels, margin included."""
+        return -(-height // FOLD) + 2 * self.margin, -(-width // FOLD) + 2 * self.margin
+
+    def still_ground(self, x: Tensor) -> Tensor:
+        """What a canvas that lies still adds to `x`: (1, C, h, w)."""
+        laid = self._laid
+        if laid is not None and (laid.shape[-2:], laid.dtype) == (x.shape[-2:], x.dtype):
+            return laid
+        canvas = sample_canvas(self.canvas, still_coordinates(*x.shape[-2:]))
+        laid = self.ground(canvas.to(x.device, self.ground.weight.dtype))
+        if not torch.is_grad_enabled() and not self.training:
+            # It depends on the size alone, and frames of one video share theirs.
+            self._laid = laid.contiguous(memory_format=torch.channels_last)
+        return laid
+
+
+def measure_light(image: Tensor) -> Tensor:
+    """Mean and standard deviation of luminance, the latter at least LEAST_SPREAD.
+
+    RGB (N, 3, H, W) in [0, 1] to (N, 2) float32.
+    """
+    weights = torch.tensor(LUMA, device=image.device)
+    # Every fourth pixel tells as much as all of them.
+    return spread_of_luma((image[..., ::FOLD, ::FOLD].float() * weights[:, None, None]).sum(1))
+
+
+def spread_of_luma(luma: Tensor) -> Tensor:
+    """Mean and standard deviation, at least LEAST_SPREAD, of (N, h, w): (N, 2)."""
+    return torch.stack((luma.mean((1, 2)), luma.std((1, 2)).clamp(min=LEAST_SPREAD)), 1)
+
+
+def without_grid(x: Tensor) -> Tensor:
+    """Folded pictures (N, 48, h, w) without the pattern that repeats from position to position."""
+    return take_out_grid(x, _rgb_grid_filters(x.dtype, x.device))
+
+
+@dataclass(frozen=True)
+class GridFilters:
+    """What take_out_grid needs to know of K numbers a position that belong to C colours.
+
+    Attributes:
+        blur: (K, 1, 3, 3), over neighbouring positions.
+        average: (C, K, 1, 1), of all that belong to a colour.
+        spread: (K, C, 3, 3), interpolation from the middle of positions to where each of the K numbers lies.
+    """
+
+    blur: Tensor
+    average: Tensor
+    spread: Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "GridFilters":
+        """The same elsewhere, or of another type."""
+        return GridFilters(*(f.to(device, dtype).contiguous() for f in (self.blur, self.average, self.spread)))
+
+
+def take_out_grid(x: Tensor, filters: GridFilters) -> Tensor:
+    """(N, K, h, w) without the pattern that repeats from position to position.
+
+    Every one of a position's sixteen pixels is written by filters of its own, and where these disagree there is a
+    grid.  Blurred over neighbouring positions, each of the sixteen leaves its own surface; the pattern is what they
+    differ by from the one surface through all of them.  A zero in the spectrum at all multiples of 1/4 a pixel.
+    """
+    surfaces = F.conv2d(x, filters.blur, padding=1, groups=len(filters.blur))
+    surface = F.conv2d(F.conv2d(surfaces, filters.average), filters.spread, padding=1)
+    return x - surfaces + surface
+
+
+def grid_filters(members: Tensor, places: Tensor) -> GridFilters:
+    """The filters for K numbers a position.
+
+    Args:
+        members: (C, K), 1 where a number belongs to a colour, 0 elsewhere.
+        places: (K, 16), how much each of the position's pixels, row by row, counts in each number; rows add up to 1.
+    """
+    binomial = torch.tensor([1.0, 2.0, 1.0]) / 4
+    blur = (binomial[:, None] * binomial).expand(len(places), 1, 3, 3)
+    average = members / members.sum(1, keepdim=True)
+    # Where a pixel lies from the middle of its position, in positions.
+    offset = (torch.arange(FOLD) + 0.5) / FOLD - 0.5
+    weights = torch.stack((F.relu(-offset), 1 - offset.abs(), F.relu(offset)), 1)
+    bilinear = torch.einsum("ya,xb->yxab", weights, weights).reshape(FOLD**2, 3, 3)
+    spread = torch.einsum("kp,pab,ck->kcab", places, bilinear, members)
+    return GridFilters(blur, average[..., None, None], spread)
+
+
+def rgb_grid_filters() -> GridFilters:
+    """The filters for a position's RGB, colours innermost."""
+    return grid_filters(torch.eye(3).repeat(1, FOLD**2), torch.eye(FOLD**2).repeat_interleave(3, 0))
+
+
+@lru_cache(maxsize=8)
+def _rgb_grid_filters(dtype: torch.dtype, device: torch.device) -> GridFilters:
+    with torch.inference_mode(False), torch.no_grad():
+        return rgb_grid_filters().to(device, dtype)
+
+
+def fold(image: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, 16 C, H / 4, W / 4): each position holds 4x4 pixels, row by row, channels innermost.
+
+    `pixel_unshuffle` with another order of channels, in which a channels_last picture is moved once, in runs of
+    4 C numbers.
+    """
+    n, c, height, width = image.shape
+    h, w = height // FOLD, width // FOLD
+    cells = image.permute(0, 2, 3, 1).reshape(n, h, FOLD, w, FOLD * c)
+    return cells.transpose(2, 3).reshape(n, h, w, FOLD * FOLD * c).permute(0, 3, 1, 2)
+
+
+def unfold(x: Tensor) -> Tensor:
+    """The inverse of `fold`: (N, 16 C, h, w) to (N, C, 4 h, 4 w)."""
+    n, folded, h, w = x.shape
+    c = folded // FOLD**2
+    cells = x.permute(0, 2, 3, 1).reshape(n, h, w, FOLD, FOLD * c).transpose(2, 3)
+    return cells.reshape(n, h * FOLD, w * FOLD, c).permute(0, 3, 1, 2)
+
+
+def count_flops(network: nn.Module, height: int, width: int) -> int:
+    """Floating-point operations (2 x multiply-adds) of the convolutions for one picture of that size.
+
+    Counted by running a picture through `network`, so that padding and strides count as they are.
+    """
+    total = 0
+
+    def count(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.ConvTranspose2d):
+            positions = _inputs[0].shape[-2] * _inputs[0].shape[-1]
+        else:
+            positions = output.shape[-2] * output.shape[-1]
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        total += 2 * positions * weight.numel()
+
+    hooks = [
+        module.register_forward_hook(count)
+        for module in network.modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+    ]
+    try:
+        with torch.inference_mode():
+            parameter = next(network.parameters())
+            network(torch.zeros(1, 3, height, width, device=parameter.device, dtype=parameter.dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

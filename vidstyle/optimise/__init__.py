@@ -1,0 +1,1 @@
+"""Painting one picture, or a video frame by frame, by optimisation: slow, and what faster ways are measured against."""

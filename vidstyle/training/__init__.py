@@ -1,0 +1,1 @@
+"""Training: perceptual networks, losses, data, and the loop.  Nothing at run time imports this package."""

@@ -1,0 +1,131 @@
+"""What a style is worth on a video: steadiness, nearness to the picture and to the source, grid."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vidstyle import metrics
+from vidstyle.errors import InputError
+from vidstyle.media.sources import FileSource
+from vidstyle.painting import Painter
+from vidstyle.styles import Style, StyleCard
+from vidstyle.training.clips import estimate_flow
+from vidstyle.training.data import load_style_image, to_tensor
+from vidstyle.training.losses import temporal_loss
+from vidstyle.training.perceptual import LAYERS, PerceptualNetwork
+from vidstyle.training.recipe import load_recipe
+
+SAMPLES = 4
+"""Frames, evenly spread, on which distances and grid are measured."""
+
+
+class Clip:
+    """The first frames of a video, and how they move.
+
+    Args:
+        path: the video.
+        frames: how many of it; at least two.
+        size: (width, height) to paint it at; its own if None.
+
+    Raises:
+        InputError: for a file that is no video, or has a single frame.
+    """
+
+    def __init__(self, path: Path, *, frames: int = 16, size: tuple[int, int] | None = None) -> None:
+        source = FileSource(path, size=size)
+        try:
+            self.frames = [frame.pixels for frame in itertools.islice(source, frames)]
+        finally:
+            source.close()
+        if len(self.frames) < 2:
+            raise InputError(f"{path}: has one frame only; steadiness takes two")
+        found = (estimate_flow(*pair) for pair in itertools.pairwise(self.frames))
+        self._motions = [
+            (torch.from_numpy(flow)[None], torch.from_numpy(visible)[None, None].float()) for flow, visible in found
+        ]
+        self.samples = range(0, len(self.frames), max(1, len(self.frames) // SAMPLES))
+
+    def warp_error(self, frames: list[np.ndarray]) -> float:
+        """Root mean square difference, 0 to 1, of each frame from the one before, moved along the clip's flow.
+
+        Over what is in sight in both; mean over the pairs.  Gao et al. 2018 ("ReCoNet"), equation 8.
+        """
+        painted = [to_tensor(frame)[None] for frame in frames]
+        squares = [
+            temporal_loss(*pair, *motion)
+            for pair, motion in zip(itertools.pairwise(painted), self._motions, strict=True)
+        ]
+        return torch.stack(squares).sqrt().mean().item()
+
+
+class Judge:
+    """Distances of paintings from their style picture and their sources, by the features of a perceptual network.
+
+    Args:
+        name, weights: see vidstyle.training.perceptual.PerceptualNetwork.
+    """
+
+    def __init__(self, name: str, weights: Path | None) -> None:
+        self._network = PerceptualNetwork(name, weights)
+        self._layers = LAYERS[name].style
+
+    @torch.inference_mode()
+    def distances(self, painted: np.ndarray, source: np.ndarray, picture: Path) -> tuple[float, float]:
+        """Style distance and content distance (see vidstyle.metrics) of RGB (H, W, 3) uint8."""
+        style = load_style_image(picture, min(painted.shape[:2]))
+        ours, theirs = (to_tensor(pixels)[None] for pixels in (painted, source))
+        return (
+            metrics.style_distance(self._network, ours, style, self._layers),
+            metrics.content_distance(self._network, ours, theirs),
+        )
+
+
+def evaluate(
+    style: Style,
+    clip: Clip,
+    *,
+    device: str = "auto",
+    judge: Judge | None = None,
+    picture: Path | None = None,
+) -> dict[str, float]:
+    """Measure a style on a clip, painted as `vidstyle restyle` does.
+
+    Args:
+        style: to paint with.
+        clip: to paint.
+        device: see vidstyle.engines.choose_device.
+        judge: measures distances, if the style's `picture` is given as well.
+        picture: what the style was learnt from.
+
+    Returns:
+        `warp_error`, the same of each frame painted by itself (`warp_error_per_frame`), that of the source, which is
+        the least possible (`warp_error_source`), `grid_db`, and, with a judge, `style_distance` and `content_distance`.
+    """
+    steady, alone = (_paint(style, clip, device, steady) for steady in (True, False))
+    figures = {
+        "warp_error": clip.warp_error(steady),
+        "warp_error_per_frame": clip.warp_error(alone),
+        "warp_error_source": clip.warp_error(clip.frames),
+        "grid_db": float(np.median([metrics.grid_score(steady[i]) for i in clip.samples])),
+    }
+    if judge is not None and picture is not None:
+        pairs = [judge.distances(steady[i], clip.frames[i], picture) for i in clip.samples]
+        figures["style_distance"], figures["content_distance"] = (float(np.mean(x)) for x in zip(*pairs, strict=True))
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def picture_of(card: StyleCard, recipes: Path) -> Path | None:
+    """The picture that a style was learnt from, as its recipe in the folder `recipes` says; None if it is not there."""
+    recipe = recipes / f"{card.name}.toml"
+    picture = load_recipe(recipe).style.image if recipe.is_file() else None
+    return picture if picture is not None and picture.is_file() else None
+
+
+def _paint(style: Style, clip: Clip, device: str, steady: bool) -> list[np.ndarray]:
+    painter = Painter(style, device=device, steady=steady)
+    try:
+        return [painter(frame) for frame in clip.frames]
+    finally:
+        painter.close()

@@ -1,0 +1,151 @@
+"""From a recipe to a style file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from vidstyle import metrics
+from vidstyle.engines import choose_device
+from vidstyle.errors import InputError
+from vidstyle.styles import SUFFIX, StyleCard, read_card, save_style
+from vidstyle.training.data import load_style_image, to_rgb
+from vidstyle.training.distributed import finish_together, join_team, leave_team
+from vidstyle.training.recipe import Recipe
+from vidstyle.training.report import Report
+from vidstyle.training.trainer import Progress, Trainer
+
+TEST_SIDE = 384
+"""Pixels; side of the held-back photographs on which a finished style is measured."""
+
+
+def default_output(recipe: Path, name: str) -> Path:
+    """`../weights/NAME.safetensors` as seen from a recipe, if that folder is there; NAME.safetensors here if not."""
+    weights = recipe.resolve().parent.parent / "weights"
+    return (weights if recipe.suffix == ".toml" and weights.is_dir() else Path()) / f"{name}{SUFFIX}"
+
+
+def make_style(
+    recipe: Recipe,
+    out: Path,
+    *,
+    device: str = "auto",
+    checkpoint_every: int = 200,
+    checkpointing: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    report: Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> StyleCard | None:
+    """Train `recipe`, measure the result on photographs held back from training, and write it to `out`.
+
+    The state is kept in a file beside `out` that ends in `.checkpoint`, and removed at the end.
+
+    Args:
+        recipe: what to train.
+        out: the style file to make.
+        device: as for `vidstyle.engines.choose_device`.
+        checkpoint_every: steps between checkpoints.
+        checkpointing: less memory for more time, see Trainer.
+        resume: go on from the checkpoint.
+        overwrite: replace `out` and the checkpoint.
+        report: folder for what is watched, see vidstyle.training.report.
+        on_progress: called after each step.
+        on_warning: called with what a user should know but need not act upon.
+
+    Returns:
+        The card of the style; None in the processes of a team that do not lead it.
+
+    Raises:
+        InputError: if `out` exists and may not be overwritten, and for whatever is wrong with the recipe.
+    """
+    _check_output(out, resume=resume, overwrite=overwrite)
+    team, device = join_team(choose_device(device))
+    try:
+        trainer = Trainer(
+            recipe,
+            device=device,
+            checkpoint=out.with_suffix(".checkpoint"),
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            checkpointing=checkpointing,
+            team=team,
+        )
+        watched = Report(report, trainer) if report is not None and team.leads else None
+        for progress in trainer.run():
+            if watched:
+                watched.update(progress)
+            if team.leads:
+                on_progress(progress)
+        trainer.disband()
+        finish_together()
+    finally:
+        leave_team()
+    if not team.leads:
+        return None
+    if watched:
+        watched.finish()
+    for skipped, what in _skipped(trainer):
+        on_warning(f"{len(skipped)} {what} could not be used and {'was' if len(skipped) == 1 else 'were'} left out")
+    return _finish(trainer, out)
+
+
+def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: exists already; --overwrite replaces it, --out names another file")
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
+    checkpoint = out.with_suffix(".checkpoint")
+    if checkpoint.exists() and not (resume or overwrite):
+        raise InputError(f"{checkpoint}: left by an earlier run; --resume goes on, --overwrite starts anew")
+
+
+def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
+    """What of the material was left out, and what to call it."""
+    found = [
+        (trainer.photographs.skipped, "of the photographs"),
+        (trainer.clips.skipped if trainer.clips else set(), "of the clips"),
+    ]
+    return [(paths, what) for paths, what in found if paths]
+
+
+def _finish(trainer: Trainer, out: Path) -> StyleCard:
+    """Measure and write what has been trained."""
+    recipe = trainer.recipe
+    card = StyleCard(
+        name=out.stem,
+        path=out,
+        network=recipe.network.name,
+        arguments=dict(recipe.network.arguments),
+        title=recipe.style.title or recipe.name,
+        artist=recipe.style.artist,
+        year=recipe.style.year,
+        licence=recipe.style.licence,
+        recipe=recipe.hash(),
+        metrics=measure(trainer),
+    )
+    save_style(out, trainer.network, card)
+    out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    return read_card(out)
+
+
+@torch.inference_mode()
+def measure(trainer: Trainer) -> dict[str, float]:
+    """Style distance, content distance and grid (see vidstyle.metrics) on the held-back photographs."""
+    recipe = trainer.recipe
+    network = trainer.network.eval()
+    perceptual = trainer.objective.perceptual.float()
+    style = load_style_image(recipe.style.image, TEST_SIDE).to(trainer.device)
+    styles, contents, grids = [], [], []
+    for photo in trainer.photographs.held_back(TEST_SIDE):
+        source = photo[None].to(trainer.device)
+        painted = network(source).clamp(0, 1)
+        styles.append(metrics.style_distance(perceptual, painted, style, trainer.objective.style_layers))
+        contents.append(metrics.content_distance(perceptual, painted, source))
+        grids.append(metrics.grid_score(to_rgb(painted[0])))
+    return {
+        "style_distance": round(sum(styles) / len(styles), 4),
+        "content_distance": round(sum(contents) / len(contents), 4),
+        "grid_db": round(sorted(grids)[len(grids) // 2], 1),
+    }

@@ -1,0 +1,149 @@
+"""Perceptual networks: VGG features by the names of their layers (relu1_1 to relu5_4).
+
+All take RGB (N, 3, H, W) in [0, 1] and are interchangeable by name.
+"""
+
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vidstyle.errors import InputError
+from vidstyle.training.vgg import FeatureStack, ReflectedStack, TorchvisionStack
+
+FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vgg19_distilled16x.safetensors"}
+HYBRID = "vgg19-hybrid"
+HYBRID_FROM_DISTILLED = frozenset({"relu4_1", "relu5_1"})
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Where a recipe that names no layers takes content and style."""
+
+    content: tuple[str, ...]
+    style: tuple[str, ...]
+
+
+_BLOCK_STARTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+LAYERS = {
+    # Johnson et al. 2016, section 4.1.
+    "vgg16": Layers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3")),
+    # The last of the same blocks.
+    "vgg19": Layers(("relu3_4",), ("relu1_2", "relu2_2", "relu3_4", "relu4_4")),
+    "vgg19-shallow": Layers(("relu3_1",), _BLOCK_STARTS[:3]),
+    "vgg19-distilled": Layers(("relu3_1",), _BLOCK_STARTS),
+    HYBRID: Layers(("relu3_1",), _BLOCK_STARTS),
+}
+"""All perceptual networks, with the layers that suit them."""
+
+
+class HybridStack(nn.Module):
+    """VGG-19 to relu3_1, with relu4_1 and relu5_1 from the distilled network's embeddings."""
+
+    def __init__(self, shallow: FeatureStack, distilled: FeatureStack) -> None:
+        super().__init__()
+        self.shallow, self.distilled = shallow, distilled
+
+    def layers(self) -> list[str]:
+        """Names of the layers this network gives, in order."""
+        return self.shallow.layers() + sorted(HYBRID_FROM_DISTILLED)
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        wanted = set(layers)
+        features: dict[str, Tensor] = {}
+        if near := wanted - HYBRID_FROM_DISTILLED:
+            features |= self.shallow(image, near)
+        if far := wanted & HYBRID_FROM_DISTILLED:
+            features |= self.distilled(image, far)
+        return features
+
+
+class PerceptualNetwork(nn.Module):
+    """Named features of a picture.
+
+    Args:
+        name: one of LAYERS.
+        weights: for `vgg16` and `vgg19` a file (.safetensors or torchvision's .pth) or a folder with torchvision's
+            file; None downloads torchvision's weights on first use, to where torch keeps such files
+            (`$TORCH_HOME`).  For the others the folder with the files named in FILES.
+        checkpointing: trade time for memory, see FeatureStack.
+
+    Raises:
+        InputError: for an unknown name, and weights that are missing or do not fit.
+    """
+
+    def __init__(self, name: str, weights: Path | None = None, *, checkpointing: bool = False) -> None:
+        super().__init__()
+        if name not in LAYERS:
+            raise InputError(f"unknown perceptual network {name!r}; known: {', '.join(LAYERS)}")
+        self.stack: FeatureStack | HybridStack = _build(name, weights)
+        self.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, FeatureStack):
+                module.checkpointing = checkpointing
+
+    def layers(self) -> list[str]:
+        """Names of the layers this network gives, in order."""
+        return self.stack.layers()
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1] at `layers`, by name.
+
+        Raises:
+            InputError: for a layer that this network does not reach.
+        """
+        layers = list(layers)
+        if unknown := [layer for layer in layers if layer not in self.layers()]:
+            raise InputError(f"no layer {unknown[0]} in this perceptual network; it has {', '.join(self.layers())}")
+        return self.stack(image, layers)
+
+
+def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
+    if name not in (*FILES, HYBRID):
+        state, where = _torchvision_state(name, weights)
+        try:
+            return TorchvisionStack(state, name)
+        except KeyError as error:
+            raise InputError(f"{where}: no weights of torchvision's {name}; {error.args[0]} is missing") from error
+    if weights is None:
+        raise InputError(f"{name} needs the folder of its weights: name it with --perceptual-weights")
+    stacks = {key: ReflectedStack(_load(weights / file)) for key, file in FILES.items() if name in (key, HYBRID)}
+    return HybridStack(stacks["vgg19-shallow"], stacks["vgg19-distilled"]) if name == HYBRID else stacks[name]
+
+
+def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tensor], str]:
+    """State dictionary of torchvision's `name`, and where it is from."""
+    from torchvision.models import get_model_weights
+
+    # The members of torchvision's enumerations are not known to its types.
+    published: Any = get_model_weights(name).IMAGENET1K_V1
+    if weights is not None:
+        path = weights / Path(published.url).name if weights.is_dir() else weights
+        return _load(path), str(path)
+    try:
+        return published.get_state_dict(progress=False, check_hash=True), published.url
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights"
+        ) from error
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or a state dictionary of torch; no code in them is run."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such perceptual weights; name their file or folder with --perceptual-weights")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InputError(f"{path}: neither safetensors nor a state dictionary of torch") from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(f"{path}: holds something else than the weights of a network")
+    return loaded

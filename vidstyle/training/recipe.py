@@ -1,0 +1,194 @@
+"""A recipe: everything that determines a style's weights, read from train/NAME.toml."""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vidstyle.errors import InputError
+
+
+@dataclass(frozen=True)
+class StyleSource:
+    """The picture whose style is learnt, and what is known of it."""
+
+    image: Path
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    licence: str = ""
+    shorter_side: int = 360
+    """The picture is scaled to this before its features are taken, pixels: it sets the size of the strokes."""
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which transform network, with which arguments (see vidstyle.nets)."""
+
+    name: str = "realtime"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    init: Path | None = None
+    """A style file whose weights to start from; of the same network."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the training material is."""
+
+    photos: Path
+    perceptual: Path | None = None
+    """Folder or file with the weights of the perceptual network; those of torchvision are downloaded without."""
+    clips: Path | None = None
+    """Folder of videos; some of the pairs of frames come from them."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights and layers of the objective; see vidstyle.training.losses for the terms."""
+
+    perceptual: str = "vgg19-hybrid"
+    content_layers: tuple[str, ...] = ()
+    style_layers: tuple[str, ...] = ()
+    """Those that suit the perceptual network, if none are named (vidstyle.training.perceptual.LAYERS)."""
+    style_layer_weights: tuple[float, ...] = ()
+    """One for each style layer; all alike if left out."""
+    content_kind: str = "normalised"
+    """`normalised` or `plain`."""
+    style_kind: str = "relative"
+    """`relative`, `gram` or `moments`."""
+    temporal_kind: str = "plain"
+    """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
+    content: float = 1.0
+    style: float = 6.0
+    total_variation: float = 1.0
+    grid: float = 1000.0
+    range: float = 10.0
+    temporal: float = 0.0
+    """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
+    temporal_feature: float = 0.0
+    """As `temporal`, on the network's own features."""
+    balance: float = 0.0
+    """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether training needs pairs of frames."""
+        return self.temporal > 0 or self.temporal_feature > 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: AdamW, linear warm-up, cosine annealing to zero."""
+
+    steps: int = 4000
+    minutes: float = 0.0
+    """Above zero, training takes this long, in place of `steps`."""
+    batch: int = 4
+    crop: int = 256
+    """Side of the square training crops, pixels."""
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    gradient_clip: float = 1.0
+    seed: int = 0
+    clip_share: float = 0.25
+    """Of the batches of pairs, how many come from clips, if there are any."""
+    span: int = 4
+    """Frames between the two of a pair from a clip, at the most."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One style's recipe; paths are absolute."""
+
+    name: str
+    style: StyleSource
+    data: Data
+    network: NetworkChoice = NetworkChoice()
+    loss: Loss = Loss()
+    schedule: Schedule = Schedule()
+
+    def hash(self) -> str:
+        """SHA-256 of what determines the weights.
+
+        Of files their names count, not the folders they are in; what is left at its default does not count, so
+        that a recipe keeps its hash when recipes learn new words.
+        """
+        content: dict[str, dict[str, Any]] = {}
+        for section in ("style", "network", "loss", "schedule"):
+            part = getattr(self, section)
+            content[section] = {
+                f.name: value.name if isinstance(value := getattr(part, f.name), Path) else value
+                for f in dataclasses.fields(part)
+                if getattr(part, f.name) != f.default
+            }
+        if self.data.clips is not None:
+            content["data"] = {"clips": self.data.clips.name}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+SECTIONS: dict[str, type] = {
+    "style": StyleSource,
+    "data": Data,
+    "network": NetworkChoice,
+    "loss": Loss,
+    "schedule": Schedule,
+}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.  Paths in it are relative to the recipe's own folder.
+
+    Raises:
+        InputError: for a file that is missing or no TOML, and for unknown, missing or mistyped keys.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML recipe: {error}") from error
+    return parse_recipe(content, name=path.stem, folder=path.parent, where=str(path))
+
+
+def parse_recipe(content: dict[str, Any], *, name: str, folder: Path, where: str) -> Recipe:
+    """Check the parsed TOML of a recipe; `where` names it in messages."""
+    if unknown := content.keys() - SECTIONS.keys():
+        raise InputError(f"{where}: unknown section [{min(unknown)}]; known: {', '.join(SECTIONS)}")
+    parts: dict[str, Any] = {}
+    for section, kind in SECTIONS.items():
+        given = content.get(section, {})
+        fields = {f.name: f for f in dataclasses.fields(kind)}
+        if unknown := given.keys() - fields.keys():
+            raise InputError(f"{where}: [{section}] has no {min(unknown)!r}; it has {', '.join(fields)}")
+        values = {
+            key: _convert(fields[key], value, folder, f"{where}: [{section}] {key}") for key, value in given.items()
+        }
+        try:
+            parts[section] = kind(**values)
+        except TypeError as error:
+            missing = str(error).split(":")[-1].strip()
+            raise InputError(f"{where}: [{section}] lacks {missing}") from error
+    return Recipe(name=name, **parts)
+
+
+def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str) -> Any:
+    """One TOML value as the type that its field declares."""
+    kind = spec.type
+    if kind in (Path, Path | None) and isinstance(value, str):
+        return (folder / value).resolve()
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str | int):
+        return str(value)
+    if kind == dict[str, Any] and isinstance(value, dict):
+        return value
+    if kind == tuple[str, ...] and isinstance(value, list):
+        return tuple(map(str, value))
+    if kind == tuple[float, ...] and isinstance(value, list):
+        return tuple(map(float, value))
+    raise InputError(f"{where}: {value!r} is of the wrong type")

@@ -1,0 +1,258 @@
+"""The training loop: data, network, optimiser, loop, from top to bottom."""
+
+import itertools
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vidstyle.engines.torch_cpu import prefers_bfloat16
+from vidstyle.errors import InputError, VidstyleError
+from vidstyle.nets import RealtimeNet
+from vidstyle.nets.canvas import sample_canvas
+from vidstyle.training import balance, losses, network
+from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from vidstyle.training.clips import Clips
+from vidstyle.training.data import Photographs, load_style_image, read_ahead, turned_coordinates
+from vidstyle.training.distributed import Team
+from vidstyle.training.motion import Pair, follow_flow, moving_pair
+from vidstyle.training.objective import Objective
+from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step reports.
+
+    Attributes:
+        step: steps done.
+        steps: to be done, as far as one can tell.
+        losses: the weighted terms of the loss by name, and their sum as `total`.
+        seconds: that the step took.
+        done: share of the training that is done, 0 to 1.
+    """
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds: float
+    done: float
+
+
+class Trainer:
+    """Trains one style.  `run` is a generator: whoever drives it shows progress and decides when to stop.
+
+    Args:
+        recipe: what to train.
+        device: where.
+        checkpoint: file that keeps the state, so that a stopped run can go on.
+        resume: go on from `checkpoint`; exactly as if it had never stopped, unless the recipe goes by minutes.
+        checkpoint_every: steps between checkpoints.
+        checkpointing: keep fewer activations and compute them again for the gradient, which is the same.  Memory that
+            a step with four crops of 256 pixels takes on a CPU with bfloat16, without and with it: 650 and 486 MB
+            (realtime, vgg19-hybrid), 499 and 421 MB (realtime, vgg16), 838 and 688 MB (johnson, vgg19-hybrid), for
+            10 to 40 % more time.
+        team: the processes that train together; they see the same batches, and each takes its share.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        checkpoint_every: int = 200,
+        checkpointing: bool = False,
+        team: Team | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.device = torch.device(device)
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.team = team or Team()
+        torch.manual_seed(recipe.schedule.seed)
+        self.network = network.fresh_network(recipe)
+        self.network.to(self.device).to(memory_format=torch.channels_last)
+        self._open_data()
+        self.half = self.device.type == "cuda" or prefers_bfloat16()
+        loss, data = recipe.loss, recipe.data
+        perceptual = PerceptualNetwork(loss.perceptual, data.perceptual, checkpointing=checkpointing).to(self.device)
+        style = load_style_image(recipe.style.image, recipe.style.shorter_side).to(self.device)
+        self.objective = Objective(loss, perceptual, style)
+        perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=0.0, weight_decay=0.0)
+        self.balance = balance.Balance(loss.balance) if loss.balance else None
+        self.step, self.elapsed = 0, 0.0
+        if resume:
+            self._resume()
+        self._trunk = network.TrunkOutput(self.network) if loss.temporal_feature else None
+        if checkpointing:
+            network.recompute_blocks(self.network)
+        self._paint = self.team.wrap(self.network)
+
+    def _open_data(self) -> None:
+        schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
+        if paired and schedule.batch % 2:
+            raise InputError(f"schedule.batch is {schedule.batch}; frames come in pairs, so it must be even")
+        self._count = schedule.batch // 2 if paired else schedule.batch
+        self._share = self.team.share(self._count)
+        self.photographs = Photographs(data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed)
+        self.clips: Clips | None = None
+        if data.clips is not None:
+            if not paired:
+                raise InputError("clips are for the temporal loss: set loss.temporal in the recipe, such as to 20")
+            self.clips = Clips(
+                data.clips,
+                crop=schedule.crop,
+                pairs=self._count,
+                span=schedule.span,
+                seed=schedule.seed,
+                share=schedule.clip_share,
+            )
+
+    @property
+    def done(self) -> float:
+        """Share of the training that is done, 0 to 1."""
+        done, whole = self._extent()
+        return min(1.0, done / whole)
+
+    def _extent(self) -> tuple[float, float]:
+        """How far training is and how far it goes, in steps or in seconds."""
+        schedule = self.recipe.schedule
+        return (self.elapsed, 60 * schedule.minutes) if schedule.minutes else (self.step, schedule.steps)
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then cosine annealing to zero (Loshchilov and Hutter 2017, equation 5)."""
+        schedule = self.recipe.schedule
+        done, whole = self._extent()
+        warm = min(1.0, (self.step + 1) / max(1, schedule.warm_up))
+        return schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, whole) / whole))
+
+    def run(self) -> Iterator[Progress]:
+        """Train from the current step to the last, one `Progress` a step.
+
+        A checkpoint is written once a step's `Progress` has been dealt with.
+
+        Raises:
+            VidstyleError: when the loss is no longer finite; the last checkpoint stays as it was.
+        """
+        self.network.train()
+        begun = time.monotonic() - self.elapsed
+        for batch, pair in read_ahead(self._material, self._steps_ahead()):
+            started = time.perf_counter()
+            terms = self._train_step(batch, pair)
+            self.step += 1
+            # All processes have to agree on when to stop.
+            self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
+            done = self.done
+            steps = round(self.step / done) if self.recipe.schedule.minutes else self.recipe.schedule.steps
+            yield Progress(self.step, steps, terms, time.perf_counter() - started, done)
+            if self.checkpoint and self.team.leads and (self.step % self.checkpoint_every == 0 or done == 1):
+                self.save_checkpoint()
+            if done == 1:
+                return
+
+    def _steps_ahead(self) -> Iterable[int]:
+        if self.recipe.schedule.minutes:
+            return itertools.count(self.step) if self.done < 1 else ()
+        return range(self.step, self.recipe.schedule.steps)
+
+    def _material(self, step: int) -> tuple[Tensor | None, Pair | None]:
+        """A batch of photographs or one of pairs from clips."""
+        pair = self.clips.batch(step) if self.clips else None
+        return (self.photographs.batch(step), None) if pair is None else (None, pair)
+
+    def _train_step(self, batch: Tensor | None, pair: Pair | None) -> dict[str, float]:
+        # Whatever draws from torch's generator in this step depends on the step alone, as the batch does.
+        torch.manual_seed(hash((self.recipe.schedule.seed, self.step)) % 2**63)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        if batch is not None and self.recipe.loss.paired:
+            pair = moving_pair(*batch.chunk(2))
+        terms, painted = self._forward(batch, pair)
+        if self.balance:
+            if self.step % balance.EVERY == 0:
+                self.balance.measure(terms["content"], terms["style"], painted, self.team)
+            terms["style"] = terms["style"] * (self.balance.scale or 1.0)
+        total = losses.total(terms)
+        # Of all processes, so that they stop together.
+        reported = self.team.mean(torch.stack((*terms.values(), total)).detach()).tolist()
+        if not math.isfinite(reported[-1]):
+            raise VidstyleError(f"the loss is {reported[-1]} at step {self.step}; lower learning_rate in the recipe")
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.schedule.gradient_clip)
+        self.optimiser.step()
+        return dict(zip((*terms, "total"), reported, strict=True))
+
+    def _forward(self, batch: Tensor | None, pair: Pair | None) -> tuple[dict[str, Tensor], Tensor]:
+        """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
+        source = batch if pair is None else torch.cat((pair.first, pair.second))
+        assert source is not None
+        mine = torch.arange(self._count)[self._share]
+        rows = mine if pair is None else torch.cat((mine, mine + self._count))
+        # In float32, since bfloat16 tells apart 256 positions only.
+        coordinates = self._canvas_coordinates(source, pair)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
+            framed, painted = self._paint_margin(source, [self._canvas(c[rows]) for c in coordinates])
+            terms = self.objective(*(x.to(self._feature_dtype) for x in (framed, painted)))
+        if pair is not None:
+            pixels = (pair.visible.sum() / self.team.size).to(self.device)
+            trunk = self._trunk.take() if self._trunk else None
+            shown = painted
+            if isinstance(self.network, RealtimeNet):
+                shown = self.network.without_margin(painted, *source.shape[-2:])
+            terms |= self.objective.temporal(pair[self._share].to(self.device), shown, trunk, pixels)
+        return terms, painted
+
+    def _paint_margin(self, source: Tensor, canvas: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Source and painting, both with the network's margin, if it has one.
+
+        The margin is not shown, but what is painted there reaches back into the picture; so it has to be good, too.
+        """
+        if not isinstance(self.network, RealtimeNet):
+            return source, self._paint(source)
+        return self.network.with_margin(source), self._paint(source, *canvas, whole=True)
+
+    def _canvas_coordinates(self, source: Tensor, pair: Pair | None) -> list[Tensor]:
+        """Where on the canvas each picture is, if the network has one; it follows the flow of a pair."""
+        if not isinstance(self.network, RealtimeNet):
+            return []
+        size = self.network.canvas_size(*source.shape[-2:])
+        coordinates = torch.cat([turned_coordinates(*size) for _ in range(self._count)])
+        if pair is not None:
+            moved = follow_flow(coordinates, pair.flow, margin=self.network.margin)
+            coordinates = torch.cat((coordinates, moved))
+        return [coordinates]
+
+    def _canvas(self, coordinates: Tensor) -> Tensor:
+        assert isinstance(self.network, RealtimeNet)
+        return sample_canvas(self.network.canvas, coordinates.to(self.device))
+
+    @property
+    def _feature_dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.half else torch.float32
+
+    def disband(self) -> None:
+        """Work alone from here on; to be called by all processes of a team, before they leave it."""
+        # What holds on to the others must be gone before the connection is.
+        self._paint, self.team = self.network, Team()
+
+    def save_checkpoint(self) -> None:
+        """Write the state to `self.checkpoint`, replacing it in one move."""
+        assert self.checkpoint is not None
+        scale = self.balance.scale if self.balance else None
+        position = Position(self.recipe.hash(), self.step, self.elapsed, scale)
+        save_checkpoint(self.checkpoint, self.network, self.optimiser, position)
+
+    def _resume(self) -> None:
+        position = load_checkpoint(self.checkpoint, self.network, self.optimiser, recipe=self.recipe.hash())
+        self.step, self.elapsed = position.step, position.elapsed
+        if self.balance:
+            self.balance.scale = position.balance
