@@ -223,3 +223,45 @@ def test_metrics_that_are_no_numbers_are_left_out(altered: Callable[..., Path]) 
 def test_starry_night_comes_first_where_it_is_installed() -> None:
     assert first_style(["great_wave", "starry_night"]) == "starry_night"
     assert first_style(["great_wave", "mine"]) == "great_wave"
+
+
+def noise_style(path: Path, seed: int, network: str = "realtime", **arguments: int) -> dict[str, Tensor]:
+    """Write a style of random weights; returns them."""
+    torch.manual_seed(seed)
+    made = build_network(network, arguments)
+    save_style(path, made, StyleCard(path.stem, path, network, arguments, title=path.stem.title()))
+    return load_style(path).network.state_dict()
+
+
+def test_a_mix_lies_between_its_styles(tmp_path: Path) -> None:
+    a, b = (noise_style(tmp_path / f"{name}.safetensors", seed, **ARGUMENTS) for seed, name in enumerate("ab"))
+    text = f"{tmp_path}/a.safetensors:1, {tmp_path}/b.safetensors:3"
+    mix = load_style(text)
+    for key, tensor in mix.network.state_dict().items():
+        torch.testing.assert_close(tensor, 0.25 * a[key] + 0.75 * b[key])
+    assert (mix.card.name, mix.card.title) == (text, "A (25%) and B (75%)")
+    even = load_style(f"{tmp_path}/a.safetensors,{tmp_path}/b.safetensors").network.state_dict()
+    torch.testing.assert_close(even["head.bias"], (a["head.bias"] + b["head.bias"]) / 2)
+
+
+def test_different_networks_are_not_mixed(tmp_path: Path) -> None:
+    noise_style(tmp_path / "a.safetensors", 0, **ARGUMENTS)
+    noise_style(tmp_path / "b.safetensors", 0, channels=16, blocks=2)
+    noise_style(tmp_path / "c.safetensors", 0, "johnson")
+    for other in "bc":
+        with pytest.raises(InputError, match="cannot be mixed: a is a network realtime"):
+            load_style(f"{tmp_path}/a.safetensors,{tmp_path}/{other}.safetensors")
+
+
+@pytest.mark.parametrize("mix", ["starry_night:0,great_wave:1", "starry_night:-1,great_wave", "starry_night,", ":1,:2"])
+def test_a_mix_without_names_or_shares_is_explained(mix: str) -> None:
+    with pytest.raises(InputError, match=r"takes NAME:WEIGHT,NAME:WEIGHT with weights above 0"):
+        load_style(mix)
+    with pytest.raises(InputError, match="did you mean starry_night"):
+        load_style("stary_night:0.5,starry_night:0.5")
+
+
+def test_a_file_whose_name_has_a_comma_is_one_style(tmp_path: Path) -> None:
+    path = tmp_path / "a,b.safetensors"
+    noise_style(path, 0, **ARGUMENTS)
+    assert load_style(str(path)).card.name == "a,b"

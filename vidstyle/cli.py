@@ -114,7 +114,9 @@ def _root(
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
-    style: Annotated[str, typer.Option(metavar="NAME|FILE", help="Installed style, or a .safetensors file.")],
+    style: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Installed style, .safetensors file, or a mix: NAME:0.3,NAME:0.7.")
+    ],
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
     engine: Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")] = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
@@ -301,6 +303,8 @@ def evaluate(
     from vidstyle.training.evaluate import Clip, Judge, evaluate, picture_of
 
     chosen = [load_style(name) for name in names or [card.name for card in list_styles()]]
+    if write and (mixes := [style.card.name for style in chosen if not style.card.path.is_file()]):
+        raise InputError(f"--write: {mixes[0]} is a mix, not a style file")
     measured = Clip(clip, frames=frames, size=None if size is None else parse_size(size))
     judge = Judge(perceptual, perceptual_weights) if perceptual_weights is not None else None
     rows = []

@@ -35,7 +35,7 @@ from vidstyle.media.live_sinks import (
 )
 from vidstyle.media.sources import MICROSECOND
 from vidstyle.pipeline import Channel, Stopped
-from vidstyle.styles import Style, find_style, first_style, list_styles, load_style
+from vidstyle.styles import Style, find_styles, first_style, list_styles, load_style
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
@@ -628,7 +628,7 @@ def _styles(settings: Settings) -> tuple[list[str], str]:
         if not installed:
             raise InputError("--style: none is installed; name a style file")
         return installed, first_style(installed)
-    find_style(style)
+    find_styles(style)
     name = str(style)
     return (installed, name) if name in installed else ([name, *installed], name)
 

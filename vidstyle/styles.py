@@ -114,19 +114,76 @@ def read_card(path: Path) -> StyleCard:
         return _card(path, file)
 
 
-def load_style(style: str | Path) -> Style:
-    """Load an installed style by name, or any style file by path.
-
-    The file is only ever read as safetensors; nothing in it can run.
+def find_styles(style: str | Path) -> list[tuple[Path, float]]:
+    """The files of a style, or of a mix such as `great_wave:0.3,starry_night:0.7`, and their shares, which add up to 1.
 
     Raises:
-        InputError: for an unknown name, a file that is no style, and tensors that do not fit the network.
+        InputError: if one of them does not exist, or has a share that is not above 0.
     """
-    path = find_style(style)
+    text = str(style)
+    if isinstance(style, Path) or "," not in text or Path(text).is_file():
+        return [(find_style(style), 1.0)]
+    parts = [_share(part.strip(), text) for part in text.split(",")]
+    total = sum(weight for _, weight in parts)
+    return [(find_style(name), weight / total) for name, weight in parts]
+
+
+def _share(part: str, mix: str) -> tuple[str, float]:
+    """`NAME` or `NAME:WEIGHT` of a mix."""
+    name, colon, number = part.rpartition(":")
+    weight = 1.0
+    if colon:
+        with contextlib.suppress(ValueError):
+            weight, part = float(number), name
+    if not part or not 0 < weight < math.inf:
+        raise InputError(f"--style {mix}: takes NAME:WEIGHT,NAME:WEIGHT with weights above 0")
+    return part, weight
+
+
+def load_style(style: str | Path) -> Style:
+    """Load an installed style by name, any style file by path, or a mix of several.
+
+    A mix is one network whose weights are the mean of the others': styles that were trained from one another lie so
+    near that all between them are styles, too (Wortsman et al. 2022, "Model soups", section 2), and it paints as fast
+    as one.  Files are only ever read as safetensors; nothing in them can run.
+
+    Args:
+        style: `NAME`, a path, or `NAME:WEIGHT,NAME:WEIGHT`.
+
+    Raises:
+        InputError: for an unknown name, a file that is no style, tensors that do not fit the network, and for a mix of
+            different networks.
+    """
+    parts = [(_load_file(path), share) for path, share in find_styles(style)]
+    return parts[0][0] if len(parts) == 1 else _mixed(str(style), parts)
+
+
+def _load_file(path: Path) -> Style:
     with _opened(path) as file:
         card = _card(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return Style(card, _network(card, tensors))
+
+
+def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
+    """One style between several, each with its share."""
+    first = parts[0][0].card
+    states = [style.network.state_dict() for style, _ in parts]
+    for (style, _), state in zip(parts, states, strict=True):
+        card = style.card
+        # Arguments may say the default or leave it out; what counts is what they make.
+        if card.network != first.network or _shapes(state) != _shapes(states[0]):
+            raise InputError(
+                f"--style {name}: cannot be mixed: {first.name} is a network {first.network} {first.arguments}, "
+                f"{card.name} {card.network} {card.arguments}"
+            )
+    shares = [share for _, share in parts]
+    mean = {key: sum(share * state[key] for share, state in zip(shares, states, strict=True)) for key in states[0]}
+    title = " and ".join(f"{style.card.title or style.card.name} ({share:.0%})" for style, share in parts)
+    card = StyleCard(
+        name, Path(name), first.network, first.arguments, title, parameters=first.parameters, bytes=first.bytes
+    )
+    return Style(card, _network(card, mean))
 
 
 def _network(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
@@ -180,6 +237,10 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
         raise InputError(f"{path}: cannot be written: {reason(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _shapes(tensors: "dict[str, Tensor]") -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager
