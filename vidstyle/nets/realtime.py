@@ -84,6 +84,12 @@ class RealtimeNet(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
         self.tail = nn.Conv2d(channels, folded, 3, padding=1)
 
+    @property
+    def reach(self) -> int:
+        """Positions by which what is painted at one depends on others; light apart."""
+        # Head, tail, and the two steps of taking out the grid; two convolutions a block.
+        return 4 + 2 * len(self.blocks)
+
     def forward(
         self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
     ) -> Tensor:
