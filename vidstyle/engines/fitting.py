@@ -55,17 +55,13 @@ class FittingFunction(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Paint one frame: RGB (H, W, 3), or planes (3 H / 2, W), uint8."""
-        while (painted := self._attempt(pixels)) is None:
+        while (painted := self.attempt(pixels)) is None:
             # Only here have the failed attempt's tensors gone, which its traceback held on to.
             self._let_go()
             self._sides[pixels.shape] = self._smaller(pixels)
         return painted
 
-    def side(self, shape: torch.Size) -> int | None:
-        """Of the parts that frames of that shape are painted in, positions; None if they are painted whole."""
-        return self._sides.get(shape)
-
-    def _attempt(self, pixels: Tensor) -> Tensor | None:
+    def attempt(self, pixels: Tensor) -> Tensor | None:
         """The painting; None if there was no room for it."""
         side = self._sides.get(pixels.shape)
         try:
@@ -76,6 +72,10 @@ class FittingFunction(nn.Module):
             if not is_out_of_memory(error):
                 raise
         return None
+
+    def side(self, shape: torch.Size) -> int | None:
+        """Of the parts that frames of that shape are painted in, positions; None if they are painted whole."""
+        return self._sides.get(shape)
 
     def _smaller(self, pixels: Tensor) -> int:
         if not isinstance(self.paint, CellFunction):
@@ -95,7 +95,7 @@ class FittingFunction(nn.Module):
                 break
             shape = torch.Size((height, width, 3) if pixels.ndim == 3 else (height * 3 // 2, width))
             self._sides.setdefault(shape, SMALLEST_TILE)
-            fits = self._attempt(pixels.new_zeros(shape)) is not None
+            fits = self.attempt(pixels.new_zeros(shape)) is not None
             self._let_go()
             if fits:
                 raise InputError(f"{problem}; {width}x{height} fits, see --size")
