@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +41,10 @@ class Span:
     end: float
 
 
+Spans = tuple[Span, Span, Span]
+"""Of one frame's upload, computation and download."""
+
+
 class CudaEngine(Engine):
     """Two slots with pinned buffers; upload, network and download on a stream each.
 
@@ -64,7 +68,7 @@ class CudaEngine(Engine):
         self, network: nn.Module, look: Look, device: str, *, planes: Color | None = None, timeline: bool = False
     ) -> None:
         self.device = device
-        self.spans: list[tuple[Span, Span, Span]] = []
+        self.spans: list[Spans] = []
         self._device = torch.device(device)
         self._lost = False
         self._timeline = timeline
@@ -107,6 +111,33 @@ class CudaEngine(Engine):
         self._slots.clear()
         self._free.clear()
         self._busy.clear()
+
+    @torch.inference_mode()
+    def alone(self, frame: Frame, repeats: int) -> tuple[float, float, float]:
+        """Milliseconds that upload, network and download of one frame take, each alone, `repeats` times on end."""
+        self.submit(frame)
+        self.result()
+        self.spans.clear()
+        slot = self._free[0]
+        steps: tuple[tuple[torch.cuda.Stream, Callable[[], object]], ...] = (
+            (self._upload, lambda: slot.device_in.copy_(slot.host_in, non_blocking=True)),
+            (self._compute, lambda: self._paint(slot.device_in, slot.device_out)),
+            (self._download, lambda: slot.host_out.copy_(slot.device_out, non_blocking=True)),
+        )
+        with self._device_errors():
+            upload, compute, download = (self._timed(stream, step, repeats) for stream, step in steps)
+        return upload, compute, download
+
+    @staticmethod
+    def _timed(stream: torch.cuda.Stream, step: Callable[[], object], repeats: int) -> float:
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        with torch.cuda.stream(stream):
+            begin.record()
+            for _ in range(repeats):
+                step()
+            end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) / repeats
 
     @torch.inference_mode()
     def _start(self, slot: _Slot, pixels: Tensor) -> None:
