@@ -1,14 +1,23 @@
 """The benchmark: what it reports, not how fast anything is."""
 
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import fake_cuda
+import numpy as np
 import pytest
+from media_files import colorful_picture
 from PIL import Image
 
-from vidstyle import InputError
+from vidstyle import InputError, growth, limits
 from vidstyle.bench import Bench, make_clip, plot
+from vidstyle.energy import EnergyMeter
+from vidstyle.engines.cuda import CudaEngine, Span
+from vidstyle.engines.frame_function import Look
+from vidstyle.media.frame import Frame
+from vidstyle.nets import build_network
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +77,101 @@ def test_the_clip_moves_in_every_frame(tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
     assert len(frames) == 10
     assert all(abs(a - b).mean() > 1 for a, b in pairwise(frames))
+
+
+# --- how cost grows
+
+
+@pytest.fixture(scope="module")
+def costs(style_file: Path) -> dict[str, list[dict[str, float]]]:
+    return growth.measure(str(style_file), device="cpu", engine="torch", sizes=[(96, 64)], lengths=[12])
+
+
+def test_every_size_and_length_is_a_run_of_its_own(costs: dict[str, list[dict[str, float]]]) -> None:
+    rows = [*costs["sizes"], *costs["lengths"]]
+    assert [(row["width"], row["height"], row["frames"]) for row in rows] == [
+        (64, 48, 128),
+        (96, 64, 128),
+        (320, 180, 12),
+    ]
+    assert all(row["ms"] > 0 and row["cpu_ms"] > 0 and row["peak_memory_mb"] > 50 for row in rows)
+
+
+def test_growth_is_drawn(costs: dict[str, list[dict[str, float]]], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    growth.plot(costs, tmp_path / "growth.png")
+    with Image.open(tmp_path / "growth.png") as picture:
+        assert picture.size == (1000, 400)
+        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
+    with pytest.raises(InputError, match=r"--growth \S+: cannot be written"):
+        growth.plot(costs, tmp_path / "missing" / "growth.png")
+
+
+# --- energy
+
+
+def test_energy_is_what_the_processors_have_counted_since(tmp_path: Path) -> None:
+    # A processor, a part of it, another processor, and something else.
+    for zone, count in {"intel-rapl:0": 5, "intel-rapl:0:0": 4, "intel-rapl:1": 990, "dtpm": 1}.items():
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "energy_uj").write_text(f"{count}000000\n")
+        (tmp_path / zone / "max_energy_range_uj").write_text("1000000000\n")
+    meter = EnergyMeter(tmp_path)
+    assert meter.joules() == 0
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("8000000\n")
+    assert meter.joules() == pytest.approx(3)
+    # This one starts again after 1,000 J.
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("20000000\n")
+    assert meter.joules() == pytest.approx(33)
+    (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+    assert meter.joules() is None
+
+
+def test_nobody_counts_energy_here(tmp_path: Path) -> None:
+    assert EnergyMeter(tmp_path / "missing").joules() is None
+    assert EnergyMeter(tmp_path).joules() is None
+
+
+# --- what bounds a GPU
+
+
+def test_the_limits_are_measured_one_by_one_and_together(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    fake_cuda.install(monkeypatch)
+    network = build_network("realtime", {"channels": 16, "blocks": 1}).eval()
+    engine = CudaEngine(network, Look(), "cpu", timeline=True)
+    frames = [Frame(colorful_picture(n), n, Fraction(1, 25)) for n in range(6)]
+    measured = limits.measure_limits(engine, frames)
+    engine.close()
+    least = min(measured[key] for key in ("resident_network_fps", "h2d_fps", "d2h_fps"))
+    assert measured["limit_share"] == pytest.approx(measured["pipelined_fps"] / least, rel=0.01)
+    # Nothing overlaps here, and the network is by far the slowest.
+    assert least == measured["resident_network_fps"]
+    assert len(engine.spans) == 6
+    for upload, compute, download in engine.spans:
+        assert upload.begin <= upload.end <= compute.begin <= compute.end <= download.begin <= download.end
+
+
+def test_a_timeline_shows_each_step_of_each_frame_in_its_place(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    spans = [
+        (Span(3.0 * n, 3.0 * n + 1), Span(3.0 * n + 1, 3.0 * n + 3), Span(3.0 * n + 3, 3.0 * n + 4)) for n in range(20)
+    ]
+    limits.plot_timeline(spans, tmp_path / "timeline.png")
+    with Image.open(tmp_path / "timeline.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    colored = pixels.max(-1) - pixels.min(-1) > 60
+    # The network's row is full, those of the copies have gaps.
+    rows = colored.mean(1)
+    upload, network, download = (rows[int(len(rows) * share)] for share in (0.25, 0.5, 0.7))
+    assert network > 1.5 * upload > 0.1
+    assert network > 1.5 * download > 0.1
+    with pytest.raises(InputError, match=r"--timeline \S+: cannot be written"):
+        limits.plot_timeline(spans, tmp_path / "missing" / "timeline.png")
+
+
+def test_without_a_gpu_there_is_no_timeline(tmp_path: Path) -> None:
+    with (
+        Bench("starry_night", (64, 48), device="cpu", engine="torch", frames=8) as bench,
+        pytest.raises(InputError, match=r"--timeline .*: is of a GPU, and cpu is none"),
+    ):
+        bench.timeline(tmp_path / "timeline.png")

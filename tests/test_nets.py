@@ -22,6 +22,10 @@ def test_the_realtime_network_is_within_its_budget() -> None:
     assert parameters(network) <= 300_000
 
 
+def test_a_light_one_is_a_third_of_it() -> None:
+    assert count_flops(RealtimeNet(channels=32, blocks=3), 360, 640) <= 3e9
+
+
 def test_flops_are_twice_the_multiply_adds() -> None:
     conv = nn.Conv2d(3, 5, 3, padding=1)
     assert count_flops(conv, 10, 20) == 2 * 10 * 20 * 3 * 5 * 9

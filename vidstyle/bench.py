@@ -1,5 +1,6 @@
 """How fast it is here: every stage alone, the pipeline whole, Johnson's network in it and in a plain loop."""
 
+import copy
 import resource
 import statistics
 import sys
@@ -15,9 +16,12 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
-from vidstyle import pipeline
+from vidstyle import limits, pipeline
+from vidstyle.energy import EnergyMeter
 from vidstyle.engines import Engine, choose_engine, make_engine
+from vidstyle.engines.cuda import CudaEngine, Spans
 from vidstyle.engines.frame_function import Look, takes_planes
 from vidstyle.engines.torch_cpu import usable_cores
 from vidstyle.errors import InputError
@@ -55,7 +59,7 @@ class Bench:
         self._folder = tempfile.TemporaryDirectory(prefix="vidstyle-bench-")
         self._clip = Path(self._folder.name) / "clip.mp4"
         make_clip(self._clip, size, frames)
-        self._planes = self._color_of_planes()
+        self._planes = planes_color(self._clip, self._style.network)
         self._engine, self._steady = (
             make_engine(self._style.network, Look(), device, engine=engine, planes=self._planes, steady=steady)
             for steady in (False, True)
@@ -81,8 +85,9 @@ class Bench:
         Returns milliseconds a frame, wall and CPU, for each stage alone; frames a second for the whole, for the
         whole with paint that is carried along, as vidstyle.restyle does (`steady_end_to_end_fps`), for decoding and
         encoding without a network (`transcode_fps`), and for the loop of plain_loop; the share of the time that
-        each stage works in the whole (`decode_busy` and so on); `bound_ms`, the larger of the slowest stage and of the
-        stages' CPU time over the cores; `overhead` of the whole over it.
+        each stage works in the whole (`decode_busy` and so on); `joules_per_frame` of the processor for the whole,
+        where the platform tells; `bound_ms`, the larger of the slowest stage and of the stages' CPU time over the
+        cores; `overhead` of the whole over it.  On a GPU, what vidstyle.limits.measure_limits gives as well.
         """
         measured: dict[str, list[float]] = {}
         _paint(self._johnson, self._source(WARM_UP_FRAMES, planes=False))
@@ -114,7 +119,31 @@ class Bench:
             "engine": self._engine.name,
             "cores": cores,
             "rounds": rounds,
+            **self._limits(),
         }
+
+    def timeline(self, path: Path) -> None:
+        """Draw what the GPU did when.
+
+        Raises:
+            InputError: where there is none; and see vidstyle.limits.plot_timeline.
+        """
+        if self._engine.name != "cuda":
+            raise InputError(f"--timeline {path}: is of a GPU, and {self._engine.device} is none; leave it out")
+        limits.plot_timeline(self._on_gpu()[1], path)
+
+    def _limits(self) -> dict[str, float]:
+        return self._on_gpu()[0] if self._engine.name == "cuda" else {}
+
+    def _on_gpu(self) -> tuple[dict[str, float], list[Spans]]:
+        network = copy.deepcopy(self._style.network)
+        engine = CudaEngine(network, Look(), self._engine.device, planes=self._planes, timeline=True)
+        frames: list[Frame] = []
+        _count(self._source(self._kept), frames)
+        try:
+            return limits.measure_limits(engine, frames), engine.spans
+        finally:
+            engine.close()
 
     def _round(self) -> dict[str, float]:
         decoded: list[Frame] = []
@@ -132,7 +161,10 @@ class Bench:
             figures[f"{stage}_cpu_ms"] = 1000 * (time.process_time() - cpu) / frames
         decoded.clear()
         self._painted.clear()
+        meter = EnergyMeter()
         whole = self._end_to_end(self._engine, self._frames)
+        if (joules := meter.joules()) is not None:
+            figures["joules_per_frame"] = joules / whole.frames
         figures["end_to_end_fps"] = whole.fps
         figures |= {f"{stage}_busy": seconds / whole.seconds for stage, seconds in whole.busy.items()}
         figures["steady_end_to_end_fps"] = self._end_to_end(self._steady, self._frames).fps
@@ -141,13 +173,6 @@ class Bench:
         painted = Path(self._folder.name) / "plain.mp4"
         figures["plain_loop_fps"] = plain_loop(self._clip, painted, PLAIN_FRAMES, self._engine.device)
         return figures
-
-    def _color_of_planes(self) -> Color | None:
-        """What frames are painted as: planes of this kind, or RGB, as vidstyle.restyle would."""
-        source = FileSource(self._clip)
-        source.close()
-        planes = source.has_planes and takes_planes(self._style.network, source.color)
-        return source.color if planes else None
 
     def _source(self, frames: int | None = None, *, planes: bool = True) -> FileSource:
         source = FileSource(self._clip, end=None if frames is None else frames / RATE)
@@ -164,14 +189,28 @@ class Bench:
         return len(frames)
 
     def _end_to_end(self, engine: Engine, frames: int, *, planes: bool = True) -> Progress:
-        source = self._source(frames, planes=planes)
-        sink = self._sink(source.format)
-        try:
-            # Closing is encoding, too: some encoders hold dozens of frames.
-            return pipeline.run(source, engine, sink, finish=sink.close)
-        finally:
-            sink.abort()  # leaves a finished file alone
-            source.close()
+        painted = Path(self._folder.name) / "painted.mp4"
+        return end_to_end(self._clip, painted, engine, frames, planes=planes and self._planes is not None)
+
+
+def planes_color(clip: Path, network: nn.Module) -> Color | None:
+    """What the frames of `clip` are painted as: planes of this kind, or RGB if None, as vidstyle.restyle would."""
+    source = FileSource(clip)
+    source.close()
+    return source.color if source.has_planes and takes_planes(network, source.color) else None
+
+
+def end_to_end(clip: Path, painted: Path, engine: Engine, frames: int, *, planes: bool) -> Progress:
+    """Paint so many frames from file to file."""
+    source = FileSource(clip, end=frames / RATE)
+    source.planes = planes
+    sink = FileSink(painted, source.format, overwrite=True)
+    try:
+        # Closing is encoding, too: some encoders hold dozens of frames.
+        return pipeline.run(source, engine, sink, finish=sink.close)
+    finally:
+        sink.abort()  # leaves a finished file alone
+        source.close()
 
 
 class Untouched(Engine):

@@ -517,15 +517,26 @@ def bench(
     frames: Annotated[int, typer.Option(min=8, help="Frames of the clip that is made for it.")] = 96,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are shown.")] = 3,
     plot: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Draw a bar chart (PNG).")] = None,
+    growth: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help="Measure from 160x90 to 3840x2160, too, and draw it (PNG).")
+    ] = None,
+    timeline: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Draw what a GPU does when (PNG).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure decoding, network and encoding alone and together, beside Johnson's network."""
     from vidstyle import bench as benchmark
 
     with benchmark.Bench(style, parse_size(size), device=device, engine=engine, frames=frames) as measured:
+        if timeline is not None:
+            measured.timeline(timeline)
         result = measured.run(rounds)
     if plot is not None:
         benchmark.plot(result, plot)
+    if growth is not None:
+        from vidstyle import growth as growing
+
+        result["growth"] = growing.measure(style, device=device, engine=engine)
+        growing.plot(result["growth"], growth)
     if as_json:
         print(json.dumps(result))
         return

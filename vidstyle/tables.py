@@ -105,3 +105,30 @@ def print_bench(result: Mapping[str, Any]) -> None:
     )
     print(f"pipeline overhead {100 * result['overhead']:.1f} % over its bound of {result['bound_ms']:.2f} ms")
     print(f"peak memory {result['peak_memory_mb']:.0f} MB, {result['cores']} cores, {result['rounds']} rounds")
+    if "joules_per_frame" in result:
+        print(f"{result['joules_per_frame']:.2f} J a frame, end to end, of the processor")
+    if "limit_share" in result:
+        print(
+            f"GPU: network {result['resident_network_fps']:.0f} fps on resident frames, up {result['h2d_fps']:.0f}, "
+            f"down {result['d2h_fps']:.0f}; together {result['pipelined_fps']:.0f}, "
+            f"{100 * result['limit_share']:.0f} % of the slowest"
+        )
+    if "growth" in result:
+        _print_growth(result["growth"])
+
+
+def _print_growth(growth: Mapping[str, list[Mapping[str, Any]]]) -> None:
+    for kind, title in (("sizes", "Over the size of the frames, steady"), ("lengths", "Over the length of the video")):
+        table = Table(title=title)
+        for column in ("size", "frames", "wall ms / frame", "CPU ms / frame", "fps", "peak MB"):
+            table.add_column(column, justify="right")
+        for cost in growth[kind]:
+            table.add_row(
+                f"{cost['width']}x{cost['height']}",
+                str(cost["frames"]),
+                f"{cost['ms']:.1f}",
+                f"{cost['cpu_ms']:.1f}",
+                f"{1000 / cost['ms']:.1f}",
+                f"{cost['peak_memory_mb']:.0f}",
+            )
+        Console().print(table)

@@ -1,14 +1,19 @@
 """torch on an NVIDIA GPU, double-buffered: one frame goes up while one is painted and one comes down."""
 
+import contextlib
 import dataclasses
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from vidstyle.engines import Engine
+from vidstyle.engines.cuda_graph import GraphedFunction
+from vidstyle.engines.fitting import FittingFunction, is_lost_device, is_out_of_memory, lost_device
 from vidstyle.engines.frame_function import Look, frame_function
+from vidstyle.errors import VidstyleError
 from vidstyle.media.frame import Color, Frame
 
 
@@ -36,15 +41,24 @@ class Span:
     end: float
 
 
+Spans = tuple[Span, Span, Span]
+"""Of one frame's upload, computation and download."""
+
+
 class CudaEngine(Engine):
     """Two slots with pinned buffers; upload, network and download on a stream each.
 
-    uint8 crosses the bus; conversion happens on the device.
+    uint8 crosses the bus, planes of 4:2:0 where frames come as such; conversion happens on the device, and everything
+    that does is one CUDA graph for each shape.
 
     Args:
         network, look, planes: see vidstyle.engines.frame_function.frame_function.
         device: `cuda:N`.
         timeline: keep the spans of every frame's upload, computation and download in `spans`.
+
+    Raises:
+        InputError: from `submit`, if there is no room for a frame; see vidstyle.engines.fitting.
+        VidstyleError: from `submit` and `result`, once the device has failed.
     """
 
     name = "cuda"
@@ -54,22 +68,79 @@ class CudaEngine(Engine):
         self, network: nn.Module, look: Look, device: str, *, planes: Color | None = None, timeline: bool = False
     ) -> None:
         self.device = device
-        self.spans: list[tuple[Span, Span, Span]] = []
+        self.spans: list[Spans] = []
         self._device = torch.device(device)
-        self._paint = frame_function(network.to(self._device), look, torch.float16, planes).to(self._device)
+        self._lost = False
         self._timeline = timeline
         self._epoch: torch.cuda.Event | None = None
-        self._upload, self._compute, self._download = (torch.cuda.Stream(self._device) for _ in range(3))
         self._slots: list[_Slot] = []
         self._free: deque[_Slot] = deque()
         self._busy: deque[tuple[_Slot, Frame]] = deque()
+        with self._device_errors():
+            paint = frame_function(network.to(self._device), look, torch.float16, planes).to(self._device)
+            self._upload, self._compute, self._download = (torch.cuda.Stream(self._device) for _ in range(3))
+            self._paint = GraphedFunction(FittingFunction(paint, device), self._compute)
+
+    def submit(self, frame: Frame) -> None:
+        with self._device_errors():
+            pixels = torch.from_numpy(frame.pixels)
+            if not self._slots or self._slots[0].host_in.shape != pixels.shape:
+                self._allocate(pixels.shape)
+            # It stays free if something goes wrong: whoever uses the engine may go on with another frame.
+            slot = self._free[0]
+            self._start(slot, pixels)
+            self._free.popleft()
+            self._busy.append((slot, frame))
+
+    def result(self) -> Frame:
+        slot, frame = self._busy.popleft()
+        with self._device_errors():
+            slot.downloaded.synchronize()
+            if self._timeline:
+                self._note_spans(slot)
+        pixels = slot.host_out.numpy().copy()
+        self._free.append(slot)
+        return dataclasses.replace(frame, pixels=pixels)
+
+    def close(self) -> None:
+        # Waiting for a device that has failed fails again, and would hide why.
+        if not self._lost:
+            with contextlib.suppress(VidstyleError), self._device_errors():
+                torch.cuda.synchronize(self._device)
+        self._paint.close()
+        self._slots.clear()
+        self._free.clear()
+        self._busy.clear()
 
     @torch.inference_mode()
-    def submit(self, frame: Frame) -> None:
-        pixels = torch.from_numpy(frame.pixels)
-        if not self._slots or self._slots[0].host_in.shape != pixels.shape:
-            self._allocate(pixels.shape)
-        slot = self._free.popleft()
+    def alone(self, frame: Frame, repeats: int) -> tuple[float, float, float]:
+        """Milliseconds that upload, network and download of one frame take, each alone, `repeats` times on end."""
+        self.submit(frame)
+        self.result()
+        self.spans.clear()
+        slot = self._free[0]
+        steps: tuple[tuple[torch.cuda.Stream, Callable[[], object]], ...] = (
+            (self._upload, lambda: slot.device_in.copy_(slot.host_in, non_blocking=True)),
+            (self._compute, lambda: self._paint(slot.device_in, slot.device_out)),
+            (self._download, lambda: slot.host_out.copy_(slot.device_out, non_blocking=True)),
+        )
+        with self._device_errors():
+            upload, compute, download = (self._timed(stream, step, repeats) for stream, step in steps)
+        return upload, compute, download
+
+    @staticmethod
+    def _timed(stream: torch.cuda.Stream, step: Callable[[], object], repeats: int) -> float:
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        with torch.cuda.stream(stream):
+            begin.record()
+            for _ in range(repeats):
+                step()
+            end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) / repeats
+
+    @torch.inference_mode()
+    def _start(self, slot: _Slot, pixels: Tensor) -> None:
         slot.host_in.copy_(pixels)
         # The slot's last result has been taken, so its buffers are free on every stream.
         with torch.cuda.stream(self._upload):
@@ -79,29 +150,28 @@ class CudaEngine(Engine):
         with torch.cuda.stream(self._compute):
             self._compute.wait_event(slot.uploaded)
             slot.computing.record()
-            slot.device_out.copy_(self._paint(slot.device_in))
+            self._paint(slot.device_in, slot.device_out)
             slot.computed.record()
         with torch.cuda.stream(self._download):
             self._download.wait_event(slot.computed)
             slot.downloading.record()
             slot.host_out.copy_(slot.device_out, non_blocking=True)
             slot.downloaded.record()
-        self._busy.append((slot, frame))
 
-    def result(self) -> Frame:
-        slot, frame = self._busy.popleft()
-        slot.downloaded.synchronize()
-        if self._timeline:
-            self._note_spans(slot)
-        pixels = slot.host_out.numpy().copy()
-        self._free.append(slot)
-        return dataclasses.replace(frame, pixels=pixels)
-
-    def close(self) -> None:
-        torch.cuda.synchronize(self._device)
-        self._slots.clear()
-        self._free.clear()
-        self._busy.clear()
+    @contextlib.contextmanager
+    def _device_errors(self) -> Iterator[None]:
+        """Says what torch says about the device in words for users."""
+        try:
+            yield
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise VidstyleError(
+                    f"{self.device}: no memory left; close what else uses it, or paint with --device cpu"
+                ) from error
+            if not is_lost_device(error):
+                raise
+            self._lost = True
+            raise VidstyleError(lost_device(self.device, error)) from error
 
     def _allocate(self, shape: torch.Size) -> None:
         if self._busy:
@@ -114,7 +184,8 @@ class CudaEngine(Engine):
         self._free = deque(self._slots)
 
     def _make_slot(self, shape: torch.Size) -> _Slot:
-        host_in, host_out = (torch.empty(shape, dtype=torch.uint8, pin_memory=True) for _ in range(2))
+        pinned = self._device.type == "cuda"
+        host_in, host_out = (torch.empty(shape, dtype=torch.uint8, pin_memory=pinned) for _ in range(2))
         device_in, device_out = (torch.empty(shape, dtype=torch.uint8, device=self._device) for _ in range(2))
         events = [torch.cuda.Event(enable_timing=self._timeline) for _ in range(6)]
         return _Slot(host_in, host_out, device_in, device_out, *events)

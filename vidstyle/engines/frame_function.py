@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vidstyle.engines.parts import parts
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color
 from vidstyle.nets import RealtimeNet
+from vidstyle.nets.canvas import sample_canvas, still_coordinates
 from vidstyle.nets.cells import (
     BYTE_SCALE,
     PIXELS,
@@ -17,7 +19,7 @@ from vidstyle.nets.cells import (
     unfold_bytes,
     yuv_cells,
 )
-from vidstyle.nets.realtime import LUMA
+from vidstyle.nets.realtime import FOLD, LUMA, spread_of_luma
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ class FrameFunction(nn.Module):
         dtype: in which the network computes.
     """
 
+    luma: Tensor
+
     def __init__(self, network: nn.Module, look: Look, dtype: torch.dtype) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.network.to(dtype).to(memory_format=torch.channels_last)
         self.look, self.dtype = look, dtype
+        # On the device from the beginning: a CUDA graph can copy nothing from the host.
+        self.register_buffer("luma", torch.tensor(LUMA))
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Paint one frame."""
@@ -83,8 +89,7 @@ class FrameFunction(nn.Module):
         if self.look.keep_colors:
             # In every YCbR space a change of luma alone adds the same to R, G and B.
             pixels = rgb.float()
-            luma = torch.tensor(LUMA, device=rgb.device)
-            levels = pixels + ((levels.clamp(0, 255) - pixels) @ luma)[..., None]
+            levels = pixels + ((levels.clamp(0, 255) - pixels) @ self.luma)[..., None]
         if self.look.strength != 1:
             levels = torch.lerp(rgb.float(), levels.clamp_(0, 255), self.look.strength)
         return levels.round_().clamp_(0, 255).to(torch.uint8)
@@ -100,6 +105,7 @@ class CellFunction(nn.Module):
     middle: Tensor
     lowest: Tensor
     highest: Tensor
+    luma: Tensor
 
     def __init__(self, network: RealtimeNet, look: Look, dtype: torch.dtype, planes: Color | None) -> None:
         super().__init__()
@@ -107,24 +113,77 @@ class CellFunction(nn.Module):
         self.network = CellNet(network, cells).eval().requires_grad_(False)
         self.network.to(dtype).to(memory_format=torch.channels_last)
         self.look, self.dtype, self.planes = look, dtype, cells.planes
+        self._laid: Tensor | None = None
         for name in ("middle", "lowest", "highest"):
             self.register_buffer(name, getattr(cells, name))
+        self.register_buffer("luma", torch.tensor(LUMA))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Paint one frame: RGB (H, W, 3), or planes (3 H / 2, W), uint8."""
         if self.look.strength == 0:
             return pixels.clone()
-        height, width = pixels.shape[:2]
-        shape = (height * 2 // 3 if self.planes else height, width)
         margin = self.network.margin
         source = fold_bytes(pixels, margin, planes=self.planes)
-        cells = (source.to(self.dtype) - self.middle.to(self.dtype)) * (1 / BYTE_SCALE)
-        levels = self.network(cells).float() + self.middle
+        levels = self.network(self._centred(source))
+        within = source[:, margin : margin + levels.shape[1], margin : margin + levels.shape[2]]
+        return unfold_bytes(self._bytes(levels, within), self._picture_shape(pixels), planes=self.planes)
+
+    def in_tiles(self, pixels: Tensor, side: int) -> Tensor:
+        """The same picture, painted part by part: memory for one part is enough, and there are no seams.
+
+        Every part sees as much around it as its painting depends on, and the whole picture's light and canvas.
+
+        Args:
+            pixels: as in `forward`.
+            side: of the parts, positions of the network's trunk (4 pixels).
+        """
+        if self.look.strength == 0:
+            return pixels.clone()
+        source = fold_bytes(pixels, self.network.margin, planes=self.planes)
+        margin, (height, width) = self.network.margin, source.shape[1:3]
+        canvas = self._canvas(height, width)
+        light = self._light_of(source, side)
+        result = torch.empty_like(source[:, margin : height - margin, margin : width - margin])
+        for part in parts(height, width, margin, side=side, reach=self.network.network.reach):
+            seen = self._centred(part.seen(source))
+            levels = self.network.paint(seen, light, canvas[:, :, part.seen_rows, part.seen_columns])
+            own = part.without_surroundings(levels)
+            part.place(result).copy_(self._bytes(own, part.own(source)))
+        return unfold_bytes(result, self._picture_shape(pixels), planes=self.planes)
+
+    def positions(self, pixels: Tensor) -> tuple[int, int]:
+        """Positions (h, w) of the network's trunk under a picture, without its margin."""
+        height, width = self._picture_shape(pixels)
+        return -(-height // FOLD), -(-width // FOLD)
+
+    def _picture_shape(self, pixels: Tensor) -> tuple[int, int]:
+        height, width = pixels.shape[:2]
+        return (height * 2 // 3 if self.planes else height, width)
+
+    def _centred(self, source: Tensor) -> Tensor:
+        """Bytes as the network takes them."""
+        return (source.to(self.dtype) - self.middle.to(self.dtype)) * (1 / BYTE_SCALE)
+
+    def _bytes(self, levels: Tensor, source: Tensor) -> Tensor:
+        """What to show, cells (1, h, w, K) uint8, of what the network made of `source`."""
+        levels = levels.float() + self.middle
         if self.look != Look():
-            within = source[:, margin : margin + levels.shape[1], margin : margin + levels.shape[2]].float()
-            levels = self._blended(within, levels.clamp(self.lowest, self.highest))
-        painted = levels.round_().clamp_(self.lowest, self.highest).to(torch.uint8)
-        return unfold_bytes(painted, shape, planes=self.planes)
+            levels = self._blended(source.float(), levels.clamp(self.lowest, self.highest))
+        return levels.round_().clamp_(self.lowest, self.highest).to(torch.uint8)
+
+    def _light_of(self, source: Tensor, rows: int) -> Tensor:
+        """Light (2,) of a picture's cells with their margin, some rows at a time."""
+        margin = self.network.margin
+        within = source[:, margin : source.shape[1] - margin, margin : source.shape[2] - margin]
+        luma = [self.network.luma(self._centred(part)) for part in within.split(rows, 1)]
+        return spread_of_luma(torch.cat(luma, 1))[0]
+
+    def _canvas(self, height: int, width: int) -> Tensor:
+        """The canvas (1, C, h, w) under a whole picture and its margin."""
+        if self._laid is None or self._laid.shape[-2:] != (height, width):
+            canvas = sample_canvas(self.network.network.canvas, still_coordinates(height, width))
+            self._laid = canvas.to(self.middle.device, self.dtype)
+        return self._laid
 
     def _blended(self, source: Tensor, painted: Tensor) -> Tensor:
         """As much of the painting as the look asks for; cells (1, h, w, K)."""
@@ -132,7 +191,7 @@ class CellFunction(nn.Module):
             painted = torch.cat((painted[..., :PIXELS], source[..., PIXELS:]), -1)
         elif self.look.keep_colors:
             # In every YCbCr space a change of luma alone adds the same to R, G and B.
-            change = (painted - source).unflatten(-1, (PIXELS, 3)) @ torch.tensor(LUMA, device=source.device)
+            change = (painted - source).unflatten(-1, (PIXELS, 3)) @ self.luma
             painted = (source + change.repeat_interleave(3, -1)).clamp(0, 255)
         return torch.lerp(source, painted, self.look.strength) if self.look.strength != 1 else painted
 

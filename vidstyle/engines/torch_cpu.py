@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from vidstyle.engines import Engine
+from vidstyle.engines.fitting import FittingFunction
 from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.media.frame import Color, Frame
 
@@ -58,7 +59,7 @@ class TorchCpuEngine(Engine):
         dtype: torch.dtype | None = None,
     ) -> None:
         dtype = dtype or (torch.bfloat16 if prefers_bfloat16() else torch.float32)
-        self._paint = frame_function(network, look, dtype, planes)
+        self._paint = FittingFunction(frame_function(network, look, dtype, planes), self.device)
         cores = usable_cores(spare=spare_cores)
         workers = 1 if low_latency else min(cores, MOST_WORKERS)
         # One more in flight than is painted, so that no worker waits for the pipeline.

@@ -136,16 +136,33 @@ class CellNet(nn.Module):
             cells: (1, h, w, K), bytes less those of middle grey, over BYTE_SCALE.
         """
         m = self.margin
-        within = cells[:, m : cells.shape[1] - m, m : cells.shape[2] - m].float()
+        light = spread_of_luma(self.luma(cells[:, m : cells.shape[1] - m, m : cells.shape[2] - m]))[0]
+        painted = self.paint(cells, light)
+        return painted[:, m : painted.shape[1] - m, m : painted.shape[2] - m] if m else painted
+
+    def luma(self, cells: Tensor) -> Tensor:
+        """Luminance of each cell's first pixel, less 1/2: (1, h, w, K) to (1, h, w) float32."""
         # Less 1/2, as all bytes are less those of middle grey.
-        mean, spread = spread_of_luma(within @ self.light.float())[0].to(cells.dtype)
+        return cells.float() @ self.light.float()
+
+    def paint(self, cells: Tensor, light: Tensor, canvas: Tensor | None = None) -> Tensor:
+        """Paint cells and their margin, all or some of a picture's.
+
+        Args:
+            cells: (1, h, w, K), as `forward` takes them.
+            light: (2,), mean and spread of the whole picture's `luma`.
+            canvas: (1, C, h, w), what of the canvas lies under them; as under a whole picture if None.
+
+        Returns:
+            (1, h, w, K); right from `RealtimeNet.reach` cells on from where a part was cut out.
+        """
+        mean, spread = light.to(cells.dtype)
         cells = (cells - mean * self.grey) * (USUAL_SPREAD / spread)
         x = self.head(cells.permute(0, 3, 1, 2))
-        x = F.relu_(x.add_(self.network.still_ground(x)))
+        x = F.relu_(x.add_(self.network.still_ground(x) if canvas is None else self.network.ground(canvas)))
         for block in self.network.blocks:
             x = block(x)
-        painted = take_out_grid(self.tail(x), GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
-        return painted[:, m : painted.shape[1] - m, m : painted.shape[2] - m] if m else painted
+        return take_out_grid(self.tail(x), GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
 
 
 def fold_bytes(pixels: Tensor, margin: int, *, planes: bool) -> Tensor:
