@@ -6,7 +6,7 @@ from media_files import quartered_picture
 
 from vidstyle.live_brush import composed
 from vidstyle.live_state import HELP, STEPS, KeepUp, LiveState
-from vidstyle.media.live_sinks import key_name
+from vidstyle.media.live_sinks import captioned, key_name
 
 INTERVAL = 1 / 30
 
@@ -56,7 +56,7 @@ def test_other_keys_do_what_the_help_says_or_nothing(state: LiveState) -> None:
     assert press(state, "p p").pictures == 2
     assert not press(state, "x").done
     assert press(state, "q").done
-    told = {key.strip() for line in HELP for key in line.split("  ")[0].split(",")}
+    told = {key.strip() for line in HELP for key in line.split("\t")[0].split(",")}
     assert told == set(state._actions)
 
 
@@ -150,3 +150,20 @@ def test_colours_kept_take_the_luminance_of_the_painting(state: LiveState) -> No
     kept = composed(source, painted, state)[0, 0].astype(float)
     assert kept @ (0.2126, 0.7152, 0.0722) == pytest.approx(130, abs=1)
     assert (kept - kept[1]).tolist() == [30, 0, -30]
+
+
+@pytest.mark.parametrize("height", [180, 360, 1080])
+def test_text_stands_on_a_shade_and_all_of_it_is_seen(height: int) -> None:
+    pink = np.full((height, height * 16 // 9, 3), (255, 0, 255), np.uint8)
+    shown = captioned(pink, ["30.0 fps   delay 20 ms   dropped 1", *HELP])
+    changed = (shown != pink).any(axis=-1)
+    bottom, right = (int(side.max()) + 1 for side in np.nonzero(changed))
+    assert bottom < height
+    assert right < pink.shape[1] * 2 / 3
+    # Nothing dark sticks out of the shade, which is a strip behind each line.
+    ends = changed.sum(axis=1)[:bottom]
+    assert (ends == [np.flatnonzero(row).max() + 1 for row in changed[:bottom]]).all()
+    # Letters touch no edge of it, and grow with the picture.
+    letters = shown[..., 1] > 90
+    assert letters[:, 0].sum() == letters[0].sum() == letters[bottom - 1 :].sum() == letters[:, right - 1 :].sum() == 0
+    assert letters.any(axis=1).sum() > height / 4

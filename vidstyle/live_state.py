@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 
 STRENGTH_STEP = 0.1
 HELP = (
-    "left, right  style",
-    "up, down  strength",
-    "c  keep colours",
-    "s  split view",
-    "m  mirror",
-    "f  full screen",
-    "r  record",
-    "space  freeze",
-    "p  picture",
-    "i  figures",
-    "h  help",
-    "q  quit",
+    "left, right\tstyle",
+    "up, down\tstrength",
+    "c\tkeep colours",
+    "s\tsplit view",
+    "m\tmirror",
+    "f\tfull screen",
+    "r\trecord",
+    "space\tfreeze",
+    "p\tpicture",
+    "i\tfigures",
+    "h\thelp",
+    "q\tquit",
 )
+"""Keys, a tab, and what they do."""
 
 
 @dataclass

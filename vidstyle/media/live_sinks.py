@@ -51,8 +51,13 @@ ARROWS = MappingProxyType(
     }
 )
 NAMED_KEYS = MappingProxyType({32: "space", 27: "q"})
-LINE_HEIGHT = 22
-"""Pixels between two lines of text."""
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TEXT_LINES = 18
+"""Of text from top to bottom of a picture, so that the help fits whatever the size."""
+TEXT_SCALE = 0.025
+"""OpenCV's scale of the font by pixels of a line's height."""
+SHADE = 0.35
+"""What is left of the light behind text."""
 
 
 class LiveSink(Protocol):
@@ -358,12 +363,26 @@ def key_name(code: int) -> str | None:
 
 
 def captioned(pixels: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """A copy of RGB (H, W, 3) uint8 with lines of text in its upper left corner; itself if there are none."""
+    """A copy of RGB (H, W, 3) uint8 with lines of text in its upper left corner; itself if there are none.
+
+    Tabs part two columns.
+    """
     if not lines:
         return pixels
     shown = pixels.copy()
-    for number, line in enumerate(lines):
-        place = (10, LINE_HEIGHT * (number + 1))
-        for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(shown, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, color, thickness, cv2.LINE_AA)
+    height = max(10, pixels.shape[0] // TEXT_LINES)
+    scale, margin = TEXT_SCALE * height, height // 2
+
+    def width(text: str) -> int:
+        return cv2.getTextSize(text, FONT, scale, 1)[0][0]
+
+    rows = [line.partition("\t")[::2] for line in lines]
+    second = max((width(key) for key, meaning in rows if meaning), default=0) + height
+    table = max((second + width(meaning) for _, meaning in rows if meaning), default=0)
+    for number, (key, meaning) in enumerate(rows):
+        strip = shown[height * number : height * (number + 1), : (table if meaning else width(key)) + 2 * margin]
+        # Shaded and not outlined: outlines of OpenCV 5 are wider than the letters that they belong to.
+        strip[:] = strip * SHADE
+        for column, text in ((0, key), (second, meaning)):
+            cv2.putText(strip, text, (margin + column, height * 3 // 4), FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return shown
