@@ -267,6 +267,15 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
     assert "is in your gallery" in page.inner_text("#training-progress")
 
 
+@pytest.mark.parametrize("tab", ["Webcam", "Video"])
+def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., Any], tab: str) -> None:
+    page = visit(tab, PHONE)
+    chosen = page.locator(".tabitem:visible vs-picker button[aria-checked=true]").bounding_box()
+    assert 0 <= chosen["x"] <= 390 - chosen["width"]
+    tops = page.evaluate("[...document.querySelectorAll('vs-picker img')].map(i => i.offsetTop).filter(Boolean)")
+    assert len(set(tops)) == 1
+
+
 @pytest.mark.parametrize("tab", ["Webcam", "Video", "Picture", "Styles"])
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
     page = visit(tab, PHONE)

@@ -64,7 +64,12 @@ class Picker extends Styles {
   }
 
   mark() {
-    for (const button of this.children) button.setAttribute("aria-checked", button.dataset.key === this.chosen);
+    for (const button of this.children) {
+      const chosen = button.dataset.key === this.chosen;
+      button.setAttribute("aria-checked", chosen);
+      // Phones have one row of them.
+      if (chosen) this.scrollLeft = button.offsetLeft - this.offsetLeft - (this.clientWidth - button.clientWidth) / 2;
+    }
   }
 }
 
