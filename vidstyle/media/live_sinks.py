@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
+from vidstyle.media.microphones import Microphone, MicrophoneTrack
 from vidstyle.media.sinks import FileSink
 
 TICK = Fraction(1, 90_000)
@@ -80,13 +82,22 @@ class LiveSink(Protocol):
         """Finish; in the thread that writes."""
 
 
-def open_sink(target: str, width: int, height: int, rate: float, *, overwrite: bool = False) -> LiveSink:
+def open_sink(
+    target: str,
+    width: int,
+    height: int,
+    rate: float,
+    *,
+    microphone: Microphone | None = None,
+    overwrite: bool = False,
+) -> LiveSink:
     """The sink that `--to` names, for frames of a size and about a rate; a WindowSink is made by itself.
 
     Args:
         target: `virtual`, `pipe:`, a URL, or a file to record to.
         width, height: pixels, even.
         rate: frames per second.
+        microphone: whose sound a file gets.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -98,17 +109,20 @@ def open_sink(target: str, width: int, height: int, rate: float, *, overwrite: b
         return PipeSink()
     if "://" in target:
         return StreamSink(target, width, height, rate)
-    return Recording(Path(target), width, height, rate, overwrite=overwrite)
+    return Recording(Path(target), width, height, rate, microphone=microphone, overwrite=overwrite)
+
+
+def is_recording(target: str) -> bool:
+    """Whether `--to` names a file."""
+    return target not in {"window", "virtual", "pipe:", "pipe:1"} and "://" not in target
 
 
 def check_target(target: str, *, overwrite: bool = False) -> None:
     """Raises InputError for a `--to` that cannot be, as far as that can be known before anything is opened."""
     scheme, separator, _ = target.partition("://")
-    if target in {"window", "virtual", "pipe:", "pipe:1"}:
-        return
-    if separator:
-        if scheme.lower() not in STREAM_FORMATS:
-            raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+    if separator and scheme.lower() not in STREAM_FORMATS:
+        raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+    if not is_recording(target):
         return
     path = Path(target)
     if not path.suffix:
@@ -125,23 +139,49 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
 class Recording:
     """A video file in which every frame keeps the time of its capture, counted from the first one.
 
+    Args:
+        path: the file; its suffix chooses the container.
+        width, height: pixels, even.
+        rate: frames per second, about.
+        microphone: whose sound comes along.
+        overwrite: whether an existing file may be replaced.
+
     Raises:
         InputError: as FileSink does.
     """
 
     waiting, holds = 16, False
 
-    def __init__(self, path: Path, width: int, height: int, rate: float, *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        rate: float,
+        *,
+        microphone: Microphone | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self.name = str(path)
+        self._sound: MicrophoneTrack | None = None
         average = Fraction(rate).limit_denominator(1001)
         self._duration = round(1 / (average * TICK))
         color = Color(usual_matrix(height))
-        self._file = FileSink(path, VideoFormat(width, height, TICK, average, color), overwrite=overwrite)
+        video = VideoFormat(width, height, TICK, average, color)
+        tracks = None if microphone is None else partial(self._add_sound, microphone)
+        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite)
         self._first: float | None = None
+
+    def _add_sound(self, microphone: Microphone, output: av.container.OutputContainer) -> MicrophoneTrack:
+        self._sound = MicrophoneTrack(output, microphone.listen())
+        return self._sound
 
     def write(self, frame: Frame) -> None:
         """Encode one frame.  Raises as FileSink does."""
-        self._first = frame.time if self._first is None else self._first
+        if self._first is None:
+            self._first = frame.time
+            if self._sound is not None:
+                self._sound.begin(frame.time)
         ticks = round((frame.time - self._first) / TICK)
         self._file.write(replace(frame, pts=ticks, time_base=TICK, duration=self._duration))
 
