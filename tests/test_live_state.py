@@ -5,7 +5,7 @@ import pytest
 from media_files import quartered_picture
 
 from vidstyle.live_brush import composed
-from vidstyle.live_state import HELP, STEPS, KeepUp, LiveState
+from vidstyle.live_state import HELP, HOPELESS_FRAMES, STEPS, UNSTEADY_FRAMES, KeepUp, LiveState
 from vidstyle.media.live_sinks import captioned, key_name
 
 INTERVAL = 1 / 30
@@ -93,6 +93,19 @@ def test_the_size_is_lowered_until_painting_keeps_up_and_stays_there() -> None:
     assert (last / 640) ** 2 * 2 < 0.95
     # Not smaller than need be.
     assert (last / 640) ** 2 * 2 > 0.95 * 0.8 * 0.7
+
+
+def test_what_takes_many_times_too_long_is_given_up_after_a_few_frames() -> None:
+    widths = paint(KeepUp(640, 360), 6 * INTERVAL, 40)
+    assert widths.count(640) == UNSTEADY_FRAMES + HOPELESS_FRAMES
+    assert len(set(widths)) == 2, "at once to a size that keeps up"
+
+
+def test_a_few_slow_frames_among_fast_ones_change_nothing() -> None:
+    keep_up = KeepUp(640, 360)
+    for number in range(60):
+        keep_up.painted((1.5 if number % 10 in {3, 4} else 0.5) * INTERVAL, INTERVAL, number * INTERVAL)
+        assert keep_up.size == (640, 360)
 
 
 def test_the_size_is_raised_again_when_there_is_room() -> None:
