@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Cancelled, Jobs, Wish
 from vidstyle.demo.server import build_app
+from vidstyle.demo.training import Workshop
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
 
@@ -276,6 +278,23 @@ def test_old_files_make_room_for_new_ones_of_their_kind(tmp_path: Path) -> None:
         visitor.keep(path, "preview.jpg", "preview")
     assert [path.exists() for path in paths] == 12 * [False] + 8 * [True]
     assert visitor.file(film).name == "film.mp4"
+
+
+def test_who_has_made_a_style_can_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitors = Visitors(tmp_path)
+    visitor = visitors.welcome()[1]
+    path = visitor.new_path(".png")
+    path.write_bytes(picture_file())
+    workshop = Workshop(Settings(photos=tmp_path, perceptual_weights=tmp_path))
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    workshop.start(visitor, visitor.keep(path, "dots.png", "picture"), 1, "Dots", "")
+    deadline = time.monotonic() + 10
+    while "ended with code 1" not in workshop.look(visitor):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    visitors.sweep(0)
+    assert not any(tmp_path.iterdir())
+    workshop.close()
 
 
 def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:

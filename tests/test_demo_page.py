@@ -131,6 +131,15 @@ def test_the_webcam_is_painted_in_order_and_soon(visit: Callable[..., Any]) -> N
     assert re.fullmatch(r"\d+ fps · \d+ ms", page.inner_text("vs-webcam output"))
 
 
+def test_the_style_that_paints_is_the_one_that_is_marked(visit: Callable[..., Any]) -> None:
+    page = visit("Webcam")
+    marked = page.locator(".tabitem:visible vs-picker button[aria-checked=true]")
+    assert marked.all_inner_texts() == ["The Starry Night\nVincent van Gogh, 1889"]
+    page.locator(".tabitem:visible vs-picker button", has_text="The Scream").click()
+    page.wait_for_function("document.querySelector('vs-webcam .label').innerText.includes('The Scream')")
+    assert marked.all_inner_texts() == ["The Scream\nEdvard Munch, 1893"]
+
+
 def test_strength_and_style_reach_the_webcam(visit: Callable[..., Any]) -> None:
     page = visit("Webcam")
     assert "The Starry Night — Vincent van Gogh, 1889" in page.inner_text("vs-webcam .label")
@@ -256,6 +265,15 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
     assert "left" in page.inner_text("#training-progress")
     page.locator("vs-cards article", has_text="Dots & <Dashes>").wait_for()
     assert "is in your gallery" in page.inner_text("#training-progress")
+
+
+@pytest.mark.parametrize("tab", ["Webcam", "Video"])
+def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., Any], tab: str) -> None:
+    page = visit(tab, PHONE)
+    chosen = page.locator(".tabitem:visible vs-picker button[aria-checked=true]").bounding_box()
+    assert 0 <= chosen["x"] <= 390 - chosen["width"]
+    tops = page.evaluate("[...document.querySelectorAll('vs-picker img')].map(i => i.offsetTop).filter(Boolean)")
+    assert len(set(tops)) == 1
 
 
 @pytest.mark.parametrize("tab", ["Webcam", "Video", "Picture", "Styles"])

@@ -5,8 +5,8 @@ import pytest
 from media_files import quartered_picture
 
 from vidstyle.live_brush import composed
-from vidstyle.live_state import HELP, STEPS, KeepUp, LiveState
-from vidstyle.media.live_sinks import key_name
+from vidstyle.live_state import HELP, HOPELESS_FRAMES, STEPS, UNSTEADY_FRAMES, KeepUp, LiveState
+from vidstyle.media.live_sinks import captioned, key_name
 
 INTERVAL = 1 / 30
 
@@ -56,7 +56,7 @@ def test_other_keys_do_what_the_help_says_or_nothing(state: LiveState) -> None:
     assert press(state, "p p").pictures == 2
     assert not press(state, "x").done
     assert press(state, "q").done
-    told = {key.strip() for line in HELP for key in line.split("  ")[0].split(",")}
+    told = {key.strip() for line in HELP for key in line.split("\t")[0].split(",")}
     assert told == set(state._actions)
 
 
@@ -93,6 +93,19 @@ def test_the_size_is_lowered_until_painting_keeps_up_and_stays_there() -> None:
     assert (last / 640) ** 2 * 2 < 0.95
     # Not smaller than need be.
     assert (last / 640) ** 2 * 2 > 0.95 * 0.8 * 0.7
+
+
+def test_what_takes_many_times_too_long_is_given_up_after_a_few_frames() -> None:
+    widths = paint(KeepUp(640, 360), 6 * INTERVAL, 40)
+    assert widths.count(640) == UNSTEADY_FRAMES + HOPELESS_FRAMES
+    assert len(set(widths)) == 2, "at once to a size that keeps up"
+
+
+def test_a_few_slow_frames_among_fast_ones_change_nothing() -> None:
+    keep_up = KeepUp(640, 360)
+    for number in range(60):
+        keep_up.painted((1.5 if number % 10 in {3, 4} else 0.5) * INTERVAL, INTERVAL, number * INTERVAL)
+        assert keep_up.size == (640, 360)
 
 
 def test_the_size_is_raised_again_when_there_is_room() -> None:
@@ -150,3 +163,20 @@ def test_colours_kept_take_the_luminance_of_the_painting(state: LiveState) -> No
     kept = composed(source, painted, state)[0, 0].astype(float)
     assert kept @ (0.2126, 0.7152, 0.0722) == pytest.approx(130, abs=1)
     assert (kept - kept[1]).tolist() == [30, 0, -30]
+
+
+@pytest.mark.parametrize("height", [180, 360, 1080])
+def test_text_stands_on_a_shade_and_all_of_it_is_seen(height: int) -> None:
+    pink = np.full((height, height * 16 // 9, 3), (255, 0, 255), np.uint8)
+    shown = captioned(pink, ["30.0 fps   delay 20 ms   dropped 1", *HELP])
+    changed = (shown != pink).any(axis=-1)
+    bottom, right = (int(side.max()) + 1 for side in np.nonzero(changed))
+    assert bottom < height
+    assert right < pink.shape[1] * 2 / 3
+    # Nothing dark sticks out of the shade, which is a strip behind each line.
+    ends = changed.sum(axis=1)[:bottom]
+    assert (ends == [np.flatnonzero(row).max() + 1 for row in changed[:bottom]]).all()
+    # Letters touch no edge of it, and grow with the picture.
+    letters = shown[..., 1] > 90
+    assert letters[:, 0].sum() == letters[0].sum() == letters[bottom - 1 :].sum() == letters[:, right - 1 :].sum() == 0
+    assert letters.any(axis=1).sum() > height / 4

@@ -194,6 +194,10 @@ def live(
     camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
     camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
+    microphone: Annotated[bool, typer.Option("--microphone", help="Record the microphone's sound, too.")] = False,
+    microphone_name: Annotated[
+        Optional[str], typer.Option(metavar="NAME|FILE", help="Another microphone than the usual one.")
+    ] = None,
     strength: Annotated[float, typer.Option(help="0 is the source, 1 the painting.")] = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
@@ -221,6 +225,7 @@ def live(
                 camera_size=None if camera_size is None else parse_size(camera_size, "--camera-size"),
                 camera_fps=camera_fps,
                 loop=loop,
+                microphone=microphone_name or ("default" if microphone else None),
                 strength=strength,
                 keep_colors=keep_colors,
                 mirror=mirror,

@@ -31,8 +31,10 @@ from vidstyle.media.live_sinks import (
     captioned,
     check_target,
     check_window,
+    is_recording,
     open_sink,
 )
+from vidstyle.media.microphones import Microphone, open_microphone
 from vidstyle.media.sources import MICROSECOND
 from vidstyle.pipeline import Channel, Stopped
 from vidstyle.styles import Style, find_styles, first_style, list_styles, load_style
@@ -67,6 +69,7 @@ class Settings:
         size: (width, height) to paint and show; the camera's own, kept up with, if None.
         camera_size, camera_fps: what to ask the camera for.
         loop: begin a file again at its end.
+        microphone: whose sound recordings get, see vidstyle.media.microphones.open_microphone; None for none.
         strength, keep_colors, mirror: see LiveState.
         keep_up: whether to paint smaller when painting is slower than the camera.
         seconds: after which to end, None for no end.
@@ -81,6 +84,7 @@ class Settings:
     camera_size: tuple[int, int] | None = None
     camera_fps: float | None = None
     loop: bool = False
+    microphone: str | None = None
     strength: float = 1.0
     keep_colors: bool = False
     mirror: bool = False
@@ -104,6 +108,8 @@ class Settings:
             raise InputError("--to: names the same place twice")
         for target in self.to:
             check_target(target, overwrite=self.overwrite)
+        if self.microphone is not None and not any(t == "window" or is_recording(t) for t in self.to):
+            raise InputError("--microphone: is for recordings; name a file such as --to out.mp4, too")
         if "window" in self.to:
             if self.camera.startswith("screen") and sys.platform.startswith("linux"):
                 raise InputError("--camera screen --to window: do not go together on Linux; name another --to")
@@ -267,6 +273,7 @@ class Session:
         state: how; may be changed at any time, from any thread.
         sinks: where they go to; the figures are those of the first one.
         window: one of them, if it is a window, which is served in the caller's thread.
+        microphone: whose sound recordings on demand get; closed at the end.
         keep_up: whether the painted size may be lowered.
         seconds: after which to end.
         device, engine: for the figures.
@@ -281,13 +288,14 @@ class Session:
         sinks: Sequence[LiveSink],
         *,
         window: WindowSink | None = None,
+        microphone: Microphone | None = None,
         keep_up: KeepUp | None = None,
         seconds: float | None = None,
         device: str = "",
         engine: str = "",
     ) -> None:
         self._source, self._shelf, self._brush, self.state = source, shelf, brush, state
-        self._window, self._seconds = window, seconds
+        self._window, self._microphone, self._seconds = window, microphone, seconds
         self._device, self._engine = device, engine
         self._keep_up = keep_up or KeepUp(source.width, source.height)
         self._unpainted: Channel[Frame] = Channel(1, newest=True)
@@ -359,6 +367,8 @@ class Session:
             elif outlet.thread is not None:
                 whole = isinstance(outlet.sink, Recording)
                 outlet.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        if self._microphone is not None:
+            self._microphone.close()
         self._shelf.close()
 
     def _all_outlets(self) -> tuple[Outlet, ...]:
@@ -452,7 +462,8 @@ class Session:
         if self.state.recording and self._extra is None:
             path = self._new_file(".mp4")
             source = self._source
-            self._extra = self._outlet(Recording(path, source.width, source.height, source.rate)).start()
+            recording = Recording(path, source.width, source.height, source.rate, microphone=self._microphone)
+            self._extra = self._outlet(recording).start()
         elif not self.state.recording and self._extra is not None:
             finished, self._extra = self._extra, None
             finished.channel.end()
@@ -473,7 +484,7 @@ class Session:
 
     def _text(self) -> list[str]:
         """What the window shows over the picture, new twice a second so that it can be read."""
-        signs = [self._source.notice, self._shelf.notice]
+        signs = [self._source.notice, self._shelf.notice, self._microphone.notice if self._microphone else ""]
         signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen
         lines = [line for line in signs if line]
         if self.state.figures:
@@ -559,8 +570,12 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
             else:
                 # Files are made here, where nothing interrupts between making one and taking note of it.
                 size = (source.width, source.height)
-                sinks.append(open_sink(target, *size, source.rate, overwrite=settings.overwrite))
+                sinks.append(
+                    open_sink(target, *size, source.rate, microphone=opened.microphone, overwrite=settings.overwrite)
+                )
     except BaseException:
+        if opened.microphone is not None:
+            opened.microphone.close()
         for sink in sinks:
             sink.close()
         source.close()
@@ -572,6 +587,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
         opened.state,
         sinks,
         window=window,
+        microphone=opened.microphone,
         keep_up=opened.keep_up,
         seconds=settings.seconds,
         device=opened.engine.device,
@@ -590,6 +606,7 @@ class _Opened:
     state: LiveState
     keep_up: KeepUp
     sinks: dict[str, LiveSink]
+    microphone: Microphone | None
 
 
 def _open(settings: Settings) -> _Opened:
@@ -612,10 +629,11 @@ def _open(settings: Settings) -> _Opened:
             for target in settings.to
             if target == "virtual" or "://" in target
         }
+        microphone = None if settings.microphone is None else open_microphone(settings.microphone)
     except BaseException:
         source.close()
         raise
-    return _Opened(source, engine, Shelf(make, style, engine), state, keep_up, sinks)
+    return _Opened(source, engine, Shelf(make, style, engine), state, keep_up, sinks, microphone)
 
 
 def _styles(settings: Settings) -> tuple[list[str], str]:

@@ -1,23 +1,25 @@
 """What a live session goes by: the wishes of the person at the keyboard, and the size that keeps up."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 STRENGTH_STEP = 0.1
 HELP = (
-    "left, right  style",
-    "up, down  strength",
-    "c  keep colours",
-    "s  split view",
-    "m  mirror",
-    "f  full screen",
-    "r  record",
-    "space  freeze",
-    "p  picture",
-    "i  figures",
-    "h  help",
-    "q  quit",
+    "left, right\tstyle",
+    "up, down\tstrength",
+    "c\tkeep colours",
+    "s\tsplit view",
+    "m\tmirror",
+    "f\tfull screen",
+    "r\trecord",
+    "space\tfreeze",
+    "p\tpicture",
+    "i\tfigures",
+    "h\thelp",
+    "q\tquit",
 )
+"""Keys, a tab, and what they do."""
 
 
 @dataclass
@@ -109,6 +111,8 @@ SMALLEST_PAINTED = 64
 UNSTEADY_FRAMES = 2
 """The first ones of a size prepare memory for it."""
 TRIAL_FRAMES = 8
+HOPELESS_FRAMES = 3
+"""When not even the fastest of so many was fast enough, the others need not be tried."""
 SMOOTHING = 0.2
 FULL, ROOM = 0.95, 0.8
 """Shares of the camera's interval: painting that takes longer than FULL is too slow, and ROOM leaves some to spare."""
@@ -127,7 +131,7 @@ class KeepUp:
     def __init__(self, width: int, height: int, *, enabled: bool = True) -> None:
         self._width, self._height, self._enabled = width, height, enabled
         self._step = self._frames = 0
-        self._cost = 0.0
+        self._cost, self._fastest = 0.0, math.inf
         self._changed: float | None = None
         self._raised = False
         self._patience = PATIENCE
@@ -162,7 +166,12 @@ class KeepUp:
             return
         first = self._frames == UNSTEADY_FRAMES + 1
         self._cost = seconds if first else self._cost + SMOOTHING * (seconds - self._cost)
-        if self._frames < UNSTEADY_FRAMES + TRIAL_FRAMES:
+        self._fastest = min(self._fastest, seconds)
+        tried = self._frames - UNSTEADY_FRAMES
+        if HOPELESS_FRAMES <= tried < TRIAL_FRAMES and self._fastest > FULL * interval:
+            self._cost = self._fastest
+            self._lower(interval, now)
+        if tried < TRIAL_FRAMES:
             return
         if self._cost > FULL * interval:
             self._lower(interval, now)
@@ -185,4 +194,4 @@ class KeepUp:
         return self._cost * (STEPS[step] / STEPS[self._step]) ** 2
 
     def _change(self, step: int, now: float) -> None:
-        self._step, self._changed, self._frames = step, now, 0
+        self._step, self._changed, self._frames, self._fastest = step, now, 0, math.inf

@@ -35,7 +35,7 @@ class LookControls:
 
 def style_picker(first: str) -> gr.HTML:
     """The gallery of painted thumbnails; its value is the key of the chosen style."""
-    return element(first, html_template="<vs-picker></vs-picker>", js_on_load=HEAR)
+    return element(first, html_template=f'<vs-picker first="{first}"></vs-picker>', js_on_load=HEAR)
 
 
 def drop_zone(kind: str, accept: str, words: str, largest: int) -> gr.HTML:

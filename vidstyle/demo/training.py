@@ -112,8 +112,9 @@ class Workshop:
         with self._lock:
             training = self._trainings.pop(id(visitor), None)
         if training is not None:
-            training.process.kill()
-            training.process.communicate()
+            # Also when it has ended and been heard already.
+            with training.process:
+                training.process.kill()
             shutil.rmtree(training.folder, ignore_errors=True)
 
     def close(self) -> None:

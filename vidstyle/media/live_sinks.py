@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
+from vidstyle.media.microphones import Microphone, MicrophoneTrack
 from vidstyle.media.sinks import FileSink
 
 TICK = Fraction(1, 90_000)
@@ -51,8 +53,13 @@ ARROWS = MappingProxyType(
     }
 )
 NAMED_KEYS = MappingProxyType({32: "space", 27: "q"})
-LINE_HEIGHT = 22
-"""Pixels between two lines of text."""
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TEXT_LINES = 18
+"""Of text from top to bottom of a picture, so that the help fits whatever the size."""
+TEXT_SCALE = 0.025
+"""OpenCV's scale of the font by pixels of a line's height."""
+SHADE = 0.35
+"""What is left of the light behind text."""
 
 
 class LiveSink(Protocol):
@@ -75,13 +82,22 @@ class LiveSink(Protocol):
         """Finish; in the thread that writes."""
 
 
-def open_sink(target: str, width: int, height: int, rate: float, *, overwrite: bool = False) -> LiveSink:
+def open_sink(
+    target: str,
+    width: int,
+    height: int,
+    rate: float,
+    *,
+    microphone: Microphone | None = None,
+    overwrite: bool = False,
+) -> LiveSink:
     """The sink that `--to` names, for frames of a size and about a rate; a WindowSink is made by itself.
 
     Args:
         target: `virtual`, `pipe:`, a URL, or a file to record to.
         width, height: pixels, even.
         rate: frames per second.
+        microphone: whose sound a file gets.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -93,17 +109,20 @@ def open_sink(target: str, width: int, height: int, rate: float, *, overwrite: b
         return PipeSink()
     if "://" in target:
         return StreamSink(target, width, height, rate)
-    return Recording(Path(target), width, height, rate, overwrite=overwrite)
+    return Recording(Path(target), width, height, rate, microphone=microphone, overwrite=overwrite)
+
+
+def is_recording(target: str) -> bool:
+    """Whether `--to` names a file."""
+    return target not in {"window", "virtual", "pipe:", "pipe:1"} and "://" not in target
 
 
 def check_target(target: str, *, overwrite: bool = False) -> None:
     """Raises InputError for a `--to` that cannot be, as far as that can be known before anything is opened."""
     scheme, separator, _ = target.partition("://")
-    if target in {"window", "virtual", "pipe:", "pipe:1"}:
-        return
-    if separator:
-        if scheme.lower() not in STREAM_FORMATS:
-            raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+    if separator and scheme.lower() not in STREAM_FORMATS:
+        raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+    if not is_recording(target):
         return
     path = Path(target)
     if not path.suffix:
@@ -120,23 +139,49 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
 class Recording:
     """A video file in which every frame keeps the time of its capture, counted from the first one.
 
+    Args:
+        path: the file; its suffix chooses the container.
+        width, height: pixels, even.
+        rate: frames per second, about.
+        microphone: whose sound comes along.
+        overwrite: whether an existing file may be replaced.
+
     Raises:
         InputError: as FileSink does.
     """
 
     waiting, holds = 16, False
 
-    def __init__(self, path: Path, width: int, height: int, rate: float, *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        rate: float,
+        *,
+        microphone: Microphone | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self.name = str(path)
+        self._sound: MicrophoneTrack | None = None
         average = Fraction(rate).limit_denominator(1001)
         self._duration = round(1 / (average * TICK))
         color = Color(usual_matrix(height))
-        self._file = FileSink(path, VideoFormat(width, height, TICK, average, color), overwrite=overwrite)
+        video = VideoFormat(width, height, TICK, average, color)
+        tracks = None if microphone is None else partial(self._add_sound, microphone)
+        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite)
         self._first: float | None = None
+
+    def _add_sound(self, microphone: Microphone, output: av.container.OutputContainer) -> MicrophoneTrack:
+        self._sound = MicrophoneTrack(output, microphone.listen())
+        return self._sound
 
     def write(self, frame: Frame) -> None:
         """Encode one frame.  Raises as FileSink does."""
-        self._first = frame.time if self._first is None else self._first
+        if self._first is None:
+            self._first = frame.time
+            if self._sound is not None:
+                self._sound.begin(frame.time)
         ticks = round((frame.time - self._first) / TICK)
         self._file.write(replace(frame, pts=ticks, time_base=TICK, duration=self._duration))
 
@@ -358,12 +403,26 @@ def key_name(code: int) -> str | None:
 
 
 def captioned(pixels: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """A copy of RGB (H, W, 3) uint8 with lines of text in its upper left corner; itself if there are none."""
+    """A copy of RGB (H, W, 3) uint8 with lines of text in its upper left corner; itself if there are none.
+
+    Tabs part two columns.
+    """
     if not lines:
         return pixels
     shown = pixels.copy()
-    for number, line in enumerate(lines):
-        place = (10, LINE_HEIGHT * (number + 1))
-        for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(shown, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, color, thickness, cv2.LINE_AA)
+    height = max(10, pixels.shape[0] // TEXT_LINES)
+    scale, margin = TEXT_SCALE * height, height // 2
+
+    def width(text: str) -> int:
+        return cv2.getTextSize(text, FONT, scale, 1)[0][0]
+
+    rows = [line.partition("\t")[::2] for line in lines]
+    second = max((width(key) for key, meaning in rows if meaning), default=0) + height
+    table = max((second + width(meaning) for _, meaning in rows if meaning), default=0)
+    for number, (key, meaning) in enumerate(rows):
+        strip = shown[height * number : height * (number + 1), : (table if meaning else width(key)) + 2 * margin]
+        # Shaded and not outlined: outlines of OpenCV 5 are wider than the letters that they belong to.
+        strip[:] = strip * SHADE
+        for column, text in ((0, key), (second, meaning)):
+            cv2.putText(strip, text, (margin + column, height * 3 // 4), FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return shown

@@ -25,7 +25,7 @@ from vidstyle.media.codecs import choose_codec, codecs_taken, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
 from vidstyle.media.scheduling import usual_scheduling
-from vidstyle.media.tracks import WITH_EDIT_LISTS, OtherTracks
+from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -118,7 +118,7 @@ class FileSink:
         *,
         codec: str | None = None,
         quality: int | None = None,
-        tracks: Callable[[av.container.OutputContainer], OtherTracks] | None = None,
+        tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
     ) -> None:
         self.path, self.video, self._overwrite = path, video, overwrite
@@ -126,7 +126,7 @@ class FileSink:
         options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: Graph | None = None
-        self._tracks: OtherTracks | None = None
+        self._tracks: Tracks | None = None
         self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
         self._first_pts = self._end = 0
         self._first_dts: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
@@ -29,6 +29,25 @@ OPUS_RATE = 48000
 USUAL_LAYOUTS = ("7.1", "5.1", "5.0", "quad", "3.0", "stereo", "mono")
 STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder")
 """Beginnings of the names of tags that were true of the old file only."""
+
+
+class Tracks(Protocol):
+    """What comes into a file beside its picture, written while the picture is.
+
+    Attributes:
+        notes: what a user should know of it, a line each.
+    """
+
+    notes: list[str]
+
+    def copy_until(self, seconds: float) -> None:
+        """Write what there is up to about `seconds` of the output."""
+
+    def finish(self) -> None:
+        """Write what is left."""
+
+    def close(self) -> None:
+        """Let go of where it comes from."""
 
 
 class OtherTracks:
@@ -214,18 +233,48 @@ class _Copy:
         pass
 
 
+class AudioEncoder:
+    """A new audio track of an output container.
+
+    Args:
+        output: the container; its header is not written yet.
+        encoder: FFmpeg's name.
+        rate, layout: samples per second and channels.
+    """
+
+    def __init__(self, output: av.container.OutputContainer, encoder: str, rate: int, layout: str) -> None:
+        self._output = output
+        stream = output.add_stream(encoder, rate=rate)
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.layout = layout
+        self.stream = stream
+        self._resampler: AudioResampler | None = None
+
+    def encode(self, frame: av.AudioFrame | None) -> None:
+        """Write a frame of any format; None for what the resampler still has."""
+        context = self.stream.codec_context
+        if self._resampler is None:
+            self._resampler = AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
+        for resampled in self._resampler.resample(frame):
+            for packet in self.stream.encode(resampled):
+                self._output.mux(packet)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._resampler is not None:
+            self.encode(None)
+            for packet in self.stream.encode(None):
+                self._output.mux(packet)
+
+
 class _Encode:
     """One audio track, decoded and encoded anew."""
 
     def __init__(self, output: av.container.OutputContainer, stream: av.AudioStream, encoder: str) -> None:
-        self._output, self._source = output, stream
-        rate, layout = _encodable(encoder, stream)
-        self._stream = output.add_stream(encoder, rate=rate)
-        assert isinstance(self._stream, av.AudioStream)
-        self._stream.codec_context.layout = layout
-        self._stream.metadata.update(lasting_tags(stream.metadata))
-        self._stream.disposition = stream.disposition
-        self._resampler: AudioResampler | None = None
+        self._source = stream
+        self._encoder = AudioEncoder(output, encoder, *_encodable(encoder, stream))
+        self._encoder.stream.metadata.update(lasting_tags(stream.metadata))
+        self._encoder.stream.disposition = stream.disposition
 
     def write(self, packet: av.Packet[Any], origin: Fraction) -> None:
         try:
@@ -235,23 +284,10 @@ class _Encode:
         for frame in frames:
             if frame.pts is not None and frame.time_base:
                 frame.pts -= round(origin / frame.time_base)
-            self._encode(frame)
-
-    def _encode(self, frame: av.AudioFrame | None) -> None:
-        assert isinstance(self._stream, av.AudioStream)
-        context = self._stream.codec_context
-        if self._resampler is None:
-            self._resampler = AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
-        for resampled in self._resampler.resample(frame):
-            for encoded in self._stream.encode(resampled):
-                self._output.mux(encoded)
+            self._encoder.encode(frame)
 
     def finish(self) -> None:
-        assert isinstance(self._stream, av.AudioStream)
-        if self._resampler is not None:
-            self._encode(None)
-            for packet in self._stream.encode(None):
-                self._output.mux(packet)
+        self._encoder.finish()
 
 
 def _settled_layout(layout: av.AudioLayout) -> str:

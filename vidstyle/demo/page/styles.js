@@ -41,8 +41,8 @@ class Styles extends HTMLElement {
 
 class Picker extends Styles {
   show(all) {
-    const names = all.map((style) => style.key);
-    if (!names.includes(this.chosen)) this.chosen = all.find((style) => !style.own).key;
+    this.chosen ??= this.getAttribute("first");
+    const gone = all.every(({ key }) => key !== this.chosen);
     this.setAttribute("role", "radiogroup");
     this.setAttribute("aria-label", "Style");
     this.replaceChildren(
@@ -54,7 +54,7 @@ class Picker extends Styles {
         return button;
       }),
     );
-    this.mark();
+    gone ? this.choose(this.getAttribute("first")) : this.mark();
   }
 
   choose(key) {
@@ -64,7 +64,12 @@ class Picker extends Styles {
   }
 
   mark() {
-    for (const button of this.children) button.setAttribute("aria-checked", button.dataset.key === this.chosen);
+    for (const button of this.children) {
+      const chosen = button.dataset.key === this.chosen;
+      button.setAttribute("aria-checked", chosen);
+      // Phones have one row of them.
+      if (chosen) this.scrollLeft = button.offsetLeft - this.offsetLeft - (this.clientWidth - button.clientWidth) / 2;
+    }
   }
 }
 
