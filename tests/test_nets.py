@@ -22,6 +22,12 @@ def test_the_realtime_network_is_within_its_budget() -> None:
     assert parameters(network) <= 300_000
 
 
+def test_the_large_network_is_within_its_budget_and_paints_like_the_small_one() -> None:
+    network = build_network("large").eval()
+    assert 16e9 <= count_flops(network, 360, 640) <= 25e9
+    assert isinstance(network, RealtimeNet)
+
+
 def test_flops_are_twice_the_multiply_adds() -> None:
     conv = nn.Conv2d(3, 5, 3, padding=1)
     assert count_flops(conv, 10, 20) == 2 * 10 * 20 * 3 * 5 * 9
