@@ -20,6 +20,7 @@ def photographs(n: int, seed: int) -> Tensor:
 def pair(monkeypatch: pytest.MonkeyPatch) -> motion.Pair:
     monkeypatch.setattr(motion, "NOISE", 0.0)
     monkeypatch.setattr(motion, "EXPOSURE", 0.0)
+    monkeypatch.setattr(motion, "BLUR", 0.0)
     torch.manual_seed(1)
     return moving_pair(photographs(6, 0), photographs(6, 1))
 
@@ -31,6 +32,22 @@ def test_the_flow_leads_back_to_the_same_thing_wherever_it_is_visible(pair: moti
     assert difference[~seen].mean() > 5 * difference[seen].mean()
     assert 0.6 < pair.visible.mean() < 0.99
     assert pair.flow.abs().max() > 4
+
+
+def test_frames_out_of_focus_have_the_flow_of_sharp_ones(pair: motion.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(motion, "BLUR", 1.0)
+    torch.manual_seed(1)
+    soft = moving_pair(photographs(6, 0), photographs(6, 1))
+    assert torch.equal(soft.flow, pair.flow)
+    assert torch.equal(soft.visible, pair.visible)
+
+    def detail(frames: Tensor) -> Tensor:
+        return frames.diff(n=2, dim=-1).square().mean((1, 2, 3))
+
+    kept = torch.cat((detail(soft.first) / detail(pair.first), detail(soft.second) / detail(pair.second)))
+    assert kept.min() < 0.9
+    assert kept.max() < 1 + 1e-5
+    assert (kept > 0.999).any()
 
 
 def test_what_is_not_visible_is_left_out(pair: motion.Pair) -> None:

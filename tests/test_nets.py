@@ -26,6 +26,12 @@ def test_a_light_one_is_a_third_of_it() -> None:
     assert count_flops(RealtimeNet(channels=32, blocks=3), 360, 640) <= 3e9
 
 
+def test_the_large_network_is_within_its_budget_and_paints_like_the_small_one() -> None:
+    network = build_network("large").eval()
+    assert 16e9 <= count_flops(network, 360, 640) <= 25e9
+    assert isinstance(network, RealtimeNet)
+
+
 def test_flops_are_twice_the_multiply_adds() -> None:
     conv = nn.Conv2d(3, 5, 3, padding=1)
     assert count_flops(conv, 10, 20) == 2 * 10 * 20 * 3 * 5 * 9

@@ -46,6 +46,14 @@ def test_photographs_for_measuring_that_are_broken_are_an_error_before_training(
         Photographs(tmp_path, crop=64, batch=1, seed=0)
 
 
+def test_photographs_for_measuring_that_are_broken_are_counted(material: Path) -> None:
+    before = Photographs(material / "photos", crop=64, batch=1, seed=0)
+    assert not before.skipped
+    broken = before.test_paths[-1]
+    broken.write_bytes(b"no picture")
+    assert Photographs(material / "photos", crop=64, batch=1, seed=0).skipped >= {broken}
+
+
 def test_photographs_for_measuring_are_not_trained_on(material: Path) -> None:
     photographs = Photographs(material / "photos", crop=64, batch=1, seed=0)
     assert set(photographs.test_paths).isdisjoint(photographs.paths)

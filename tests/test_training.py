@@ -191,6 +191,16 @@ def test_a_loss_that_is_no_number_stops_with_the_step_named(recipe: Recipe) -> N
         losses_of(trainer)
 
 
+def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_checkpoint(recipe: Recipe, material: Path) -> None:
+    checkpoint = material / "dots.checkpoint"
+    trainer = Trainer(recipe, device="cpu", checkpoint=checkpoint, checkpoint_every=1)
+    losses_of(trainer, 3)
+    next(trainer.network.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(VidstyleError, match="the gradient is nan at step 3"):
+        losses_of(trainer)
+    assert all(tensor.isfinite().all() for tensor in load_file(checkpoint).values())
+
+
 def test_nothing_is_overwritten_unasked(recipe: Recipe, material: Path) -> None:
     out = material / "weights" / "dots.safetensors"
     out.write_bytes(b"precious")

@@ -5,6 +5,7 @@ Every transform network maps RGB (N, 3, H, W) in [0, 1] to RGB (N, 3, H, W); its
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -14,6 +15,8 @@ from vidstyle.nets.realtime import RealtimeNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "realtime": RealtimeNet,
+    # 796 k parameters, 24.5 GFLOP at 640x360: for those with a GPU.
+    "large": partial(RealtimeNet, channels=64, blocks=10),
     "johnson": JohnsonNet,
 }
 

@@ -121,7 +121,7 @@ class Photographs:
         self.crop, self.batch_size, self.seed = crop, batch, seed
         self.skipped: set[Path] = set()
         # Measuring comes last, hours from now.
-        if next(self.held_back(crop), None) is None:
+        if not list(self.held_back(crop)):
             names = ", ".join(path.name for path in self.test_paths)
             raise InputError(f"{folder}: photographs kept for measuring could not be used: {names}")
 
@@ -135,6 +135,7 @@ class Photographs:
             try:
                 photo = resize_shorter_side(read_image(path), side)
             except InputError:
+                self.skipped.add(path)
                 continue
             top, left = ((length - side) // 2 for length in photo.shape[:2])
             yield to_tensor(photo[top : top + side, left : left + side])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.realtime import FOLD
@@ -23,6 +24,8 @@ ZOOM = 0.04
 """Change of scale, at the most."""
 NOISE = 0.02
 """Standard deviation of the sensor's noise, at the most."""
+BLUR, BLUR_RADIUS = 1.0, 1.0
+"""How far a frame is out of focus, at the most: share of what is blurred, and standard deviation in pixels."""
 FLOW_ERROR = 0.05
 """Standard deviation of the error of estimated flow, positions of 4 pixels."""
 EXPOSURE = 0.04
@@ -168,8 +171,11 @@ def _blob(n: int, height: int, width: int) -> Tensor:
 
 
 def _seen(frame: Tensor) -> Tensor:
-    """A frame through a camera: another exposure, and noise."""
+    """A frame through a camera: out of focus, another exposure, and noise."""
     n = len(frame)
+    soft = gaussian_blur(frame, 2 * math.ceil(2 * BLUR_RADIUS) + 1, BLUR_RADIUS)
+    # Sharp more often than not; each frame for itself, since a camera hunts for focus while the scene moves.
+    frame = torch.lerp(frame, soft, BLUR * (torch.rand(n, 1, 1, 1) * 2 - 1).clamp(min=0))
     gain = 1 + EXPOSURE * _signed(n)[:, None, None, None]
     noise = NOISE * torch.rand(n, 1, 1, 1) * torch.randn_like(frame)
     return (frame * gain + noise).clamp(0, 1)

@@ -139,7 +139,7 @@ class Trainer:
         A checkpoint is written once a step's `Progress` has been dealt with.
 
         Raises:
-            VidstyleError: when the loss is no longer finite; the last checkpoint stays as it was.
+            VidstyleError: when the loss or its gradient is no longer finite; the last checkpoint stays as it was.
         """
         self.network.train()
         begun = time.monotonic() - self.elapsed
@@ -186,7 +186,10 @@ class Trainer:
             raise VidstyleError(f"the loss is {reported[-1]} at step {self.step}; lower learning_rate in the recipe")
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.schedule.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.schedule.gradient_clip).item()
+        # A loss can be finite where its slope is not; one such step would ruin the weights, and the checkpoint.
+        if not math.isfinite(norm):
+            raise VidstyleError(f"the gradient is {norm} at step {self.step}; lower learning_rate in the recipe")
         self.optimiser.step()
         return dict(zip((*terms, "total"), reported, strict=True))
 
