@@ -102,6 +102,16 @@ def test_every_kind_of_yuv_comes_out_as_it_went_in(tmp_path: Path, space: str, c
             assert psnr(ours, theirs, peak=2**bits - 1) > 40
 
 
+@pytest.mark.parametrize(("codec", "suffix"), [("prores", ".mov"), ("vp9", ".webm"), ("av1", ".mp4"), ("av1", ".mkv")])
+@pytest.mark.parametrize("color_range", RANGES)
+def test_every_codec_says_the_range_that_it_has(tmp_path: Path, codec: str, suffix: str, color_range: str) -> None:
+    source = make_colored(tmp_path / "a.mp4", "BT.709", color_range, 8)
+    repaint(source, tmp_path / f"b{suffix}", codec=codec, quality=4)
+    before, after = (FileSource(path) for path in (source, tmp_path / f"b{suffix}"))
+    for one, other in zip(before, after, strict=True):
+        assert psnr(one.pixels, other.pixels) > 34
+
+
 @pytest.mark.parametrize(("space", "color_range", "bits"), ALL)
 def test_ffv1_keeps_every_pixel_of_what_was_read(tmp_path: Path, space: str, color_range: str, bits: int) -> None:
     path = make_colored(tmp_path / "a.mp4", space, color_range, bits)

@@ -21,6 +21,7 @@ class Codec:
         quality_option: encoder option that `--quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
+        tells_range: files of it can say that they use the full range of numbers; others are taken for limited.
     """
 
     encoder: str
@@ -29,6 +30,7 @@ class Codec:
     quality_option: str | None = "crf"
     quality: tuple[int, int] = (20, 51)
     even: bool = True
+    tells_range: bool = True
 
 
 CODECS: Mapping[str, Codec] = MappingProxyType(
@@ -55,6 +57,7 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             {"profile": "3", "vendor": "apl0"},
             quality_option="global_quality",
             quality=(9, 31),
+            tells_range=False,
         ),
         "ffv1": Codec("ffv1", ("bgr0", "bgr0"), {"level": "3", "slicecrc": "1"}, quality_option=None, even=False),
         "gif": Codec("gif", ("pal8", "pal8"), quality_option=None, even=False),

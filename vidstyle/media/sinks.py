@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -121,8 +122,10 @@ class FileSink:
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
     ) -> None:
-        self.path, self.video, self._overwrite = path, video, overwrite
+        self.path, self._overwrite = path, overwrite
         self._codec_name, self._codec = choose_codec(codec, path)
+        full_range = video.color.full_range and self._codec.tells_range
+        self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: Graph | None = None
