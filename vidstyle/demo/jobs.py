@@ -173,7 +173,9 @@ class Jobs:
         thread.start()
         try:
             while thread.is_alive():
-                yield _progress(run), ""
+                # Nothing after "Cancelled.", however long the frame under way still takes.
+                if not stop.is_set():
+                    yield _progress(run), ""
                 thread.join(REPORT_SECONDS)
         finally:
             stop.set()
