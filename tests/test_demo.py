@@ -32,7 +32,7 @@ from vidstyle.demo import Settings
 from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import Cancelled, Jobs, Wish
+from vidstyle.demo.jobs import Cancelled, Jobs, Line, Wish
 from vidstyle.demo.server import build_app
 from vidstyle.demo.training import Workshop
 from vidstyle.demo.visitors import Visitors
@@ -349,7 +349,7 @@ def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Pa
     next(steps)
     jobs.visitor.stop_painting.set()
     with pytest.raises(Cancelled):
-        list(steps)
+        next(steps)
     assert not jobs.visitor.files("result")
     assert not list(jobs.visitor.folder.glob("*"))
 
@@ -364,6 +364,48 @@ def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: 
     while list(jobs.visitor.folder.glob("*")) or list(jobs.visitor.folder.glob(".*")):
         assert time.monotonic() < deadline, "it went on"
         time.sleep(0.05)
+
+
+def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: Path) -> None:
+    easel, visitors = Easel("cpu"), Visitors(tmp_path / "visitors")
+    run = Jobs(Gallery(easel), easel, "cpu", 1)
+    clip = make_video(tmp_path / "clip.mp4", pictures=30 * [colorful_picture(0)], times=tuple(range(30)))
+
+    def begun() -> tuple[Iterator[tuple[str, str]], Any]:
+        visitor = visitors.welcome()[1]
+        (copy := visitor.new_path(".mp4")).write_bytes(clip.read_bytes())
+        return run.paint(visitor, Wish(visitor.keep(copy, "holiday.mp4", "video"), "starry_night")), visitor
+
+    (first, _), (second, waiting), (third, looking) = begun(), begun(), begun()
+    assert "Getting ready" in next(first)[0]
+    assert "Waiting for one painting" in next(second)[0]
+    with pytest.raises(InputError, match="Too many paintings are waiting"):
+        next(third)
+    # Others may look at frames all the while.
+    assert "vs-compare" in run.preview(looking, Wish(next(iter(looking.files("video"))), "starry_night"))
+    waiting.stop_painting.set()
+    with pytest.raises(Cancelled):
+        list(second)
+    (fourth, _) = begun()
+    assert "Waiting for one painting" in next(fourth)[0]
+    assert "<video" in finished(first)
+    assert "<video" in finished(fourth)
+    easel.close()
+
+
+def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(2)
+    gone, patient = line.join(), line.join()
+    assert line.before(patient) == 1
+    monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
+    deadline = time.monotonic() + 5
+    while line.before(patient):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    line.begin(patient)
+    time.sleep(0.3)
+    assert line.before(line.join()) == 1, "who is being painted stays"
+    assert line.before(gone) > 0
 
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:

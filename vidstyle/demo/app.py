@@ -11,6 +11,8 @@ from vidstyle.demo.styles_tab import styles_tab
 from vidstyle.demo.training import Workshop
 from vidstyle.demo.webcam_tab import webcam_tab
 
+MOST_EVENTS = 200
+"""Previews and the like that may wait, of all visitors; paintings have a line of their own."""
 HEADER = """
 <header class="vs-header"><h1>vidstyle</h1><p>Moving pictures, painted in the style of still ones.</p></header>
 """
@@ -29,5 +31,5 @@ def build_page(settings: Settings, gallery: Gallery, jobs: Jobs, workshop: Works
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):
                 styles_tab(workshop, settings.largest_upload, settings.why_no_training)
-    page.queue(max_size=settings.queue, default_concurrency_limit=4)
+    page.queue(max_size=MOST_EVENTS, default_concurrency_limit=4)
     return page

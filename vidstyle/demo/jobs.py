@@ -1,7 +1,9 @@
 """Painting a visitor's videos and pictures: one frame at once, the whole with progress."""
 
 import html
+import math
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +19,12 @@ from vidstyle.media.images import read_image
 from vidstyle.media.sources import FileSource
 from vidstyle.painting import restyle
 from vidstyle.pipeline import Progress
+from vidstyle.styles import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
+ABSENT_SECONDS = 20.0
+"""After which somebody in the line who did not ask how it goes has left."""
 
 
 class Cancelled(VidstyleError):  # noqa: N818 (nothing went wrong)
@@ -53,6 +58,51 @@ class _Run:
     failure: Exception | None = None
 
 
+class Line:
+    """Who waits to have a file painted: first come, first served, one at a time.
+
+    Args:
+        most: who may wait; whoever comes then is sent away.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._seen: dict[object, float] = {}  # in the order of their coming; when each was here last
+        self._lock = threading.Lock()
+
+    def join(self) -> object:
+        """A ticket.  Raises InputError if too many wait."""
+        ticket = object()
+        with self._lock:
+            self._drop_absent()
+            if len(self._seen) > self._most:
+                raise InputError("Too many paintings are waiting for their turn; try again in a while.")
+            self._seen[ticket] = time.monotonic()
+        return ticket
+
+    def before(self, ticket: object) -> int:
+        """How many are before a ticket, which is kept in the line by asking."""
+        with self._lock:
+            if ticket in self._seen:
+                self._seen[ticket] = time.monotonic()
+            self._drop_absent()
+            return list(self._seen).index(ticket) if ticket in self._seen else len(self._seen)
+
+    def begin(self, ticket: object) -> None:
+        """Stay in front until `leave`, without asking."""
+        with self._lock:
+            self._seen[ticket] = math.inf
+
+    def leave(self, ticket: object) -> None:
+        """Make room."""
+        with self._lock:
+            self._seen.pop(ticket, None)
+
+    def _drop_absent(self) -> None:
+        latest = time.monotonic() - ABSENT_SECONDS
+        self._seen = {ticket: seen for ticket, seen in self._seen.items() if seen > latest}
+
+
 class Jobs:
     """Paints files.
 
@@ -60,10 +110,12 @@ class Jobs:
         gallery: where styles are looked up.
         easel: paints previews.
         device: as in vidstyle.demo.Settings.
+        queue: paintings that may wait for their turn.
     """
 
-    def __init__(self, gallery: Gallery, easel: Easel, device: str) -> None:
+    def __init__(self, gallery: Gallery, easel: Easel, device: str, queue: int = 8) -> None:
         self._gallery, self._easel, self._device = gallery, easel, device
+        self._line = Line(queue)
 
     def preview(self, visitor: Visitor, wish: Wish) -> str:
         """One frame before and after, as HTML.
@@ -88,15 +140,42 @@ class Jobs:
         """
         file = visitor.file(wish.file, "video", "picture")
         card = self._gallery.card(visitor, wish.style)
+        visitor.stop_painting.clear()
+        ticket = self._line.join()
+        try:
+            while before := self._line.before(ticket):
+                yield (
+                    bar(None, f"Waiting for {'one painting' if before == 1 else f'{before} paintings'} to be done"),
+                    "",
+                )
+                if visitor.stop_painting.wait(REPORT_SECONDS):
+                    raise Cancelled("cancelled")
+            yield from self._painted(visitor, wish, file, card, ticket)
+        finally:
+            self._line.leave(ticket)
+
+    def _painted(
+        self, visitor: Visitor, wish: Wish, file: StoredFile, card: StyleCard, ticket: object
+    ) -> Iterator[tuple[str, str]]:
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
         output = visitor.new_path(suffix)
         run, stop = _Run(), visitor.stop_painting
-        stop.clear()
-        thread = threading.Thread(target=self._work, args=(run, stop, file, output, card.path, wish), daemon=True)
+
+        def work() -> None:
+            try:
+                self._work(run, stop, file, output, card.path, wish)
+            finally:
+                # Here, too, since a page that is closed may leave off without a word.
+                self._line.leave(ticket)
+
+        self._line.begin(ticket)
+        thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
             while thread.is_alive():
-                yield _progress(run), ""
+                # Nothing after "Cancelled.", however long the frame under way still takes.
+                if not stop.is_set():
+                    yield _progress(run), ""
                 thread.join(REPORT_SECONDS)
         finally:
             stop.set()

@@ -85,8 +85,8 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
         [progress, result],
         show_progress_on=progress,
         show_progress="minimal",
-        concurrency_id="paint",
-        concurrency_limit=1,
+        # Jobs has a line of its own, in which one sees how far it is.
+        concurrency_limit=None,
         api_visibility="private",
     )
     cancel.click(stop, result, progress, cancels=[painting], queue=False, api_visibility="private")

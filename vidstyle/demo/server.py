@@ -80,7 +80,7 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
     app = FastAPI(
         routes=[painter.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
     )
-    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device), workshop)
+    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device, settings.queue), workshop)
     gr.mount_gradio_app(
         app,
         page,
