@@ -242,12 +242,13 @@ def _restyle_video(source: Path, output: Path, style: Style, options: Options, r
 
     if output.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
-    video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end)
+    gpu = _gpu(style, options)
+    video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
     try:
         video.planes = _as_planes(video, output, style, options)
         engine = _engine(style, options, planes=video.color if video.planes else None)
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options)
+        sink = video_sink(video, output, options, gpu=gpu is not None)
     except BaseException:
         video.close()
         raise
@@ -275,8 +276,16 @@ def _as_planes(video: "FileSource", output: Path, style: Style, options: Options
     return video.has_planes and written and takes_planes(style.network, video.color)
 
 
-def video_sink(video: "FileSource", output: Path, options: Options) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file."""
+def _gpu(style: Style, options: Options) -> int | None:
+    """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
+    from vidstyle.engines import choose_engine
+
+    _, device = choose_engine(options.engine, options.device, style.network)
+    return int(device.partition(":")[2]) if device.startswith("cuda") else None
+
+
+def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool = False) -> "FileSink":
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
     from av.container import OutputContainer
 
     from vidstyle.media.sinks import FileSink
@@ -299,6 +308,7 @@ def video_sink(video: "FileSource", output: Path, options: Options) -> "FileSink
         quality=options.quality,
         tracks=tracks,
         overwrite=options.overwrite,
+        gpu=gpu,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
@@ -64,6 +65,20 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
     }
 )
 
+GPU_CODECS: Mapping[str, Codec] = MappingProxyType(
+    {
+        # `cq` is on the scale of x264's CRF, and is heeded only without a bit rate.
+        "h264": Codec(
+            "h264_nvenc",
+            ("yuv420p", "yuv420p"),
+            {"preset": "p4", "rc": "vbr", "b": "0"},
+            quality_option="cq",
+            quality=(19, 51),
+        ),
+    }
+)
+"""Encoders of NVIDIA's GPUs, for what has one in CODECS as well."""
+
 DEFAULT_CODECS = {".gif": "gif", ".webm": "vp9"}
 """By suffix; all other containers get H.264."""
 
@@ -72,7 +87,7 @@ UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # FFmpeg keeps no list of what MPEG-TS takes.
         "mpegts": frozenset(
-            {"libx264", "libx265", "aac", "ac3", "eac3", "mp2", "mp3", "opus", "dvbsub", "dvb_teletext"}
+            {"libx264", "h264_nvenc", "libx265", "aac", "ac3", "eac3", "mp2", "mp3", "opus", "dvbsub", "dvb_teletext"}
         )
     }
 )
@@ -100,6 +115,25 @@ def choose_codec(name: str | None, output: Path) -> tuple[str, Codec]:
     if name not in CODECS:
         raise InputError(f"--codec {name}: unknown; choose one of {', '.join(CODECS)}")
     return name, CODECS[name]
+
+
+def on_gpu(name: str, width: int, height: int) -> Codec | None:
+    """The GPU's own way to write the codec called `name`; None if it has none for frames of that size."""
+    codec = GPU_CODECS.get(name)
+    return codec if codec is not None and _opens(codec, width, height) else None
+
+
+def _opens(codec: Codec, width: int, height: int) -> bool:
+    """Whether the encoder works here: FFmpeg lists those of every GPU there is, wherever it runs."""
+    try:
+        context = av.CodecContext.create(codec.encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height = (side + side % 2 for side in (width, height))
+        context.pix_fmt, context.time_base = codec.formats[0], Fraction(1, 25)
+        context.open()
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
+    return True
 
 
 def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.codecs import choose_codec, codecs_taken, quality_options
+from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
 from vidstyle.media.scheduling import usual_scheduling
@@ -107,6 +107,7 @@ class FileSink:
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
+        gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -121,9 +122,12 @@ class FileSink:
         quality: int | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
+        gpu: bool = False,
     ) -> None:
         self.path, self._overwrite = path, overwrite
         self._codec_name, self._codec = choose_codec(codec, path)
+        if gpu:
+            self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)

@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
@@ -27,13 +28,15 @@ from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, t
 DEFAULT_RATE = Fraction(25)
 PLANES = frozenset({"yuv420p", "yuvj420p"})
 """Pixel formats whose planes a network can take as they are."""
+INTERLEAVED = "nv12"
+"""The same samples with U and V in turns, as GPUs decode."""
 MICROSECOND = Fraction(1, 1_000_000)
 KNOWS_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
 """Containers that write down how long each track is; from others FFmpeg has one length for all of them."""
 
 
-def open_container(path: Path) -> av.container.InputContainer:
-    """Open a media file for reading.
+def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
+    """Open a media file for reading; video is decoded on that CUDA device if it can, by the processor otherwise.
 
     Raises:
         InputError: if it is missing, empty, or nothing that FFmpeg reads.
@@ -44,6 +47,11 @@ def open_container(path: Path) -> av.container.InputContainer:
         raise InputError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
+    if gpu is not None:
+        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
+        # No such device, no decoder for this codec, or a file that is none: the processor will find out.
+        with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
+            return av.open(str(path), metadata_errors="replace", hwaccel=hardware)
     try:
         # A damaged tag is no reason to refuse a video.
         return av.open(str(path), metadata_errors="replace")
@@ -66,6 +74,7 @@ class FileSource:
         size: (width, height) of the frames to give; the file's own by default.
         scale: multiple of the file's own size to give, in place of `size`.
         start, end: part of the file to read, seconds from its beginning; whole by default.
+        gpu: number of the CUDA device to decode on, where it can; the processor decodes if None.
 
     Attributes:
         format: what the frames are like.
@@ -86,8 +95,9 @@ class FileSource:
         scale: float | None = None,
         start: float | None = None,
         end: float | None = None,
+        gpu: int | None = None,
     ) -> None:
-        self.path = path
+        self.path, self._gpu = path, gpu
         self.planes = False
         self._open()
         try:
@@ -98,7 +108,7 @@ class FileSource:
             raise
 
     def _open(self) -> None:
-        self._container = open_container(self.path)
+        self._container = open_container(self.path, self._gpu)
         pictures = picture_streams(self._container)
         if not pictures:
             whole = len(self._container.streams) > 0
@@ -176,7 +186,7 @@ class FileSource:
         # Whatever the size, the picture keeps its shape on the screen.
         pixel *= Fraction(width, height) / Fraction(*target)
         self._has_planes = (
-            self._pending.frame.format.name in PLANES
+            self._pending.frame.format.name in PLANES | {INTERLEAVED}
             and target == (self._pending.frame.width, self._pending.frame.height)
             and not (target[0] % 2 or target[1] % 2 or self._turns or self._mirrored)
         )
@@ -316,7 +326,7 @@ class FileSource:
     def _to_planes(self, frame: VideoFrame) -> np.ndarray:
         size = self.format.width, self.format.height
         if frame.format.name not in PLANES or (frame.width, frame.height) != size:
-            # Some videos change in their middle.
+            # U and V lie in turns; or the video has changed in its middle.
             describe_color(frame, self.color)
             frame = self._reformatter.reformat(
                 frame,
