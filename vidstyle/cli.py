@@ -540,7 +540,10 @@ def bench(
     if growth is not None:
         from vidstyle import growth as growing
 
-        result["growth"] = growing.measure(style, device=device, engine=engine)
+        def announce(what: str) -> None:
+            print(f"vidstyle: measuring {what}", file=sys.stderr)
+
+        result["growth"] = growing.measure(style, device=device, engine=engine, on_run=announce)
         growing.plot(result["growth"], growth)
     if as_json:
         print(json.dumps(result))
