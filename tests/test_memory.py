@@ -172,6 +172,15 @@ def test_motion_says_where_things_were() -> None:
     assert inner[..., 1].mean() == pytest.approx(0, abs=0.1)
 
 
+@pytest.mark.parametrize("pixels", [1, 5, 7])
+def test_motion_is_exact_to_half_a_hundredth_of_a_position(pixels: int) -> None:
+    scene = landscape()
+    motion = find_motion(small_picture(view(scene, 40)), small_picture(view(scene, 40 + pixels)))
+    assert motion is not None
+    error = motion.flow[6:-6, 6:-6] - (pixels / 4, 0)
+    assert np.sqrt((error**2).mean()) < 0.006
+
+
 def test_after_a_frame_that_failed_the_next_is_painted_afresh() -> None:
     class FailingOnce(Flickering):
         def result(self) -> Frame:

@@ -1,10 +1,12 @@
 """Recipes: what they say, what the command line puts into them, and when two are the same."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vidstyle.errors import InputError
+from vidstyle.styles import find_style
 from vidstyle.training.make_style import default_output
 from vidstyle.training.options import BALANCE, resolve_recipe
 from vidstyle.training.recipe import Recipe, load_recipe
@@ -21,6 +23,31 @@ def test_a_picture_alone_makes_a_recipe_when_the_rest_is_named(material: Path) -
     assert (recipe.name, recipe.style.title, recipe.schedule.steps) == ("dots", "Dots", 7)
     with pytest.raises(InputError, match="--photos"):
         resolve_recipe(material / "dots.png")
+
+
+def test_a_picture_alone_makes_a_steady_style_in_a_quarter_of_an_hour_and_from_a_style_in_five_minutes(
+    material: Path,
+) -> None:
+    def resolved(**options: Any) -> Recipe:
+        return resolve_recipe(material / "dots.png", photos=material / "photos", perceptual_weights=material, **options)
+
+    recipe = resolved()
+    assert (recipe.schedule.minutes, recipe.loss.perceptual, recipe.loss.paired) == (15, "vgg19-distilled", True)
+    assert resolved(init="starry_night").schedule.minutes == 5
+    assert resolved(minutes=2.0).schedule.minutes == 2
+    assert resolved(steps=7).schedule.minutes == 0
+
+
+def test_another_network_does_not_start_from_the_recipes_style(material: Path) -> None:
+    path = material / "train" / "dots.toml"
+    recipe = resolve_recipe(path, init="starry_night", network="realtime")
+    assert (recipe.network.arguments, recipe.network.init) == (
+        load_recipe(path).network.arguments,
+        find_style("starry_night"),
+    )
+    path.write_text(path.read_text().replace("[network]", "[network]\ninit = 'other.safetensors'"))
+    large = resolve_recipe(path, network="large").network
+    assert (large.name, large.arguments, large.init) == ("large", {}, None)
 
 
 @pytest.mark.parametrize(

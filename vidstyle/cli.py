@@ -343,6 +343,9 @@ def train(
     steps: Annotated[Optional[int], typer.Option(min=1, help="In place of the recipe's.")] = None,
     minutes: Annotated[Optional[float], typer.Option(min=0.01, help="Train this long, in place of steps.")] = None,
     seed: Annotated[Optional[int], typer.Option(help="In place of the recipe's.")] = None,
+    network: Annotated[
+        Optional[str], typer.Option(metavar="realtime|large|johnson", help="In place of the recipe's; large for GPUs.")
+    ] = None,
     init: Annotated[Optional[str], typer.Option(metavar="NAME|FILE", help="Style to start from.")] = None,
     balance: Annotated[bool, typer.Option("--balance", help="Find the weight of style by itself.")] = False,
     checkpointing: Checkpointing = False,
@@ -370,6 +373,7 @@ def train(
         steps=steps,
         minutes=minutes,
         seed=seed,
+        network=network,
         init=init,
         balance=balance,
     )

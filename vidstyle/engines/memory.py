@@ -17,11 +17,14 @@ import cv2
 import numpy as np
 
 FLOW_SIDE = 200
-"""Positions along a frame's longer side in which motion is looked for, about."""
+"""Positions along a frame's longer side for which motion is known, about."""
 LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
-FINEST_SCALE = 0
-"""Of DIS optical flow (Kroeger et al. 2016): the resolution that it is given."""
+FINER = 2
+"""Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
+FINEST_SCALE, DESCENTS, STRIDE = 0, 6, 6
+"""Of DIS optical flow (Kroeger et al. 2016): the resolution that it is given, steps of descent, places from patch to
+patch.  Fewer steps and patches than is usual pay for the finer places."""
 LEAST_SIDE = 12
 """Positions along the shorter side that DIS can do with."""
 CUT_LEVELS = 24.0
@@ -53,7 +56,7 @@ class Motion:
     """Where everything in a frame was in the frame before.
 
     Attributes:
-        now: (h, w, 3) uint8, the frame as `small_picture` has it.
+        now: (h, w, 3) uint8, luma and chroma of the frame at each position.
         flow: (h, w, 2) float32, x before y: from each position to where it was, in positions.
     """
 
@@ -62,22 +65,28 @@ class Motion:
 
 
 def small_picture(pixels: np.ndarray) -> np.ndarray:
-    """What motion is looked for in: luma and chroma, (h, w, 3) uint8, of pixels as in vidstyle.media.frame.Frame."""
+    """What motion is looked for in: luma and chroma, (FINER h, FINER w, 3) uint8 for h x w positions.
+
+    pixels: as in vidstyle.media.frame.Frame.
+    """
     planes = _planes(pixels)
     height, width = planes[0].shape[:2]
     shrink = max(LEAST_SHRINK, round(max(height, width) / FLOW_SIDE))
-    size = -(-width // shrink), -(-height // shrink)
+    size = FINER * -(-width // shrink), FINER * -(-height // shrink)
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
     return np.dstack(small) if len(small) == 3 else np.asarray(cv2.cvtColor(small[0], cv2.COLOR_RGB2YCrCb))
 
 
 def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     """Motion from one `small_picture` to the next; None where there is a cut between them."""
-    if before.shape != now.shape or min(now.shape[:2]) < LEAST_SIDE:
+    if before.shape != now.shape or min(now.shape[:2]) < FINER * LEAST_SIDE:
         return None
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(FINEST_SCALE)
-    flow = np.asarray(search.calc(_luma(now), _luma(before), np.zeros((*now.shape[:2], 2), np.float32)))
+    search.setGradientDescentIterations(DESCENTS)
+    search.setPatchStride(STRIDE)
+    found = np.asarray(search.calc(_luma(now), _luma(before), np.zeros((*now.shape[:2], 2), np.float32)))
+    flow, before, now = _averaged(found) / FINER, _averaged(before), _averaged(now)
     carried = _sample(before, flow)
     return None if cv2.absdiff(carried, now)[..., 0].mean() > CUT_LEVELS else Motion(now, flow)
 
@@ -135,9 +144,9 @@ class _Key:
     """
 
     def __init__(self, painted: np.ndarray, source: np.ndarray) -> None:
-        height, width = source.shape[:2]
         self.painted = _sharpened(painted)
-        self._source = source
+        self._source = _averaged(source)
+        height, width = self._source.shape[:2]
         self._shift = np.zeros((height, width, 2), np.float32)
         self._trust = np.ones((height, width), np.float32)
         self._patches = _patches(height, width)
@@ -181,6 +190,12 @@ class _Key:
 
 def _luma(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture[..., 0])
+
+
+def _averaged(picture: np.ndarray) -> np.ndarray:
+    """The mean over the places of each position: (FINER h, FINER w, C) to (h, w, C)."""
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(picture, (width // FINER, height // FINER), interpolation=cv2.INTER_AREA))
 
 
 @lru_cache(maxsize=8)

@@ -6,12 +6,14 @@ from typing import Any
 
 from vidstyle.errors import InputError
 from vidstyle.styles import find_style
-from vidstyle.training.recipe import Data, Loss, Recipe, StyleSource, load_recipe
+from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
 
 BALANCE = 1.5
 """Style's gradient as a multiple of content's: what training with a weight that somebody has chosen ends at."""
-TEMPORAL = 20.0
-"""Weight of the temporal loss where clips are given and nothing is said."""
+STYLE, TEMPORAL = 8.0, 20.0
+"""Weights of style and of the temporal loss where nothing is said: those of the shipped recipes."""
+MINUTES, MINUTES_FROM_A_STYLE = 15.0, 5.0
+"""That a style takes which is made of a picture alone, and one that starts from another style."""
 
 
 def resolve_recipe(
@@ -24,6 +26,7 @@ def resolve_recipe(
     steps: int | None = None,
     minutes: float | None = None,
     seed: int | None = None,
+    network: str | None = None,
     init: str | None = None,
     balance: bool = False,
 ) -> Recipe:
@@ -34,7 +37,11 @@ def resolve_recipe(
     """
     if steps is not None and minutes is not None:
         raise InputError("--steps and --minutes exclude each other: training ends by the one or by the other")
-    recipe = load_recipe(path) if path.suffix == ".toml" else _recipe_for_picture(path, photos, perceptual_weights)
+    if path.suffix == ".toml":
+        recipe = load_recipe(path)
+    else:
+        recipe = _recipe_for_picture(path, photos, perceptual_weights, MINUTES_FROM_A_STYLE if init else MINUTES)
+    chosen = recipe.network if network in (None, recipe.network.name) else NetworkChoice(str(network))
     schedule = _given(steps=steps, minutes=0.0 if steps is not None else minutes, seed=seed)
     loss = _given(
         perceptual=perceptual,
@@ -44,19 +51,20 @@ def resolve_recipe(
     return dataclasses.replace(
         recipe,
         data=dataclasses.replace(recipe.data, **_given(photos=photos, clips=clips, perceptual=perceptual_weights)),
-        network=dataclasses.replace(recipe.network, **_given(init=None if init is None else _find_init(init))),
+        network=dataclasses.replace(chosen, **_given(init=None if init is None else _find_init(init))),
         loss=dataclasses.replace(recipe.loss, **loss),
         schedule=dataclasses.replace(recipe.schedule, **schedule),
     )
 
 
-def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None) -> Recipe:
+def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, minutes: float) -> Recipe:
     if photos is None:
         raise InputError(f"{path}: to learn a style from a picture, name a folder of photographs with --photos")
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
-    # Without files, a network whose weights can be downloaded.
-    loss = Loss() if weights is not None and weights.is_dir() else Loss(perceptual="vgg16")
-    return Recipe(name=path.stem, style=style, data=Data(photos), loss=loss)
+    # The fastest; without files, one whose weights can be downloaded.
+    perceptual = "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
+    loss = Loss(perceptual=perceptual, style=STYLE, temporal=TEMPORAL)
+    return Recipe(name=path.stem, style=style, data=Data(photos), loss=loss, schedule=Schedule(minutes=minutes))
 
 
 def _find_init(init: str) -> Path:

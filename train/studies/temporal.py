@@ -1,0 +1,181 @@
+"""What steadies a style, and what it costs: warp error against style distance, four ways to paint the same clips.
+
+    python train/studies/temporal.py FOLDER --clips DIR --photos DIR --perceptual-weights DIR [--styles NAME ...]
+
+Each style is trained in FOLDER once more without the temporal loss, from its shipped weights for --steps steps,
+unless it is there already.  The clips are painted
+
+- each frame by itself, by the style without the temporal loss,
+- each frame by itself, by the shipped style,
+- by the shipped style, mixed with its last output moved along the optical flow (Ruder et al. 2018, section 4.3,
+  with a share that is the same everywhere),
+- by the shipped style with memory, as `vidstyle restyle` does (vidstyle.engines.memory).
+
+Makes temporal.md and temporal.jpg in --out: means over the clips, by vidstyle.training.evaluate.
+"""
+
+import argparse
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from studio import DPI, HERE, show
+
+from vidstyle.painting import Painter
+from vidstyle.styles import SUFFIX, find_style, load_style
+from vidstyle.training.clips import estimate_flow
+from vidstyle.training.data import to_rgb, to_tensor
+from vidstyle.training.evaluate import Clip, Judge
+from vidstyle.training.make_style import make_style
+from vidstyle.training.motion import warp
+from vidstyle.training.options import resolve_recipe
+from vidstyle.training.recipe import Recipe
+
+CLIPS = {"fox": (384, 384), "nasa_13013": (640, 360), "cutBunny": (640, 360)}
+"""Videos by name, and the size at which each is painted, pixels."""
+WITHOUT, ALONE, BLENDED, MEMORY = WAYS = (
+    "per frame, no temporal loss",
+    "per frame, temporal loss",
+    "blended with the last output",
+    "memory",
+)
+COLORS = dict(zip(WAYS, ("#d55e00", "#0072b2", "#cc79a7", "#009e73"), strict=True))
+SHARE = 0.8
+"""Of the last output, where it is visible."""
+STRIP, STRIDE = 5, 3
+"""Frames that are shown, and from one to the next."""
+HALF, DEARER = 0.5, 1.1
+"""What memory is to reach: warp error and style distance as multiples of those without the temporal loss."""
+
+
+def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
+    """The style file in args.folder that has been trained without the temporal loss, and the picture."""
+    recipe = resolve_recipe(
+        HERE.parent / f"{name}.toml",
+        photos=args.photos,
+        perceptual_weights=args.perceptual_weights,
+        steps=args.steps,
+        init=str(find_style(name)),
+    )
+    loss = dataclasses.replace(recipe.loss, temporal=0.0, temporal_feature=0.0)
+    out: Path = args.folder / f"{name}{SUFFIX}"
+    if not out.is_file():
+        resume = out.with_suffix(".checkpoint").is_file()
+        make_style(Recipe(name, recipe.style, recipe.data, recipe.network, loss, recipe.schedule), out, resume=resume)
+    return out, recipe.style.image
+
+
+def paint(style: Path, frames: list[np.ndarray], *, steady: bool) -> list[np.ndarray]:
+    painter = Painter(load_style(style), steady=steady)
+    try:
+        return [painter(frame) for frame in frames]
+    finally:
+        painter.close()
+
+
+def blend(frames: list[np.ndarray], painted: list[np.ndarray]) -> list[np.ndarray]:
+    """Each painting mixed with what was shown before it, moved along the flow of the source."""
+    shown = [to_tensor(painted[0])]
+    for pair, fresh in zip(itertools.pairwise(frames), painted[1:], strict=True):
+        flow, visible = map(torch.from_numpy, estimate_flow(*pair))
+        carried = warp(shown[-1][None], flow[None])[0]
+        shown.append(torch.lerp(to_tensor(fresh), carried, SHARE * visible.float()))
+    return [to_rgb(picture) for picture in shown]
+
+
+def paint_all(name: str, without: Path, clip: Clip) -> dict[str, list[np.ndarray]]:
+    """The frames of a clip, painted in all ways."""
+    alone = paint(find_style(name), clip.frames, steady=False)
+    return {
+        WITHOUT: paint(without, clip.frames, steady=False),
+        ALONE: alone,
+        BLENDED: blend(clip.frames, alone),
+        MEMORY: paint(find_style(name), clip.frames, steady=True),
+    }
+
+
+def write_table(path: Path, found: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
+    """found: warp error and style distance by style and by way."""
+    rows = [
+        f"Warp error / style distance, means over {', '.join(CLIPS)}; `python train/studies/temporal.py`.",
+        f"Styles without the temporal loss are the shipped ones, trained {steps} steps further without it.",
+        "",
+        f"| style | {' | '.join(WAYS)} | memory : no temporal loss |",
+        f"|---|{'---|' * len(WAYS)}---|",
+    ]
+    table = dict(found) | {"mean": {way: np.mean([row[way] for row in found.values()], axis=0) for way in WAYS}}
+    for name, row in table.items():
+        cells = [f"{error:.4f} / {distance:.3f}" for error, distance in (row[way] for way in WAYS)]
+        error, distance = row[MEMORY] / row[WITHOUT]
+        rows.append(f"| {name} | {' | '.join(cells)} | {error:.2f} / {distance:.2f} |")
+    ratios = [row[MEMORY] / row[WITHOUT] for row in found.values()]
+    reached = sum(error <= HALF and distance <= DEARER for error, distance in ratios)
+    rows += [
+        "",
+        f"At most {HALF:g} times the error at {DEARER:g} times the distance: {reached} of {len(found)} styles.",
+    ]
+    path.write_text("\n".join(rows) + "\n")
+
+
+def draw(path: Path, found: Mapping[str, Mapping[str, np.ndarray]], strips: Mapping[str, list[np.ndarray]]) -> None:
+    """Warp error against style distance, and below it frames of one style, a row for each way."""
+    height, width = next(iter(strips.values()))[0].shape[:2]
+    figure = Figure(figsize=(11, 5.4 + len(WAYS) * 2.1 * height / width), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(5, len(WAYS) * 2.1 * height / width))
+    axes = above.subplots()
+    for row in found.values():
+        axes.plot(*np.array([row[way][::-1] for way in WAYS]).T, color="#dddddd", linewidth=1, zorder=1)
+    for way in WAYS:
+        points = np.array([row[way][::-1] for row in found.values()])
+        axes.scatter(*points.T, color=COLORS[way], label=way, zorder=2)
+    for name, row in found.items():
+        axes.annotate(name, row[MEMORY][::-1], (5, 3), textcoords="offset points", fontsize=8)
+    axes.set(xlabel="style distance", ylabel="warp error", title="What steadies a style, and what it costs")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    grid = below.subplots(len(WAYS), STRIP, squeeze=False)
+    for places, (way, frames) in zip(grid, strips.items(), strict=True):
+        for place, frame in zip(places, frames[::STRIDE], strict=False):
+            show(place, frame)
+        places[0].set_ylabel(way.replace(", ", ",\n").replace(" with", "\nwith"), fontsize=9)
+    figure.savefig(path, dpi=DPI, pil_kwargs={"quality": 88})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="for styles without the temporal loss")
+    parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS)} (.mp4)")
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--perceptual-weights", type=Path, required=True)
+    parser.add_argument("--styles", nargs="+", default=sorted(path.stem for path in HERE.parent.glob("*.toml")))
+    parser.add_argument("--steps", type=int, default=1000, help="of training without the temporal loss")
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--out", type=Path, default=HERE)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
+    judge = Judge("vgg19-hybrid", args.perceptual_weights)
+    found: dict[str, dict[str, np.ndarray]] = {}
+    strips: dict[str, list[np.ndarray]] = {}
+    for name in args.styles:
+        without, picture = train_without(name, args)
+        measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        for clip in clips:
+            painted = paint_all(name, without, clip)
+            strips = strips or painted
+            for way, frames in painted.items():
+                distances = [judge.distances(frames[i], clip.frames[i], picture)[0] for i in clip.samples]
+                measured[way].append((clip.warp_error(frames), float(np.mean(distances))))
+        found[name] = {way: np.mean(figures, axis=0) for way, figures in measured.items()}
+        print(name, {way: figures.round(4).tolist() for way, figures in found[name].items()}, flush=True)
+        write_table(args.out / "temporal.md", found, args.steps)
+        draw(args.out / "temporal.jpg", found, strips)
+
+
+if __name__ == "__main__":
+    main()
