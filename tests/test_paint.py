@@ -222,6 +222,24 @@ def test_nothing_is_overwritten_unasked(paint_cli: Callable[..., Result], pictur
     assert paint_cli(photo, style, out, "--preview", preview, "--overwrite").code == 0
 
 
+def test_what_a_painting_is_made_from_is_never_overwritten(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    photo, style, other, out = (pictures / f"{name}.png" for name in ("photo", "a", "b", "out"))
+    before = contents(pictures)
+    for arguments in (
+        (photo, style, style),
+        (photo, f"{style}:0.5", style),
+        (photo, style, other, "--mask", other),
+        (photo, style, other, "--init", other),
+        (photo, style, out, "--preview", photo),
+        (photo, style, out, "--plot", style),
+    ):
+        result = paint_cli(*arguments, "--overwrite")
+        assert result.code == 2, arguments
+        assert contents(pictures) == before
+    result = paint_cli(photo, style, style, "--overwrite")
+    assert result.err.endswith(f"is the name of {style} too; choose another one\n")
+
+
 def test_an_interrupted_painting_is_kept(
     start_cli: Callable[..., "subprocess.Popen[str]"], pictures: Path, weights: Path
 ) -> None:

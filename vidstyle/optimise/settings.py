@@ -146,3 +146,9 @@ def _weighted(style: StylePicture) -> WeightedStyle:
     if isinstance(style, tuple):
         return WeightedStyle(Path(style[0]), float(style[1]))
     return WeightedStyle(style) if isinstance(style, Path) else parse_style(style)
+
+
+def files_read(content: Path, styles: Sequence[WeightedStyle], settings: Settings) -> list[Path]:
+    """The files that a painting is made from."""
+    start = [Path(settings.init)] if settings.init and settings.init not in INITS else []
+    return [content, *(style.path for style in styles), *settings.masks, *start]
