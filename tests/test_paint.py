@@ -18,9 +18,9 @@ import vidstyle
 from vidstyle.media.images import read_image
 from vidstyle.optimise import easel
 from vidstyle.optimise.colors import luminance, match_histogram
-from vidstyle.optimise.objective import Evaluation, Objective
-from vidstyle.optimise.settings import WeightedStyle, parse_style, weighted_styles
-from vidstyle.training.data import to_tensor
+from vidstyle.optimise.objective import Evaluation, Objective, Past
+from vidstyle.optimise.settings import Settings, WeightedStyle, parse_style, weighted_styles
+from vidstyle.training.data import to_rgb, to_tensor
 
 SIZE = 96
 
@@ -142,6 +142,32 @@ def test_luminance_alone_may_be_painted(pictures: Path, weights: Path) -> None:
     within = ((image > 0) & (image < 255)).all(-1)
     # One and the same change for red, green and blue.
     assert (change.max(-1) - change.min(-1))[within].max() <= 2
+
+
+def without_colors(path: Path) -> torch.Tensor:
+    return luminance(to_tensor(read_image(path))[None]).expand(-1, 3, -1, -1)
+
+
+def test_luminance_does_not_hang_on_the_colours_of_the_start(pictures: Path, weights: Path) -> None:
+    Image.fromarray(to_rgb(without_colors(pictures / "b.png")[0])).save(pictures / "grey.png")
+    colored, plain = (
+        painted(pictures, weights, keep_colors="luminance", init=str(pictures / name), steps=1)[-1].image
+        for name in ("b.png", "grey.png")
+    )
+    # A step of 5 levels up or down may hang on how grey was rounded.
+    assert np.abs(colored.astype(int) - plain).mean() < 2
+
+
+def test_luminance_does_not_hang_on_the_colours_of_the_frame_before(pictures: Path, weights: Path) -> None:
+    settings = Settings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors="luminance")
+    photo = read_image(pictures / "photo.png")
+    brush = easel.Easel([WeightedStyle(pictures / "a.png")], settings)
+    results = []
+    for before in (to_tensor(read_image(pictures / "b.png"))[None], without_colors(pictures / "b.png")):
+        past = Past(before, torch.ones_like(before[:, :1]))
+        *_, last = brush.paint(photo, brush.scales(*photo.shape[:2]), before, past)
+        results.append(last.image.astype(int))
+    assert np.abs(results[0] - results[1]).mean() < 1
 
 
 def test_styles_may_be_given_the_colours_of_the_content() -> None:
