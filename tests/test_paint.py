@@ -389,6 +389,7 @@ def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable
         (("photo.png", "a.png", "out.png", "--style-scale", "0"), "--style-scale 0: takes 0.1 to 4"),
         (("photo.png", "a.png", "out.png", "--tile", "8"), "--tile 8: takes 128 pixels or more"),
         (("photo.png", "a.png", "out.png", "--init", "notes.txt"), "notes.txt: not a picture that can be read"),
+        (("photo.png", "a.png", "out.png", "--init", "nosie"), "--init nosie: takes content, noise, style or"),
         (("photo.png", "a.png", "out.png", "--mask", "black.png"), "black.png: a mask is white where its style paints"),
         (("photo.png", "a.png", "b.png", "out.png", *["--mask", "a.png"] * 3), "--mask is given 3 times for 2 styles"),
         (("photo.png", "a.png", "out.png", "--perceptual", "vgg20"), "unknown perceptual network 'vgg20'"),

@@ -85,6 +85,10 @@ class Settings:
         low, high = STYLE_SCALES
         if not low <= self.style_scale <= high:
             raise InputError(f"--style-scale {self.style_scale:g}: takes {low:g} to {high:g}")
+        if self.init is not None and self.init not in INITS and not Path(self.init).exists():
+            raise InputError(
+                f"--init {self.init}: takes {', '.join(INITS)} or a picture file, and there is no such file"
+            )
         if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
             raise InputError(f"--keep-colors {self.keep_colors}: takes {' or '.join(KEEP_COLORS)}")
         if self.steps is not None and self.steps < 1:
