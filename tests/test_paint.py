@@ -277,6 +277,7 @@ def test_an_interrupted_painting_is_kept(
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert "vidstyle: stopping after this step; once more ends at once" in errors
     assert errors.endswith("vidstyle: interrupted\n")
     # At the first scale, and in full size all the same.
     assert read_image(pictures / "out.png").shape == (213, 256, 3)
