@@ -18,9 +18,9 @@ import vidstyle
 from vidstyle.media.images import read_image
 from vidstyle.optimise import easel
 from vidstyle.optimise.colors import luminance, match_histogram
-from vidstyle.optimise.objective import Evaluation, Objective
-from vidstyle.optimise.settings import WeightedStyle, parse_style, weighted_styles
-from vidstyle.training.data import to_tensor
+from vidstyle.optimise.objective import Evaluation, Objective, Past
+from vidstyle.optimise.settings import Settings, WeightedStyle, parse_style, weighted_styles
+from vidstyle.training.data import to_rgb, to_tensor
 
 SIZE = 96
 
@@ -144,6 +144,32 @@ def test_luminance_alone_may_be_painted(pictures: Path, weights: Path) -> None:
     assert (change.max(-1) - change.min(-1))[within].max() <= 2
 
 
+def without_colors(path: Path) -> torch.Tensor:
+    return luminance(to_tensor(read_image(path))[None]).expand(-1, 3, -1, -1)
+
+
+def test_luminance_does_not_hang_on_the_colours_of_the_start(pictures: Path, weights: Path) -> None:
+    Image.fromarray(to_rgb(without_colors(pictures / "b.png")[0])).save(pictures / "grey.png")
+    colored, plain = (
+        painted(pictures, weights, keep_colors="luminance", init=str(pictures / name), steps=1)[-1].image
+        for name in ("b.png", "grey.png")
+    )
+    # A step of 5 levels up or down may hang on how grey was rounded.
+    assert np.abs(colored.astype(int) - plain).mean() < 2
+
+
+def test_luminance_does_not_hang_on_the_colours_of_the_frame_before(pictures: Path, weights: Path) -> None:
+    settings = Settings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors="luminance")
+    photo = read_image(pictures / "photo.png")
+    brush = easel.Easel([WeightedStyle(pictures / "a.png")], settings)
+    results = []
+    for before in (to_tensor(read_image(pictures / "b.png"))[None], without_colors(pictures / "b.png")):
+        past = Past(before, torch.ones_like(before[:, :1]))
+        *_, last = brush.paint(photo, brush.scales(*photo.shape[:2]), before, past)
+        results.append(last.image.astype(int))
+    assert np.abs(results[0] - results[1]).mean() < 1
+
+
 def test_styles_may_be_given_the_colours_of_the_content() -> None:
     style, content = (0.3 + 0.4 * to_tensor(colorful_picture(seed))[None] ** power for seed, power in ((0, 1), (9, 3)))
     matched = match_histogram(style, content).flatten(2)[0]
@@ -222,6 +248,24 @@ def test_nothing_is_overwritten_unasked(paint_cli: Callable[..., Result], pictur
     assert paint_cli(photo, style, out, "--preview", preview, "--overwrite").code == 0
 
 
+def test_what_a_painting_is_made_from_is_never_overwritten(paint_cli: Callable[..., Result], pictures: Path) -> None:
+    photo, style, other, out = (pictures / f"{name}.png" for name in ("photo", "a", "b", "out"))
+    before = contents(pictures)
+    for arguments in (
+        (photo, style, style),
+        (photo, f"{style}:0.5", style),
+        (photo, style, other, "--mask", other),
+        (photo, style, other, "--init", other),
+        (photo, style, out, "--preview", photo),
+        (photo, style, out, "--plot", style),
+    ):
+        result = paint_cli(*arguments, "--overwrite")
+        assert result.code == 2, arguments
+        assert contents(pictures) == before
+    result = paint_cli(photo, style, style, "--overwrite")
+    assert result.err.endswith(f"is the name of {style} too; choose another one\n")
+
+
 def test_an_interrupted_painting_is_kept(
     start_cli: Callable[..., "subprocess.Popen[str]"], pictures: Path, weights: Path
 ) -> None:
@@ -233,6 +277,7 @@ def test_an_interrupted_painting_is_kept(
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert "vidstyle: stopping after this step; once more ends at once" in errors
     assert errors.endswith("vidstyle: interrupted\n")
     # At the first scale, and in full size all the same.
     assert read_image(pictures / "out.png").shape == (213, 256, 3)
@@ -345,6 +390,7 @@ def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable
         (("photo.png", "a.png", "out.png", "--style-scale", "0"), "--style-scale 0: takes 0.1 to 4"),
         (("photo.png", "a.png", "out.png", "--tile", "8"), "--tile 8: takes 128 pixels or more"),
         (("photo.png", "a.png", "out.png", "--init", "notes.txt"), "notes.txt: not a picture that can be read"),
+        (("photo.png", "a.png", "out.png", "--init", "nosie"), "--init nosie: takes content, noise, style or"),
         (("photo.png", "a.png", "out.png", "--mask", "black.png"), "black.png: a mask is white where its style paints"),
         (("photo.png", "a.png", "b.png", "out.png", *["--mask", "a.png"] * 3), "--mask is given 3 times for 2 styles"),
         (("photo.png", "a.png", "out.png", "--perceptual", "vgg20"), "unknown perceptual network 'vgg20'"),

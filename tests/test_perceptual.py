@@ -84,11 +84,15 @@ def test_weights_that_would_run_code_are_refused(tmp_path: Path) -> None:
         PerceptualNetwork("vgg16", tmp_path / "noise.safetensors")
 
 
-def test_weights_that_cannot_be_downloaded_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_downloaded_can_be_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(InputError, match=r"vgg16-397923af.pth: cannot be downloaded .*--perceptual-weights"):
         PerceptualNetwork("vgg16")
+    # Standard output is for summaries.
+    assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="needs the folder of its weights"):
         PerceptualNetwork("vgg19-hybrid")
 

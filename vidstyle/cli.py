@@ -440,7 +440,7 @@ def paint(
         raise InputError("--preview, --snapshots and --plot: are for pictures, not for --video")
     from vidstyle.progress import PaintingProgress
 
-    with _signals_as_event() as stop:
+    with _signals_as_event("" if quiet else "stopping after this step; once more ends at once") as stop:
         from vidstyle.optimise.painting import Watch, paint_picture
         from vidstyle.optimise.record import Outputs
         from vidstyle.optimise.settings import Settings
@@ -593,8 +593,11 @@ def _interruptible(work: Callable[[Callable[[], None]], T]) -> T:
 
 
 @contextlib.contextmanager
-def _signals_as_event() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM set the event rather than strike in the middle of anything; repeated, they end the process."""
+def _signals_as_event(notice: str = "") -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event rather than strike in the middle of anything; repeated, they end the process.
+
+    notice: what is said at the first, since it may take a while.
+    """
     stop = threading.Event()
     first = 0.0
 
@@ -603,6 +606,9 @@ def _signals_as_event() -> Iterator[threading.Event]:
         if not stop.is_set():
             first = time.monotonic()
             stop.set()
+            if notice:
+                # Not print, which this may have interrupted.
+                os.write(2, f"\nvidstyle: {notice}\n".encode())
         elif time.monotonic() - first > 2 * STOP_SECONDS:
             os._exit(INTERRUPTED)
 

@@ -5,21 +5,33 @@
 
 `distances` paints the first content like the first style, and so on (--all: each like each), and prints style and
 content distance (vidstyle.metrics, with vgg19-hybrid, the style's shorter side that of the painting) and the grid.
-`times` paints one picture at several sizes, and prints seconds, processor seconds and the largest resident memory.
-Each painting is made by a process of its own.  Rows are those of docs/paint.md.
+`times` takes a few steps (--steps) at each scale of one picture, and prints processor seconds, those of whole paintings
+by adding up, and the largest resident memory.  Each painting and each scale has a process of its own, with as many
+threads as OMP_NUM_THREADS says.  Rows are those of docs/paint.md.
 """
 
 import argparse
+import dataclasses
 import itertools
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from vidstyle.media.images import read_image
+from vidstyle.optimise.easel import Easel, Scale
+from vidstyle.optimise.settings import Settings, WeightedStyle
+
+TIMED = 3
+"""Steps at a scale."""
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
@@ -52,7 +64,6 @@ def measure(painted: Path, content: Path, style: Path, weights: Path) -> tuple[f
     import torch
 
     from vidstyle import metrics
-    from vidstyle.media.images import read_image
     from vidstyle.optimise.easel import fit
     from vidstyle.training.data import load_style_image, to_tensor
     from vidstyle.training.perceptual import PerceptualNetwork
@@ -75,6 +86,8 @@ def distances(args: argparse.Namespace) -> None:
     for content, style in pairs:
         out = args.keep / f"{content.stem}_{style.stem}_{args.preset}.png"
         options = ["--size", args.size, "--preset", args.preset, "--perceptual", args.perceptual]
+        if args.steps:
+            options += ["--steps", args.steps]
         seconds, cpu, _ = paint(content, style, out, *options, "--perceptual-weights", args.perceptual_weights)
         found = measure(out, content, style, args.perceptual_weights)
         rows.append(found)
@@ -85,17 +98,42 @@ def distances(args: argparse.Namespace) -> None:
 
 
 def times(args: argparse.Namespace) -> None:
-    print("| size | preset | seconds | processor seconds | MB |")
+    print("| size | preset | processor seconds a step | for the painting | MB |")
     print("|---|---|---|---|---|", flush=True)
+    known: dict[tuple[str, Scale], dict[str, float]] = {}
     for size, preset in itertools.product(args.sizes, args.presets):
-        options = ["--size", size, "--preset", preset, "--perceptual", args.perceptual]
-        if args.steps:
-            options += ["--steps", args.steps]
-        out = args.keep / f"{args.contents[0].stem}_{size}_{preset}.png"
-        seconds, cpu, memory = paint(
-            args.contents[0], args.styles[0], out, *options, "--perceptual-weights", args.perceptual_weights
-        )
-        print(f"| {size} | {preset} | {seconds:.0f} | {cpu:.0f} | {memory:.0f} |", flush=True)
+        easel = easel_for(args, size, preset)
+        seconds, memory = 0.0, 0.0
+        for scale in easel.scales(*read_image(args.contents[0]).shape[:2]):
+            if (preset, scale) not in known:
+                known[preset, scale] = in_a_process(time_scale, args, size, preset, scale)
+            found = known[preset, scale]
+            seconds += found["begin"] + found["step"] * (scale.steps - 1)
+            memory = max(memory, found["memory"])
+        print(f"| {size} | {preset} | {found['step']:.1f} | {seconds:.0f} | {memory:.0f} |", flush=True)
+
+
+def in_a_process(function: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    """The largest resident memory is that of all that a process has done."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def easel_for(args: argparse.Namespace, size: int, preset: str) -> Easel:
+    settings = Settings(
+        preset=preset, size=size, perceptual=args.perceptual, perceptual_weights=args.perceptual_weights
+    )
+    return Easel([WeightedStyle(args.styles[0])], settings)
+
+
+def time_scale(args: argparse.Namespace, size: int, preset: str, scale: Scale) -> dict[str, float]:
+    """A few steps at one scale: processor seconds to the end of the first step and of one after it, and MB."""
+    began = time.process_time()
+    easel = easel_for(args, size, preset)
+    scale = dataclasses.replace(scale, steps=args.steps or TIMED)
+    ends = [time.process_time() for _ in easel.paint(read_image(args.contents[0]), [scale])]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"begin": ends[0] - began, "step": (ends[-1] - ends[0]) / (len(ends) - 1), "memory": memory}
 
 
 def main() -> None:
@@ -110,7 +148,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024, 2048])
     parser.add_argument("--presets", nargs="+", default=["best", "gatys"])
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--steps", type=int, help="at each scale")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="folder for the paintings")
     args = parser.parse_args()
     {"distances": distances, "times": times}[args.what](args)

@@ -12,7 +12,7 @@ PRESETS = ("gatys", "adam")
 
 
 def main() -> None:
-    args = arguments(__doc__, size=160, steps=200)
+    args = arguments(__doc__, size=256, steps=100)
     rows = {}
     for preset in PRESETS:
         for init in ("noise", "content"):

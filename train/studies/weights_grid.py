@@ -12,7 +12,7 @@ STYLE = (0, 3, 10, 30)
 
 
 def main() -> None:
-    args = arguments(__doc__, size=192, steps=60)
+    args = arguments(__doc__, size=256, steps=40)
     rows = {}
     for content in CONTENT:
         row = []

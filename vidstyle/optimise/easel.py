@@ -1,5 +1,6 @@
 """From pictures to a painting, step by step: sizes, starts, scales, the running mean."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,12 +132,15 @@ class Easel:
         Raises:
             Diverged: when the loss or the picture is no longer a number.
         """
-        done, image, optimiser = 0, start, None
+        image = None if start is None else self._as_painted(start)
+        if past is not None:
+            past = dataclasses.replace(past, painted=self._as_painted(past.painted))
+        done, optimiser = 0, None
         for scale in scales:
             source, styles, finish = self._material(content, scale)
             tile = self.settings.tile_for(scale.height, scale.width)
             objective = Objective(self._perceptual, self.terms, source, styles, tile=tile, dtype=self._dtype, past=past)
-            image = self._start(source, styles) if image is None else _resize(image, scale)
+            image = self._as_painted(self._start(source, styles)) if image is None else _resize(image, scale)
             optimiser = make_optimiser(image, self.preset, scale.steps, optimiser)
             for losses, image in self._iterate(optimiser, objective, scale.steps):
                 if not (math.isfinite(losses["total"]) and bool(torch.isfinite(image).all())):
@@ -173,6 +177,10 @@ class Easel:
         masks = self._regions(scale)
         styles = [Style(*parts) for parts in zip(pictures, self._weights, masks, strict=True)]
         return source, styles, finish
+
+    def _as_painted(self, image: Tensor) -> Tensor:
+        """A picture from elsewhere as the losses see it: without its colours where luminance alone is painted."""
+        return colors.grey(image) if self.settings.keep_colors == "luminance" else image
 
     def _regions(self, scale: Scale) -> list[Tensor | None]:
         if not self._masks:

@@ -12,7 +12,7 @@ from vidstyle.errors import InputError
 from vidstyle.media.images import Picture, check_picture_suffix, read_picture
 from vidstyle.optimise.easel import Diverged, Easel, Scale, Step, fit, read_opaque
 from vidstyle.optimise.record import Outputs, Record, check_writable, write_picture
-from vidstyle.optimise.settings import Settings, StylePicture, weighted_styles
+from vidstyle.optimise.settings import Settings, StylePicture, files_read, weighted_styles
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,12 @@ def paint_picture(
     outputs, watch = outputs or Outputs(), watch or Watch()
     check_picture_suffix(out)
     picture = read_picture(content)
-    check_writable(out, content, overwrite=outputs.overwrite)
-    easel = Easel(weighted_styles(styles), settings)
+    named = weighted_styles(styles)
+    inputs = files_read(content, named, settings)
+    check_writable(out, inputs, overwrite=outputs.overwrite)
+    easel = Easel(named, settings)
     scales = easel.scales(*picture.pixels.shape[:2])
-    record = Record(out, outputs, work(scales), scales[-1])
+    record = Record(out, inputs, outputs, work(scales), scales[-1])
     for note in easel.notes:
         watch.on_note(note)
     began, last, failure = time.monotonic(), None, None

@@ -89,8 +89,10 @@ GATYS = Preset(
 
 D2L = Preset(
     # Zhang, Lipton, Li and Smola, "Dive into Deep Learning", section 14.12.  Its ReLUs work in place, so that what it
-    # takes at convolutions 25 and 0, 5, 10, 19, 28 has passed through the ReLU behind them.
-    # The book's weights (1, 1e4, 10) are for pictures and features of another scale.
+    # takes at convolutions 25 and 0, 5, 10, 19 has passed through the ReLU behind them.  Its network ends with 28,
+    # which has not; here it has.
+    # The book's weights (1, 1e4, 10) are for torchvision's features and for pictures in deviations of ImageNet; these
+    # were chosen with vgg19-hybrid, whose features have another scale.
     Terms(
         "relu4_4",
         BLOCK_STARTS,

@@ -1,6 +1,7 @@
 """What is written while a picture is painted: a preview, snapshots, curves.  Each appears whole or not at all."""
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +41,7 @@ class Record:
 
     Args:
         out: the painting.
+        inputs: files that it is made from, which nothing may replace.
         outputs: what else to write.
         work: share of the work that is done after each step.
         full: the painting's size.
@@ -48,7 +50,7 @@ class Record:
         InputError: for what cannot be written, or exists and may not be replaced.
     """
 
-    def __init__(self, out: Path, outputs: Outputs, work: list[float], full: Scale) -> None:
+    def __init__(self, out: Path, inputs: Sequence[Path], outputs: Outputs, work: list[float], full: Scale) -> None:
         if outputs.snapshots < 0:
             raise InputError(f"--snapshots {outputs.snapshots}: takes 0 or more")
         if outputs.plot is not None and importlib.util.find_spec("matplotlib") is None:
@@ -61,9 +63,9 @@ class Record:
         for path in (outputs.preview, outputs.plot):
             if path is not None:
                 check_picture_suffix(path)
-                check_writable(path, out, overwrite=outputs.overwrite)
+                check_writable(path, [out, *inputs], overwrite=outputs.overwrite)
         for path in self._due.values():
-            check_writable(path, out, overwrite=outputs.overwrite)
+            check_writable(path, [out, *inputs], overwrite=outputs.overwrite)
         self._losses: list[dict[str, float]] = []
 
     def update(self, step: Step) -> None:
@@ -111,13 +113,14 @@ def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
         sink.abort()
 
 
-def check_writable(path: Path, source: Path, *, overwrite: bool) -> None:
-    """Raises InputError unless `path` can be made, or replaced if it may be, and is not `source`."""
+def check_writable(path: Path, taken: Sequence[Path], *, overwrite: bool) -> None:
+    """Raises InputError unless `path` can be made, or replaced if it may be, and is none of those `taken`."""
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file in it")
-    if path.resolve() == source.resolve():
-        raise InputError(f"{path}: is the name of {source} too; choose another one")
+    for other in taken:
+        if path.resolve() == other.resolve():
+            raise InputError(f"{path}: is the name of {other} too; choose another one")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; --overwrite replaces it")

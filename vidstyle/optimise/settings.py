@@ -85,6 +85,10 @@ class Settings:
         low, high = STYLE_SCALES
         if not low <= self.style_scale <= high:
             raise InputError(f"--style-scale {self.style_scale:g}: takes {low:g} to {high:g}")
+        if self.init is not None and self.init not in INITS and not Path(self.init).exists():
+            raise InputError(
+                f"--init {self.init}: takes {', '.join(INITS)} or a picture file, and there is no such file"
+            )
         if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
             raise InputError(f"--keep-colors {self.keep_colors}: takes {' or '.join(KEEP_COLORS)}")
         if self.steps is not None and self.steps < 1:
@@ -146,3 +150,9 @@ def _weighted(style: StylePicture) -> WeightedStyle:
     if isinstance(style, tuple):
         return WeightedStyle(Path(style[0]), float(style[1]))
     return WeightedStyle(style) if isinstance(style, Path) else parse_style(style)
+
+
+def files_read(content: Path, styles: Sequence[WeightedStyle], settings: Settings) -> list[Path]:
+    """The files that a painting is made from."""
+    start = [Path(settings.init)] if settings.init and settings.init not in INITS else []
+    return [content, *(style.path for style in styles), *settings.masks, *start]

@@ -24,7 +24,7 @@ from vidstyle.optimise.easel import Easel, Scale, fit
 from vidstyle.optimise.objective import Past
 from vidstyle.optimise.painting import Painted, Progress, Watch
 from vidstyle.optimise.record import check_writable, write_picture
-from vidstyle.optimise.settings import Settings, StylePicture, WeightedStyle, weighted_styles
+from vidstyle.optimise.settings import Settings, StylePicture, WeightedStyle, files_read, weighted_styles
 from vidstyle.painting import Options, video_sink
 from vidstyle.training.clips import estimate_flow
 from vidstyle.training.data import to_tensor
@@ -65,8 +65,8 @@ def paint_video(
     watch = watch or Watch()
     if out.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{out}: a picture, but --video makes a video; name a video file")
-    check_writable(out, content, overwrite=overwrite)
     named = weighted_styles(styles)
+    check_writable(out, files_read(content, named, settings), overwrite=overwrite)
     source = FileSource(content)
     with contextlib.closing(source):
         easel = Easel(named, settings)
@@ -188,11 +188,8 @@ def _encode(content: Path, out: Path, scale: Scale, frames: _Frames, watch: Watc
 
 def _key(content: Path, styles: Sequence[WeightedStyle], settings: Settings) -> str:
     """What the painting depends on, hashed."""
-    files = [content, *(path for path, _ in styles), *settings.masks]
-    if settings.init and Path(settings.init).is_file():
-        files.append(Path(settings.init))
     known = [json.dumps(dataclasses.asdict(settings) | {"device": ""}, default=str, sort_keys=True)]
-    known += [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    known += [hashlib.sha256(path.read_bytes()).hexdigest() for path in files_read(content, styles, settings)]
     known += [str(weight) for _, weight in styles]
     return hashlib.sha256("\n".join(known).encode()).hexdigest()
 

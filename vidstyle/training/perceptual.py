@@ -3,7 +3,9 @@
 All take RGB (N, 3, H, W) in [0, 1] and are interchangeable by name.
 """
 
+import contextlib
 import pickle
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +129,9 @@ def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tenso
         path = weights / Path(published.url).name if weights.is_dir() else weights
         return _load(path), str(path)
     try:
-        return published.get_state_dict(progress=False, check_hash=True), published.url
+        # torch says on standard output that it downloads, where a summary in JSON may be expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            return published.get_state_dict(progress=False, check_hash=True), published.url
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights"
