@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 from training_material import write_perceptual_weights
 
+from vidstyle.optimise import objective
 from vidstyle.optimise.objective import Evaluation, Objective, Past, Style
 from vidstyle.optimise.optimisers import Adam, Lbfgs
 from vidstyle.optimise.presets import ADAM, BEST, D2L, GATYS, PRESETS, Terms, fit_terms, nearest_layer
@@ -103,8 +104,12 @@ def test_loss_and_gradient_are_those_of_the_whole_picture(name: str, perceptual:
     torch.testing.assert_close(found.gradient, image.grad, rtol=1e-3, atol=1e-5 * image.grad.abs().max().item())
 
 
+@pytest.mark.parametrize("kept", [0, objective.KEPT_BYTES])
 @pytest.mark.parametrize("terms", [BEST.terms, GATYS.terms, D2L.terms], ids=["best", "gatys", "d2l"])
-def test_tiles_give_the_gradient_of_the_whole(terms: Terms, perceptual: PerceptualNetwork) -> None:
+def test_tiles_give_the_gradient_of_the_whole(
+    terms: Terms, kept: int, perceptual: PerceptualNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objective, "KEPT_BYTES", kept)
     content, style, image = picture(0, 300, 250), picture(1, 200, 180), picture(2, 300, 250)
     mask = (picture(3, 300, 250)[:, :1] > 0.5).float()
     styles = [Style(style, mask=mask), Style(picture(4, 150, 260), mask=1 - mask)]
@@ -117,6 +122,14 @@ def test_tiles_give_the_gradient_of_the_whole(terms: Terms, perceptual: Perceptu
         assert tiled.losses[name] == pytest.approx(value, rel=1e-3), name
     error = (tiled.gradient - whole.gradient).norm() / whole.gradient.norm()
     assert error < 1e-3
+
+
+def test_tiles_look_at_the_content_once(perceptual: PerceptualNetwork) -> None:
+    looked = Objective(perceptual, fitted(BEST.terms, perceptual), picture(0, 300, 250), [Style(picture(1))], tile=96)
+    seen: list[object] = []
+    with perceptual.register_forward_hook(lambda *_: seen.append(1)):
+        looked.evaluate(picture(2, 300, 250))
+    assert len(seen) == 2 * len(list(tiles(300, 250, 96)))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 250), (1000, 33), (257, 129)])

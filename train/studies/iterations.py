@@ -17,7 +17,7 @@ RATES = (0.01, 0.05, 0.2)
 
 
 def main() -> None:
-    args = arguments(__doc__, size=160, steps=200)
+    args = arguments(__doc__, size=256, steps=100)
     runs = {"L-BFGS": painted(args, preset="gatys", init="content")}
     for rate in RATES:
         # Only the optimiser differs.

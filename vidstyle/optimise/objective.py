@@ -20,6 +20,8 @@ from vidstyle.training.perceptual import PerceptualNetwork
 EPSILON = 1e-5
 """Of instance normalisation, as in torch."""
 CONTENT_OWN = "content own"
+KEPT_BYTES = 1 << 30
+"""What the content's features may take; larger ones are computed again for each tile."""
 STYLE_TILE = 1024
 """Pixels; a style picture may be larger than the painting."""
 
@@ -245,7 +247,7 @@ class Objective:
 
     def _measure_content(self) -> None:
         """Means and deviations of the content's features over all of it, and the features if they are few."""
-        self._kept: Tensor | None = None
+        self._kept: dict[Tile, Tensor] = {}
         self._mean = self._deviation = torch.zeros(1)
         layer = self.terms.content_layer
         if not self.terms.content:
@@ -255,16 +257,17 @@ class Objective:
         first = second = torch.zeros(1)
         for tile in self._tiles:
             inner = tile.inner(self._features(tile.cut(self._content), {layer})[layer]).float()
+            if len(self._tiles) == 1 or 4 * self._positions * inner.shape[1] <= KEPT_BYTES:
+                self._kept[tile] = inner.clone()
             first = first.to(inner.device) + inner.sum((2, 3), keepdim=True) / self._positions
             second = second.to(inner.device) + inner.square().sum((2, 3), keepdim=True) / self._positions
         self._mean, self._deviation = first, ((second - first**2).clamp(min=0) + EPSILON).sqrt()
-        if len(self._tiles) == 1:
-            self._kept = self._normalise(inner)
+        self._kept = {tile: self._normalise(features) for tile, features in self._kept.items()}
 
     def _content_of(self, tile: Tile) -> Tensor:
         """The content's features in a tile; they are computed again where keeping them would take the memory."""
-        if self._kept is not None:
-            return self._kept
+        if tile in self._kept:
+            return self._kept[tile]
         layer = self.terms.content_layer
         with torch.no_grad():
             return self._normalise(tile.inner(self._features(tile.cut(self._content), {layer})[layer]).float())
