@@ -182,7 +182,7 @@ def test_a_tensor_that_does_not_fit_is_named(
     ("metadata", "message"),
     [
         ({"vidstyle": "99"}, "not a style of this version"),
-        ({"network": "gan"}, "unknown network 'gan'; known: johnson, realtime"),
+        ({"network": "gan"}, "unknown network 'gan'; known: johnson, large, realtime"),
         ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
         ({"arguments": "{"}, "its arguments are not JSON"),
         ({"arguments": "[" * 100_000}, "its arguments are not JSON"),
