@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -130,12 +131,14 @@ class Bench:
         """
         if self._engine.name != "cuda":
             raise InputError(f"--timeline {path}: is of a GPU, and {self._engine.device} is none; leave it out")
-        limits.plot_timeline(self._on_gpu()[1], path)
+        limits.plot_timeline(self._on_gpu[1], path)
 
     def _limits(self) -> dict[str, float]:
-        return self._on_gpu()[0] if self._engine.name == "cuda" else {}
+        return self._on_gpu[0] if self._engine.name == "cuda" else {}
 
+    @cached_property
     def _on_gpu(self) -> tuple[dict[str, float], list[Spans]]:
+        """What bounds painting, and what the device did when meanwhile; measured once for both."""
         network = copy.deepcopy(self._style.network)
         engine = CudaEngine(network, Look(), self._engine.device, planes=self._planes, timeline=True)
         frames: list[Frame] = []

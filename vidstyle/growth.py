@@ -13,7 +13,6 @@ from vidstyle.bench import RATE, end_to_end, make_clip, peak_memory, planes_colo
 from vidstyle.engines import make_engine
 from vidstyle.engines.frame_function import Look
 from vidstyle.errors import InputError
-from vidstyle.media.sources import FileSource
 from vidstyle.styles import load_style
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
@@ -35,13 +34,15 @@ class Work:
         style: name or file.
         device, engine: see vidstyle.engines.choose_engine.
         clip: what is painted.
-        frames: how much of it.
+        size: of its frames, width and height.
+        frames: how many of them.
     """
 
     style: str
     device: str
     engine: str
     clip: Path
+    size: tuple[int, int]
     frames: int
 
 
@@ -90,7 +91,7 @@ def measure(
             on_run(f"{size[0]}x{size[1]}, {frames} frames")
             clip = Path(folder) / "clip.mp4"
             make_clip(clip, size, frames)
-            cost = processes.submit(run, Work(style, device, engine, clip, frames)).result()
+            cost = processes.submit(run, Work(style, device, engine, clip, size, frames)).result()
             costs[kind].append(asdict(cost))
             clip.unlink()
     return costs
@@ -108,11 +109,9 @@ def run(work: Work) -> Cost:
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     engine.close()
     painted.unlink()
-    source = FileSource(work.clip)
-    source.close()
     return Cost(
-        width=source.format.width,
-        height=source.format.height,
+        width=work.size[0],
+        height=work.size[1],
         frames=done.frames,
         ms=round(1000 * seconds / done.frames, 3),
         cpu_ms=round(1000 * cpu / done.frames, 3),
