@@ -16,7 +16,7 @@ from training_material import make_material
 
 from vidstyle import cli
 from vidstyle.nets import build_network
-from vidstyle.styles import StyleCard, save_style
+from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
 
 

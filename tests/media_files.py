@@ -12,7 +12,7 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 import vidstyle
-from vidstyle.styles import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard
 
 WIDTH, HEIGHT = 64, 48
 SHADES = 28

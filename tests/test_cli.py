@@ -24,7 +24,7 @@ from PIL import Image
 from vidstyle import Painter, cli
 from vidstyle.errors import VidstyleError
 from vidstyle.nets import build_network
-from vidstyle.styles import StyleCard, save_style
+from vidstyle.style_files import StyleCard, save_style
 
 Cli = Callable[..., Result]
 StartCli = Callable[..., "subprocess.Popen[str]"]

@@ -20,7 +20,7 @@ from vidstyle.engines.torch_cpu import TorchCpuEngine
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import build_network
 from vidstyle.nets.cells import CellNet
-from vidstyle.styles import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LOST = RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be asynchronously")

@@ -21,7 +21,7 @@ from media_files import Sound, colorful_picture, make_video, read_times
 from PIL import Image
 
 from vidstyle.nets import build_network
-from vidstyle.styles import StyleCard, save_style
+from vidstyle.style_files import StyleCard, save_style
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
@@ -231,6 +231,21 @@ def test_a_style_is_only_in_the_gallery_of_who_brought_it(browser: Callable[[], 
     assert key not in [style["key"] for style in other.get("/vidstyle/styles").json()]
     assert other.get(f"/vidstyle/thumbnail/{key}").status_code == 404
     assert other.get(f"/vidstyle/style/{key}").status_code == 404
+
+
+def test_a_picture_that_is_brought_becomes_a_style(browser: Callable[[], TestClient], folder: Path) -> None:
+    owner = browser()
+    data = io.BytesIO()
+    Image.new("RGB", (80, 60), (30, 60, 200)).save(data, "PNG")
+    answer = send(owner, "style", data.getvalue(), "blue_sea.png").json()
+    assert answer["title"] == "blue sea"
+    card = next(style for style in owner.get("/vidstyle/styles").json() if style["key"] == answer["id"])
+    assert (card["network"], card["file"], card["own"]) == ("realtime", "blue_sea.safetensors", True)
+    thumbnail = Image.open(io.BytesIO(owner.get(f"/vidstyle/thumbnail/{answer['id']}").content))
+    red, _, blue = (sum(i * n for i, n in enumerate(band.histogram())) for band in thumbnail.split())
+    assert blue > 1.5 * red
+    # The picture itself is not kept.
+    assert not list(folder.rglob("*.upload"))
 
 
 def test_a_style_that_would_keep_everyone_waiting_is_refused(tmp_path: Path) -> None:

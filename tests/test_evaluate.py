@@ -13,7 +13,8 @@ from conftest import Result
 from vidstyle.errors import InputError
 from vidstyle.media.frame import Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
-from vidstyle.styles import find_style, load_style, read_card, save_style
+from vidstyle.style_files import read_card, save_style
+from vidstyle.styles import find_style, load_style
 from vidstyle.training.evaluate import Clip
 
 Cli = Callable[..., Result]

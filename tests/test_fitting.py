@@ -16,7 +16,8 @@ from vidstyle.engines.frame_function import CellFunction, Look, frame_function
 from vidstyle.media.frame import Color
 from vidstyle.nets import RealtimeNet
 from vidstyle.nets.cells import CellNet
-from vidstyle.styles import Style, StyleCard, load_style
+from vidstyle.style_files import Style, StyleCard
+from vidstyle.styles import load_style
 
 SIZE = (253, 166)
 """Neither side is a multiple of 4."""

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from vidstyle import InputError, restyle
 from vidstyle.media.images import is_image, read_image, read_picture
-from vidstyle.styles import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard
 
 SAME = Style(StyleCard("same", Path("same"), "same"), torch.nn.Identity())
 

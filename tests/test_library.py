@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import vidstyle
 from vidstyle import InputError, Painter, load_style, restyle
-from vidstyle.styles import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 

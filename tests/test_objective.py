@@ -127,7 +127,7 @@ def test_tiles_give_the_gradient_of_the_whole(
 def test_tiles_look_at_the_content_once(perceptual: PerceptualNetwork) -> None:
     looked = Objective(perceptual, fitted(BEST.terms, perceptual), picture(0, 300, 250), [Style(picture(1))], tile=96)
     seen: list[object] = []
-    with perceptual.register_forward_hook(lambda *_: seen.append(1)):
+    with perceptual.stack.register_forward_hook(lambda *_: seen.append(1)):
         looked.evaluate(picture(2, 300, 250))
     assert len(seen) == 2 * len(list(tiles(300, 250, 96)))
 

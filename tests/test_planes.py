@@ -17,7 +17,8 @@ from vidstyle.engines.frame_function import Look
 from vidstyle.media.frame import Frame
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet, RealtimeNet
-from vidstyle.styles import Style, StyleCard, load_style
+from vidstyle.style_files import Style, StyleCard
+from vidstyle.styles import load_style
 
 
 @pytest.fixture

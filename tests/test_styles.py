@@ -16,7 +16,8 @@ from torch import Tensor
 
 from vidstyle import InputError, list_styles, load_style
 from vidstyle.nets import build_network
-from vidstyle.styles import FORMAT, StyleCard, find_style, first_style, read_card, save_style
+from vidstyle.style_files import FORMAT, StyleCard, read_card, save_style
+from vidstyle.styles import find_style, first_style
 
 ARGUMENTS = {"channels": 16, "blocks": 1}
 
@@ -182,7 +183,7 @@ def test_a_tensor_that_does_not_fit_is_named(
     ("metadata", "message"),
     [
         ({"vidstyle": "99"}, "not a style of this version"),
-        ({"network": "gan"}, "unknown network 'gan'; known: johnson, large, realtime"),
+        ({"network": "gan"}, "unknown network 'gan'; known: johnson, large, meta-realtime, realtime"),
         ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
         ({"arguments": "{"}, "its arguments are not JSON"),
         ({"arguments": "[" * 100_000}, "its arguments are not JSON"),

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from vidstyle.errors import InputError, VidstyleError
     from vidstyle.optimise.painting import paint
     from vidstyle.painting import Painter, Summary, restyle
-    from vidstyle.styles import Style, list_styles, load_style
+    from vidstyle.style_files import Style
+    from vidstyle.styles import list_styles, load_style
 
 __version__ = "0.1.0"
 
 _EXPORTS = {
     "InputError": "vidstyle.errors",
     "Painter": "vidstyle.painting",
-    "Style": "vidstyle.styles",
+    "Style": "vidstyle.style_files",
     "Summary": "vidstyle.painting",
     "VidstyleError": "vidstyle.errors",
     "list_styles": "vidstyle.styles",

@@ -83,6 +83,14 @@ def parse_time(text: str, option: str) -> float:
     return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + float(match[3])
 
 
+def parse_station(text: str) -> tuple[float, str]:
+    """`TIME=STYLE` as seconds and the style."""
+    time, equals, style = text.partition("=")
+    if not equals or not style.strip():
+        raise InputError(f"--style-at {text}: takes TIME=STYLE, such as 10=great_wave")
+    return parse_time(time, "--style-at"), style.strip()
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"vidstyle {__version__}")
@@ -115,8 +123,15 @@ def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
     style: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Installed style, .safetensors file, or a mix: NAME:0.3,NAME:0.7.")
-    ],
+        Optional[str],
+        typer.Option(
+            metavar="NAME|FILE", help="Installed style, style file, any picture, or a mix: NAME:0.3,NAME:0.7."
+        ),
+    ] = None,
+    style_at: Annotated[
+        Optional[list[str]],
+        typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
     engine: Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")] = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
@@ -135,7 +150,8 @@ def restyle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Paint INPUT in a style: video to video, picture to picture, GIF to GIF, folder to folder."""
-    settings = {
+    stations = [parse_station(text) for text in style_at or ()]
+    settings: dict[str, Any] = {
         "device": device,
         "engine": engine,
         "size": None if size is None else parse_size(size),
@@ -162,7 +178,7 @@ def restyle(
                 check()
                 bar.update(progress, frames)
 
-            return painting.restyle(source, output, style=style, on_progress=report, **settings)
+            return painting.restyle(source, output, style=style, style_at=stations, on_progress=report, **settings)
 
         summary = _interruptible(paint)
     for warning in summary.warnings:
@@ -214,6 +230,9 @@ def live(
         # screens, OpenCV opens windows.
         import_module("av" if camera.startswith("screen") else "cv2")
         from vidstyle import live as session
+        from vidstyle.allocator import share_one_heap
+
+        share_one_heap()
 
         figures = session.run(
             session.Settings(
@@ -304,12 +323,13 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """Measure styles on a video: steadiness, nearness to the picture and to the source, grid."""
-    from vidstyle.styles import list_styles, load_style, save_style
+    from vidstyle.style_files import SUFFIX, save_style
+    from vidstyle.styles import list_styles, load_style
     from vidstyle.training.evaluate import Clip, Judge, evaluate, picture_of
 
     chosen = [load_style(name) for name in names or [card.name for card in list_styles()]]
-    if write and (mixes := [style.card.name for style in chosen if not style.card.path.is_file()]):
-        raise InputError(f"--write: {mixes[0]} is a mix, not a style file")
+    if write and (others := [style.card.path for style in chosen if style.card.path.suffix != SUFFIX]):
+        raise InputError(f"--write: {others[0]} is no style file")
     measured = Clip(clip, frames=frames, size=None if size is None else parse_size(size))
     judge = Judge(perceptual, perceptual_weights) if perceptual_weights is not None else None
     rows = []
@@ -360,10 +380,12 @@ def train(
 
     Under torchrun, several processes share every batch.
     """
+    from vidstyle.allocator import keep_freed_memory
     from vidstyle.progress import TrainingProgress
     from vidstyle.training.make_style import default_output, make_style
     from vidstyle.training.options import resolve_recipe
 
+    keep_freed_memory()
     resolved = resolve_recipe(
         recipe,
         photos=photos,
@@ -393,6 +415,44 @@ def train(
     if card is not None:
         figures = ", ".join(f"{name} {value:.3g}" for name, value in card.metrics.items())
         _say(f"{card.path}: {card.parameters:,} parameters; {figures}")
+
+
+@app.command()
+def style_from(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="What to paint like.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Style file (.safetensors) to make.")],
+    refine: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Train it further for so long.")] = 0.0,
+    photos: Annotated[
+        Optional[Path], typer.Option(help="Folder of photographs to train with; some come with the program.")
+    ] = None,
+    perceptual: PerceptualName = None,
+    perceptual_weights: PerceptualWeights = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+) -> None:
+    """Make a style of a picture in a moment; with --refine, a better one in a minute."""
+    from vidstyle.allocator import keep_freed_memory
+    from vidstyle.progress import TrainingProgress
+    from vidstyle.training.refine import style_from as make
+
+    keep_freed_memory()
+    started = time.monotonic()
+    with TrainingProgress(picture.name, quiet=quiet or not refine) as bar:
+        card = make(
+            picture,
+            out,
+            refine=refine,
+            photos=photos,
+            perceptual=perceptual,
+            perceptual_weights=perceptual_weights,
+            device=device,
+            overwrite=overwrite,
+            on_progress=bar.update,
+        )
+    if not quiet:
+        figures = "".join(f"; {name} {value:.3g}" for name, value in card.metrics.items())
+        _say(f"{card.path}: {card.title}, {card.parameters:,} parameters, {time.monotonic() - started:.1f} s{figures}")
 
 
 @app.command()
@@ -438,8 +498,10 @@ def paint(
     out = Path(last)
     if video and (preview or snapshots or plot):
         raise InputError("--preview, --snapshots and --plot: are for pictures, not for --video")
+    from vidstyle.allocator import keep_freed_memory
     from vidstyle.progress import PaintingProgress
 
+    keep_freed_memory()
     with _signals_as_event("" if quiet else "stopping after this step; once more ends at once") as stop:
         from vidstyle.optimise.painting import Watch, paint_picture
         from vidstyle.optimise.record import Outputs
@@ -500,8 +562,10 @@ def demo(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
 ) -> None:
     """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
+    from vidstyle.allocator import share_one_heap
     from vidstyle.demo import Settings, serve
 
+    share_one_heap()
     serve(
         Settings(
             host=host,

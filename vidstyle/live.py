@@ -37,7 +37,8 @@ from vidstyle.media.live_sinks import (
 from vidstyle.media.microphones import Microphone, open_microphone
 from vidstyle.media.sources import MICROSECOND
 from vidstyle.pipeline import Channel, Stopped
-from vidstyle.styles import Style, find_styles, first_style, list_styles, load_style
+from vidstyle.style_files import Style
+from vidstyle.styles import find_styles, first_style, list_styles, load_style
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine

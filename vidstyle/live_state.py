@@ -139,6 +139,11 @@ class KeepUp:
         self._last_step = max(usable, default=0)
 
     @property
+    def full(self) -> tuple[int, int]:
+        """Width and height at the most."""
+        return self._width, self._height
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height to paint the next frame at."""
         if self._step == 0:

@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from vidstyle import pipeline
 from vidstyle.errors import InputError
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
 from vidstyle.pipeline import Progress
-from vidstyle.styles import Style, load_style
+from vidstyle.style_files import Style
+from vidstyle.styles import load_style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +73,48 @@ class Options:
             raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
+
+
+class Timeline:
+    """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
+
+    Raises:
+        InputError: for times that are not finite numbers from 0 on, or of which two are alike.
+    """
+
+    def __init__(self, stations: Sequence[tuple[float, Style]]) -> None:
+        self.stations = sorted(stations, key=lambda station: station[0])
+        times = [time for time, _ in self.stations]
+        if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
+            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+
+    @property
+    def styles(self) -> list[Style]:
+        """In the order of their times."""
+        return [style for _, style in self.stations]
+
+    @property
+    def name(self) -> str:
+        """Of all styles."""
+        return ", ".join(style.card.name for style in self.styles)
+
+    def only(self) -> Style:
+        """The style, where there may be one only.
+
+        Raises:
+            InputError: if there are several.
+        """
+        if len(self.stations) > 1:
+            raise InputError("--style-at: is for videos; a picture has one style")
+        return self.styles[0]
+
+    def engine(self, options: Options, *, planes: Color | None) -> "Engine":
+        """What paints it."""
+        if len(self.stations) == 1:
+            return _engine(self.styles[0], options, planes=planes)
+        from vidstyle.engines.fading import FadingEngine
+
+        return FadingEngine([(time, partial(_engine, s, options, planes=planes)) for time, s in self.stations])
 
 
 @dataclass(frozen=True)
@@ -162,7 +206,8 @@ def restyle(
     source: str | Path,
     output: str | Path,
     *,
-    style: Style | str | Path,
+    style: Style | str | Path | None = None,
+    style_at: Sequence[tuple[float, Style | str | Path]] = (),
     on_progress: Report = lambda *_: None,
     **options: Any,
 ) -> Summary:
@@ -172,7 +217,9 @@ def restyle(
 
     Args:
         source, output: files, or two folders.
-        style: a loaded style, the name of an installed one, or a style file.
+        style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
+        style_at: of a video, the styles of certain times, seconds from its first frame on; between two times one
+            fades into the other.  In place of `style`.
         on_progress: called before anything is written, and several times a second from then on, with the progress
             and the expected number of frames; what it raises stops the run.
         options: fields of Options.
@@ -180,19 +227,25 @@ def restyle(
     Raises:
         InputError: for anything that the caller can mend, with a message that says how.
     """
+    from vidstyle.media.images import is_image
+
     settings = Options(**options)
     settings.check()
     source, output = Path(source), Path(output)
     _check_paths(source, output, settings)
-    loaded = style if isinstance(style, Style) else load_style(style)
+    if (style is None) == (not style_at):
+        raise InputError("--style, --style-at: name one style, or those of certain times")
+    if style is not None:
+        style_at = [(0.0, style)]
+    timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
+    if source.is_dir() or is_image(source):
+        loaded = timeline.only()
 
     if source.is_dir():
         return _restyle_folder(source, output, loaded, settings, on_progress)
-    from vidstyle.media.images import is_image
-
     if is_image(source):
         return _restyle_image(source, output, loaded, settings, on_progress)
-    return _restyle_video(source, output, loaded, settings, on_progress)
+    return _restyle_video(source, output, timeline, settings, on_progress)
 
 
 def _check_paths(source: Path, output: Path, options: Options) -> None:
@@ -236,17 +289,17 @@ def _engine(style: Style, options: Options, *, planes: Color | None = None, low_
     )
 
 
-def _restyle_video(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
     from vidstyle.media.images import IMAGE_SUFFIXES
     from vidstyle.media.sources import FileSource
 
     if output.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
-    gpu = _gpu(style, options)
+    gpu = _gpu(timeline.styles[0], options)
     video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
     try:
-        video.planes = _as_planes(video, output, style, options)
-        engine = _engine(style, options, planes=video.color if video.planes else None)
+        video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
+        engine = timeline.engine(options, planes=video.color if video.planes else None)
         report(Progress(), video.format.frames)
         sink = video_sink(video, output, options, gpu=gpu is not None)
     except BaseException:
@@ -264,7 +317,7 @@ def _restyle_video(source: Path, output: Path, style: Style, options: Options, r
     warnings = list(sink.notes)
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
-    return _summary(done, sink, engine, style, warnings)
+    return _summary(done, sink, engine, timeline.name, warnings)
 
 
 def _as_planes(video: "FileSource", output: Path, style: Style, options: Options) -> bool:
@@ -364,11 +417,11 @@ def _restyle_pictures(
     finally:
         sink.abort()
         engine.close()
-    return _summary(done, sink, engine, style, source.notes)
+    return _summary(done, sink, engine, style.card.name, source.notes)
 
 
 def _summary(
-    done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: Style, warnings: list[str]
+    done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
 ) -> Summary:
     return Summary(
         frames=done.frames,
@@ -378,6 +431,6 @@ def _summary(
         height=sink.height,
         device=engine.device,
         engine=engine.name,
-        style=style.card.name,
+        style=style,
         warnings=warnings,
     )

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from vidstyle.styles import StyleCard
+    from vidstyle.style_files import StyleCard
 
 
 def print_styles(cards: "list[StyleCard]") -> None:

@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 from studio import DPI, HERE, show
 
 from vidstyle.painting import Painter
-from vidstyle.styles import SUFFIX, find_style, load_style
+from vidstyle.style_files import SUFFIX
+from vidstyle.styles import find_style, load_style
 from vidstyle.training.clips import estimate_flow
 from vidstyle.training.data import to_rgb, to_tensor
 from vidstyle.training.evaluate import Clip, Judge

@@ -6,6 +6,7 @@ Uploads are raw bodies, not forms, so nothing of them is kept in memory or parse
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,13 +17,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from vidstyle.any_style import style_of_picture
 from vidstyle.demo.gallery import OWN, Gallery
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import read_image
+from vidstyle.media.images import is_image, read_image
 from vidstyle.media.sources import FileSource
-from vidstyle.styles import SUFFIX
+from vidstyle.style_files import SUFFIX, save_style
+from vidstyle.styles import META_NETWORK, library
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +149,13 @@ def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -
 
 
 def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> dict[str, Any]:
-    accepted = path.rename(path.with_suffix(SUFFIX))
+    accepted = path.with_suffix(SUFFIX)
+    if is_image(path):
+        style = style_of_picture(path, library() / META_NETWORK)
+        save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
+        name = Path(name).stem + SUFFIX
+    else:
+        path.rename(accepted)
     try:
         card = gallery.admit(accepted)
     except VidstyleError as error:

@@ -7,7 +7,8 @@ from typing import Any
 from vidstyle.demo.easel import Easel, as_jpeg, sample_picture
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
-from vidstyle.styles import StyleCard, first_style, list_styles, load_style, read_card
+from vidstyle.style_files import StyleCard, read_card
+from vidstyle.styles import first_style, list_styles, load_style
 
 MOST_PARAMETERS = 8_000_000
 """Of an uploaded style; a larger network would keep everyone waiting."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from vidstyle.media.images import read_image
 from vidstyle.media.sources import FileSource
 from vidstyle.painting import restyle
 from vidstyle.pipeline import Progress
-from vidstyle.styles import StyleCard
+from vidstyle.style_files import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
@@ -192,7 +193,7 @@ class Jobs:
             if stop.is_set():
                 raise Cancelled("cancelled")
 
-        cut = {"start": wish.start or None, "end": wish.end} if file.kind == "video" else {}
+        cut: dict[str, Any] = {"start": wish.start or None, "end": wish.end} if file.kind == "video" else {}
         try:
             restyle(
                 file.path,

@@ -29,7 +29,7 @@ from vidstyle.engines import Engine, make_engine
 from vidstyle.engines.frame_function import Look
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live_brush import Brush, Shelf, composed, scaled, warmed
-from vidstyle.live_state import LiveState
+from vidstyle.live_state import KeepUp, LiveState
 from vidstyle.media.frame import Frame
 from vidstyle.styles import load_style
 
@@ -40,7 +40,9 @@ NUMBER = struct.Struct("<I")
 LARGEST_MESSAGE = 1_000_000
 LARGEST_SIDE = 1280
 SIZES = ((640, 360), (360, 640))
-"""Width and height at which frames are painted, so that no browser can ask for a size of its own."""
+"""Width and height at which frames are painted at most, so that no browser can ask for a size of its own."""
+LEAST_RATE = 15.0
+"""Frames a second that every browser shall see; they are painted smaller where that takes too long."""
 MOST_SESSIONS = 8
 
 
@@ -51,6 +53,7 @@ class Session:
     Attributes:
         state: how to show the painting; `style` is a style file's path.
         brush: fades from style to style; None before the first frame.
+        keep_up: chooses the painted size; of the shape that frames have had last.
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether its last painting is still on the way, so that a slow line gets no more.
         last_turn: when it was painted last.
@@ -61,6 +64,7 @@ class Session:
     loop: asyncio.AbstractEventLoop
     answers: "asyncio.Queue[tuple[int, bytes] | str]" = field(default_factory=asyncio.Queue)
     brush: Brush | None = None
+    keep_up: KeepUp = field(default_factory=lambda: KeepUp(*SIZES[0]))
     newest: tuple[int, bytes] | None = None
     sending: bool = False
     last_turn: float = 0.0
@@ -172,6 +176,7 @@ class LivePainter:
     def _work(self) -> None:
         while (turn := self._next()) is not None:
             session, number, data = turn
+            begin = time.monotonic()
             try:
                 painted = as_jpeg(self._painted(session, data))
             except Exception as error:
@@ -182,6 +187,9 @@ class LivePainter:
                 continue
             session.sending = True
             session.answer((number, painted))
+            end = time.monotonic()
+            if session.brush is not None and not session.brush.fading:
+                session.keep_up.painted(end - begin, 1 / (LEAST_RATE * max(1, len(self._sessions))), end)
 
     def _next(self) -> tuple[Session, int, bytes] | None:
         """The frame of whoever waited longest; None when there is nothing more to do."""
@@ -211,8 +219,10 @@ class LivePainter:
         with self._changed:
             used = {style for s in self._sessions for style in ({s.state.style} | (s.brush.used if s.brush else set()))}
         shelf.keep(used)
-        size = SIZES[0] if source.shape[1] >= source.shape[0] else SIZES[1]
-        pixels = np.ascontiguousarray(scaled(source, size))
+        full = SIZES[0] if source.shape[1] >= source.shape[0] else SIZES[1]
+        if session.keep_up.full != full:
+            session.keep_up = KeepUp(*full)
+        pixels = np.ascontiguousarray(scaled(source, session.keep_up.size))
         frame = Frame(pixels, round(time.monotonic() * 1000), Fraction(1, 1000))
         painted = session.brush.paint(frame, wanted) if session.state.strength else None
         return composed(source, painted, session.state)

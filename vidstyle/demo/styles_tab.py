@@ -23,10 +23,10 @@ def styles_tab(workshop: Workshop, largest: int, why_no_training: str) -> None:
     element("<vs-cards></vs-cards>")
     with gr.Row(equal_height=False, elem_classes="vs-workshop"):
         with gr.Column(min_width=280):
-            element("<h2>Bring a style</h2><p>A style file that vidstyle train has made. Only you will see it.</p>")
-            drop_zone("style", ".safetensors", "Drop a .safetensors file here", largest)
+            element("<h2>Bring a style</h2><p>Any picture, at once; or a style file. Only you will see it.</p>")
+            drop_zone("style", "image/*,.safetensors", "Drop a picture or a .safetensors file here", largest)
         with gr.Column(min_width=280):
-            element("<h2>Make a style</h2><p>From one picture. It is trained while you do other things here.</p>")
+            element("<h2>Train a style</h2><p>On one picture, in minutes, while you do other things here.</p>")
             if why_no_training:
                 note = f"Styles cannot be made here: {html.escape(why_no_training)}."
                 element(f'<p class="vs-note" id="no-training">{note}</p>')

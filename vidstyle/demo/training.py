@@ -23,7 +23,8 @@ from vidstyle.demo.settings import Settings
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
 from vidstyle.nets import build_network
-from vidstyle.styles import SUFFIX, load_style, save_style
+from vidstyle.style_files import SUFFIX, save_style
+from vidstyle.styles import load_style
 
 CHECKPOINT_STEPS = 4
 """Between two looks at the style in the making."""

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -102,6 +103,24 @@ def _upright(image: Image.Image) -> Picture:
 def read_image(path: Path) -> np.ndarray:
     """RGB (H, W, 3) uint8, upright; see read_picture."""
     return read_picture(path).pixels
+
+
+def read_opaque(path: Path) -> np.ndarray:
+    """A picture as RGB (H, W, 3) uint8, upright, what is transparent laid on white.
+
+    Raises:
+        InputError: see read_picture.
+    """
+    picture = read_picture(path)
+    return picture.pixels if picture.alpha is None else over_white(np.dstack([picture.pixels, picture.alpha]))
+
+
+def resize_shorter_side(rgb: np.ndarray, side: int) -> np.ndarray:
+    """Scale (H, W, 3) so that its shorter side has `side` pixels."""
+    height, width = rgb.shape[:2]
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def check_picture_suffix(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from vidstyle.nets.johnson import JohnsonNet
+from vidstyle.nets.meta_realtime import MetaRealtimeNet
 from vidstyle.nets.realtime import RealtimeNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -19,20 +20,23 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "large": partial(RealtimeNet, channels=64, blocks=10),
     "johnson": JohnsonNet,
 }
+META_NETWORKS: dict[str, Callable[..., nn.Module]] = {"meta-realtime": MetaRealtimeNet}
+"""Those that write the weights of another one from a picture."""
 
 
 def build_network(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
-    """Make the transform network `name` with `arguments`, with fresh weights, in training mode.
+    """Make the network `name`, of NETWORKS or META_NETWORKS, with `arguments`, with fresh weights, in training mode.
 
     Raises:
-        ValueError: for a name that is not in NETWORKS, or arguments that the network does not take.
+        ValueError: for an unknown name, or arguments that the network does not take.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+    known = NETWORKS | META_NETWORKS
+    if name not in known:
+        raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(known))}")
     try:
-        return NETWORKS[name](**(arguments or {}))
+        return known[name](**(arguments or {}))
     except TypeError as error:
         raise ValueError(f"network {name!r}: {error}") from error
 
 
-__all__ = ["NETWORKS", "JohnsonNet", "RealtimeNet", "build_network"]
+__all__ = ["META_NETWORKS", "NETWORKS", "JohnsonNet", "MetaRealtimeNet", "RealtimeNet", "build_network"]

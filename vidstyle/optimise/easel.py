@@ -17,14 +17,13 @@ from torch import Tensor
 from vidstyle.engines import choose_device
 from vidstyle.engines.torch_cpu import prefers_bfloat16
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.color import over_white
-from vidstyle.media.images import read_image, read_picture
+from vidstyle.media.images import read_image, read_opaque, resize_shorter_side
 from vidstyle.optimise import colors
 from vidstyle.optimise.objective import Objective, Past, Style
 from vidstyle.optimise.optimisers import Optimiser, make_optimiser
 from vidstyle.optimise.presets import Terms, fit_terms
 from vidstyle.optimise.settings import INITS, Settings, WeightedStyle
-from vidstyle.training.data import resize_shorter_side, to_rgb, to_tensor
+from vidstyle.training.data import to_rgb, to_tensor
 from vidstyle.training.perceptual import HYBRID, PerceptualNetwork
 
 SMALLEST_SIDE = 32
@@ -203,16 +202,6 @@ class Easel:
             generator = torch.Generator().manual_seed(self.settings.seed)
             return torch.rand(source.shape, generator=generator).to(self.device)
         return cover(styles[0].picture, height, width) if self.preset.init == "style" else source
-
-
-def read_opaque(path: Path) -> np.ndarray:
-    """A picture as RGB (H, W, 3) uint8, upright, what is transparent laid on white.
-
-    Raises:
-        InputError: see vidstyle.media.images.read_picture.
-    """
-    picture = read_picture(path)
-    return picture.pixels if picture.alpha is None else over_white(np.dstack([picture.pixels, picture.alpha]))
 
 
 def _perceptual(settings: Settings) -> PerceptualNetwork:

@@ -16,6 +16,7 @@ from vidstyle.optimise.presets import Terms
 from vidstyle.optimise.tiles import Tile, tiles
 from vidstyle.training import losses
 from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.training.vgg import Embedded, whole
 
 EPSILON = 1e-5
 """Of instance normalisation, as in torch."""
@@ -75,19 +76,11 @@ def mean_style(gram: Tensor, target: Tensor) -> Tensor:
     return losses.gram_loss(gram, target) / gram[0].numel()
 
 
-def style_distance(gram: Tensor, target: Tensor) -> Tensor:
-    """|G - A| / |A|, Frobenius norms: the root of `style_loss`, and what vidstyle.metrics measures.
-
-    Its gradient does not fade as a layer comes near its target, so that no layer is left behind.
-    """
-    return (losses.style_loss(gram, target) + 1e-8).sqrt()
-
-
 STYLE_KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gatys": gatys_style,
     "mean": mean_style,
     "relative": losses.style_loss,
-    "distance": style_distance,
+    "distance": losses.style_distance,
 }
 CONTENT_KINDS = ("gatys", "mean", "normalised")
 """1/2 sum (F - P)^2 (Gatys et al. 2015, equation 1), its mean, or that of instance-normalised features."""
@@ -182,9 +175,9 @@ class Objective:
             tile.cut(gradient).add_(leaf.grad)
         return Evaluation({name: term.item() for name, term in terms.items()} | {"total": total.item()}, gradient)
 
-    def _features(self, image: Tensor, layers: set[str]) -> Mapping[str, Tensor]:
+    def _features(self, image: Tensor, layers: set[str]) -> Mapping[str, Tensor | Embedded]:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16):
-            return self.perceptual(image.contiguous(memory_format=torch.channels_last), layers)
+            return self.perceptual.compact(image.contiguous(memory_format=torch.channels_last), layers)
 
     def _sums(self, image: Tensor, tile: Tile) -> dict[str, Tensor]:
         """What is compared of a tile of the painting; that of all tiles adds up to that of the whole."""
@@ -195,11 +188,13 @@ class Objective:
             for region, mask in enumerate(self._masks):
                 sums[f"{layer}/{region}"] = self._part_of_gram(inner, layer, region, mask, tile)
         if self.terms.content:
-            inner = tile.inner(features[self.terms.content_layer]).float()
+            inner = whole(tile.inner(features[self.terms.content_layer])).float()
             sums |= self._content_sums(inner, self._content_of(tile))
         return sums
 
-    def _part_of_gram(self, features: Tensor, layer: str, region: int, mask: Tensor | None, tile: Tile) -> Tensor:
+    def _part_of_gram(
+        self, features: Tensor | Embedded, layer: str, region: int, mask: Tensor | None, tile: Tile
+    ) -> Tensor:
         """A tile's share in the Gram matrix of a region.
 
         Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer", equations 6 and 7: features
@@ -209,7 +204,7 @@ class Objective:
         if mask is None:
             area = float((tile.height // self._stride(layer)) * (tile.width // self._stride(layer)))
             return losses.gram_matrix(features) * (height * width / area)
-        guidance = tile.inner(self._shrink(tile.cut(mask), layer))
+        guidance = whole(tile.inner(self._shrink(tile.cut(mask), layer)))
         area = self._areas[layer, region]
         return losses.gram_matrix(features * guidance.to(features.dtype)) * (height * width / area)
 
@@ -256,7 +251,7 @@ class Objective:
         self._positions = (self._content.shape[-2] // stride) * (self._content.shape[-1] // stride)
         first = second = torch.zeros(1)
         for tile in self._tiles:
-            inner = tile.inner(self._features(tile.cut(self._content), {layer})[layer]).float()
+            inner = whole(tile.inner(self._features(tile.cut(self._content), {layer})[layer])).float()
             if len(self._tiles) == 1 or 4 * self._positions * inner.shape[1] <= KEPT_BYTES:
                 self._kept[tile] = inner.clone()
             first = first.to(inner.device) + inner.sum((2, 3), keepdim=True) / self._positions
@@ -270,7 +265,8 @@ class Objective:
             return self._kept[tile]
         layer = self.terms.content_layer
         with torch.no_grad():
-            return self._normalise(tile.inner(self._features(tile.cut(self._content), {layer})[layer]).float())
+            features = tile.inner(self._features(tile.cut(self._content), {layer})[layer])
+            return self._normalise(whole(features).float())
 
     def _normalise(self, features: Tensor) -> Tensor:
         if self.terms.content_kind == "normalised":

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import Picture, check_picture_suffix, read_picture
-from vidstyle.optimise.easel import Diverged, Easel, Scale, Step, fit, read_opaque
+from vidstyle.media.images import Picture, check_picture_suffix, read_opaque, read_picture
+from vidstyle.optimise.easel import Diverged, Easel, Scale, Step, fit
 from vidstyle.optimise.record import Outputs, Record, check_writable, write_picture
 from vidstyle.optimise.settings import Settings, StylePicture, files_read, weighted_styles
 

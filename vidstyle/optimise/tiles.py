@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vidstyle.training.vgg import Embedded
+
 STRIDE = 16
 """Pixels between two positions of relu5_1; tiles begin at multiples of it."""
 HALO = 80
@@ -36,7 +38,7 @@ class Tile:
         """The part and its surroundings, of a picture (N, C, H, W); a view."""
         return picture[..., self.outer_top : self.outer_bottom, self.outer_left : self.outer_right]
 
-    def inner(self, features: Tensor) -> Tensor:
+    def inner(self, features: Tensor | Embedded) -> Tensor | Embedded:
         """Those of the features (N, C, h, w) of `cut` that are the part's own; a view."""
         rows = self._inner(features.shape[-2], self.top, self.bottom, self.outer_top, self.outer_bottom, self.height)
         columns = self._inner(features.shape[-1], self.left, self.right, self.outer_left, self.outer_right, self.width)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError
+from vidstyle.media.images import resize_shorter_side
 from vidstyle.media.sources import FileSource
-from vidstyle.training.data import expose, resize_shorter_side, to_tensor
+from vidstyle.training.data import expose, to_tensor
 from vidstyle.training.motion import Pair, pixel_grid
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"})

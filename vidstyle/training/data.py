@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import IMAGE_SUFFIXES, read_image
+from vidstyle.media.images import IMAGE_SUFFIXES, read_image, read_opaque, resize_shorter_side
 from vidstyle.nets.canvas import CANVAS_SIDE, still_coordinates
 from vidstyle.training.motion import pixel_grid
 
@@ -39,17 +38,9 @@ def to_rgb(picture: Tensor) -> np.ndarray:
     return (picture.float().clamp(0, 1).permute(1, 2, 0) * 255).round().byte().cpu().numpy()
 
 
-def resize_shorter_side(rgb: np.ndarray, side: int) -> np.ndarray:
-    """Scale (H, W, 3) so that its shorter side has `side` pixels."""
-    height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-
-
 def load_style_image(path: Path, shorter_side: int) -> Tensor:
     """The style picture as (1, 3, H, W) float32 in [0, 1]."""
-    return to_tensor(resize_shorter_side(read_image(path), shorter_side))[None]
+    return to_tensor(resize_shorter_side(read_opaque(path), shorter_side))[None]
 
 
 def relight(image: Tensor, rng: random.Random) -> Tensor:
@@ -113,8 +104,8 @@ class Photographs:
         paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         if not paths:
             raise InputError(f"{folder}: no photographs here; name a folder of pictures with --photos")
-        # A few are kept for measuring; with hardly any, they have to serve for both.
-        every = max(2, len(paths) // HELD_BACK)
+        # A few are kept for measuring, every fourth at the most; with hardly any, they have to serve for both.
+        every = max(4, len(paths) // HELD_BACK)
         self.test_paths = paths[every - 1 :: every][:HELD_BACK] or paths
         kept = set(self.test_paths)
         self.paths = [path for path in paths if path not in kept] or paths

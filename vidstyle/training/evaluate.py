@@ -10,7 +10,7 @@ from vidstyle import metrics
 from vidstyle.errors import InputError
 from vidstyle.media.sources import FileSource
 from vidstyle.painting import Painter
-from vidstyle.styles import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard
 from vidstyle.training.clips import estimate_flow
 from vidstyle.training.data import load_style_image, to_tensor
 from vidstyle.training.losses import temporal_loss

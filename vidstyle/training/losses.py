@@ -1,6 +1,7 @@
 """The terms of the training objective, each a pure function of tensors."""
 
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -8,18 +9,36 @@ from torch import Tensor
 
 from vidstyle.nets.realtime import LUMA
 from vidstyle.training.motion import coarse, warp
+from vidstyle.training.vgg import Embedded, whole
 
 
-def gram_matrix(features: Tensor) -> Tensor:
+class _OwnProduct(torch.autograd.Function):
+    """X^T X of (N, P, C): (N, C, C).  torch's own would step backward through both factors, in twice the time."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.bmm(x.transpose(1, 2), x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,), (gradient,) = ctx.saved_tensors, gradients
+        return torch.bmm(x, gradient + gradient.transpose(1, 2))
+
+
+def gram_matrix(features: Tensor | Embedded) -> Tensor:
     """Gram matrix of (N, C, H, W) over positions, divided by C H W; returns float32 (N, C, C).
 
     Gatys, Ecker and Bethge 2016, equation 3, with the normalisation of Johnson et al. 2016, equation 3.
     """
+    if isinstance(features, Embedded):
+        matrix = features.matrix.float() * (features.narrow.shape[1] / len(features.matrix)) ** 0.5
+        return matrix @ gram_matrix(features.narrow) @ matrix.T
     n, c, h, w = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
     # Divided before the product, so that half precision neither overflows nor loses the small entries.
     flat = flat / (c * h * w) ** 0.5
-    return torch.bmm(flat.transpose(1, 2), flat).float()
+    return cast(Tensor, _OwnProduct.apply(flat)).float()
 
 
 def content_loss(painted: Tensor, source: Tensor) -> Tensor:
@@ -52,12 +71,20 @@ def style_loss(gram: Tensor, target: Tensor) -> Tensor:
     return gram_loss(gram, target) / (target**2).sum()
 
 
-def moments(features: Tensor) -> Tensor:
+def style_distance(gram: Tensor, target: Tensor) -> Tensor:
+    """|G - A| / |A|, Frobenius norms: the root of `style_loss`, and what vidstyle.metrics measures.
+
+    Its gradient does not fade as a layer comes near its target, so that no layer is left behind.
+    """
+    return (style_loss(gram, target) + 1e-8).sqrt()
+
+
+def moments(features: Tensor | Embedded) -> Tensor:
     """Mean and standard deviation over positions of (N, C, H, W): float32 (N, 2, C).
 
     Huang and Belongie 2017, equations 5 and 6.
     """
-    flat = features.float().flatten(2)
+    flat = whole(features).float().flatten(2)
     # Where a channel is constant, the slope of the root would be infinite.
     deviation = (flat.var(2, correction=0) + 1e-5).sqrt()
     return torch.stack((flat.mean(2), deviation), 1)
@@ -78,8 +105,9 @@ CONTENT_KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """Losses between the features of a painting and of its source, by what a recipe calls them."""
 
-STYLE_KINDS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+STYLE_KINDS: dict[str, tuple[Callable[[Tensor | Embedded], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
     "relative": (gram_matrix, style_loss),
+    "distance": (gram_matrix, style_distance),
     "gram": (gram_matrix, gram_loss),
     "moments": (moments, moment_loss),
 }

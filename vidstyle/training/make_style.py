@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vidstyle import metrics
 from vidstyle.engines import choose_device
 from vidstyle.errors import InputError
-from vidstyle.styles import SUFFIX, StyleCard, read_card, save_style
+from vidstyle.nets import MetaRealtimeNet
+from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.training.data import load_style_image, to_rgb
 from vidstyle.training.distributed import finish_together, join_team, leave_team
 from vidstyle.training.recipe import Recipe
@@ -113,11 +115,15 @@ def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
 def _finish(trainer: Trainer, out: Path) -> StyleCard:
     """Measure and write what has been trained."""
     recipe = trainer.recipe
+    arguments = dict(recipe.network.arguments)
+    if isinstance(trainer.network, MetaRealtimeNet):
+        trainer.network.leave_school()
+        arguments.pop("taught", None)
     card = StyleCard(
         name=out.stem,
         path=out,
         network=recipe.network.name,
-        arguments=dict(recipe.network.arguments),
+        arguments=arguments,
         title=recipe.style.title or recipe.name,
         artist=recipe.style.artist,
         year=recipe.style.year,
@@ -130,20 +136,29 @@ def _finish(trainer: Trainer, out: Path) -> StyleCard:
     return read_card(out)
 
 
+def _test_pictures(trainer: Trainer) -> list[Tensor]:
+    """The recipe's picture, or those that a meta network has never seen; each (1, 3, H, W) in [0, 1]."""
+    if trainer.pictures is not None:
+        return trainer.pictures.whole()
+    return [load_style_image(trainer.recipe.style.image, TEST_SIDE)]
+
+
 @torch.inference_mode()
 def measure(trainer: Trainer) -> dict[str, float]:
     """Style distance, content distance and grid (see vidstyle.metrics) on the held-back photographs."""
-    recipe = trainer.recipe
     network = trainer.network.eval()
     perceptual = trainer.objective.perceptual.float()
-    style = load_style_image(recipe.style.image, TEST_SIDE).to(trainer.device)
     styles, contents, grids = [], [], []
-    for photo in trainer.photographs.held_back(TEST_SIDE):
-        source = photo[None].to(trainer.device)
-        painted = network(source).clamp(0, 1)
-        styles.append(metrics.style_distance(perceptual, painted, style, trainer.objective.style_layers))
-        contents.append(metrics.content_distance(perceptual, painted, source))
-        grids.append(metrics.grid_score(to_rgb(painted[0])))
+    for picture in _test_pictures(trainer):
+        style = picture.to(trainer.device)
+        if isinstance(network, MetaRealtimeNet):
+            network.wear(style)
+        for photo in trainer.photographs.held_back(TEST_SIDE):
+            source = photo[None].to(trainer.device)
+            painted = network(source).clamp(0, 1)
+            styles.append(metrics.style_distance(perceptual, painted, style, trainer.objective.style_layers))
+            contents.append(metrics.content_distance(perceptual, painted, source))
+            grids.append(metrics.grid_score(to_rgb(painted[0])))
     return {
         "style_distance": round(sum(styles) / len(styles), 4),
         "content_distance": round(sum(contents) / len(contents), 4),

@@ -11,6 +11,7 @@ from vidstyle.training import losses
 from vidstyle.training.motion import Pair
 from vidstyle.training.perceptual import LAYERS, PerceptualNetwork
 from vidstyle.training.recipe import Loss
+from vidstyle.training.vgg import whole
 
 T = TypeVar("T")
 
@@ -44,17 +45,28 @@ class Objective(nn.Module):
         self._content_loss = _choose("content_kind", weights.content_kind, losses.CONTENT_KINDS)
         self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
         _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
-        with torch.no_grad():
-            features = perceptual.float()(style, self.style_layers)
+        perceptual.float()
+        self.aim(style)
+
+    @torch.no_grad()
+    def aim(self, style: Tensor) -> Tensor:
+        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1].
+
+        Returns what a meta network's encoder is taught of it: the means and deviations of all style layers' features,
+        on a logarithmic scale, (1, numbers).
+        """
+        features = self.perceptual.compact(style, self.style_layers)
         self.targets = {layer: self._statistic(f) for layer, f in features.items()}
+        found = torch.cat([losses.moments(f).flatten(1) for f in features.values()], 1)
+        return found.sign() * found.abs().log1p()
 
     def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name, for RGB batches (N, 3, H, W)."""
         w = self.weights
         with torch.no_grad():
             content = self.perceptual(source, self.content_layers)
-        features = self.perceptual(painted, {*self.content_layers, *self.style_layers})
-        contents = [self._content_loss(features[layer], content[layer]) for layer in self.content_layers]
+        features = self.perceptual.compact(painted, {*self.content_layers, *self.style_layers})
+        contents = [self._content_loss(whole(features[layer]), content[layer]) for layer in self.content_layers]
         styles = [
             weight * self._style_loss(self._statistic(features[layer]), self.targets[layer])
             for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)

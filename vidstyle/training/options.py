@@ -61,10 +61,13 @@ def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, m
     if photos is None:
         raise InputError(f"{path}: to learn a style from a picture, name a folder of photographs with --photos")
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
-    # The fastest; without files, one whose weights can be downloaded.
-    perceptual = "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
-    loss = Loss(perceptual=perceptual, style=STYLE, temporal=TEMPORAL)
+    loss = Loss(perceptual=fastest_perceptual(weights), style=STYLE, temporal=TEMPORAL)
     return Recipe(name=path.stem, style=style, data=Data(photos), loss=loss, schedule=Schedule(minutes=minutes))
+
+
+def fastest_perceptual(weights: Path | None) -> str:
+    """The fastest perceptual network that a folder of weights has; without one, one that can be downloaded."""
+    return "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
 
 
 def _find_init(init: str) -> Path:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError
-from vidstyle.training.vgg import FeatureStack, ReflectedStack, TorchvisionStack
+from vidstyle.training.vgg import Embedded, FeatureStack, ReflectedStack, TorchvisionStack, whole
 
 FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vgg19_distilled16x.safetensors"}
 HYBRID = "vgg19-hybrid"
@@ -56,9 +56,9 @@ class HybridStack(nn.Module):
         """Names of the layers this network gives, in order."""
         return self.shallow.layers() + sorted(HYBRID_FROM_DISTILLED)
 
-    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
         wanted = set(layers)
-        features: dict[str, Tensor] = {}
+        features: dict[str, Tensor | Embedded] = {}
         if near := wanted - HYBRID_FROM_DISTILLED:
             features |= self.shallow(image, near)
         if far := wanted & HYBRID_FROM_DISTILLED:
@@ -100,6 +100,10 @@ class PerceptualNetwork(nn.Module):
         Raises:
             InputError: for a layer that this network does not reach.
         """
+        return {name: whole(features) for name, features in self.compact(image, layers).items()}
+
+    def compact(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
+        """The same, those that are a map of fewer ones as such: a fifth of the time for their Gram matrices."""
         layers = list(layers)
         if unknown := [layer for layer in layers if layer not in self.layers()]:
             raise InputError(f"no layer {unknown[0]} in this perceptual network; it has {', '.join(self.layers())}")

@@ -16,12 +16,15 @@ class StyleSource:
     """The picture whose style is learnt, and what is known of it."""
 
     image: Path
+    """For a meta network a folder of pictures."""
     title: str = ""
     artist: str = ""
     year: str = ""
     licence: str = ""
     shorter_side: int = 360
     """The picture is scaled to this before its features are taken, pixels: it sets the size of the strokes."""
+    held_out: tuple[str, ...] = ()
+    """Of a folder, the pictures that are never trained on: names without suffixes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class NetworkChoice:
     arguments: dict[str, Any] = field(default_factory=dict)
     init: Path | None = None
     """A style file whose weights to start from; of the same network."""
+    experts: tuple[str, ...] = ()
+    """Styles, of the network whose weights a meta network writes, from which it starts; named as recipes beside this
+    one."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Loss:
     content_kind: str = "normalised"
     """`normalised` or `plain`."""
     style_kind: str = "relative"
-    """`relative`, `gram` or `moments`."""
+    """`relative`, `distance`, `gram` or `moments`."""
     temporal_kind: str = "plain"
     """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
     content: float = 1.0
@@ -70,6 +76,8 @@ class Loss:
     """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
     temporal_feature: float = 0.0
     """As `temporal`, on the network's own features."""
+    statistics: float = 1.0
+    """Of a meta network: how far its encoder is from the means and deviations of the perceptual network's features."""
     balance: float = 0.0
     """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
 
@@ -101,11 +109,17 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One style's recipe; paths are absolute."""
+    """One style's recipe; paths are absolute.
+
+    Attributes:
+        name: of the style.
+        folder: where the recipe is from.
+    """
 
     name: str
     style: StyleSource
     data: Data
+    folder: Path = Path()
     network: NetworkChoice = NetworkChoice()
     loss: Loss = Loss()
     schedule: Schedule = Schedule()
@@ -171,7 +185,7 @@ def parse_recipe(content: dict[str, Any], *, name: str, folder: Path, where: str
         except TypeError as error:
             missing = str(error).split(":")[-1].strip()
             raise InputError(f"{where}: [{section}] lacks {missing}") from error
-    return Recipe(name=name, **parts)
+    return Recipe(name=name, folder=folder.resolve(), **parts)
 
 
 def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str) -> Any:

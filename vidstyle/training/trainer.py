@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.engines.torch_cpu import prefers_bfloat16
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.nets import RealtimeNet
+from vidstyle.nets import MetaRealtimeNet
 from vidstyle.nets.canvas import sample_canvas
 from vidstyle.training import balance, losses, network
 from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -22,6 +23,7 @@ from vidstyle.training.distributed import Team
 from vidstyle.training.motion import Pair, follow_flow, moving_pair
 from vidstyle.training.objective import Objective
 from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.training.pictures import StylePictures
 from vidstyle.training.recipe import Recipe
 
 
@@ -45,7 +47,9 @@ class Progress:
 
 
 class Trainer:
-    """Trains one style.  `run` is a generator: whoever drives it shows progress and decides when to stop.
+    """Trains one style, or a network that makes styles of pictures.
+
+    `run` is a generator: whoever drives it shows progress and decides when to stop.
 
     Args:
         recipe: what to train.
@@ -77,13 +81,18 @@ class Trainer:
         self.team = team or Team()
         torch.manual_seed(recipe.schedule.seed)
         self.network = network.fresh_network(recipe)
-        self.network.to(self.device).to(memory_format=torch.channels_last)
+        self.network.to(self.device)
+        self._painter = network.painter_in(self.network)
+        (self._painter or self.network).to(memory_format=torch.channels_last)
         self._open_data()
         self.half = self.device.type == "cuda" or prefers_bfloat16()
         loss, data = recipe.loss, recipe.data
         perceptual = PerceptualNetwork(loss.perceptual, data.perceptual, checkpointing=checkpointing).to(self.device)
-        style = load_style_image(recipe.style.image, recipe.style.shorter_side).to(self.device)
-        self.objective = Objective(loss, perceptual, style)
+        if self.pictures is None:
+            style = load_style_image(recipe.style.image, recipe.style.shorter_side)
+        else:
+            style = self.pictures.crop(0)
+        self.objective = Objective(loss, perceptual, style.to(self.device))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
@@ -102,6 +111,12 @@ class Trainer:
         self._count = schedule.batch // 2 if paired else schedule.batch
         self._share = self.team.share(self._count)
         self.photographs = Photographs(data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed)
+        self.pictures: StylePictures | None = None
+        if isinstance(self.network, MetaRealtimeNet):
+            style = self.recipe.style
+            self.pictures = StylePictures(
+                style.image, held_out=style.held_out, shorter_side=style.shorter_side, seed=schedule.seed
+            )
         self.clips: Clips | None = None
         if data.clips is not None:
             if not paired:
@@ -143,9 +158,9 @@ class Trainer:
         """
         self.network.train()
         begun = time.monotonic() - self.elapsed
-        for batch, pair in read_ahead(self._material, self._steps_ahead()):
+        for material in read_ahead(self._material, self._steps_ahead()):
             started = time.perf_counter()
-            terms = self._train_step(batch, pair)
+            terms = self._train_step(*material)
             self.step += 1
             # All processes have to agree on when to stop.
             self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
@@ -162,19 +177,23 @@ class Trainer:
             return itertools.count(self.step) if self.done < 1 else ()
         return range(self.step, self.recipe.schedule.steps)
 
-    def _material(self, step: int) -> tuple[Tensor | None, Pair | None]:
-        """A batch of photographs or one of pairs from clips."""
+    def _material(self, step: int) -> tuple[Tensor | None, Pair | None, Tensor | None]:
+        """A batch of photographs or one of pairs from clips, and the picture to paint like, if it is not always one."""
         pair = self.clips.batch(step) if self.clips else None
-        return (self.photographs.batch(step), None) if pair is None else (None, pair)
+        style = self.pictures.crop(step) if self.pictures else None
+        return (self.photographs.batch(step), None, style) if pair is None else (None, pair, style)
 
-    def _train_step(self, batch: Tensor | None, pair: Pair | None) -> dict[str, float]:
+    def _train_step(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, float]:
         # Whatever draws from torch's generator in this step depends on the step alone, as the batch does.
         torch.manual_seed(hash((self.recipe.schedule.seed, self.step)) % 2**63)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         if batch is not None and self.recipe.loss.paired:
             pair = moving_pair(*batch.chunk(2))
+        statistics = None if style is None else self.turn_to(style)
         terms, painted = self._forward(batch, pair)
+        if statistics is not None:
+            terms["statistics"] = self.recipe.loss.statistics * self._statistics_loss(statistics)
         if self.balance:
             if self.step % balance.EVERY == 0:
                 self.balance.measure(terms["content"], terms["style"], painted, self.team)
@@ -193,6 +212,23 @@ class Trainer:
         self.optimiser.step()
         return dict(zip((*terms, "total"), reported, strict=True))
 
+    def _statistics_loss(self, statistics: Tensor) -> Tensor:
+        assert isinstance(self.network, MetaRealtimeNet)
+        taught = self.network.taught_of()
+        if taught.shape != statistics.shape:
+            raise InputError(f"network.arguments: taught is {taught.shape[1]}; this recipe takes {statistics.shape[1]}")
+        return F.mse_loss(taught, statistics)
+
+    def turn_to(self, style: Tensor) -> Tensor:
+        """Let a meta network's painter, and the objective, be about the picture (1, 3, H, W) in [0, 1] from now on.
+
+        Returns what the encoder is to learn of it, see Objective.aim.
+        """
+        assert isinstance(self.network, MetaRealtimeNet)
+        style = style.to(self.device)
+        self.network.wear(style)
+        return self.objective.aim(style.to(self._feature_dtype))
+
     def _forward(self, batch: Tensor | None, pair: Pair | None) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
         source = batch if pair is None else torch.cat((pair.first, pair.second))
@@ -209,8 +245,8 @@ class Trainer:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
             trunk = self._trunk.take() if self._trunk else None
             shown = painted
-            if isinstance(self.network, RealtimeNet):
-                shown = self.network.without_margin(painted, *source.shape[-2:])
+            if self._painter is not None:
+                shown = self._painter.without_margin(painted, *source.shape[-2:])
             terms |= self.objective.temporal(pair[self._share].to(self.device), shown, trunk, pixels)
         return terms, painted
 
@@ -219,24 +255,24 @@ class Trainer:
 
         The margin is not shown, but what is painted there reaches back into the picture; so it has to be good, too.
         """
-        if not isinstance(self.network, RealtimeNet):
+        if self._painter is None:
             return source, self._paint(source)
-        return self.network.with_margin(source), self._paint(source, *canvas, whole=True)
+        return self._painter.with_margin(source), self._paint(source, *canvas, whole=True)
 
     def _canvas_coordinates(self, source: Tensor, pair: Pair | None) -> list[Tensor]:
         """Where on the canvas each picture is, if the network has one; it follows the flow of a pair."""
-        if not isinstance(self.network, RealtimeNet):
+        if self._painter is None:
             return []
-        size = self.network.canvas_size(*source.shape[-2:])
+        size = self._painter.canvas_size(*source.shape[-2:])
         coordinates = torch.cat([turned_coordinates(*size) for _ in range(self._count)])
         if pair is not None:
-            moved = follow_flow(coordinates, pair.flow, margin=self.network.margin)
+            moved = follow_flow(coordinates, pair.flow, margin=self._painter.margin)
             coordinates = torch.cat((coordinates, moved))
         return [coordinates]
 
     def _canvas(self, coordinates: Tensor) -> Tensor:
-        assert isinstance(self.network, RealtimeNet)
-        return sample_canvas(self.network.canvas, coordinates.to(self.device))
+        assert self._painter is not None
+        return sample_canvas(self._painter.canvas, coordinates.to(self.device))
 
     @property
     def _feature_dtype(self) -> torch.dtype:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,46 @@ IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def conv_names(convs_per_block: Iterable[int]) -> list[str]:
     """`conv1_1`, `conv1_2`, `conv2_1` and so on, in order."""
     return [f"conv{block}_{conv}" for block, convs in enumerate(convs_per_block, 1) for conv in range(1, convs + 1)]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Features that are a 1x1 map of fewer ones; what is quadratic in them is cheaper to have of the few.
+
+    Attributes:
+        narrow: (N, c, h, w), whose last channel is 1, or what has been done to it.
+        matrix: (C, c).
+    """
+
+    narrow: Tensor
+    matrix: Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of all features, (N, C, h, w)."""
+        n, _, h, w = self.narrow.shape
+        return torch.Size((n, len(self.matrix), h, w))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.narrow.dtype
+
+    def __getitem__(self, window: Any) -> "Embedded":
+        """Some of the positions."""
+        return Embedded(self.narrow[window], self.matrix)
+
+    def __mul__(self, factor: Tensor) -> "Embedded":
+        """Each position times its own factor, (N, 1, h, w)."""
+        return Embedded(self.narrow * factor, self.matrix)
+
+    def whole(self) -> Tensor:
+        """All features, (N, C, h, w)."""
+        return F.conv2d(self.narrow, self.matrix.to(self.narrow.dtype)[..., None, None])
+
+
+def whole(features: "Tensor | Embedded") -> Tensor:
+    """The features as a tensor (N, C, h, w), however they are kept."""
+    return features.whole() if isinstance(features, Embedded) else features
 
 
 class FeatureStack(nn.Module):
@@ -43,11 +84,11 @@ class FeatureStack(nn.Module):
         """Names of the layers this stack reaches, in order."""
         return self._layers
 
-    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
         """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1] at `layers`, by name."""
         wanted = set(layers)
         last = max(index for index, name in enumerate(self._layers) if name in wanted)
-        features: dict[str, Tensor] = {}
+        features: dict[str, Tensor | Embedded] = {}
         x = self._prepare(image)
         for block in range(1, int(self._layers[last][4]) + 1):
             names = [name for name in self._layers[: last + 1] if name[4] == str(block)]
@@ -56,7 +97,7 @@ class FeatureStack(nn.Module):
                 x, *taken = checkpoint(self._block, x, names, found, use_reentrant=False, preserve_rng_state=False)
             else:
                 x, *taken = self._block(x, names, found)
-            features |= zip(found, taken, strict=True)
+            features |= {layer: self._feature(f, layer) for layer, f in zip(found, taken, strict=True)}
         return features
 
     def _block(self, x: Tensor, names: list[str], wanted: list[str]) -> tuple[Tensor, ...]:
@@ -67,10 +108,10 @@ class FeatureStack(nn.Module):
         for name in names:
             x = F.relu(self._conv(x, name.replace("relu", "conv")))
             if name in wanted:
-                taken.append(self._feature(x, name))
+                taken.append(x)
         return (x, *taken)
 
-    def _feature(self, x: Tensor, _name: str) -> Tensor:
+    def _feature(self, x: Tensor, _name: str) -> Tensor | Embedded:
         return x
 
     @abstractmethod
@@ -148,8 +189,10 @@ class ReflectedStack(FeatureStack):
     def _conv(self, x: Tensor, name: str) -> Tensor:
         return F.conv2d(_ReflectPad.apply(x), self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
 
-    def _feature(self, x: Tensor, name: str) -> Tensor:
+    def _feature(self, x: Tensor, name: str) -> Tensor | Embedded:
         if name not in self._embedded:
             return x
         embed = name.replace("relu", "embed")
-        return F.conv2d(x, self.get_buffer(f"{embed}_weight"), self.get_buffer(f"{embed}_bias"))
+        weight, bias = (self.get_buffer(f"{embed}_{part}") for part in ("weight", "bias"))
+        narrow = torch.cat((x, torch.ones_like(x[:, :1])), 1)
+        return Embedded(narrow, torch.cat((weight.flatten(1), bias[:, None]), 1))

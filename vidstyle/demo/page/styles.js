@@ -53,6 +53,7 @@ class Picker extends Styles {
         button.addEventListener("click", () => this.choose(style.key));
         return button;
       }),
+      this.ownPicture(),
     );
     gone ? this.choose(this.getAttribute("first")) : this.mark();
   }
@@ -63,8 +64,20 @@ class Picker extends Styles {
     say(this, key);
   }
 
+  // Any picture becomes a style in a moment, and is painted with at once.
+  ownPicture() {
+    if (!this.drop) {
+      this.drop = made("vs-drop", { kind: "style", accept: "image/*,.safetensors", words: "Drop any picture", largest: 1e8 });
+      this.drop.addEventListener("vs-value", (event) => {
+        event.stopPropagation();
+        this.choose(JSON.parse(event.detail).id);
+      });
+    }
+    return this.drop;
+  }
+
   mark() {
-    for (const button of this.children) {
+    for (const button of this.querySelectorAll("button[data-key]")) {
       const chosen = button.dataset.key === this.chosen;
       button.setAttribute("aria-checked", chosen);
       // Phones have one row of them.

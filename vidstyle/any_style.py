@@ -1,0 +1,88 @@
+"""A style of any picture, in a moment: a meta network writes it."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidstyle.errors import InputError
+from vidstyle.media.images import IMAGE_SUFFIXES, read_opaque, resize_shorter_side
+from vidstyle.style_files import Style, StyleCard, load_style_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vidstyle.nets import MetaRealtimeNet
+
+LEAST_SIDE = 16
+"""Pixels; smaller pictures have no strokes to paint with."""
+LONGEST = 3.0
+"""How many times as long as wide a picture is looked at, about its middle."""
+
+
+def is_picture(style: str | Path) -> bool:
+    """Whether a style is named as a picture to make it of."""
+    return Path(style).suffix.lower() in IMAGE_SUFFIXES
+
+
+def read_style_picture(path: Path) -> np.ndarray:
+    """A picture to make a style of: RGB (H, W, 3) uint8, upright, what is transparent laid on white.
+
+    Raises:
+        InputError: for what is no picture or a broken one, is smaller than LEAST_SIDE, or of more than 100 megapixels.
+    """
+    pixels = read_opaque(path)
+    height, width = pixels.shape[:2]
+    if min(height, width) < LEAST_SIDE:
+        raise InputError(
+            f"{path}: {width}x{height} is too small to make a style of: it takes {LEAST_SIDE} pixels a side"
+        )
+    # Of a scroll, what is seen at once.
+    longest = round(LONGEST * min(height, width))
+    top, left = (max(0, length - longest) // 2 for length in (height, width))
+    return pixels[top : top + longest, left : left + longest]
+
+
+def style_of_picture(path: Path, meta: Path) -> Style:
+    """An ordinary style, of the real-time network, that paints like a picture.
+
+    Args:
+        path: the picture.
+        meta: the file of a meta network.
+
+    Raises:
+        InputError: see `read_style_picture`; and for a file that is no meta network.
+    """
+    import torch
+
+    from vidstyle.nets import build_network
+    from vidstyle.nets.meta_realtime import PICTURE_SIDE
+
+    pixels = resize_shorter_side(read_style_picture(path), PICTURE_SIDE)
+    writer = _meta_network(meta)
+    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        weights: dict[str, Tensor] = {name: tensor.clone() for name, tensor in writer.write_weights(picture).items()}
+    network = build_network("realtime", writer.painter)
+    network.load_state_dict(weights)
+    network.eval().requires_grad_(False)
+    card = StyleCard(
+        name=path.stem,
+        path=path,
+        network="realtime",
+        arguments=writer.painter,
+        title=path.stem.replace("_", " "),
+        parameters=sum(tensor.numel() for tensor in weights.values()),
+    )
+    return Style(card, network)
+
+
+@lru_cache(maxsize=1)
+def _meta_network(path: Path) -> "MetaRealtimeNet":
+    from vidstyle.nets import MetaRealtimeNet
+
+    network = load_style_file(path).network
+    if not isinstance(network, MetaRealtimeNet):
+        raise InputError(f"{path}: makes no styles of pictures")
+    return network

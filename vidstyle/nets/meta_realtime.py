@@ -1,0 +1,227 @@
+"""The meta network: from one picture it writes the weights of a real-time network that paints like it.
+
+After Shen, Yan and Zeng 2018 ("Neural Style Transfer via Meta Networks", section 3): a picture's features become the
+weights of a transform network by one linear map.  Theirs has a row for every weight; here a picture chooses from a
+bank of kernels, layer by layer, which is the same map of a lower rank, and small enough to ship.  Colours are not
+learnt at all: a painting's mean and covariance are put into the last layer as they are, so that no palette is
+unheard of.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vidstyle.nets.realtime import FOLD, RealtimeNet
+
+PICTURE_SIDE = 360
+"""Shorter side of the picture that `write_weights` expects, pixels: that to which recipes scale theirs."""
+LEAST_DEVIATION = 0.03
+"""Of a palette along each axis; a grey picture has none along two of them."""
+WIDTHS = (32, 64, 96, 128, 128)
+"""Channels of the encoder's layers; each but the last halves the resolution."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Mean (N, 3) of RGB and the symmetric root (N, 3, 3) of its covariance."""
+
+    mean: Tensor
+    root: Tensor
+
+
+def palette_of(picture: Tensor) -> Palette:
+    """The palette of RGB (N, 3, H, W) in [0, 1], in float32."""
+    pixels = picture.float().flatten(2)
+    mean = pixels.mean(2)
+    offset = pixels - mean[..., None]
+    covariance = offset @ offset.transpose(1, 2) / pixels.shape[2]
+    values, vectors = torch.linalg.eigh(covariance + LEAST_DEVIATION**2 * torch.eye(3, device=picture.device))
+    return Palette(mean, (vectors * values.clamp(min=LEAST_DEVIATION**2).sqrt()[:, None]) @ vectors.transpose(1, 2))
+
+
+class StyleEncoder(nn.Module):
+    """A picture as one vector: means and deviations of five small convolutions' features, and its palette.
+
+    Args:
+        size: numbers in the vector.
+        taught: how many statistics of a perceptual network it predicts, for training only.
+    """
+
+    def __init__(self, size: int, taught: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=1 if i == len(WIDTHS) - 1 else 2, padding=1)
+            for i, (a, b) in enumerate(zip((3, *WIDTHS), WIDTHS, strict=False))
+        )
+        numbers = 2 * sum(WIDTHS) + 12
+        self.norm = nn.LayerNorm(numbers)
+        self.hidden = nn.Linear(numbers, 256)
+        self.out = nn.Linear(256, size)
+        self.statistics = nn.Linear(numbers, taught) if taught else None
+
+    def measure(self, picture: Tensor) -> Tensor:
+        """RGB (N, 3, H, W) in [0, 1] to (N, numbers)."""
+        palette = palette_of(picture)
+        found = [4 * palette.mean - 2, 4 * palette.root.flatten(1)]
+        x = (picture - 0.5) * 4
+        for conv in self.convs:
+            x = F.relu(conv(x))
+            mean = x.mean((2, 3))
+            # Not torch's own variance, which takes a tenth of a training step.
+            found += [mean, ((x.square().mean((2, 3)) - mean**2).clamp(min=0) + 1e-5).sqrt()]
+        return self.norm(torch.cat(found, 1))
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The vector (N, size), and what it takes the statistics of a perceptual network to be (N, taught)."""
+        measured = self.measure(picture)
+        taught = None if self.statistics is None else self.statistics(measured)
+        return self.out(F.relu(self.hidden(measured))), taught
+
+
+class MetaRealtimeNet(nn.Module):
+    """Writes the weights of RealtimeNet(**painter) from a picture.
+
+    Every convolution's weights are gain * (base + sum_k a_k kernel_k + sum_r b_r u_r v_r^T), its biases likewise;
+    gains, a and b come from the picture.
+
+    Args:
+        kernels: kernels in each layer's bank.
+        rank: rank-one changes in each layer's bank.
+        size: numbers that a picture is reduced to.
+        taught: see StyleEncoder.
+        painter: arguments of RealtimeNet.
+    """
+
+    def __init__(
+        self,
+        kernels: int = 24,
+        rank: int = 0,
+        size: int = 128,
+        taught: int = 0,
+        painter: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.painter = dict(painter or {})
+        self.base = RealtimeNet(**self.painter)
+        self.encoder = StyleEncoder(size, taught)
+        self._shapes = {name: tensor.shape for name, tensor in self.base.named_parameters()}
+        weights = {name: shape for name, shape in self._shapes.items() if len(shape) == 4}
+        self.gains = nn.ModuleDict({_key(name): _quiet_linear(size, shape[0]) for name, shape in weights.items()})
+        self.shifts = nn.ModuleDict(
+            {_key(name): _quiet_linear(size, shape[0]) for name, shape in self._shapes.items() if len(shape) == 1}
+        )
+        self.choices, self.rank_choices = nn.ModuleDict(), nn.ModuleDict()
+        self.bank, self.left, self.right = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
+        for name, shape in weights.items():
+            if kernels:
+                self.choices[_key(name)] = _quiet_linear(size, kernels)
+                self.bank[_key(name)] = nn.Parameter(_noise(kernels, *shape, like=shape))
+            if rank:
+                self.rank_choices[_key(name)] = _quiet_linear(size, rank)
+                self.left[_key(name)] = nn.Parameter(torch.randn(rank, shape[0]))
+                self.right[_key(name)] = nn.Parameter(_noise(rank, *shape[1:], like=shape))
+        self._picture: Tensor | None = None
+        self._taught: Tensor | None = None
+
+    @torch.no_grad()
+    def learn_from(self, experts: Sequence[tuple[Mapping[str, Tensor], Tensor]]) -> None:
+        """Start from networks that paint well: their mean is the base, and what each differs by is in the banks.
+
+        They have to be trained from one another, so that all between them paint, too.
+
+        experts: state dictionaries of RealtimeNet(**painter), each with its picture (1, 3, H, W) in [0, 1].
+        """
+        plain = [uncolored(state, palette_of(picture)) for state, picture in experts]
+        for name, base in self.base.named_parameters():
+            base.copy_(torch.stack([state[name] for state in plain]).mean(0))
+            if _key(name) in self.bank:
+                bank = self.bank[_key(name)]
+                for kernel, state in zip(bank, plain, strict=False):
+                    kernel.copy_(state[name] - base)
+
+    def wear(self, picture: Tensor) -> None:
+        """From now on paint like RGB (1, 3, H, W) in [0, 1], of about PICTURE_SIDE."""
+        self._picture = picture
+
+    def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
+        """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1].
+
+        Keeps for `taught_of` what the encoder takes the picture's statistics to be.
+        """
+        with torch.autocast(picture.device.type, enabled=False):
+            vector, self._taught = self.encoder(picture.float())
+            return self._colored(self._mixed(vector[0]), palette_of(picture))
+
+    def taught_of(self) -> Tensor:
+        """What the encoder took the statistics of the last picture to be, (1, taught)."""
+        return torch.zeros(1, 0) if self._taught is None else self._taught
+
+    def leave_school(self) -> None:
+        """Drop what only training needs; `taught` is 0 from now on."""
+        self.encoder.statistics = None
+
+    def _mixed(self, vector: Tensor) -> dict[str, Tensor]:
+        state = {}
+        for name, base in self.base.named_parameters():
+            key = _key(name)
+            if base.dim() == 1:
+                state[name] = base + 0.1 * self.shifts[key](vector)
+                continue
+            kernel: Tensor = base
+            if key in self.bank:
+                kernel = kernel + torch.tensordot(self.choices[key](vector), self.bank[key], 1)
+            if key in self.left:
+                scaled = self.left[key] * self.rank_choices[key](vector)[:, None]
+                kernel = kernel + torch.einsum("ro,rihw->oihw", scaled, self.right[key])
+            state[name] = kernel * (1 + self.gains[key](vector))[:, None, None, None]
+        return state
+
+    def _colored(self, state: dict[str, Tensor], palette: Palette) -> dict[str, Tensor]:
+        """The last layer writes colours of no mean and unit covariance; here it gets the picture's."""
+        return colored(state, palette.root[0], palette.mean[0])
+
+    def forward(
+        self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
+    ) -> Tensor:
+        """Paint as RealtimeNet does, like the picture that it has been given to wear."""
+        picture = torch.full((1, 3, 64, 64), 0.5, device=image.device) if self._picture is None else self._picture
+        return functional_call(self.base, self.write_weights(picture), (image, canvas, light), {"whole": whole})
+
+
+def colored(state: Mapping[str, Tensor], matrix: Tensor, shift: Tensor) -> dict[str, Tensor]:
+    """RealtimeNet's weights, painting `matrix` (3, 3) times the colours that they painted, plus `shift` (3,).
+
+    Taken without the 0.5 that the network adds by itself.
+    """
+    weight, bias = state["tail.weight"], state["tail.bias"]
+    cells = weight.reshape(FOLD**2, 3, -1)
+    mixed = torch.einsum("ij,pjk->pik", matrix, cells).reshape(weight.shape)
+    moved = bias.reshape(FOLD**2, 3) @ matrix.T + shift - 0.5
+    return {**state, "tail.weight": mixed, "tail.bias": moved.reshape(bias.shape)}
+
+
+def uncolored(state: Mapping[str, Tensor], palette: Palette) -> dict[str, Tensor]:
+    """The inverse: weights that paint with `palette`, painting with no mean and unit covariance."""
+    inverse = torch.linalg.inv(palette.root[0])
+    return colored(state, inverse, inverse @ (0.5 - palette.mean[0]) + 0.5)
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _quiet_linear(size: int, out: int) -> nn.Linear:
+    """One that says next to nothing in the beginning."""
+    linear = nn.Linear(size, out)
+    nn.init.normal_(linear.weight, std=0.01)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def _noise(*shape: int, like: torch.Size) -> Tensor:
+    """Kernels a tenth of what He et al. 2015 start with for `like` (out, in, h, w)."""
+    return 0.1 * (2 / like[1:].numel()) ** 0.5 * torch.randn(shape)

@@ -1,0 +1,203 @@
+"""Style files: read, check, write.
+
+A style is one safetensors file.  Its tensors are the weights of a transform network; its metadata holds the
+network's name and arguments, what is known of the picture, the recipe's hash, and what was measured.
+"""
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidstyle.errors import InputError, reason
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = "1"
+"""Version of the metadata, under the key `vidstyle`."""
+SUFFIX = ".safetensors"
+META_NETWORKS = ("meta-realtime",)
+"""Networks that do not paint but write others, of a picture; their files look like styles."""
+LARGEST_FILE = 1 << 30
+LARGEST_ARGUMENT = 1024
+"""Of a network; a file that asks for more is broken or malicious."""
+LARGEST_METRIC = 1e9
+TRIAL_SIDE = 64
+"""Pixels of the picture that a network paints to show that it can."""
+
+
+@dataclass(frozen=True)
+class StyleCard:
+    """What is known of a style without loading its weights.
+
+    Attributes:
+        name: the file's name without its suffix.
+        path: the file.
+        network, arguments: what vidstyle.nets.build_network takes.
+        title, artist, year, licence: of the picture.
+        recipe: SHA-256 of the recipe that made the weights.
+        metrics: measured at the end of training, by name.
+        parameters: numbers in the weights.
+        bytes: size of the file.
+    """
+
+    name: str
+    path: Path
+    network: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    licence: str = ""
+    recipe: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    parameters: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style ready to paint: its card and its network, in evaluation mode, float32, on the CPU."""
+
+    card: StyleCard
+    network: "nn.Module"
+
+
+def read_card(path: Path) -> StyleCard:
+    """What a style file says of itself; no weights are loaded.
+
+    Raises:
+        InputError: for anything but a style file.
+    """
+    with _opened(path) as file:
+        return _card(path, file)
+
+
+def load_style_file(path: Path) -> Style:
+    with _opened(path) as file:
+        card = _card(path, file)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Style(card, network_of(card, tensors))
+
+
+def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
+    """The network that `card` asks for, with `tensors` as its weights, once all of them are known to fit."""
+    import torch
+
+    from vidstyle.nets import build_network
+
+    try:
+        # Nothing is allocated before the shapes are known to fit.
+        with torch.device("meta"):
+            network = build_network(card.network, card.arguments)
+    except Exception as error:  # whatever a constructor raises, the arguments are the file's
+        raise InputError(f"{card.path}: {error}") from error
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        _check_tensor(card, name, expected.get(name), tensors.get(name))
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    network.eval().requires_grad_(False)
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, TRIAL_SIDE, TRIAL_SIDE))
+    except Exception as error:  # arguments can be of the right shape and still make no network
+        raise InputError(f"{card.path}: its network {card.network!r} cannot paint: {error}") from error
+    return network
+
+
+def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
+    """Write a style file, replacing `path` in one step; weights are stored in half precision.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
+
+    metadata = {
+        "vidstyle": FORMAT,
+        "network": card.network,
+        "arguments": json.dumps(card.arguments, sort_keys=True),
+        "metrics": json.dumps(card.metrics, sort_keys=True),
+    } | {key: getattr(card, key) for key in ("title", "artist", "year", "licence", "recipe")}
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()
+    }
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_bytes(save(tensors, metadata))
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {reason(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise InputError(f"{path}: too large to be a style ({size >> 20} MiB)")
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); styles are nothing else") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+
+
+def _card(path: Path, file: Any) -> StyleCard:
+    metadata = file.metadata() or {}
+    if metadata.get("vidstyle") != FORMAT:
+        raise InputError(f"{path}: safetensors, but not a style of this version of vidstyle")
+    arguments = _json_object(path, metadata, "arguments")
+    nested = {name: value for part in arguments.values() if isinstance(part, dict) for name, value in part.items()}
+    for name, value in (*arguments.items(), *nested.items()):
+        if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value <= LARGEST_ARGUMENT):
+            raise InputError(f"{path}: network argument {name} = {value} is out of range")
+    metrics = _json_object(path, metadata, "metrics")
+    return StyleCard(
+        name=path.stem,
+        path=path,
+        network=metadata.get("network", ""),
+        arguments=arguments,
+        metrics={
+            name: float(value)
+            for name, value in metrics.items()
+            if isinstance(value, int | float) and abs(value) < LARGEST_METRIC
+        },
+        parameters=sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()),  # noqa: SIM118
+        bytes=path.stat().st_size,
+        **{key: metadata.get(key, "") for key in ("title", "artist", "year", "licence", "recipe")},
+    )
+
+
+def _json_object(path: Path, metadata: dict[str, str], key: str) -> dict[str, Any]:
+    try:
+        value = json.loads(metadata.get(key, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: its {key} are not JSON") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: its {key} are not a JSON object")
+    return value
+
+
+def _check_tensor(card: StyleCard, name: str, expected: "Tensor | None", given: "Tensor | None") -> None:
+    where = f"{card.path}: does not fit the network {card.network!r}: tensor {name}"
+    if expected is None:
+        raise InputError(f"{where} is unknown to it")
+    if given is None:
+        raise InputError(f"{where} is missing")
+    if expected.shape != given.shape:
+        raise InputError(f"{where} is {tuple(given.shape)}, not {tuple(expected.shape)}")
+    if not given.is_floating_point():
+        raise InputError(f"{where} holds {given.dtype}, not floating-point numbers")
+    if not bool(given.float().isfinite().all()):
+        raise InputError(f"{where} holds values that are not finite numbers")
