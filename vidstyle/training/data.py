@@ -104,8 +104,8 @@ class Photographs:
         paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         if not paths:
             raise InputError(f"{folder}: no photographs here; name a folder of pictures with --photos")
-        # A few are kept for measuring, every fourth at the most; with hardly any, they have to serve for both.
-        every = max(4, len(paths) // HELD_BACK)
+        # A few are kept for measuring, fewer of few; with hardly any, they have to serve for both.
+        every = max(2, min(4, len(paths) // 2), len(paths) // HELD_BACK)
         self.test_paths = paths[every - 1 :: every][:HELD_BACK] or paths
         kept = set(self.test_paths)
         self.paths = [path for path in paths if path not in kept] or paths
