@@ -218,7 +218,8 @@ def test_a_painting_is_cancelled(visit: Callable[..., Any], material: Path) -> N
     page.click("#video-cancel")
     page.locator("#video-progress", has_text="Cancelled.").wait_for()
     page.wait_for_timeout(1000)
-    assert page.inner_text("#video-progress").strip() == "Cancelled."
+    # On a busy machine Gradio's own notice takes longer to give way; nothing else may stay.
+    page.wait_for_function("document.querySelector('#video-progress').innerText.trim() === 'Cancelled.'")
     assert not page.inner_text("#video-result").strip()
 
 

@@ -144,7 +144,8 @@ def scaled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if (width, height) == size:
         return pixels
     smaller = size[0] < width
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    # Bilinear shows its squares where little is enlarged to much.
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
 def composed(source: np.ndarray, painted: np.ndarray | None, state: "LiveState") -> np.ndarray:

@@ -42,10 +42,14 @@ customElements.define("vs-drop", class extends HTMLElement {
     say(this, JSON.stringify(answer));
   }
 
-  refuse(words) {
+  reset() {
     this.words.textContent = this.getAttribute("words");
     this.classList.remove("full");
     this.input.value = "";
+  }
+
+  refuse(words) {
+    this.reset();
     this.message.textContent = words;
     this.message.hidden = false;
   }

@@ -70,6 +70,7 @@ class Picker extends Styles {
       this.drop = made("vs-drop", { kind: "style", accept: "image/*,.safetensors", words: "Drop any picture", largest: 1e8 });
       this.drop.addEventListener("vs-value", (event) => {
         event.stopPropagation();
+        this.drop.reset();
         this.choose(JSON.parse(event.detail).id);
       });
     }
