@@ -71,7 +71,8 @@ def test_two_processes_train_as_one_does(tmp_path: Path, loss: str, monkeypatch:
     one, two = (load_file(tmp_path / f"{name}.checkpoint") for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
-        assert (tensor - two[name]).abs().max() < 1e-5, name
+        # A fifth of one step: Adam makes much of the last digits of a gradient that is next to nothing.
+        assert (tensor - two[name]).abs().max() < 1e-4, name
 
 
 def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
