@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 FORMAT = "1"
 """Version of the metadata, under the key `vidstyle`."""
 SUFFIX = ".safetensors"
-META_NETWORKS = ("meta-realtime",)
-"""Networks that do not paint but write others, of a picture; their files look like styles."""
 LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidstyle.any_style import is_picture, style_of_picture
 from vidstyle.errors import InputError
-from vidstyle.style_files import META_NETWORKS, SUFFIX, Style, StyleCard, load_style_file, network_of, read_card
+from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,6 +112,8 @@ def load_style(style: str | Path) -> Style:
 
 def _load(path: Path) -> Style:
     """The style in a file, or of a picture."""
+    from vidstyle.nets import META_NETWORKS
+
     if is_picture(path):
         return style_of_picture(path, library() / META_NETWORK)
     style = load_style_file(path)

@@ -154,7 +154,9 @@ class MetaRealtimeNet(nn.Module):
         """
         with torch.autocast(picture.device.type, enabled=False):
             vector, self._taught = self.encoder(picture.float())
-            return self._colored(self._mixed(vector[0]), palette_of(picture))
+            palette = palette_of(picture)
+            # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
+            return colored(self._mixed(vector[0]), palette.root[0], palette.mean[0])
 
     def taught_of(self) -> Tensor:
         """What the encoder took the statistics of the last picture to be, (1, taught)."""
@@ -179,10 +181,6 @@ class MetaRealtimeNet(nn.Module):
                 kernel = kernel + torch.einsum("ro,rihw->oihw", scaled, self.right[key])
             state[name] = kernel * (1 + self.gains[key](vector))[:, None, None, None]
         return state
-
-    def _colored(self, state: dict[str, Tensor], palette: Palette) -> dict[str, Tensor]:
-        """The last layer writes colours of no mean and unit covariance; here it gets the picture's."""
-        return colored(state, palette.root[0], palette.mean[0])
 
     def forward(
         self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
