@@ -305,6 +305,25 @@ def test_styles_lists_what_is_known_of_each(
         assert text in result.out
 
 
+def test_styles_shows_small_pictures_to_terminals_with_colors(
+    run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = np.repeat(np.uint8([[[250, 0, 0]], [[0, 0, 250]]]), 40, axis=0).repeat(160, axis=1)
+    Image.fromarray(halves).save(library / "wave.jpg", quality=100, subsampling=0)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "▀" not in run_cli("styles").out
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    lines = [line for line in run_cli("styles").out.splitlines() if "▀" in line]
+    # 39 x 20 pixels, as round as characters allow, red above and blue below.
+    assert len(lines) == 10
+    assert all(re.search(r"38;2;2\d\d;0;\d;48;2;2\d\d;0;\dm▀", line) for line in lines[:4])
+    assert all(re.search(r"38;2;\d;0;2\d\d;48;2;\d;0;2\d\dm▀", line) for line in lines[-4:])
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "▀" not in run_cli("styles").out
+
+
 def test_styles_as_json_names_files_and_metrics(run_cli: Cli, library: Path) -> None:
     cards = json.loads(run_cli("styles", "--json").out)
     assert [card["name"] for card in cards] == ["bathers", "wave", "x"]

@@ -20,6 +20,7 @@ from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.trainer import Trainer
 
+META_FILE = f"{styles.META_STYLES[0]}.safetensors"
 PAINTER = {"channels": 16, "blocks": 1}
 ARGUMENTS = {"kernels": 3, "size": 8, "painter": PAINTER}
 
@@ -40,7 +41,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     meta = MetaRealtimeNet(kernels=3, size=8, painter=PAINTER)
     for parameter in meta.parameters():
         parameter.data.add_(0.05 * torch.randn_like(parameter))
-    save_style(folder / styles.META_NETWORK, meta, StyleCard("meta", folder, "meta-realtime", ARGUMENTS))
+    save_style(folder / META_FILE, meta, StyleCard("meta", folder, "meta-realtime", ARGUMENTS))
     path = folder / "noise.safetensors"
     save_style(path, RealtimeNet(**PAINTER), StyleCard("noise", path, "realtime", PAINTER, "Noise"))
     return folder
@@ -127,7 +128,7 @@ def test_pictures_mix_with_styles(library: Path, tmp_path: Path) -> None:
 def test_what_makes_styles_is_none(library: Path) -> None:
     assert [card.name for card in styles.list_styles()] == ["noise"]
     with pytest.raises(InputError, match="is no style, but makes them"):
-        load_style(library / styles.META_NETWORK)
+        load_style(library / META_FILE)
     with pytest.raises(InputError, match="no such style"):
         load_style("meta_realtime")
 
@@ -275,7 +276,7 @@ def test_held_out_pictures_are_never_seen(meta_recipe: Recipe) -> None:
 def test_a_trained_meta_network_makes_styles(
     meta_recipe: Recipe, material: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = make_style(meta_recipe, material / "weights" / styles.META_NETWORK)
+    card = make_style(meta_recipe, material / "weights" / META_FILE)
     assert card is not None
     assert card.metrics["style_distance"] > 0
     monkeypatch.setattr(styles, "library", lambda: material / "weights")

@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 from conftest import contents
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vidstyle import InputError, list_styles, load_style
+from vidstyle import InputError, Painter, list_styles, load_style
 from vidstyle.nets import build_network
 from vidstyle.style_files import FORMAT, StyleCard, read_card, save_style
 from vidstyle.styles import find_style, first_style
@@ -91,6 +94,20 @@ def test_installed_styles_load_by_name() -> None:
     for card in cards:
         assert load_style(card.name).card == card
         assert find_style(card.name) == card.path
+
+
+def test_the_picture_of_each_installed_style_is_what_it_paints() -> None:
+    with av.open(str(Path(__file__).parents[1] / "examples" / "harbour.mp4")) as container:
+        frame = next(f.to_ndarray(format="rgb24") for f in container.decode(video=0) if f.time >= 1)
+    for card in list_styles():
+        painter = Painter(card.path, engine="torch", steady=False)
+        painted = Image.fromarray(painter(frame))
+        painter.close()
+        with Image.open(card.path.with_suffix(".jpg")) as shown:
+            small = painted.resize(shown.size, Image.Resampling.LANCZOS)
+            difference = np.abs(np.asarray(small).astype(float) - np.asarray(shown)).mean()
+        # What a JPEG file makes of brush strokes.
+        assert difference < 12, f"{card.name}: run examples/gallery.py, see there"
 
 
 def test_an_unknown_name_suggests_its_neighbours() -> None:
@@ -183,7 +200,7 @@ def test_a_tensor_that_does_not_fit_is_named(
     ("metadata", "message"),
     [
         ({"vidstyle": "99"}, "not a style of this version"),
-        ({"network": "gan"}, "unknown network 'gan'; known: johnson, large, meta-realtime, realtime"),
+        ({"network": "gan"}, "unknown network 'gan'; known: adain, johnson, large, meta-adain, meta"),
         ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
         ({"arguments": "{"}, "its arguments are not JSON"),
         ({"arguments": "[" * 100_000}, "its arguments are not JSON"),

@@ -21,7 +21,7 @@ def write_picture(path: Path, seed: int, size: tuple[int, int] = (96, 80)) -> No
     coarse.resize(size, Image.Resampling.BICUBIC).save(path)
 
 
-def write_perceptual_weights(folder: Path) -> None:
+def write_perceptual_weights(folder: Path, widths: tuple[int, ...] = WIDTHS) -> None:
     """Files of the names and shapes that training expects, narrow and with random filters."""
     generator = torch.Generator().manual_seed(0)
 
@@ -31,7 +31,7 @@ def write_perceptual_weights(folder: Path) -> None:
 
     tensors = {"conv0.weight": torch.eye(3)[..., None, None], "conv0.bias": torch.full((3,), -0.5)}
     last = 3
-    for block, (width, convs) in enumerate(zip(WIDTHS, (2, 2, 4, 4, 1), strict=True), 1):
+    for block, (width, convs) in enumerate(zip(widths, (2, 2, 4, 4, 1), strict=True), 1):
         for index in range(1, convs + 1):
             tensors[f"conv{block}_{index}.weight"] = conv(last, width, 3)
             tensors[f"conv{block}_{index}.bias"] = torch.zeros(width)

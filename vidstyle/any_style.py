@@ -13,7 +13,7 @@ from vidstyle.style_files import Style, StyleCard, load_style_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vidstyle.nets import MetaRealtimeNet
+    from vidstyle.nets import MetaNetwork
 
 LEAST_SIDE = 16
 """Pixels; smaller pictures have no strokes to paint with."""
@@ -45,7 +45,7 @@ def read_style_picture(path: Path) -> np.ndarray:
 
 
 def style_of_picture(path: Path, meta: Path) -> Style:
-    """An ordinary style, of the real-time network, that paints like a picture.
+    """An ordinary style that paints like a picture.
 
     Args:
         path: the picture.
@@ -57,20 +57,20 @@ def style_of_picture(path: Path, meta: Path) -> Style:
     import torch
 
     from vidstyle.nets import build_network
-    from vidstyle.nets.meta_realtime import PICTURE_SIDE
+    from vidstyle.nets.meta import PICTURE_SIDE
 
     pixels = resize_shorter_side(read_style_picture(path), PICTURE_SIDE)
     writer = _meta_network(meta)
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         weights: dict[str, Tensor] = {name: tensor.clone() for name, tensor in writer.write_weights(picture).items()}
-    network = build_network("realtime", writer.painter)
+    network = build_network(writer.paints_with, writer.painter)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
     card = StyleCard(
         name=path.stem,
         path=path,
-        network="realtime",
+        network=writer.paints_with,
         arguments=writer.painter,
         title=path.stem.replace("_", " "),
         parameters=sum(tensor.numel() for tensor in weights.values()),
@@ -79,10 +79,10 @@ def style_of_picture(path: Path, meta: Path) -> Style:
 
 
 @lru_cache(maxsize=1)
-def _meta_network(path: Path) -> "MetaRealtimeNet":
-    from vidstyle.nets import MetaRealtimeNet
+def _meta_network(path: Path) -> "MetaNetwork":
+    from vidstyle.nets import MetaNetwork
 
     network = load_style_file(path).network
-    if not isinstance(network, MetaRealtimeNet):
+    if not isinstance(network, MetaNetwork):
         raise InputError(f"{path}: makes no styles of pictures")
     return network

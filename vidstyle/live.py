@@ -38,7 +38,7 @@ from vidstyle.media.microphones import Microphone, open_microphone
 from vidstyle.media.sources import MICROSECOND
 from vidstyle.pipeline import Channel, Stopped
 from vidstyle.style_files import Style
-from vidstyle.styles import find_styles, first_style, list_styles, load_style
+from vidstyle.styles import find_styles, first_style, live_styles, load_style
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
@@ -639,7 +639,7 @@ def _open(settings: Settings) -> _Opened:
 
 def _styles(settings: Settings) -> tuple[list[str], str]:
     """The styles to choose from, and the first one."""
-    installed = [card.name for card in list_styles()]
+    installed = [card.name for card in live_styles()]
     style = settings.style
     if isinstance(style, Style):
         return [style.card.name, *(name for name in installed if name != style.card.name)], style.card.name

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEFAULT_STYLE = "starry_night"
-META_NETWORK = f"meta_realtime{SUFFIX}"
-"""What makes styles of pictures, among the styles that ship."""
+META_STYLES = ("meta_realtime", "adain", "metanet_improved")
+"""What makes styles of pictures, among the styles that ship; the first one does unless another is asked for."""
 
 
 def library() -> Path:
@@ -30,8 +30,13 @@ def list_styles() -> list[StyleCard]:
     return [read_card(path) for path in _installed()]
 
 
+def live_styles() -> list[StyleCard]:
+    """Cards of the installed styles that paint live on any machine: those of the real-time network."""
+    return [card for card in list_styles() if card.network == "realtime"]
+
+
 def _installed() -> list[Path]:
-    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.name != META_NETWORK]
+    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.stem not in META_STYLES]
 
 
 def first_style(names: Sequence[str]) -> str:
@@ -78,6 +83,24 @@ def find_styles(style: str | Path) -> list[tuple[Path, float]]:
     return [(find_style(name), weight / total) for name, weight in parts]
 
 
+def style_of(picture: Path, by: str | Path = META_STYLES[0]) -> Style:
+    """A style of a picture.
+
+    Args:
+        picture: the picture.
+        by: what makes it: one of META_STYLES, or the file of a meta network.
+
+    Raises:
+        InputError: for what is no picture, and for what makes no styles.
+    """
+    picture, shipped = find_style(picture), library() / f"{by}{SUFFIX}"
+    if str(by) in META_STYLES and shipped.is_file():
+        return style_of_picture(picture, shipped)
+    if not Path(by).is_file():
+        raise InputError(f"{by}: nothing that makes styles; there are {', '.join(META_STYLES)}, and files of your own")
+    return style_of_picture(picture, Path(by))
+
+
 def _share(part: str, mix: str) -> tuple[str, float]:
     """`NAME` or `NAME:WEIGHT` of a mix."""
     name, colon, number = part.rpartition(":")
@@ -115,7 +138,7 @@ def _load(path: Path) -> Style:
     from vidstyle.nets import META_NETWORKS
 
     if is_picture(path):
-        return style_of_picture(path, library() / META_NETWORK)
+        return style_of(path)
     style = load_style_file(path)
     if style.card.network in META_NETWORKS:
         raise InputError(f"{path}: is no style, but makes them: name a picture as the style")

@@ -1,24 +1,49 @@
 """Tables of the command line."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+import numpy as np
+from PIL import Image
+from rich.color import Color
+from rich.columns import Columns
+from rich.console import Console, Group
 from rich.markup import escape
+from rich.style import Style
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from vidstyle.style_files import StyleCard
 
+PICTURE_WIDTH = 39
+"""Characters; two pictures and what is between them fill a terminal of 80."""
+
 
 def print_styles(cards: "list[StyleCard]") -> None:
-    """The installed styles on standard output, in as many columns as it is wide."""
+    """The installed styles on standard output, in as many columns as it is wide; with pictures, if it shows colours."""
     console = Console()
+    if console.color_system in ("256", "truecolor") and not console.no_color:
+        pictures = [(card.name, card.path.with_suffix(".jpg")) for card in cards]
+        console.print(Columns([Group(_picture(path), name, "") for name, path in pictures if path.is_file()]))
     table = _wide(cards)
     unbounded = console.options.update(max_width=10_000)
     if console.measure(table, options=unbounded).maximum > console.width:
         table = _narrow(cards)
     console.print(table)
+
+
+def _picture(path: Path) -> Text:
+    """A picture in characters, each the upper half of a block before another colour: two pixels."""
+    with Image.open(path) as image:
+        height = round(PICTURE_WIDTH * image.height / image.width / 2) * 2
+        pixels = np.asarray(image.convert("RGB").resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS))
+    lines = []
+    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
+        colors = [[Color.from_rgb(*pixel) for pixel in row] for row in (upper, lower)]
+        lines.append(Text.assemble(*(("▀", Style(color=a, bgcolor=b)) for a, b in zip(*colors, strict=True))))
+    return Text("\n").join(lines)
 
 
 def _wide(cards: "list[StyleCard]") -> Table:
@@ -40,7 +65,7 @@ def _wide(cards: "list[StyleCard]") -> Table:
 def _narrow(cards: "list[StyleCard]") -> Table:
     """What belongs together below each other."""
     table = Table(title=_count(cards), show_lines=True)
-    table.add_column("name")
+    table.add_column("name", no_wrap=True, min_width=max((len(card.name) for card in cards), default=0))
     table.add_column("picture")
     table.add_column("network, size")
     table.add_column("metrics")

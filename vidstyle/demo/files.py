@@ -17,7 +17,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from vidstyle.any_style import style_of_picture
 from vidstyle.demo.gallery import OWN, Gallery
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.visitors import Visitor
@@ -25,7 +24,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import is_image, read_image
 from vidstyle.media.sources import FileSource
 from vidstyle.style_files import SUFFIX, save_style
-from vidstyle.styles import META_NETWORK, library
+from vidstyle.styles import style_of
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +150,7 @@ def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -
 def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> dict[str, Any]:
     accepted = path.with_suffix(SUFFIX)
     if is_image(path):
-        style = style_of_picture(path, library() / META_NETWORK)
+        style = style_of(path)
         save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
         name = Path(name).stem + SUFFIX
     else:

@@ -8,7 +8,7 @@ from vidstyle.demo.easel import Easel, as_jpeg, sample_picture
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
 from vidstyle.style_files import StyleCard, read_card
-from vidstyle.styles import first_style, list_styles, load_style
+from vidstyle.styles import first_style, live_styles, load_style
 
 MOST_PARAMETERS = 8_000_000
 """Of an uploaded style; a larger network would keep everyone waiting."""
@@ -25,7 +25,7 @@ class Gallery:
 
     def __init__(self, easel: Easel) -> None:
         self._easel = easel
-        self._installed = {card.name: card for card in list_styles()}
+        self._installed = {card.name: card for card in live_styles()}
         if not self._installed:
             raise InputError("no styles are installed; make one with vidstyle train")
         self._thumbnails: dict[Path, bytes] = {}

@@ -10,8 +10,11 @@ from typing import Any
 
 from torch import nn
 
+from vidstyle.nets.adain import AdainNet, MetaAdainNet
 from vidstyle.nets.johnson import JohnsonNet
+from vidstyle.nets.meta import MetaNetwork
 from vidstyle.nets.meta_realtime import MetaRealtimeNet
+from vidstyle.nets.metanet import MetaNet, ShenNet
 from vidstyle.nets.realtime import RealtimeNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -19,8 +22,15 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     # 796 k parameters, 24.5 GFLOP at 640x360: for those with a GPU.
     "large": partial(RealtimeNet, channels=64, blocks=10),
     "johnson": JohnsonNet,
+    "shen": ShenNet,
+    "adain": AdainNet,
 }
-META_NETWORKS: dict[str, Callable[..., nn.Module]] = {"meta-realtime": MetaRealtimeNet}
+META_NETWORKS: dict[str, Callable[..., MetaNetwork]] = {
+    "meta-adain": MetaAdainNet,
+    "metanet": MetaNet,
+    "metanet-improved": partial(MetaNet, encoder="vgg19", block="resnext"),
+    "meta-realtime": MetaRealtimeNet,
+}
 """Those that write the weights of another one from a picture."""
 
 
@@ -39,4 +49,4 @@ def build_network(name: str, arguments: Mapping[str, Any] | None = None) -> nn.M
         raise ValueError(f"network {name!r}: {error}") from error
 
 
-__all__ = ["META_NETWORKS", "NETWORKS", "JohnsonNet", "MetaRealtimeNet", "RealtimeNet", "build_network"]
+__all__ = ["META_NETWORKS", "NETWORKS", "JohnsonNet", "MetaNetwork", "MetaRealtimeNet", "RealtimeNet", "build_network"]

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from vidstyle.nets.meta import MetaNetwork
 from vidstyle.nets.realtime import FOLD, RealtimeNet
 
-PICTURE_SIDE = 360
-"""Shorter side of the picture that `write_weights` expects, pixels: that to which recipes scale theirs."""
 LEAST_DEVIATION = 0.03
 """Of a palette along each axis; a grey picture has none along two of them."""
 WIDTHS = (32, 64, 96, 128, 128)
@@ -82,7 +80,7 @@ class StyleEncoder(nn.Module):
         return self.out(F.relu(self.hidden(measured))), taught
 
 
-class MetaRealtimeNet(nn.Module):
+class MetaRealtimeNet(MetaNetwork):
     """Writes the weights of RealtimeNet(**painter) from a picture.
 
     Every convolution's weights are gain * (base + sum_k a_k kernel_k + sum_r b_r u_r v_r^T), its biases likewise;
@@ -96,6 +94,8 @@ class MetaRealtimeNet(nn.Module):
         painter: arguments of RealtimeNet.
     """
 
+    paints_with = "realtime"
+
     def __init__(
         self,
         kernels: int = 24,
@@ -106,7 +106,7 @@ class MetaRealtimeNet(nn.Module):
     ) -> None:
         super().__init__()
         self.painter = dict(painter or {})
-        self.base = RealtimeNet(**self.painter)
+        self.base: RealtimeNet = RealtimeNet(**self.painter)
         self.encoder = StyleEncoder(size, taught)
         self._shapes = {name: tensor.shape for name, tensor in self.base.named_parameters()}
         weights = {name: shape for name, shape in self._shapes.items() if len(shape) == 4}
@@ -124,7 +124,6 @@ class MetaRealtimeNet(nn.Module):
                 self.rank_choices[_key(name)] = _quiet_linear(size, rank)
                 self.left[_key(name)] = nn.Parameter(torch.randn(rank, shape[0]))
                 self.right[_key(name)] = nn.Parameter(_noise(rank, *shape[1:], like=shape))
-        self._picture: Tensor | None = None
         self._taught: Tensor | None = None
 
     @torch.no_grad()
@@ -143,10 +142,6 @@ class MetaRealtimeNet(nn.Module):
                 for kernel, state in zip(bank, plain, strict=False):
                     kernel.copy_(state[name] - base)
 
-    def wear(self, picture: Tensor) -> None:
-        """From now on paint like RGB (1, 3, H, W) in [0, 1], of about PICTURE_SIDE."""
-        self._picture = picture
-
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
         """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1].
 
@@ -158,9 +153,8 @@ class MetaRealtimeNet(nn.Module):
             # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
             return colored(self._mixed(vector[0]), palette.root[0], palette.mean[0])
 
-    def taught_of(self) -> Tensor:
-        """What the encoder took the statistics of the last picture to be, (1, taught)."""
-        return torch.zeros(1, 0) if self._taught is None else self._taught
+    def taught_of(self) -> Tensor | None:
+        return self._taught
 
     def leave_school(self) -> None:
         """Drop what only training needs; `taught` is 0 from now on."""
@@ -181,13 +175,6 @@ class MetaRealtimeNet(nn.Module):
                 kernel = kernel + torch.einsum("ro,rihw->oihw", scaled, self.right[key])
             state[name] = kernel * (1 + self.gains[key](vector))[:, None, None, None]
         return state
-
-    def forward(
-        self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
-    ) -> Tensor:
-        """Paint as RealtimeNet does, like the picture that it has been given to wear."""
-        picture = torch.full((1, 3, 64, 64), 0.5, device=image.device) if self._picture is None else self._picture
-        return functional_call(self.base, self.write_weights(picture), (image, canvas, light), {"whole": whole})
 
 
 def colored(state: Mapping[str, Tensor], matrix: Tensor, shift: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from vidstyle import metrics
 from vidstyle.engines import choose_device
 from vidstyle.errors import InputError
-from vidstyle.nets import MetaRealtimeNet
+from vidstyle.nets import MetaNetwork
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.training.data import load_style_image, to_rgb
 from vidstyle.training.distributed import finish_together, join_team, leave_team
@@ -116,7 +116,7 @@ def _finish(trainer: Trainer, out: Path) -> StyleCard:
     """Measure and write what has been trained."""
     recipe = trainer.recipe
     arguments = dict(recipe.network.arguments)
-    if isinstance(trainer.network, MetaRealtimeNet):
+    if isinstance(trainer.network, MetaNetwork):
         trainer.network.leave_school()
         arguments.pop("taught", None)
     card = StyleCard(
@@ -151,7 +151,7 @@ def measure(trainer: Trainer) -> dict[str, float]:
     styles, contents, grids = [], [], []
     for picture in _test_pictures(trainer):
         style = picture.to(trainer.device)
-        if isinstance(network, MetaRealtimeNet):
+        if isinstance(network, MetaNetwork):
             network.wear(style)
         for photo in trainer.photographs.held_back(TEST_SIDE):
             source = photo[None].to(trainer.device)

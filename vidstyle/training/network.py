@@ -2,15 +2,19 @@
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vidstyle.errors import InputError
-from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
+from vidstyle.nets import MetaNetwork, MetaRealtimeNet, RealtimeNet, build_network
+from vidstyle.nets.vgg_encoder import VggEncoder
 from vidstyle.style_files import SUFFIX
 from vidstyle.styles import load_style
 from vidstyle.training.data import load_style_image
+from vidstyle.training.perceptual import PerceptualNetwork
 from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.vgg import FeatureStack
 
 
 def fresh_network(recipe: Recipe) -> nn.Module:
@@ -23,6 +27,9 @@ def fresh_network(recipe: Recipe) -> nn.Module:
         network = build_network(recipe.network.name, recipe.network.arguments)
     except ValueError as error:
         raise InputError(f"the recipe {recipe.name} cannot be followed: {error}") from error
+    for module in network.modules():
+        if isinstance(module, VggEncoder):
+            _fill(module, recipe)
     if isinstance(network, MetaRealtimeNet) and recipe.network.experts:
         _learn_from_experts(network, recipe)
     if recipe.network.init is None:
@@ -52,10 +59,39 @@ def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
         raise InputError(f"the recipe {recipe.name} cannot be followed: an expert does not fit: {error}") from error
 
 
+@torch.no_grad()
+def _fill(encoder: VggEncoder, recipe: Recipe) -> None:
+    """Give an encoder the weights of the perceptual network that it is a part of."""
+    stack = PerceptualNetwork(encoder.kind, recipe.data.perceptual).stack
+    assert isinstance(stack, FeatureStack)
+    # What comes before the first layer is linear in RGB, so four colours tell all of it.
+    bias, *columns = (stack.prepare(color.view(1, 3, 1, 1)).flatten() for color in (torch.zeros(3), *torch.eye(3)))
+    weight = (torch.stack(columns, 1) - bias[:, None])[..., None, None]
+    state = {"conv0.weight": weight, "conv0.bias": bias}
+    for name in encoder.convs:
+        for part in ("weight", "bias"):
+            state[f"convs.{name}.{part}"] = stack.get_buffer(f"conv{name}_{part}")
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(f"{recipe.data.perceptual}: no weights of {encoder.kind}: their shapes differ") from error
+
+
 def painter_in(network: nn.Module) -> RealtimeNet | None:
     """The real-time network that `network` is, or writes weights for; None if there is none."""
-    found = network.base if isinstance(network, MetaRealtimeNet) else network
+    found = _base(network)
     return found if isinstance(found, RealtimeNet) else None
+
+
+def _base(network: nn.Module) -> nn.Module:
+    """The network that paints."""
+    return network.base if isinstance(network, MetaNetwork) else network
+
+
+def _blocks(network: nn.Module) -> list[nn.Module]:
+    """The residual blocks of the network that paints; AdaIN's has none."""
+    blocks = getattr(_base(network), "blocks", None)
+    return list(blocks.children()) if isinstance(blocks, nn.Module) else []
 
 
 def recompute_blocks(network: nn.Module) -> None:
@@ -63,7 +99,7 @@ def recompute_blocks(network: nn.Module) -> None:
 
     Same gradients, less memory, more time (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
     """
-    for block in (painter_in(network) or network).get_submodule("blocks").children():
+    for block in _blocks(network):
         # On the instance: names of parameters stay as they are.
         block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
 
@@ -73,8 +109,10 @@ class TrunkOutput:
 
     def __init__(self, network: nn.Module) -> None:
         self.features: Tensor | None = None
-        *_, last = (painter_in(network) or network).get_submodule("blocks").children()
-        last.register_forward_hook(self._keep)
+        blocks = _blocks(network)
+        if not blocks:
+            raise InputError("loss.temporal_feature: this network has no residual blocks; set it to 0")
+        blocks[-1].register_forward_hook(self._keep)
 
     def _keep(self, _block: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self.features = output

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidstyle.errors import InputError
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
-from vidstyle.styles import load_style
+from vidstyle.styles import META_STYLES, load_style, style_of
 from vidstyle.training.make_style import make_style
 from vidstyle.training.options import STYLE, TEMPORAL, fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
@@ -23,6 +23,7 @@ def style_from(
     picture: Path,
     out: Path,
     *,
+    by: str = META_STYLES[0],
     refine: float = 0.0,
     photos: Path | None = None,
     perceptual: str | None = None,
@@ -36,6 +37,7 @@ def style_from(
     Args:
         picture: what to paint like.
         out: the file to make.
+        by: what makes it, see vidstyle.styles.style_of.
         refine: seconds to train it further on that picture; 0 for none.
         photos: folder of photographs for that; those that the program carries if None.
         perceptual, perceptual_weights: what to measure nearness to the picture with, as for `vidstyle train`.
@@ -52,7 +54,7 @@ def style_from(
         raise InputError(f"{out}: exists already; --overwrite replaces it")
     if not out.resolve().parent.is_dir():
         raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
-    style = load_style(picture)
+    style = style_of(picture, by)
     if not refine:
         save_style(out, style.network, style.card)
         return read_card(out)

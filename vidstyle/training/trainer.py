@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vidstyle.engines.torch_cpu import prefers_bfloat16
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.nets import MetaRealtimeNet
+from vidstyle.nets import MetaNetwork
 from vidstyle.nets.canvas import sample_canvas
 from vidstyle.training import balance, losses, network
 from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -112,7 +112,7 @@ class Trainer:
         self._share = self.team.share(self._count)
         self.photographs = Photographs(data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed)
         self.pictures: StylePictures | None = None
-        if isinstance(self.network, MetaRealtimeNet):
+        if isinstance(self.network, MetaNetwork):
             style = self.recipe.style
             self.pictures = StylePictures(
                 style.image, held_out=style.held_out, shorter_side=style.shorter_side, seed=schedule.seed
@@ -180,7 +180,7 @@ class Trainer:
     def _material(self, step: int) -> tuple[Tensor | None, Pair | None, Tensor | None]:
         """A batch of photographs or one of pairs from clips, and the picture to paint like, if it is not always one."""
         pair = self.clips.batch(step) if self.clips else None
-        style = self.pictures.crop(step) if self.pictures else None
+        style = self.pictures.crop(step // self.recipe.style.batches) if self.pictures else None
         return (self.photographs.batch(step), None, style) if pair is None else (None, pair, style)
 
     def _train_step(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, float]:
@@ -192,8 +192,10 @@ class Trainer:
             pair = moving_pair(*batch.chunk(2))
         statistics = None if style is None else self.turn_to(style)
         terms, painted = self._forward(batch, pair)
-        if statistics is not None:
-            terms["statistics"] = self.recipe.loss.statistics * self._statistics_loss(statistics)
+        if statistics is not None and isinstance(self.network, MetaNetwork):
+            taught = self.network.taught_of()
+            if taught is not None:
+                terms["statistics"] = self.recipe.loss.statistics * self._statistics_loss(taught, statistics)
         if self.balance:
             if self.step % balance.EVERY == 0:
                 self.balance.measure(terms["content"], terms["style"], painted, self.team)
@@ -212,9 +214,8 @@ class Trainer:
         self.optimiser.step()
         return dict(zip((*terms, "total"), reported, strict=True))
 
-    def _statistics_loss(self, statistics: Tensor) -> Tensor:
-        assert isinstance(self.network, MetaRealtimeNet)
-        taught = self.network.taught_of()
+    @staticmethod
+    def _statistics_loss(taught: Tensor, statistics: Tensor) -> Tensor:
         if taught.shape != statistics.shape:
             raise InputError(f"network.arguments: taught is {taught.shape[1]}; this recipe takes {statistics.shape[1]}")
         return F.mse_loss(taught, statistics)
@@ -224,7 +225,7 @@ class Trainer:
 
         Returns what the encoder is to learn of it, see Objective.aim.
         """
-        assert isinstance(self.network, MetaRealtimeNet)
+        assert isinstance(self.network, MetaNetwork)
         style = style.to(self.device)
         self.network.wear(style)
         return self.objective.aim(style.to(self._feature_dtype))

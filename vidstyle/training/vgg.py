@@ -89,7 +89,7 @@ class FeatureStack(nn.Module):
         wanted = set(layers)
         last = max(index for index, name in enumerate(self._layers) if name in wanted)
         features: dict[str, Tensor | Embedded] = {}
-        x = self._prepare(image)
+        x = self.prepare(image)
         for block in range(1, int(self._layers[last][4]) + 1):
             names = [name for name in self._layers[: last + 1] if name[4] == str(block)]
             found = [name for name in names if name in wanted]
@@ -115,7 +115,7 @@ class FeatureStack(nn.Module):
         return x
 
     @abstractmethod
-    def _prepare(self, image: Tensor) -> Tensor: ...
+    def prepare(self, image: Tensor) -> Tensor: ...
 
     @abstractmethod
     def _conv(self, x: Tensor, name: str) -> Tensor: ...
@@ -145,7 +145,7 @@ class TorchvisionStack(FeatureStack):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
 
-    def _prepare(self, image: Tensor) -> Tensor:
+    def prepare(self, image: Tensor) -> Tensor:
         return (image - self.get_buffer("mean")) / self.get_buffer("deviation")
 
     def _conv(self, x: Tensor, name: str) -> Tensor:
@@ -183,7 +183,7 @@ class ReflectedStack(FeatureStack):
         super().__init__(tensors, conv_names(CONVS_PER_BLOCK["vgg19"]))
         self._embedded = {f"relu{name[5:8]}" for name in tensors if name.startswith("embed")}
 
-    def _prepare(self, image: Tensor) -> Tensor:
+    def prepare(self, image: Tensor) -> Tensor:
         return F.conv2d(image, self.get_buffer("conv0_weight"), self.get_buffer("conv0_bias"))
 
     def _conv(self, x: Tensor, name: str) -> Tensor:

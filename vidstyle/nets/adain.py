@@ -1,0 +1,76 @@
+"""Huang and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization"."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidstyle.nets.meta import MetaNetwork
+from vidstyle.nets.vgg_encoder import KINDS, VggEncoder, moments
+
+LAYER = "relu4_1"
+STEP = 8
+"""Pixels to a position of LAYER, along each axis."""
+
+
+class AdainNet(nn.Module):
+    """Encoder, adaptive instance normalisation to one picture's statistics, decoder.
+
+    Its output is linear in the statistics before the decoder, so what lies between two styles (equation 15) is the
+    network whose statistics lie between theirs: they mix as all styles do.
+
+    Args:
+        encoder: one of vidstyle.nets.vgg_encoder.KINDS.
+        strength: how much of the style's statistics replaces the picture's own, 0 to 1 (equation 14).
+    """
+
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
+        super().__init__()
+        self.strength = strength
+        self.encoder = VggEncoder(encoder, (LAYER,))
+        one, two, three, four = KINDS[encoder][1]
+        self.register_buffer("mean", torch.zeros(four))
+        self.register_buffer("deviation", torch.ones(four))
+        up = nn.Upsample(scale_factor=2)
+        self.decoder = nn.Sequential(
+            *_conv(four, three), up, *_conv(three, three), *_conv(three, three), *_conv(three, three),
+            *_conv(three, two), up, *_conv(two, two), *_conv(two, one), up, *_conv(one, one), *_conv(one, 3)[:-1],
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped."""
+        height, width = image.shape[-2:]
+        image = F.pad(image, (0, -width % STEP, 0, -height % STEP), mode="reflect")
+        (features,) = self.encoder(image)
+        mean, deviation = (self.get_buffer(name)[:, None, None] for name in ("mean", "deviation"))
+        # Equation 8, then 14.
+        turned = F.instance_norm(features) * deviation + mean
+        painted: Tensor = self.decoder(torch.lerp(features, turned, self.strength))
+        return painted[..., :height, :width]
+
+
+class MetaAdainNet(MetaNetwork):
+    """Measures a picture for AdainNet: its statistics are all of a style; encoder and decoder are always the same."""
+
+    paints_with = "adain"
+
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
+        super().__init__()
+        self.painter = {"encoder": encoder, "strength": strength}
+        self.base = AdainNet(encoder, strength)
+
+    @property
+    def encoder(self) -> VggEncoder:
+        encoder = self.base.get_submodule("encoder")
+        assert isinstance(encoder, VggEncoder)
+        return encoder
+
+    def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
+        """AdainNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""
+        with torch.no_grad():
+            mean, deviation = moments(self.encoder(picture)[0].float())
+        tensors = dict(self.base.named_parameters()) | dict(self.base.named_buffers())
+        return tensors | {"mean": mean[0], "deviation": deviation[0]}
+
+
+def _conv(channels: int, out: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect"), nn.ReLU()]

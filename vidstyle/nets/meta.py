@@ -1,0 +1,51 @@
+"""What all meta networks have in common: from one picture they write the weights of another network."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+PICTURE_SIDE = 360
+"""Shorter side of the picture that `write_weights` expects, pixels: that to which recipes scale theirs."""
+
+
+class MetaNetwork(nn.Module):
+    """Paints like the picture that it has been given to wear.
+
+    Attributes:
+        paints_with: name, in vidstyle.nets.NETWORKS, of the network whose weights it writes.
+        painter: arguments of that network.
+        base: one of it.
+    """
+
+    paints_with: str
+    painter: dict[str, Any]
+    base: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture: Tensor | None = None
+
+    def wear(self, picture: Tensor) -> None:
+        """From now on paint like RGB (1, 3, H, W) in [0, 1], of about PICTURE_SIDE."""
+        self._picture = picture
+
+    @abstractmethod
+    def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
+        """The state dictionary of a network that paints like RGB (1, 3, H, W) in [0, 1]."""
+
+    def taught_of(self) -> Tensor | None:
+        """What the encoder took a perceptual network's statistics of the last picture to be, if it learns them."""
+        return None
+
+    def leave_school(self) -> None:
+        """Drop what only training needs."""
+
+    def forward(self, image: Tensor, *args: Any, **options: Any) -> Tensor:
+        """Paint RGB (N, 3, H, W) as the network does that `write_weights` writes, which gets all arguments."""
+        picture = torch.full((1, 3, 64, 64), 0.5, device=image.device) if self._picture is None else self._picture
+        painted: Tensor = functional_call(self.base, dict(self.write_weights(picture)), (image, *args), options)
+        return painted
