@@ -27,7 +27,7 @@ from studio import DPI, HERE, show
 
 from vidstyle.painting import Painter
 from vidstyle.style_files import SUFFIX
-from vidstyle.styles import find_style, load_style
+from vidstyle.styles import find_style, live_styles, load_style
 from vidstyle.training.clips import estimate_flow
 from vidstyle.training.data import to_rgb, to_tensor
 from vidstyle.training.evaluate import Clip, Judge
@@ -63,10 +63,11 @@ def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
         init=str(find_style(name)),
     )
     loss = dataclasses.replace(recipe.loss, temporal=0.0, temporal_feature=0.0)
+    schedule = dataclasses.replace(recipe.schedule, crop=args.crop, warm_up=args.steps // 10)
     out: Path = args.folder / f"{name}{SUFFIX}"
     if not out.is_file():
         resume = out.with_suffix(".checkpoint").is_file()
-        make_style(Recipe(name, recipe.style, recipe.data, recipe.network, loss, recipe.schedule), out, resume=resume)
+        make_style(Recipe(name, recipe.style, recipe.data, recipe.network, loss, schedule), out, resume=resume)
     return out, recipe.style.image
 
 
@@ -153,8 +154,10 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS)} (.mp4)")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path, required=True)
-    parser.add_argument("--styles", nargs="+", default=sorted(path.stem for path in HERE.parent.glob("*.toml")))
-    parser.add_argument("--steps", type=int, default=1000, help="of training without the temporal loss")
+    realtime = [card.name for card in live_styles() if not card.arguments]
+    parser.add_argument("--styles", nargs="+", default=realtime)
+    parser.add_argument("--steps", type=int, default=120, help="of training without the temporal loss")
+    parser.add_argument("--crop", type=int, default=160, help="side of the crops in that training, pixels")
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
