@@ -25,6 +25,7 @@ import torch
 from matplotlib.figure import Figure
 from studio import DPI, HERE, show
 
+from vidstyle.metrics import grid_score
 from vidstyle.painting import Painter
 from vidstyle.style_files import SUFFIX
 from vidstyle.styles import find_style, live_styles, load_style
@@ -168,15 +169,18 @@ def main() -> None:
     strips: dict[str, list[np.ndarray]] = {}
     for name in args.styles:
         without, picture = train_without(name, args)
-        measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        measured: dict[str, list[tuple[float, ...]]] = {way: [] for way in WAYS}
         for clip in clips:
             painted = paint_all(name, without, clip)
             strips = strips or painted
             for way, frames in painted.items():
-                distances = [judge.distances(frames[i], clip.frames[i], picture)[0] for i in clip.samples]
-                measured[way].append((clip.warp_error(frames), float(np.mean(distances))))
-        found[name] = {way: np.mean(figures, axis=0) for way, figures in measured.items()}
-        print(name, {way: figures.round(4).tolist() for way, figures in found[name].items()}, flush=True)
+                distances = [judge.distances(frames[i], clip.frames[i], picture) for i in clip.samples]
+                style, content = np.mean(distances, axis=0)
+                grid = np.median([grid_score(frames[i]) for i in clip.samples])
+                measured[way].append((clip.warp_error(frames), style, content, grid))
+        means = {way: np.mean(figures, axis=0) for way, figures in measured.items()}
+        print(name, "warp, style, content, grid:", {way: m.round(4).tolist() for way, m in means.items()}, flush=True)
+        found[name] = {way: figures[:2] for way, figures in means.items()}
         write_table(args.out / "temporal.md", found, args.steps)
         draw(args.out / "temporal.jpg", found, strips)
 
