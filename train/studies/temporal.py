@@ -35,7 +35,6 @@ from vidstyle.training.evaluate import Clip, Judge
 from vidstyle.training.make_style import make_style
 from vidstyle.training.motion import warp
 from vidstyle.training.options import resolve_recipe
-from vidstyle.training.recipe import Recipe
 
 CLIPS = {"fox": (384, 384), "nasa_13013": (640, 360), "cutBunny": (640, 360)}
 """Videos by name, and the size at which each is painted, pixels."""
@@ -68,7 +67,7 @@ def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
     out: Path = args.folder / f"{name}{SUFFIX}"
     if not out.is_file():
         resume = out.with_suffix(".checkpoint").is_file()
-        make_style(Recipe(name, recipe.style, recipe.data, recipe.network, loss, schedule), out, resume=resume)
+        make_style(dataclasses.replace(recipe, loss=loss, schedule=schedule), out, resume=resume)
     return out, recipe.style.image
 
 
@@ -157,8 +156,8 @@ def main() -> None:
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     realtime = [card.name for card in live_styles() if not card.arguments]
     parser.add_argument("--styles", nargs="+", default=realtime)
-    parser.add_argument("--steps", type=int, default=120, help="of training without the temporal loss")
-    parser.add_argument("--crop", type=int, default=160, help="side of the crops in that training, pixels")
+    parser.add_argument("--steps", type=int, default=80, help="of training without the temporal loss")
+    parser.add_argument("--crop", type=int, default=144, help="side of the crops in that training, pixels")
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
