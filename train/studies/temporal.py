@@ -172,9 +172,13 @@ def main() -> None:
         for clip in clips:
             painted = paint_all(name, without, clip)
             strips = strips or painted
+            distances: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+            for i in clip.samples:
+                # One source after the other, since the judge remembers what it saw last.
+                for way, frames in painted.items():
+                    distances[way].append(judge.distances(frames[i], clip.frames[i], picture))
             for way, frames in painted.items():
-                distances = [judge.distances(frames[i], clip.frames[i], picture) for i in clip.samples]
-                style, content = np.mean(distances, axis=0)
+                style, content = np.mean(distances[way], axis=0)
                 grid = np.median([grid_score(frames[i]) for i in clip.samples])
                 measured[way].append((clip.warp_error(frames), style, content, grid))
         means = {way: np.mean(figures, axis=0) for way, figures in measured.items()}

@@ -1,10 +1,14 @@
 """What a style is worth on a video: steadiness, nearness to the picture and to the source, grid."""
 
+import hashlib
 import itertools
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vidstyle import metrics
 from vidstyle.errors import InputError
@@ -19,6 +23,8 @@ from vidstyle.training.recipe import load_recipe
 
 SAMPLES = 4
 """Frames, evenly spread, on which distances and grid are measured."""
+REMEMBERED = 3
+"""Pictures whose features are kept: a painting's, its source's and its style's, some 100 MB each at 640x360."""
 
 
 class Clip:
@@ -71,15 +77,27 @@ class Judge:
         self._network = PerceptualNetwork(name, weights)
         self._layers = LAYERS[name].style
 
+        self._known: OrderedDict[bytes, Mapping[str, Tensor]] = OrderedDict()
+
     @torch.inference_mode()
     def distances(self, painted: np.ndarray, source: np.ndarray, picture: Path) -> tuple[float, float]:
         """Style distance and content distance (see vidstyle.metrics) of RGB (H, W, 3) uint8."""
         style = load_style_image(picture, min(painted.shape[:2]))
         ours, theirs = (to_tensor(pixels)[None] for pixels in (painted, source))
         return (
-            metrics.style_distance(self._network, ours, style, self._layers),
-            metrics.content_distance(self._network, ours, theirs),
+            metrics.style_distance(self._features, ours, style, self._layers),
+            metrics.content_distance(self._features, ours, theirs),
         )
+
+    def _features(self, image: Tensor, _layers: Iterable[str]) -> Mapping[str, Tensor]:
+        """All features that are ever asked for; those of the pictures that were looked at last are remembered."""
+        key = hashlib.sha256(image.numpy().tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = self._network(image, {*self._layers, metrics.CONTENT_LAYER})
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
 
 
 def evaluate(
