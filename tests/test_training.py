@@ -23,7 +23,7 @@ from vidstyle.style_files import read_card
 from vidstyle.training import trainer as trainer_module
 from vidstyle.training.make_style import make_style
 from vidstyle.training.options import resolve_recipe
-from vidstyle.training.recipe import Loss, Recipe, load_recipe
+from vidstyle.training.recipe import Loss, NetworkChoice, Recipe, load_recipe
 from vidstyle.training.report import read_losses
 from vidstyle.training.trainer import Trainer
 
@@ -117,6 +117,20 @@ def test_training_starts_from_a_style_of_the_same_network(recipe: Recipe, materi
         Trainer(other)
     with pytest.raises(InputError, match="--init nothing: no such style"):
         resolve_recipe(material / "train" / "dots.toml", init="nothing")
+
+
+def test_a_larger_network_begins_by_painting_what_a_smaller_one_does(recipe: Recipe, material: Path) -> None:
+    small = material / "weights" / "dots.safetensors"
+    make_style(with_schedule(recipe, steps=5), small)
+    larger = NetworkChoice("realtime", {"channels": 24, "blocks": 3}, small)
+    trainer = Trainer(dataclasses.replace(recipe, network=larger), device="cpu")
+    photo = torch.rand(1, 3, 40, 56)
+    with torch.no_grad():
+        before = trainer.network.eval()(photo)
+        torch.testing.assert_close(before, load_style(small).network(photo), rtol=0, atol=1e-4)
+    losses_of(trainer, 4)
+    assert bool(trainer.network.get_parameter("tail.weight")[:, 16:].any())
+    assert bool(trainer.network.get_parameter("blocks.2.conv2.weight").any())
 
 
 @pytest.mark.parametrize("network", ["realtime", "johnson"])

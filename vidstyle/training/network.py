@@ -20,6 +20,8 @@ from vidstyle.training.vgg import FeatureStack
 def fresh_network(recipe: Recipe) -> nn.Module:
     """The recipe's network, with random weights or those of the style that it starts from.
 
+    A real-time network may start from a narrower and shallower one, and paints what that does.
+
     Raises:
         InputError: if there is no such network, or that style is of another one.
     """
@@ -35,15 +37,42 @@ def fresh_network(recipe: Recipe) -> nn.Module:
     if recipe.network.init is None:
         return network
     style = load_style(recipe.network.init)
-    given = style.network.state_dict()
-    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    if style.card.network != recipe.network.name or {name: t.shape for name, t in given.items()} != shapes:
+    given, fresh = style.network.state_dict(), network.state_dict()
+    if isinstance(network, RealtimeNet) and isinstance(style.network, RealtimeNet) and _is_within(given, fresh):
+        given = _widened(given, fresh)
+    elif style.card.network != recipe.network.name or not _is_within(given, fresh) or not _is_within(fresh, given):
         raise InputError(
             f"{recipe.network.init}: cannot be started from: its network is {style.card.network} "
             f"{style.card.arguments}, the recipe asks for {recipe.network.name} {recipe.network.arguments}"
         )
     network.load_state_dict(given)
     return network
+
+
+def _is_within(small: dict[str, Tensor], large: dict[str, Tensor]) -> bool:
+    """Whether no tensor of `small` is missing in `large`, or larger there along any axis."""
+    return all(
+        name in large
+        and tensor.dim() == large[name].dim()
+        and all(a <= b for a, b in zip(tensor.shape, large[name].shape, strict=True))
+        for name, tensor in small.items()
+    )
+
+
+def _widened(given: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A wider and deeper real-time network that paints what `given` does (Chen et al. 2016, "Net2Net").
+
+    Nothing that was there reads the channels that are new, and a fresh block adds nothing; both begin to as training
+    goes on.
+    """
+    wide = {}
+    for name, tensor in fresh.items():
+        wide[name] = tensor.clone()
+        if name in given:
+            rows = wide[name][: len(given[name])]
+            rows.zero_()
+            rows[tuple(slice(length) for length in given[name].shape)] = given[name]
+    return wide
 
 
 def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
