@@ -54,7 +54,7 @@ def main() -> None:
             painting.resize(SMALL, Image.Resampling.LANCZOS).save(args.folder / f"{card.name}.jpg", quality=85)
         x, y = index % COLUMNS * WIDTH, index // COLUMNS * (height + LINE)
         sheet.paste(painting.resize((WIDTH, height), Image.Resampling.LANCZOS), (x, y))
-        draw.text((x + 4, y + height + 4), plain(f"{card.name}: {card.title}, {card.artist}"), "black", font)
+        draw.text((x + 4, y + height + 4), plain(f"{card.name}: {card.title}"), "black", font)
     sheet.save(args.sheet, quality=85)
     print(f"wrote {args.sheet}: {len(styles)} styles")
 
