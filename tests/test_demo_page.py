@@ -244,7 +244,8 @@ def test_a_large_picture_is_painted_whole_on_a_phone(visit: Callable[..., Any], 
 
 def test_a_style_is_brought_and_chosen(visit: Callable[..., Any], style_file: Path, material: Path) -> None:
     page = visit("Styles")
-    assert page.locator("vs-cards article", has_text="Under the Wave off Kanagawa").inner_text().count("public domain") == 1
+    wave = page.locator("vs-cards article", has_text="Under the Wave off Kanagawa")
+    assert wave.inner_text().count("public domain") == 1
     drop(page, material / "words.mp4")
     page.get_by_text("not a safetensors file").wait_for()
     drop(page, style_file)

@@ -20,7 +20,7 @@ from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.trainer import Trainer
 
-META_FILE = f"{styles.META_STYLES[0]}.safetensors"
+META_FILE = f"{styles.META_STYLE}.safetensors"
 PAINTER = {"channels": 16, "blocks": 1}
 ARGUMENTS = {"kernels": 3, "size": 8, "painter": PAINTER}
 

@@ -200,7 +200,11 @@ def test_a_tensor_that_does_not_fit_is_named(
     ("metadata", "message"),
     [
         ({"vidstyle": "99"}, "not a style of this version"),
-        ({"network": "gan"}, "unknown network 'gan'; known: adain, johnson, large, meta-adain, meta"),
+        (
+            {"network": "gan"},
+            "unknown network 'gan'; known: adain, johnson, large, meta-adain, meta-realtime, metanet, "
+            "metanet-improved, realtime, shen",
+        ),
         ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
         ({"arguments": "{"}, "its arguments are not JSON"),
         ({"arguments": "[" * 100_000}, "its arguments are not JSON"),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEFAULT_STYLE = "starry_night"
-META_STYLES = ("meta_realtime", "adain", "metanet_improved")
-"""What makes styles of pictures, among the styles that ship; the first one does unless another is asked for."""
+META_STYLE = "meta_realtime"
+"""What makes styles of pictures, among the styles that ship."""
 
 
 def library() -> Path:
@@ -36,7 +36,7 @@ def live_styles() -> list[StyleCard]:
 
 
 def _installed() -> list[Path]:
-    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.stem not in META_STYLES]
+    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.stem != META_STYLE]
 
 
 def first_style(names: Sequence[str]) -> str:
@@ -83,22 +83,20 @@ def find_styles(style: str | Path) -> list[tuple[Path, float]]:
     return [(find_style(name), weight / total) for name, weight in parts]
 
 
-def style_of(picture: Path, by: str | Path = META_STYLES[0]) -> Style:
+def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
     """A style of a picture.
 
     Args:
         picture: the picture.
-        by: what makes it: one of META_STYLES, or the file of a meta network.
+        by: what makes it: META_STYLE, or the file of a meta network.
 
     Raises:
         InputError: for what is no picture, and for what makes no styles.
     """
-    picture, shipped = find_style(picture), library() / f"{by}{SUFFIX}"
-    if str(by) in META_STYLES and shipped.is_file():
-        return style_of_picture(picture, shipped)
-    if not Path(by).is_file():
-        raise InputError(f"{by}: nothing that makes styles; there are {', '.join(META_STYLES)}, and files of your own")
-    return style_of_picture(picture, Path(by))
+    meta = library() / f"{META_STYLE}{SUFFIX}" if by == META_STYLE else Path(by)
+    if not meta.is_file():
+        raise InputError(f"--by {by}: nothing that makes styles; there are {META_STYLE}, and files of your own")
+    return style_of_picture(find_style(picture), meta)
 
 
 def _share(part: str, mix: str) -> tuple[str, float]:

@@ -11,6 +11,7 @@ KINDS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 }
 """Convolutions in each block and their channels, down to an eighth of the resolution."""
 LEAST_VARIANCE = 1e-5
+"""Where a channel is constant, the slope of the root would be infinite."""
 
 
 class VggEncoder(nn.Module):
@@ -59,7 +60,9 @@ class VggEncoder(nn.Module):
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over positions, (N, C) each, of (N, C, h, w)."""
-    mean = features.mean((2, 3))
-    variance = (features - mean[..., None, None]).square().mean((2, 3))
-    return mean, (variance + LEAST_VARIANCE).sqrt()
+    """Mean and standard deviation over positions, (N, C) each, of (N, C, h, w).
+
+    Huang and Belongie 2017, equations 5 and 6.
+    """
+    flat = features.flatten(2)
+    return flat.mean(2), (flat.var(2, correction=0) + LEAST_VARIANCE).sqrt()

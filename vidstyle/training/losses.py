@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidstyle.nets import vgg_encoder
 from vidstyle.nets.realtime import LUMA
 from vidstyle.training.motion import coarse, warp
 from vidstyle.training.vgg import Embedded, whole
@@ -80,14 +81,8 @@ def style_distance(gram: Tensor, target: Tensor) -> Tensor:
 
 
 def moments(features: Tensor | Embedded) -> Tensor:
-    """Mean and standard deviation over positions of (N, C, H, W): float32 (N, 2, C).
-
-    Huang and Belongie 2017, equations 5 and 6.
-    """
-    flat = whole(features).float().flatten(2)
-    # Where a channel is constant, the slope of the root would be infinite.
-    deviation = (flat.var(2, correction=0) + 1e-5).sqrt()
-    return torch.stack((flat.mean(2), deviation), 1)
+    """Mean and standard deviation over positions of (N, C, H, W): float32 (N, 2, C)."""
+    return torch.stack(vgg_encoder.moments(whole(features).float()), 1)
 
 
 def moment_loss(found: Tensor, target: Tensor) -> Tensor:

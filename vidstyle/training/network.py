@@ -29,12 +29,12 @@ def fresh_network(recipe: Recipe) -> nn.Module:
         network = build_network(recipe.network.name, recipe.network.arguments)
     except ValueError as error:
         raise InputError(f"the recipe {recipe.name} cannot be followed: {error}") from error
-    for module in network.modules():
-        if isinstance(module, VggEncoder):
-            _fill(module, recipe)
     if isinstance(network, MetaRealtimeNet) and recipe.network.experts:
         _learn_from_experts(network, recipe)
     if recipe.network.init is None:
+        for module in network.modules():
+            if isinstance(module, VggEncoder):
+                _fill(module, recipe)
         return network
     style = load_style(recipe.network.init)
     given, fresh = style.network.state_dict(), network.state_dict()

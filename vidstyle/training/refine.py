@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidstyle.errors import InputError
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
-from vidstyle.styles import META_STYLES, load_style, style_of
+from vidstyle.styles import META_STYLE, load_style, style_of
 from vidstyle.training.make_style import make_style
 from vidstyle.training.options import STYLE, TEMPORAL, fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
@@ -23,7 +23,7 @@ def style_from(
     picture: Path,
     out: Path,
     *,
-    by: str = META_STYLES[0],
+    by: str = META_STYLE,
     refine: float = 0.0,
     photos: Path | None = None,
     perceptual: str | None = None,
