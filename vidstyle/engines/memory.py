@@ -3,10 +3,11 @@
 A network that sees one frame paints each one anew, and strokes that nothing in the picture calls for fall elsewhere
 as soon as it moves by a pixel.  Blending a painting with the last one, carried along the optical flow, calms it and
 washes the strokes out: two layers of strokes average to none, and what is resampled once a frame blurs.  So little is
-averaged here, and nothing is resampled twice.  The painting of one frame, the key, is kept as it is, with a map of
-where its places have come to ("advected textures", Neyret 2003).  It is shown wherever the map can be trusted, and the
-frame's own painting elsewhere: where something has come into sight, has changed, or has been pulled out of shape.
-Before a key is worn, another one takes its place, patch by patch.
+averaged here, and little is resampled twice.  The painting of one frame, the key, is kept as it is, with a map of
+where its places have come to ("advected textures", Neyret 2003).  It is shown wherever the map can be trusted.
+Elsewhere, where something has come into sight, has changed, or has been pulled out of shape, the frame's own painting
+shows, blended with the last one as far as the frame looks like the last.  Before a key is worn, another one takes its
+place, patch by patch.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,8 @@ SURE = (0.4, 0.6)
 """Trust up to which a key is not shown at all, and from which on it is fully."""
 LIFE_FRAMES = 40.0
 """Half the life of a key while everything moves and stays in sight."""
+SHARE = 0.6
+"""Of the last painting where no key shows and the source has not changed."""
 MUCH_MOTION = 0.125
 """Positions a frame, on average, that count as everything moving; a still picture keeps its key."""
 GAPS_HASTEN = 5.0
@@ -58,10 +61,12 @@ class Motion:
     Attributes:
         now: (h, w, 3) uint8, luma and chroma of the frame at each position.
         flow: (h, w, 2) float32, x before y: from each position to where it was, in positions.
+        alike: (h, w) float32, 0 to 1, how far it looked the same there.
     """
 
     now: np.ndarray
     flow: np.ndarray
+    alike: np.ndarray
 
 
 def small_picture(pixels: np.ndarray) -> np.ndarray:
@@ -88,7 +93,9 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     found = np.asarray(search.calc(_luma(now), _luma(before), np.zeros((*now.shape[:2], 2), np.float32)))
     flow, before, now = _averaged(found) / FINER, _averaged(before), _averaged(now)
     carried = _sample(before, flow)
-    return None if cv2.absdiff(carried, now)[..., 0].mean() > CUT_LEVELS else Motion(now, flow)
+    if cv2.absdiff(carried, now)[..., 0].mean() > CUT_LEVELS:
+        return None
+    return Motion(now, flow, _alike(carried, now) * _inside(_places(flow)))
 
 
 class Memory:
@@ -97,6 +104,7 @@ class Memory:
     def __init__(self) -> None:
         self._keys: list[_Key] = []
         self._age = 0.0
+        self._last = np.empty(0)
 
     def remember(self, painted: np.ndarray, source: np.ndarray, motion: Motion | None) -> np.ndarray:
         """What to show of a frame.
@@ -110,20 +118,23 @@ class Memory:
             Pixels of the same shape; `painted` itself where nothing is remembered.
         """
         if motion is None or not self._keys or self._keys[0].painted.shape != painted.shape:
-            self._keys, self._age = [_Key(painted, source)], 0.0
+            self._keys, self._age, self._last = [_Key(painted, source)], 0.0, painted
             return painted
         for key in self._keys:
             key.carry(motion)
         weights = self._weights()
+        uncovered = np.prod([1 - weight for weight in weights], axis=0)
         shown = painted
+        if uncovered.any():
+            shown = _lay_over(painted, self._last, motion.flow, SHARE * motion.alike, cv2.INTER_LINEAR)
         # What is older lies above, so that nothing changes before it has to.
         for key, weight in zip(reversed(self._keys), reversed(weights), strict=True):
             shown = key.laid_over(shown, weight)
-        covered = 1 - np.prod([1 - weight for weight in weights], axis=0).mean()
         self._age += min(1.0, cv2.norm(motion.flow, cv2.NORM_L1) / motion.flow[..., 0].size / MUCH_MOTION)
-        self._age += GAPS_HASTEN * (1 - float(covered))
+        self._age += GAPS_HASTEN * float(uncovered.mean())
         if self._age >= LIFE_FRAMES:
             self._keys, self._age = [self._keys[-1], _Key(painted, source)], 0.0
+        self._last = shown
         return shown
 
     def _weights(self) -> list[np.ndarray]:
@@ -156,15 +167,10 @@ class _Key:
         """Go on to the next frame."""
         state = _sample(np.dstack((self._shift, self._trust)), motion.flow)
         self._shift = state[..., :2] + motion.flow
-        places = _places(self._shift)
-        height, width = places.shape[:2]
-        inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)) > 0
         # Against the frame that was painted, so that small errors cannot add up unnoticed.
-        original = _sample(self._source, self._shift)
-        change = cv2.blur(cv2.absdiff(original, motion.now), (ALIKE_SIDE, ALIKE_SIDE))
-        alike = 1 - _ramp(_largest(change).astype(np.float32), *ALIKE_LEVELS)
+        alike = _alike(_sample(self._source, self._shift), motion.now)
         natural = 1 - _ramp(_pull(self._shift), *PULLED)
-        self._trust = np.minimum(state[..., 2], alike * natural * inside).astype(np.float32)
+        self._trust = np.minimum(state[..., 2], alike * natural * _inside(_places(self._shift))).astype(np.float32)
         self.shown = _ramp(self._trust, *SURE)
 
     def order(self) -> np.ndarray:
@@ -173,19 +179,26 @@ class _Key:
 
     def laid_over(self, below: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Pixels `below` with the key over them where `weight`, (h, w), is 1."""
-        result = np.empty_like(below)
-        for plane, under, out in zip(_planes(self.painted), _planes(below), _planes(result), strict=True):
-            height, width = plane.shape[:2]
-            shift, amount = self._shift, weight
-            if amount.shape != (height, width):
-                scale = np.array([width / amount.shape[1], height / amount.shape[0]], np.float32)
-                shift = np.asarray(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR))
-                amount = cv2.resize(amount, (width, height), interpolation=cv2.INTER_LINEAR)
-            # Of chroma nobody sees so much.
-            fine = plane.ndim == 3 or height * 2 > below.shape[0]
-            carried = _sample(plane, shift, cv2.INTER_CUBIC if fine else cv2.INTER_LINEAR)
-            out[...] = cv2.blendLinear(carried, under, amount, 1 - amount)
-        return result
+        return _lay_over(below, self.painted, self._shift, weight, cv2.INTER_CUBIC)
+
+
+def _lay_over(
+    below: np.ndarray, above: np.ndarray, shift: np.ndarray, weight: np.ndarray, interpolation: int
+) -> np.ndarray:
+    """Pixels `below` with those `above` over them where `weight`, (h, w), is 1, taken from `shift`, (h, w, 2), away."""
+    result = np.empty_like(below)
+    for plane, under, out in zip(_planes(above), _planes(below), _planes(result), strict=True):
+        height, width = plane.shape[:2]
+        way, amount = shift, weight
+        if amount.shape != (height, width):
+            scale = np.array([width / amount.shape[1], height / amount.shape[0]], np.float32)
+            way = np.asarray(cv2.resize(way * scale, (width, height), interpolation=cv2.INTER_LINEAR))
+            amount = cv2.resize(amount, (width, height), interpolation=cv2.INTER_LINEAR)
+        # Of chroma nobody sees so much.
+        fine = plane.ndim == 3 or height * 2 > below.shape[0]
+        carried = _sample(plane, way, interpolation if fine else cv2.INTER_LINEAR)
+        out[...] = cv2.blendLinear(carried, under, amount, 1 - amount)
+    return result
 
 
 def _luma(picture: np.ndarray) -> np.ndarray:
@@ -214,6 +227,18 @@ def _sample(picture: np.ndarray, shift: np.ndarray, interpolation: int = cv2.INT
     # Its type stubs do not know that one map can hold both coordinates.
     remap: Callable[..., np.ndarray] = cv2.remap
     return remap(picture, _places(shift), None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _inside(places: np.ndarray) -> np.ndarray:
+    """Which places (h, w, 2) are inside the frame, (h, w) bool."""
+    height, width = places.shape[:2]
+    return np.asarray(cv2.inRange(places, (0, 0), (width - 1, height - 1)) > 0)
+
+
+def _alike(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """How far two pictures (h, w, 3) look the same, (h, w) float32, 0 to 1."""
+    change = cv2.blur(cv2.absdiff(before, now), (ALIKE_SIDE, ALIKE_SIDE))
+    return np.asarray(1 - _ramp(_largest(change).astype(np.float32), *ALIKE_LEVELS), np.float32)
 
 
 def _largest(picture: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class AdainNet(nn.Module):
         up = nn.Upsample(scale_factor=2)
         self.decoder = nn.Sequential(
             *_conv(four, three), up, *_conv(three, three), *_conv(three, three), *_conv(three, three),
-            *_conv(three, two), up, *_conv(two, two), *_conv(two, one), up, *_conv(one, one), *_conv(one, 3)[:-1],
+            *_conv(three, two), up, *_conv(two, two), *_conv(two, one), up, *_conv(one, one), _last(one),
         )  # fmt: skip
 
     def forward(self, image: Tensor) -> Tensor:
@@ -73,4 +73,15 @@ class MetaAdainNet(MetaNetwork):
 
 
 def _conv(channels: int, out: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect"), nn.ReLU()]
+    layer = nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect")
+    # PyTorch's own start is for shallow networks: through nine layers little of the picture, or of a gradient, is left.
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return [layer, nn.ReLU()]
+
+
+def _last(channels: int) -> nn.Conv2d:
+    """To RGB; starts from grey rather than from noise beyond black and white."""
+    layer = nn.Conv2d(channels, 3, 3, padding=1, padding_mode="reflect")
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.constant_(layer.get_parameter("bias"), 0.5)
+    return layer

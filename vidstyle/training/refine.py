@@ -9,14 +9,15 @@ from vidstyle.errors import InputError
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, load_style, style_of
 from vidstyle.training.make_style import make_style
-from vidstyle.training.options import STYLE, TEMPORAL, fastest_perceptual
+from vidstyle.training.options import fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Progress
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 """Those that the program carries."""
-CROP, WARM_UP, LEARNING_RATE = 160, 10, 1e-3
-"""Of a training that is over in a minute: small crops, since steps count."""
+CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE = 128, 2, 10, 3e-3, 20.0
+"""Of a training that is over in a minute: little material in each step, since steps count, and no temporal loss, which
+takes half of their time and for which memory makes up (docs/any-style.md has what was tried)."""
 
 
 def style_from(
@@ -66,8 +67,10 @@ def style_from(
             style=StyleSource(image=picture, title=style.card.title),
             data=Data(photos or PHOTOS, perceptual_weights),
             network=NetworkChoice(style.card.network, style.card.arguments, start),
-            loss=Loss(perceptual=perceptual or fastest_perceptual(perceptual_weights), style=STYLE, temporal=TEMPORAL),
-            schedule=Schedule(minutes=refine / 60, crop=CROP, warm_up=WARM_UP, learning_rate=LEARNING_RATE),
+            loss=Loss(perceptual=perceptual or fastest_perceptual(perceptual_weights), style=STYLE),
+            schedule=Schedule(
+                minutes=refine / 60, batch=BATCH, crop=CROP, warm_up=WARM_UP, learning_rate=LEARNING_RATE
+            ),
         )
         card = make_style(recipe, trained, device=device, on_progress=on_progress)
         assert card is not None
