@@ -40,3 +40,7 @@ def test_grid_score_of_noise_is_low_and_of_a_shuffled_pattern_high() -> None:
     grid = np.tile(cell, (32, 40, 1))
     assert metrics.grid_score(noise.astype(np.uint8)) < 13
     assert metrics.grid_score((noise + grid).astype(np.uint8)) > 25
+
+
+def test_what_is_flat_has_no_grid() -> None:
+    assert metrics.grid_score(np.full((128, 160, 3), 77, np.uint8)) == 0

@@ -4,6 +4,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,15 +14,15 @@ from torch import nn
 from vidstyle import InputError
 from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
-from vidstyle.engines.frame_function import Look
+from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.engines.torch_cpu import TorchCpuEngine, prefers_bfloat16
-from vidstyle.media.frame import Frame
+from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import JohnsonNet, build_network
 from vidstyle.styles import load_style
 
 pytest.importorskip("openvino")
 
-from vidstyle.engines import openvino
+from vidstyle.engines import int8, openvino
 from vidstyle.engines.openvino import OpenVinoEngine
 
 SIZES = [(64, 48), (63, 49), (33, 18), (16, 17)]
@@ -89,6 +90,45 @@ def test_in_bfloat16_it_paints_nearly_the_same(look: Look) -> None:
     assert 38 < psnr(ours, theirs) < 90
 
 
+@pytest.mark.parametrize(
+    ("look", "planes"),
+    [(Look(), None), (LOOKS[2], Color(matrix=1)), (Look(), Color(matrix=5, full_range=True))],
+    ids=str,
+)
+def test_in_integers_it_paints_nearly_the_same(look: Look, planes: Color | None) -> None:
+    network, pixels = load_style("starry_night").network, noisy_picture(128, 96)
+    if planes:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
+    ours = painted(OpenVinoEngine(network, look, planes=planes, precision="int8"), pixels)
+    theirs = painted(TorchCpuEngine(network, look, planes=planes, dtype=torch.float32), pixels)
+    assert 38 < psnr(ours, theirs) < 90
+
+
+def test_all_convolutions_but_the_first_are_in_integers(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, quantise = [], int8.quantise
+    monkeypatch.setattr(int8, "quantise", lambda *args: found.append(quantise(*args)))
+    painted(OpenVinoEngine(tiny_network(), Look(), precision="int8"), noisy_picture(64, 48))
+    assert found == [3]
+
+
+def test_integers_are_for_the_real_time_network_where_nothing_faster_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    paint, other = (frame_function(n, Look(), torch.float32) for n in (tiny_network(), JohnsonNet()))
+    assert int8.is_faster(paint, ["FP32", "INT8"])
+    assert not int8.is_faster(paint, ["FP32"])
+    assert not int8.is_faster(other, ["FP32", "INT8"])
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert not int8.is_faster(paint, ["FP32", "INT8"])
+
+
+def test_bounds_leave_out_what_is_rare_and_hold_zero() -> None:
+    values = torch.cat((torch.rand(100_000, generator=torch.Generator().manual_seed(0)) - 0.2, torch.tensor([40.0])))
+    low, high = int8._bounds(values)
+    assert -0.4 < low <= 0
+    assert high < 39
+    assert abs(low / (high - low) * 255 - round(low / (high - low) * 255)) < 1e-4
+
+
 def test_any_network_can_be_compiled() -> None:
     torch.manual_seed(0)
     network, pixels = JohnsonNet().eval(), noisy_picture(64, 48)
@@ -117,10 +157,11 @@ def test_other_weights_and_looks_are_compiled_anew(own_cache: Path, conversions:
     plain = painted(OpenVinoEngine(tiny_network(), Look()), pixels)
     assert (painted(OpenVinoEngine(other, Look()), pixels) != plain).any()
     assert (painted(OpenVinoEngine(tiny_network(), Look(0.5)), pixels) != plain).any()
-    # The default is float32 already where the processor has no bfloat16: nothing new then.
     exact = painted(OpenVinoEngine(tiny_network(), Look(), precision="f32"), pixels)
-    assert (exact != plain).any() == prefers_bfloat16()
-    assert len(conversions) == 3 + prefers_bfloat16()
+    coarse = painted(OpenVinoEngine(tiny_network(), Look(), precision="int8"), pixels)
+    assert (exact != coarse).any()
+    # The default is one of the two where the processor has no bfloat16: nothing new then.
+    assert len(conversions) == 4 + prefers_bfloat16()
 
 
 def test_a_broken_entry_is_made_again(own_cache: Path, conversions: list[tuple[int, ...]]) -> None:

@@ -42,7 +42,7 @@ def grid_score(rgb: np.ndarray, period: int = 4) -> float:
     """How far the spectrum peaks at the harmonics of a sub-pixel upsampler, dB.
 
     A transposed convolution or pixel shuffle with stride `period` leaves energy at multiples of 1 / period cycles a
-    pixel.  Photographs and paintings score 6 to 13, a network with a visible grid 25 and more.
+    pixel.  Photographs and paintings score 6 to 13, a network with a visible grid 25 and more, what is flat 0.
 
     Args:
         rgb: (H, W, 3) uint8, each side at least 8 * period.
@@ -50,6 +50,8 @@ def grid_score(rgb: np.ndarray, period: int = 4) -> float:
     """
     side = min(rgb.shape[:2]) // (8 * period) * (8 * period)
     luma = rgb[:side, :side].astype(np.float64) @ [0.299, 0.587, 0.114]
+    if np.ptp(luma) == 0:
+        return 0.0
     window = np.hanning(side)
     power = np.abs(np.fft.fft2((luma - luma.mean()) * window[:, None] * window)) ** 2
     offsets = np.arange(-RING, RING + 1)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vidstyle import __version__
-from vidstyle.engines import Engine
+from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS, prefers_bfloat16, usable_cores
@@ -22,7 +22,7 @@ from vidstyle.media.frame import Color, Frame
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""
-GRAPH = 2
+GRAPH = 3
 """Goes up when the same style makes another graph."""
 
 
@@ -36,15 +36,15 @@ def is_usable() -> bool:
 
 
 class OpenVinoEngine(Engine):
-    """The network as one compiled graph, uint8 in and out; bfloat16 where the processor has it.
+    """The network as one compiled graph, uint8 in and out; bfloat16 where the processor has it, else integers.
 
-    Compiling takes a second or two, once for each style and frame size: what comes of it is kept on disk.
+    Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.
 
     Args:
         network, look, planes: see vidstyle.engines.frame_function.frame_function.
         low_latency: paint one frame at a time, on all cores.
         spare_cores: use half of the cores only.
-        precision: `bf16` or `f32`; chosen by the processor if None.
+        precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; chosen by the processor if None.
 
     Raises:
         InputError: if OpenVINO cannot be imported.
@@ -65,9 +65,10 @@ class OpenVinoEngine(Engine):
     ) -> None:
         self._openvino = _import_openvino()
         self._core = self._openvino.Core()
-        self._precision = precision or ("bf16" if prefers_bfloat16() else "f32")
         # In float32 whatever the precision: the plugin converts weights itself.
         self._paint = frame_function(network, look, torch.float32, planes)
+        self._precision = precision or self._fastest_precision()
+        self._bounds: int8.Bounds | None = None
         self._look = look
         self._identity = _identity(network, look, planes)
         self._cache = CompiledCache("openvino")
@@ -117,7 +118,7 @@ class OpenVinoEngine(Engine):
         settings = self._settings(shape)
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         library = self._openvino.__version__
-        key = _digest(self._identity, shape, sorted(settings.items()), library, processor)
+        key = _digest(self._identity, shape, self._precision, sorted(settings.items()), library, processor)
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
@@ -131,7 +132,7 @@ class OpenVinoEngine(Engine):
     def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
         streams = 1 if shape[0] * shape[1] >= LARGE_FRAME else self._streams
         return {
-            "INFERENCE_PRECISION_HINT": self._precision,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": self._cores,
         }
@@ -146,7 +147,18 @@ class OpenVinoEngine(Engine):
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(self._paint, pixels, check_trace=False)
             fixed = self._openvino.PartialShape(list(shape))
-            return self._openvino.convert_model(traced, example_input=pixels, input=[fixed])
+            graph = self._openvino.convert_model(traced, example_input=pixels, input=[fixed])
+        if self._precision == "int8":
+            if self._bounds is None:
+                self._bounds = int8.measure_bounds(self._paint)
+            int8.quantise(graph, self._bounds)
+        return graph
+
+    def _fastest_precision(self) -> str:
+        if prefers_bfloat16():
+            return "bf16"
+        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "int8" if int8.is_faster(self._paint, capabilities) else "f32"
 
 
 def _import_openvino() -> Any:

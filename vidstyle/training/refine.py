@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidstyle.errors import InputError
+from vidstyle.media.images import PHOTOS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, load_style, style_of
 from vidstyle.training.make_style import make_style
@@ -13,8 +14,6 @@ from vidstyle.training.options import fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Progress
 
-PHOTOS = Path(__file__).parents[1] / "photos"
-"""Those that the program carries."""
 CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE = 128, 2, 10, 3e-3, 20.0
 """Of a training that is over in a minute: little material in each step, since steps count, and no temporal loss, which
 takes half of their time and for which memory makes up (docs/any-style.md has what was tried)."""
