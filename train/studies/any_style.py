@@ -1,11 +1,12 @@
 """What makes a style of a picture, side by side: how near, how steady, how soon, how fast, how large.
 
-    python train/studies/any_style.py PICTURE ... --clips DIR --perceptual-weights DIR [--refine SECONDS]
+    python train/studies/any_style.py PICTURE ... --clips DIR --perceptual-weights DIR [--by FILE ...]
+        [--refine SECONDS]
 
-The pictures are to be held out of all trainings; each becomes a style by every network that ships for that, by the
-first one refined, and the first frame of each clip is painted by optimisation as well (Gatys et al. 2015, with what
-came after it).  Makes any_style.md and any_style.jpg in --out: means over pictures and clips, painted steadily, by
-vidstyle.training.evaluate.
+The pictures are to be held out of all trainings.  Each becomes a style by the meta network that ships, by that and
+refined, and by those in the files that are named; and the first frame of each clip is painted by optimisation (Gatys et
+al. 2015, with what came after it).  Makes any_style.md and any_style.jpg in --out: means over pictures and clips,
+painted steadily, by vidstyle.training.evaluate.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from studio import HERE, draw_sheet
 import vidstyle
 from vidstyle.painting import Painter
 from vidstyle.style_files import Style
-from vidstyle.styles import META_STYLE, META_STYLES, library, load_style, style_of
+from vidstyle.styles import META_STYLE, library, load_style, style_of
 from vidstyle.training.evaluate import Clip, Judge
 from vidstyle.training.refine import style_from
 
@@ -104,18 +105,20 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS)} (.mp4)")
     parser.add_argument("--perceptual-weights", type=Path, required=True)
+    parser.add_argument("--by", nargs="+", default=[], metavar="FILE", help="other meta networks")
     parser.add_argument("--refine", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
     clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
     judge = Judge("vgg19-hybrid", args.perceptual_weights)
-    found = {by: Measured((library() / f"{by}.safetensors").stat().st_size) for by in META_STYLES}
-    found[f"{META_STYLE}, refined {args.refine:g} s"] = Measured(found[META_STYLE].size)
+    shipped = (library() / f"{META_STYLE}.safetensors").stat().st_size
+    found = {META_STYLE: Measured(shipped), f"{META_STYLE}, refined {args.refine:g} s": Measured(shipped)}
+    found |= {by: Measured(Path(by).stat().st_size) for by in args.by}
     found[OPTIMISED] = Measured()
     sheet: dict[str, list[np.ndarray]] = {by: [] for by in found}
     for by, measured in found.items():
-        if by in META_STYLES:
+        if by == META_STYLE or by in args.by:
             style_of(args.pictures[0], by)  # Reading the network is not what is timed.
         for picture in args.pictures:
             if by != OPTIMISED:
@@ -146,7 +149,7 @@ def main() -> None:
         "",
         "| | style distance | content distance | warp error | a new style, s | a frame, ms | ships, MB |",
         f"|{'---|' * 7}",
-        *(f"| {by} | {measured.row()} |" for by, measured in found.items()),
+        *(f"| {Path(by).stem} | {measured.row()} |" for by, measured in found.items()),
     ]
     (args.out / "any_style.md").write_text("\n".join(lines) + "\n")
     draw_sheet(args.out / "any_style.jpg", "Pictures never seen", sheet, [p.stem for p in args.pictures])
