@@ -1,5 +1,7 @@
 """The benchmark: what it reports, not how fast anything is."""
 
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +14,7 @@ from media_files import colorful_picture
 from PIL import Image
 
 from vidstyle import InputError, growth, limits
-from vidstyle.bench import Bench, make_clip, plot
+from vidstyle.bench import Bench, make_clip, peak_memory, plot
 from vidstyle.energy import EnergyMeter
 from vidstyle.engines.cuda import CudaEngine, Span
 from vidstyle.engines.frame_function import Look
@@ -171,3 +173,11 @@ def test_without_a_gpu_there_is_no_timeline(tmp_path: Path) -> None:
         pytest.raises(InputError, match=r"--timeline .*: is of a GPU, and cpu is none"),
     ):
         bench.timeline(tmp_path / "timeline.png")
+
+
+def test_peak_memory_is_this_processs_own() -> None:
+    held = np.ones(60_000_000)
+    command = "from vidstyle.bench import peak_memory; print(peak_memory())"
+    child = int(subprocess.run([sys.executable, "-c", command], capture_output=True, check=True, text=True).stdout)
+    assert peak_memory() > held.nbytes
+    assert 10_000_000 < child < peak_memory() - held.nbytes // 2
