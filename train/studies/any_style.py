@@ -54,7 +54,7 @@ class Measured:
     frame: list[float] = field(default_factory=list)
 
     def row(self) -> str:
-        figures = [(self.style, ".3f"), (self.content, ".3f"), (self.warp, ".3f"), (self.ready, ".1f")]
+        figures = [(self.style, ".3f"), (self.content, ".3f"), (self.warp, ".3f"), (self.ready, ".2f")]
         cells = [format(statistics.mean(values), form) if values else "" for values, form in figures]
         cells.append(f"{statistics.median(self.frame):,.0f}")
         cells.append(f"{self.size / 1e6:.1f}" if self.size else "")

@@ -95,6 +95,7 @@ def _bounds(values: Tensor) -> tuple[float, float]:
 @lru_cache(maxsize=2)
 def _photographs(*, planes: bool) -> list[np.ndarray]:
     """RGB (H, W, 3), or planes (3 H / 2, W) of whichever matrix: bounds are not so exact."""
-    bright = [cv2.resize(read_image(path), SIZE, interpolation=cv2.INTER_AREA) for path in PHOTOS.glob("*.jpg")]
+    paths = sorted(PHOTOS.glob("*.jpg"))
+    bright = [cv2.resize(read_image(path), SIZE, interpolation=cv2.INTER_AREA) for path in paths]
     photographs = [*bright, *(np.asarray(rgb * DARK, np.uint8) for rgb in bright)]
     return [np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)) if planes else rgb for rgb in photographs]
