@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from studio import HERE, draw_sheet
+from studio import HERE, draw_sheet, paint
 
 import vidstyle
 from vidstyle.painting import Painter
@@ -61,14 +61,6 @@ class Measured:
         return " | ".join(cells)
 
 
-def paint(style: Style, frames: list[np.ndarray], *, steady: bool = True) -> list[np.ndarray]:
-    painter = Painter(style, steady=steady)
-    try:
-        return [painter(frame) for frame in frames]
-    finally:
-        painter.close()
-
-
 def frame_time(style: Style) -> float:
     """Milliseconds for a frame, the median of several, without what the first one compiles."""
     painter = Painter(style, steady=False)
@@ -84,14 +76,10 @@ def frame_time(style: Style) -> float:
     return 1000 * statistics.median(times[1:])
 
 
-def make(by: str, picture: Path, args: argparse.Namespace) -> Style:
-    """A style; `by` ends in the seconds of refining, if any."""
-    name, _, seconds = by.partition(", refined ")
-    if not seconds:
-        return style_of(picture, name)
+def refine(picture: Path, args: argparse.Namespace) -> Style:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "refined.safetensors"
-        style_from(picture, out, by=name, refine=args.refine, perceptual_weights=args.perceptual_weights)
+        style_from(picture, out, refine=args.refine, perceptual_weights=args.perceptual_weights)
         return load_style(out)
 
 
@@ -113,17 +101,18 @@ def main() -> None:
     clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
     judge = Judge("vgg19-hybrid", args.perceptual_weights)
     shipped = (library() / f"{META_STYLE}.safetensors").stat().st_size
-    found = {META_STYLE: Measured(shipped), f"{META_STYLE}, refined {args.refine:g} s": Measured(shipped)}
+    refined = f"{META_STYLE}, refined {args.refine:g} s"
+    found = {META_STYLE: Measured(shipped), refined: Measured(shipped)}
     found |= {by: Measured(Path(by).stat().st_size) for by in args.by}
     found[OPTIMISED] = Measured()
     sheet: dict[str, list[np.ndarray]] = {by: [] for by in found}
     for by, measured in found.items():
-        if by == META_STYLE or by in args.by:
+        if by not in (refined, OPTIMISED):
             style_of(args.pictures[0], by)  # Reading the network is not what is timed.
         for picture in args.pictures:
             if by != OPTIMISED:
                 started = time.perf_counter()
-                style = make(by, picture, args)
+                style = refine(picture, args) if by == refined else style_of(picture, by)
                 measured.ready.append(time.perf_counter() - started)
                 measured.frame.append(frame_time(style))
             for clip in clips:
@@ -134,7 +123,7 @@ def main() -> None:
                     seconds = (time.perf_counter() - started) * TIMED[0] * TIMED[1] / pixels
                     measured.frame.append(1000 * seconds)
                 else:
-                    painted = paint(style, clip.frames)
+                    painted = paint(style, clip.frames, steady=True)
                     measured.warp.append(clip.warp_error(painted))
                 samples = [i for i in clip.samples if i < len(painted)]
                 distances = [judge.distances(painted[i], clip.frames[i], picture) for i in samples]

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 import vidstyle
 from vidstyle.media.sources import FileSource
+from vidstyle.painting import Painter
+from vidstyle.style_files import Style
 
 HERE = Path(__file__).parent
 FRAME = 20
@@ -36,6 +38,15 @@ def arguments(description: str | None, *, size: int, steps: int) -> argparse.Nam
     parser.add_argument("--size", type=int, default=size, help="longer side, pixels")
     parser.add_argument("--steps", type=int, default=steps, help="at each scale")
     return parser.parse_args()
+
+
+def paint(style: Style, frames: Sequence[np.ndarray], *, steady: bool) -> list[np.ndarray]:
+    """Frames of a video, RGB (H, W, 3) uint8, in a style."""
+    painter = Painter(style, steady=steady)
+    try:
+        return [painter(frame) for frame in frames]
+    finally:
+        painter.close()
 
 
 def painted(args: argparse.Namespace, **settings: Any) -> list[tuple[dict[str, float], np.ndarray]]:

@@ -23,10 +23,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from studio import DPI, HERE, show
+from studio import DPI, HERE, paint, show
 
 from vidstyle.metrics import grid_score
-from vidstyle.painting import Painter
 from vidstyle.style_files import SUFFIX
 from vidstyle.styles import find_style, live_styles, load_style
 from vidstyle.training.clips import estimate_flow
@@ -71,14 +70,6 @@ def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
     return out, recipe.style.image
 
 
-def paint(style: Path, frames: list[np.ndarray], *, steady: bool) -> list[np.ndarray]:
-    painter = Painter(load_style(style), steady=steady)
-    try:
-        return [painter(frame) for frame in frames]
-    finally:
-        painter.close()
-
-
 def blend(frames: list[np.ndarray], painted: list[np.ndarray]) -> list[np.ndarray]:
     """Each painting mixed with what was shown before it, moved along the flow of the source."""
     shown = [to_tensor(painted[0])]
@@ -91,12 +82,13 @@ def blend(frames: list[np.ndarray], painted: list[np.ndarray]) -> list[np.ndarra
 
 def paint_all(name: str, without: Path, clip: Clip) -> dict[str, list[np.ndarray]]:
     """The frames of a clip, painted in all ways."""
-    alone = paint(find_style(name), clip.frames, steady=False)
+    shipped = load_style(name)
+    alone = paint(shipped, clip.frames, steady=False)
     return {
-        WITHOUT: paint(without, clip.frames, steady=False),
+        WITHOUT: paint(load_style(without), clip.frames, steady=False),
         ALONE: alone,
         BLENDED: blend(clip.frames, alone),
-        MEMORY: paint(find_style(name), clip.frames, steady=True),
+        MEMORY: paint(shipped, clip.frames, steady=True),
     }
 
 

@@ -92,10 +92,10 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     search.setPatchStride(STRIDE)
     found = np.asarray(search.calc(_luma(now), _luma(before), np.zeros((*now.shape[:2], 2), np.float32)))
     flow, before, now = _averaged(found) / FINER, _averaged(before), _averaged(now)
-    carried = _sample(before, flow)
-    if cv2.absdiff(carried, now)[..., 0].mean() > CUT_LEVELS:
+    difference = cv2.absdiff(_sample(before, flow), now)
+    if difference[..., 0].mean() > CUT_LEVELS:
         return None
-    return Motion(now, flow, _alike(carried, now) * _inside(_places(flow)))
+    return Motion(now, flow, _alike(difference) * _inside(_places(flow)))
 
 
 class Memory:
@@ -168,7 +168,7 @@ class _Key:
         state = _sample(np.dstack((self._shift, self._trust)), motion.flow)
         self._shift = state[..., :2] + motion.flow
         # Against the frame that was painted, so that small errors cannot add up unnoticed.
-        alike = _alike(_sample(self._source, self._shift), motion.now)
+        alike = _alike(cv2.absdiff(_sample(self._source, self._shift), motion.now))
         natural = 1 - _ramp(_pull(self._shift), *PULLED)
         self._trust = np.minimum(state[..., 2], alike * natural * _inside(_places(self._shift))).astype(np.float32)
         self.shown = _ramp(self._trust, *SURE)
@@ -235,9 +235,9 @@ def _inside(places: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.inRange(places, (0, 0), (width - 1, height - 1)) > 0)
 
 
-def _alike(before: np.ndarray, now: np.ndarray) -> np.ndarray:
-    """How far two pictures (h, w, 3) look the same, (h, w) float32, 0 to 1."""
-    change = cv2.blur(cv2.absdiff(before, now), (ALIKE_SIDE, ALIKE_SIDE))
+def _alike(difference: np.ndarray) -> np.ndarray:
+    """How far two pictures look the same that differ by (h, w, 3) uint8: (h, w) float32, 0 to 1."""
+    change = cv2.blur(difference, (ALIKE_SIDE, ALIKE_SIDE))
     return np.asarray(1 - _ramp(_largest(change).astype(np.float32), *ALIKE_LEVELS), np.float32)
 
 
