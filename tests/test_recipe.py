@@ -38,6 +38,14 @@ def test_a_picture_alone_makes_a_steady_style_in_a_quarter_of_an_hour_and_from_a
     assert resolved(steps=7).schedule.minutes == 0
 
 
+@pytest.mark.parametrize("given", [{"steps": 7}, {"minutes": 2.0}])
+def test_steps_and_minutes_from_the_command_line_are_all_there_is(material: Path, given: dict[str, Any]) -> None:
+    path = material / "train" / "dots.toml"
+    path.write_text(path.read_text().replace("[schedule]", "[schedule]\nfinish_steps = 5"))
+    assert resolve_recipe(path).schedule.finish_steps == 5
+    assert resolve_recipe(path, **given).schedule.finish_steps == 0
+
+
 def test_another_network_does_not_start_from_the_recipes_style(material: Path) -> None:
     path = material / "train" / "dots.toml"
     recipe = resolve_recipe(path, init="starry_night", network="realtime")

@@ -62,6 +62,40 @@ def test_a_resumed_training_goes_on_exactly_where_it_stopped(recipe: Recipe, mat
     assert stopped[:5] + losses_of(resumed, 7) == whole
 
 
+def test_a_finish_begins_anew_on_smaller_crops_and_resumes_exactly(recipe: Recipe, material: Path) -> None:
+    recipe = dataclasses.replace(recipe, loss=dataclasses.replace(recipe.loss, temporal=20.0))
+    recipe = with_schedule(recipe, steps=6, warm_up=1, finish_steps=6, finish_crop=48)
+    trainer = Trainer(recipe, device="cpu")
+    rates, sides, terms = [], [], []
+    for progress in trainer.run():
+        terms.append("temporal" in progress.losses)
+        rates.append(trainer.optimiser.param_groups[0]["lr"])
+        batch = trainer._material(progress.step - 1)[0]
+        assert batch is not None
+        sides.append(batch.shape[-1])
+    assert (len(rates), progress.steps) == (12, 12)
+    assert rates[:6] == sorted(rates[:6], reverse=True)
+    assert rates[6:] == pytest.approx(rates[:6])
+    assert sides == [recipe.schedule.crop] * 6 + [48] * 6
+    assert terms == [True] * 6 + [False] * 6
+
+    recipe = with_schedule(recipe, finish_share=0.25)
+    whole = Trainer(recipe, device="cpu")
+    losses = losses_of(whole, 13)
+    begun = Trainer(with_schedule(recipe, finish_steps=0), device="cpu")
+    losses_of(begun, 7)
+    before, after = begun.network.state_dict(), trainer.network.state_dict()
+    between = {name: torch.lerp(before[name], after[name], 0.25) for name in after}
+    torch.testing.assert_close(whole.network.state_dict(), between)
+    for reached in (6, 9):
+        checkpoint = material / f"{reached}.checkpoint"
+        losses_of(Trainer(recipe, device="cpu", checkpoint=checkpoint, checkpoint_every=reached), reached + 1)
+        resumed = Trainer(recipe, device="cpu", checkpoint=checkpoint, resume=True)
+        assert resumed.step == reached
+        assert losses_of(resumed, 13 - reached) == losses[reached:]
+        torch.testing.assert_close(resumed.network.state_dict(), whole.network.state_dict(), rtol=0, atol=0)
+
+
 @pytest.mark.timeout(600)
 def test_a_killed_training_is_resumed_with_the_same_losses(
     recipe: Recipe, material: Path, start_cli: Callable[..., subprocess.Popen[str]]

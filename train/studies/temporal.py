@@ -2,8 +2,8 @@
 
     python train/studies/temporal.py FOLDER --clips DIR --photos DIR --perceptual-weights DIR [--styles NAME ...]
 
-Each style is trained in FOLDER once more without the temporal loss, from its shipped weights for --steps steps,
-unless it is there already.  The clips are painted
+Each style is trained in FOLDER without the temporal loss for --steps steps, from the weights in --start, unless it is
+there already.  The clips are painted
 
 - each frame by itself, by the style without the temporal loss,
 - each frame by itself, by the shipped style,
@@ -59,7 +59,7 @@ def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
         photos=args.photos,
         perceptual_weights=args.perceptual_weights,
         steps=args.steps,
-        init=str(find_style(name)),
+        init=str(args.start / f"{name}{SUFFIX}" if args.start else find_style(name)),
     )
     loss = dataclasses.replace(recipe.loss, temporal=0.0, temporal_feature=0.0)
     schedule = dataclasses.replace(recipe.schedule, crop=args.crop, warm_up=args.steps // 10)
@@ -96,7 +96,7 @@ def write_table(path: Path, found: Mapping[str, Mapping[str, np.ndarray]], steps
     """found: warp error and style distance by style and by way."""
     rows = [
         f"Warp error / style distance, means over {', '.join(CLIPS)}; `python train/studies/temporal.py`.",
-        f"Styles without the temporal loss are the shipped ones, trained {steps} steps further without it.",
+        f"Styles without the temporal loss had {steps} steps without it, as in the finish of their recipes.",
         "",
         f"| style | {' | '.join(WAYS)} | memory : no temporal loss |",
         f"|---|{'---|' * len(WAYS)}---|",
@@ -148,7 +148,8 @@ def main() -> None:
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     realtime = [card.name for card in live_styles() if not card.arguments]
     parser.add_argument("--styles", nargs="+", default=realtime)
-    parser.add_argument("--steps", type=int, default=80, help="of training without the temporal loss")
+    parser.add_argument("--start", type=Path, help="folder of weights to train from, rather than the shipped ones")
+    parser.add_argument("--steps", type=int, default=200, help="of training without the temporal loss")
     parser.add_argument("--crop", type=int, default=144, help="side of the crops in that training, pixels")
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--out", type=Path, default=HERE)

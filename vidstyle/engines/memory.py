@@ -23,9 +23,9 @@ LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
 FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
-FINEST_SCALE, DESCENTS, STRIDE = 0, 6, 6
+FINEST_SCALE, DESCENTS, STRIDE = 0, 6, 3
 """Of DIS optical flow (Kroeger et al. 2016): the resolution that it is given, steps of descent, places from patch to
-patch.  Fewer steps and patches than is usual pay for the finer places."""
+patch.  Fewer steps than is usual pay for the finer places."""
 LEAST_SIDE = 12
 """Positions along the shorter side that DIS can do with."""
 CUT_LEVELS = 24.0
@@ -50,8 +50,8 @@ FADE = 0.2
 """Share of its half life that a patch takes to go over to the next key."""
 PATCH = 6
 """Positions along a patch."""
-SHARPEN, SHARPEN_RADIUS = 0.17, 0.8
-"""Share and radius (pixels) of the unsharp mask that makes up for what resampling takes away."""
+SHARPEN, SHARPEN_RADIUS = 0.05, 0.8
+"""Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
 
 
 @dataclass(frozen=True)

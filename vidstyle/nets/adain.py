@@ -43,7 +43,7 @@ class AdainNet(nn.Module):
         (features,) = self.encoder(image)
         mean, deviation = (self.get_buffer(name)[:, None, None] for name in ("mean", "deviation"))
         # Equation 8, then 14.
-        turned = F.instance_norm(features) * deviation + mean
+        turned = (F.instance_norm(features) * deviation + mean).to(features.dtype)
         painted: Tensor = self.decoder(torch.lerp(features, turned, self.strength))
         return painted[..., :height, :width]
 

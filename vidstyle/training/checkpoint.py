@@ -1,5 +1,6 @@
 """The state of a training in one safetensors file, so that a stopped one can go on."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,9 +29,19 @@ class Position:
     balance: float | None = None
 
 
-def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, position: Position) -> None:
-    """Write the state to `path`, replacing it in one move."""
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    position: Position,
+    before_finish: Mapping[str, Tensor],
+) -> None:
+    """Write the state to `path`, replacing it in one move.
+
+    before_finish: the network's state when the schedule's finish began, if it has.
+    """
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    tensors |= {f"before_finish.{k}": v.contiguous() for k, v in before_finish.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": value.contiguous() for key, value in state.items()}
     partial = path.with_name(path.name + ".part")
@@ -41,8 +52,8 @@ def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optim
 
 def load_checkpoint(
     path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer, *, recipe: str
-) -> Position:
-    """Put the state in `path` into `network` and `optimiser`.
+) -> tuple[Position, dict[str, Tensor]]:
+    """Put the state in `path` into `network` and `optimiser`; returns where it stands, and the state before the finish.
 
     Raises:
         InputError: if there is none, it cannot be read, or `recipe` is not the hash of the recipe that made it.
@@ -57,6 +68,7 @@ def load_checkpoint(
         raise InputError(f"{path}: not a checkpoint; train without --resume") from error
     if metadata.get("recipe") != recipe:
         raise InputError(f"{path}: made by another recipe; train without --resume")
+    device = next(network.parameters()).device
     network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -65,9 +77,11 @@ def load_checkpoint(
             state.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
     balance = metadata.get("balance")
-    return Position(
+    position = Position(
         recipe,
         int(metadata["step"]),
         float(metadata.get("elapsed", 0)),
         None if balance is None else float(balance),
     )
+    prefix = "before_finish."
+    return position, {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}

@@ -116,9 +116,11 @@ class Photographs:
             names = ", ".join(path.name for path in self.test_paths)
             raise InputError(f"{folder}: photographs kept for measuring could not be used: {names}")
 
-    def batch(self, step: int) -> Tensor:
-        """The batch of `step`: (N, 3, crop, crop) float32 in [0, 1]."""
-        return torch.stack([self._crop(random.Random(f"{self.seed}/{step}/{i}")) for i in range(self.batch_size)])
+    def batch(self, step: int, crop: int | None = None) -> Tensor:
+        """The batch of `step`: (N, 3, crop, crop) float32 in [0, 1], with the usual crop if None."""
+        side = crop or self.crop
+        rngs = (random.Random(f"{self.seed}/{step}/{i}") for i in range(self.batch_size))
+        return torch.stack([self._crop(rng, side) for rng in rngs])
 
     def held_back(self, side: int) -> Iterator[Tensor]:
         """The middle of each photograph that is never trained on: (3, side, side) float32 in [0, 1]."""
@@ -131,7 +133,7 @@ class Photographs:
             top, left = ((length - side) // 2 for length in photo.shape[:2])
             yield to_tensor(photo[top : top + side, left : left + side])
 
-    def _crop(self, rng: random.Random) -> Tensor:
+    def _crop(self, rng: random.Random, crop: int) -> Tensor:
         for _ in range(MISSES):
             path = rng.choice(self.paths)
             if path in self.skipped:
@@ -142,12 +144,12 @@ class Photographs:
                 self.skipped.add(path)
                 continue
             side = min(photo.shape[:2])
-            if side < self.crop // 4:
+            if side < crop // 4:
                 self.skipped.add(path)
                 continue
-            photo = resize_shorter_side(photo, max(self.crop, round(side * rng.uniform(*SCALES))))
-            top = rng.randint(0, photo.shape[0] - self.crop)
-            left = rng.randint(0, photo.shape[1] - self.crop)
-            photo = photo[top : top + self.crop, left : left + self.crop]
+            photo = resize_shorter_side(photo, max(crop, round(side * rng.uniform(*SCALES))))
+            top = rng.randint(0, photo.shape[0] - crop)
+            left = rng.randint(0, photo.shape[1] - crop)
+            photo = photo[top : top + crop, left : left + crop]
             return relight(to_tensor(photo[:, ::-1] if rng.random() < 0.5 else photo), rng)
         raise InputError(f"{self.paths[0].parent}: {len(self.skipped)} photographs here could not be used")

@@ -42,7 +42,8 @@ def resolve_recipe(
     else:
         recipe = _recipe_for_picture(path, photos, perceptual_weights, MINUTES_FROM_A_STYLE if init else MINUTES)
     chosen = recipe.network if network in (None, recipe.network.name) else NetworkChoice(str(network))
-    schedule = _given(steps=steps, minutes=0.0 if steps is not None else minutes, seed=seed)
+    finish_steps = 0 if steps is not None or minutes is not None else None
+    schedule = _given(steps=steps, minutes=0.0 if steps is not None else minutes, seed=seed, finish_steps=finish_steps)
     loss = _given(
         perceptual=perceptual,
         balance=BALANCE if balance and not recipe.loss.balance else None,

@@ -107,6 +107,14 @@ class Schedule:
     """Of the batches of pairs, how many come from clips, if there are any."""
     span: int = 4
     """Frames between the two of a pair from a clip, at the most."""
+    finish_steps: int = 0
+    """After `steps`, so many more from a warm-up on (Loshchilov and Hutter 2017, "SGDR"), on single photographs and
+    without the temporal loss; not of training by minutes."""
+    finish_crop: int = 144
+    """Side of the photographs' crops in these, pixels."""
+    finish_share: float = 1.0
+    """How far weights go from those before the finish to those after it (Wortsman et al. 2022, equation 1): all the way
+    is nearest to the style, less is nearer to the photograph and steadier."""
 
 
 @dataclass(frozen=True)

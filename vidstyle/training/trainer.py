@@ -97,6 +97,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self.step, self.elapsed = 0, 0.0
+        self._before_finish: dict[str, Tensor] = {}
         if resume:
             self._resume()
         self._trunk = network.TrunkOutput(self.network) if loss.temporal_feature else None
@@ -108,8 +109,6 @@ class Trainer:
         schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
         if paired and schedule.batch % 2:
             raise InputError(f"schedule.batch is {schedule.batch}; frames come in pairs, so it must be even")
-        self._count = schedule.batch // 2 if paired else schedule.batch
-        self._share = self.team.share(self._count)
         self.photographs = Photographs(data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed)
         self.pictures: StylePictures | None = None
         if isinstance(self.network, MetaNetwork):
@@ -124,7 +123,7 @@ class Trainer:
             self.clips = Clips(
                 data.clips,
                 crop=schedule.crop,
-                pairs=self._count,
+                pairs=schedule.batch // 2,
                 span=schedule.span,
                 seed=schedule.seed,
                 share=schedule.clip_share,
@@ -139,14 +138,29 @@ class Trainer:
     def _extent(self) -> tuple[float, float]:
         """How far training is and how far it goes, in steps or in seconds."""
         schedule = self.recipe.schedule
-        return (self.elapsed, 60 * schedule.minutes) if schedule.minutes else (self.step, schedule.steps)
+        if schedule.minutes:
+            return self.elapsed, 60 * schedule.minutes
+        return self.step, schedule.steps + schedule.finish_steps
+
+    def _finishing(self, step: int) -> int | None:
+        """How many steps of the schedule's finish come before `step`; None for a step that is no part of it."""
+        schedule = self.recipe.schedule
+        if not schedule.finish_steps or schedule.minutes or step < schedule.steps:
+            return None
+        return step - schedule.steps
 
     def learning_rate(self) -> float:
         """Linear warm-up, then cosine annealing to zero (Loshchilov and Hutter 2017, equation 5)."""
         schedule = self.recipe.schedule
-        done, whole = self._extent()
-        warm = min(1.0, (self.step + 1) / max(1, schedule.warm_up))
-        return schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, whole) / whole))
+        finishing = self._finishing(self.step)
+        step, warm_up = self.step, schedule.warm_up
+        if finishing is not None:
+            step, warm_up = finishing, schedule.finish_steps // 10
+            done: float = finishing / schedule.finish_steps
+        else:
+            done = self.elapsed / (60 * schedule.minutes) if schedule.minutes else step / schedule.steps
+        warm = min(1.0, (step + 1) / max(1, warm_up))
+        return schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
     def run(self) -> Iterator[Progress]:
         """Train from the current step to the last, one `Progress` a step.
@@ -165,8 +179,10 @@ class Trainer:
             # All processes have to agree on when to stop.
             self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
             done = self.done
-            steps = round(self.step / done) if self.recipe.schedule.minutes else self.recipe.schedule.steps
+            steps = round(self.step / done) if self.recipe.schedule.minutes else int(self._extent()[1])
             yield Progress(self.step, steps, terms, time.perf_counter() - started, done)
+            if done == 1:
+                self._end_finish()
             if self.checkpoint and self.team.leads and (self.step % self.checkpoint_every == 0 or done == 1):
                 self.save_checkpoint()
             if done == 1:
@@ -175,20 +191,28 @@ class Trainer:
     def _steps_ahead(self) -> Iterable[int]:
         if self.recipe.schedule.minutes:
             return itertools.count(self.step) if self.done < 1 else ()
-        return range(self.step, self.recipe.schedule.steps)
+        return range(self.step, int(self._extent()[1]))
 
     def _material(self, step: int) -> tuple[Tensor | None, Pair | None, Tensor | None]:
         """A batch of photographs or one of pairs from clips, and the picture to paint like, if it is not always one."""
-        pair = self.clips.batch(step) if self.clips else None
         style = self.pictures.crop(step // self.recipe.style.batches) if self.pictures else None
+        finishing = self._finishing(step)
+        if finishing is not None:
+            return self.photographs.batch(finishing, self.recipe.schedule.finish_crop), None, style
+        pair = self.clips.batch(step) if self.clips else None
         return (self.photographs.batch(step), None, style) if pair is None else (None, pair, style)
 
     def _train_step(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, float]:
         # Whatever draws from torch's generator in this step depends on the step alone, as the batch does.
-        torch.manual_seed(hash((self.recipe.schedule.seed, self.step)) % 2**63)
+        finishing = self._finishing(self.step)
+        if finishing == 0:
+            # The optimiser begins anew as well.
+            self.optimiser.state.clear()
+            self._before_finish = {name: value.clone() for name, value in self.network.state_dict().items()}
+        torch.manual_seed(hash((self.recipe.schedule.seed, self.step if finishing is None else finishing)) % 2**63)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
-        if batch is not None and self.recipe.loss.paired:
+        if batch is not None and self.recipe.loss.paired and finishing is None:
             pair = moving_pair(*batch.chunk(2))
         statistics = None if style is None else self.turn_to(style)
         terms, painted = self._forward(batch, pair)
@@ -234,8 +258,10 @@ class Trainer:
         """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
         source = batch if pair is None else torch.cat((pair.first, pair.second))
         assert source is not None
-        mine = torch.arange(self._count)[self._share]
-        rows = mine if pair is None else torch.cat((mine, mine + self._count))
+        count = len(source) if pair is None else len(source) // 2
+        share = self.team.share(count)
+        mine = torch.arange(count)[share]
+        rows = mine if pair is None else torch.cat((mine, mine + count))
         # In float32, since bfloat16 tells apart 256 positions only.
         coordinates = self._canvas_coordinates(source, pair)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
@@ -248,7 +274,7 @@ class Trainer:
             shown = painted
             if self._painter is not None:
                 shown = self._painter.without_margin(painted, *source.shape[-2:])
-            terms |= self.objective.temporal(pair[self._share].to(self.device), shown, trunk, pixels)
+            terms |= self.objective.temporal(pair[share].to(self.device), shown, trunk, pixels)
         return terms, painted
 
     def _paint_margin(self, source: Tensor, canvas: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -265,7 +291,8 @@ class Trainer:
         if self._painter is None:
             return []
         size = self._painter.canvas_size(*source.shape[-2:])
-        coordinates = torch.cat([turned_coordinates(*size) for _ in range(self._count)])
+        count = len(source) if pair is None else len(source) // 2
+        coordinates = torch.cat([turned_coordinates(*size) for _ in range(count)])
         if pair is not None:
             moved = follow_flow(coordinates, pair.flow, margin=self._painter.margin)
             coordinates = torch.cat((coordinates, moved))
@@ -279,6 +306,14 @@ class Trainer:
     def _feature_dtype(self) -> torch.dtype:
         return torch.bfloat16 if self.half else torch.float32
 
+    @torch.no_grad()
+    def _end_finish(self) -> None:
+        """Settle between the weights before the finish and those after it; a second time there is nothing to do."""
+        for name, value in self.network.state_dict().items():
+            if name in self._before_finish and value.is_floating_point():
+                value.lerp_(self._before_finish[name], 1 - self.recipe.schedule.finish_share)
+        self._before_finish = {}
+
     def disband(self) -> None:
         """Work alone from here on; to be called by all processes of a team, before they leave it."""
         # What holds on to the others must be gone before the connection is.
@@ -289,10 +324,12 @@ class Trainer:
         assert self.checkpoint is not None
         scale = self.balance.scale if self.balance else None
         position = Position(self.recipe.hash(), self.step, self.elapsed, scale)
-        save_checkpoint(self.checkpoint, self.network, self.optimiser, position)
+        save_checkpoint(self.checkpoint, self.network, self.optimiser, position, self._before_finish)
 
     def _resume(self) -> None:
-        position = load_checkpoint(self.checkpoint, self.network, self.optimiser, recipe=self.recipe.hash())
+        position, self._before_finish = load_checkpoint(
+            self.checkpoint, self.network, self.optimiser, recipe=self.recipe.hash()
+        )
         self.step, self.elapsed = position.step, position.elapsed
         if self.balance:
             self.balance.scale = position.balance
