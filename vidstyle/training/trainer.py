@@ -132,15 +132,13 @@ class Trainer:
     @property
     def done(self) -> float:
         """Share of the training that is done, 0 to 1."""
-        done, whole = self._extent()
-        return min(1.0, done / whole)
-
-    def _extent(self) -> tuple[float, float]:
-        """How far training is and how far it goes, in steps or in seconds."""
         schedule = self.recipe.schedule
-        if schedule.minutes:
-            return self.elapsed, 60 * schedule.minutes
-        return self.step, schedule.steps + schedule.finish_steps
+        return min(1.0, self.elapsed / (60 * schedule.minutes) if schedule.minutes else self.step / self._whole)
+
+    @property
+    def _whole(self) -> int:
+        """Steps of a training that goes by steps, its finish included."""
+        return self.recipe.schedule.steps + self.recipe.schedule.finish_steps
 
     def _finishing(self, step: int) -> int | None:
         """How many steps of the schedule's finish come before `step`; None for a step that is no part of it."""
@@ -156,9 +154,9 @@ class Trainer:
         step, warm_up = self.step, schedule.warm_up
         if finishing is not None:
             step, warm_up = finishing, schedule.finish_steps // 10
-            done: float = finishing / schedule.finish_steps
+            done = finishing / schedule.finish_steps
         else:
-            done = self.elapsed / (60 * schedule.minutes) if schedule.minutes else step / schedule.steps
+            done = self.done if schedule.minutes else step / schedule.steps
         warm = min(1.0, (step + 1) / max(1, warm_up))
         return schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
@@ -179,7 +177,7 @@ class Trainer:
             # All processes have to agree on when to stop.
             self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
             done = self.done
-            steps = round(self.step / done) if self.recipe.schedule.minutes else int(self._extent()[1])
+            steps = round(self.step / done) if self.recipe.schedule.minutes else self._whole
             yield Progress(self.step, steps, terms, time.perf_counter() - started, done)
             if done == 1:
                 self._end_finish()
@@ -191,7 +189,7 @@ class Trainer:
     def _steps_ahead(self) -> Iterable[int]:
         if self.recipe.schedule.minutes:
             return itertools.count(self.step) if self.done < 1 else ()
-        return range(self.step, int(self._extent()[1]))
+        return range(self.step, self._whole)
 
     def _material(self, step: int) -> tuple[Tensor | None, Pair | None, Tensor | None]:
         """A batch of photographs or one of pairs from clips, and the picture to paint like, if it is not always one."""
@@ -263,7 +261,7 @@ class Trainer:
         mine = torch.arange(count)[share]
         rows = mine if pair is None else torch.cat((mine, mine + count))
         # In float32, since bfloat16 tells apart 256 positions only.
-        coordinates = self._canvas_coordinates(source, pair)
+        coordinates = self._canvas_coordinates(source, pair, count)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
             framed, painted = self._paint_margin(source, [self._canvas(c[rows]) for c in coordinates])
@@ -286,12 +284,11 @@ class Trainer:
             return source, self._paint(source)
         return self._painter.with_margin(source), self._paint(source, *canvas, whole=True)
 
-    def _canvas_coordinates(self, source: Tensor, pair: Pair | None) -> list[Tensor]:
+    def _canvas_coordinates(self, source: Tensor, pair: Pair | None, count: int) -> list[Tensor]:
         """Where on the canvas each picture is, if the network has one; it follows the flow of a pair."""
         if self._painter is None:
             return []
         size = self._painter.canvas_size(*source.shape[-2:])
-        count = len(source) if pair is None else len(source) // 2
         coordinates = torch.cat([turned_coordinates(*size) for _ in range(count)])
         if pair is not None:
             moved = follow_flow(coordinates, pair.flow, margin=self._painter.margin)
