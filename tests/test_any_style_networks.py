@@ -26,7 +26,7 @@ DISTILLED = "vgg19-distilled"
 ARGUMENTS = {
     "meta-adain": {"encoder": DISTILLED},
     "metanet": {"encoder": DISTILLED, "group": 4},
-    "metanet-improved": {"encoder": DISTILLED, "group": 4},
+    "metanet-improved": {"encoder": DISTILLED, "group": 4, "train_encoder": True},
 }
 
 
@@ -174,6 +174,32 @@ def test_all_filters_but_the_outer_ones_are_written() -> None:
     assert not any("branches" in name for name in improved.generated)
 
 
+def test_what_pictures_have_in_common_does_not_drown_what_tells_them_apart(meta_recipe: Callable[..., Recipe]) -> None:
+    trainer = Trainer(meta_recipe("metanet"), device="cpu")
+    assert isinstance(trainer.network, MetaNet)
+    assert trainer.pictures is not None
+    crops = [trainer.pictures.crop(step) for step in range(len(trainer.pictures.paths))]
+    described = torch.cat([trainer.network.describe(crop) for crop in crops])
+    torch.testing.assert_close(described.mean(0), torch.zeros(described.shape[1]), rtol=0, atol=1e-2)
+    spread = described.std(0, correction=0)
+    assert bool((spread < 1.01).all())
+    assert (spread > 0.99).float().mean() > 0.5
+
+
+@pytest.mark.parametrize("name", list(ARGUMENTS))
+def test_an_encoder_learns_only_if_it_is_told_to(name: str, meta_recipe: Callable[..., Recipe]) -> None:
+    changed = {}
+    for train_encoder in (False, True):
+        trainer = Trainer(meta_recipe(name, train_encoder=train_encoder), device="cpu")
+        before = {key: p.clone() for key, p in trainer.network.named_parameters()}
+        losses_of(trainer, 3)
+        after = dict(trainer.network.named_parameters())
+        changed[train_encoder] = {key for key in before if not torch.equal(before[key], after[key])}
+    more = {key for key in changed[True] - changed[False] if ".convs." in f".{key}"}
+    assert more
+    assert not any(".convs." in f".{key}" for key in changed[False])
+
+
 def test_normalised_filters_cannot_grow() -> None:
     meta = MetaNet(DISTILLED, group=4, filters="normalised")
     nn.init.normal_(meta.hidden.weight, std=100)
@@ -252,6 +278,9 @@ def test_what_makes_no_styles_is_refused(style_file: Path, material: Path, run_c
     assert (result.code, "makes no styles of pictures" in result.err) == (2, True)
     result = run_cli("style-from", picture, out, "--by", "gan")
     assert result.code == 2
-    assert "--by gan: nothing that makes styles; there are meta_realtime, and files of your own" in result.err
+    assert (
+        "--by gan: nothing that makes styles; there are meta_realtime, adain, metanet_improved, and files of your own"
+        in result.err
+    )
     assert not out.exists()
     assert read_card(style_file).network == "realtime"

@@ -50,7 +50,7 @@ FADE = 0.2
 """Share of its half life that a patch takes to go over to the next key."""
 PATCH = 6
 """Positions along a patch."""
-SHARPEN, SHARPEN_RADIUS = 0.05, 0.8
+SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
 """Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
 
 

@@ -118,11 +118,15 @@ def read_opaque(path: Path) -> np.ndarray:
 
 
 def resize_shorter_side(rgb: np.ndarray, side: int) -> np.ndarray:
-    """Scale (H, W, 3) so that its shorter side has `side` pixels."""
+    """Scale (H, W, 3) so that its shorter side has `side` pixels.
+
+    What is enlarged stays soft: a style that is learnt from a small picture must not have edges that bicubic
+    interpolation put there.
+    """
     height, width = rgb.shape[:2]
     scale = side / min(height, width)
     size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
 def check_picture_suffix(path: Path) -> None:

@@ -21,12 +21,13 @@ class AdainNet(nn.Module):
     Args:
         encoder: one of vidstyle.nets.vgg_encoder.KINDS.
         strength: how much of the style's statistics replaces the picture's own, 0 to 1 (equation 14).
+        train_encoder: whether training changes the encoder, too; the paper's stays as it is.
     """
 
-    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0, *, train_encoder: bool = False) -> None:
         super().__init__()
         self.strength = strength
-        self.encoder = VggEncoder(encoder, (LAYER,))
+        self.encoder = VggEncoder(encoder, (LAYER,), trained=train_encoder)
         one, two, three, four = KINDS[encoder][1]
         self.register_buffer("mean", torch.zeros(four))
         self.register_buffer("deviation", torch.ones(four))
@@ -49,14 +50,18 @@ class AdainNet(nn.Module):
 
 
 class MetaAdainNet(MetaNetwork):
-    """Measures a picture for AdainNet: its statistics are all of a style; encoder and decoder are always the same."""
+    """Measures a picture for AdainNet: its statistics are all of a style; encoder and decoder are always the same.
+
+    Args:
+        encoder, strength, train_encoder: see AdainNet.
+    """
 
     paints_with = "adain"
 
-    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0, *, train_encoder: bool = False) -> None:
         super().__init__()
         self.painter = {"encoder": encoder, "strength": strength}
-        self.base = AdainNet(encoder, strength)
+        self.base = AdainNet(encoder, strength, train_encoder=train_encoder)
 
     @property
     def encoder(self) -> VggEncoder:
@@ -66,8 +71,7 @@ class MetaAdainNet(MetaNetwork):
 
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
         """AdainNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""
-        with torch.no_grad():
-            mean, deviation = moments(self.encoder(picture)[0].float())
+        mean, deviation = moments(self.encoder(picture)[0].float())
         tensors = dict(self.base.named_parameters()) | dict(self.base.named_buffers())
         return tensors | {"mean": mean[0], "deviation": deviation[0]}
 

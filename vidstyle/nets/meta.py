@@ -1,7 +1,7 @@
 """What all meta networks have in common: from one picture they write the weights of another network."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,9 @@ class MetaNetwork(nn.Module):
     def wear(self, picture: Tensor) -> None:
         """From now on paint like RGB (1, 3, H, W) in [0, 1], of about PICTURE_SIDE."""
         self._picture = picture
+
+    def calibrate(self, pictures: Iterable[Tensor]) -> None:
+        """Take note of what is usual among RGB (1, 3, H, W) in [0, 1], before training."""
 
     @abstractmethod
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:

@@ -1,6 +1,6 @@
 """Shen, Yan and Zeng 2018, "Neural Style Transfer via Meta Networks", and three improvements of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,8 @@ BRANCHES, BRANCH_WIDTH = 32, 4
 """Of the ResNeXt block (Xie et al. 2017, figure 3c)."""
 GROUP = 128
 """Hidden numbers for each filter that is generated (Shen et al. 2018, section 3.3)."""
+LEAST_SPREAD = 1e-3
+"""Of the logarithm of a mean or a deviation over pictures: one that never changes must not be divided by nothing."""
 ENDS = {
     "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
     "vgg19": ("relu1_2", "relu2_2", "relu3_4", "relu4_4"),
@@ -91,12 +93,19 @@ class MetaNet(MetaNetwork):
             undoes any scale that a filter has, so the gradient is at a right angle to the filter and every step makes
             it longer (Salimans and Kingma 2016, section 2.1, of their own normalisation); so divided, it cannot grow.
         group: hidden numbers for each filter.
+        train_encoder: whether training changes the encoder, too; the paper's stays as it is.
     """
 
     paints_with = "shen"
 
     def __init__(
-        self, encoder: str = "vgg16", block: str = "residual", filters: str = "plain", group: int = GROUP
+        self,
+        encoder: str = "vgg16",
+        block: str = "residual",
+        filters: str = "plain",
+        group: int = GROUP,
+        *,
+        train_encoder: bool = False,
     ) -> None:
         super().__init__()
         if encoder not in ENDS:
@@ -106,13 +115,16 @@ class MetaNet(MetaNetwork):
             raise ValueError(f"network argument filters = {filters!r}: takes 'plain' or 'normalised'")
         self.normalised, self.group = filters == "normalised", group
         self.base = ShenNet(block)
-        self.encoder = VggEncoder(encoder, ENDS[encoder])
+        self.encoder = VggEncoder(encoder, ENDS[encoder], trained=train_encoder)
         self.generated = {
             name: parameter.shape
             for name, parameter in self.base.named_parameters()
             if parameter.dim() == 4 and not name.startswith(("encoder.0.", "decoder.4.")) and "branches" not in name
         }
-        self.hidden = nn.Linear(2 * sum(self.encoder.channels), group * len(self.generated))
+        described = 2 * sum(self.encoder.channels)
+        self.register_buffer("usual", torch.zeros(described))
+        self.register_buffer("spread", torch.ones(described))
+        self.hidden = nn.Linear(described, group * len(self.generated))
         self.filters = nn.ModuleDict(
             {name.replace(".", "_"): nn.Linear(group, shape.numel()) for name, shape in self.generated.items()}
         )
@@ -122,10 +134,19 @@ class MetaNet(MetaNetwork):
 
     def describe(self, picture: Tensor) -> Tensor:
         """What the filters are made of: (1, numbers), from RGB (1, 3, H, W) in [0, 1]."""
-        with torch.no_grad():
-            found = torch.cat([part for features in self.encoder(picture) for part in moments(features.float())], 1)
+        # What pictures have in common would drown what tells one from another.
+        return (self._measure(picture) - self.get_buffer("usual")) / self.get_buffer("spread")
+
+    def _measure(self, picture: Tensor) -> Tensor:
+        found = torch.cat([part for features in self.encoder(picture) for part in moments(features.float())], 1)
         # Features are not negative, and the later ones are a hundred times as large as the first ones.
         return found.log1p()
+
+    @torch.no_grad()
+    def calibrate(self, pictures: Iterable[Tensor]) -> None:
+        found = torch.cat([self._measure(picture) for picture in pictures])
+        self.get_buffer("usual").copy_(found.mean(0))
+        self.get_buffer("spread").copy_(found.std(0, correction=0).clamp_min(LEAST_SPREAD))
 
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
         """ShenNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""

@@ -26,6 +26,9 @@ from vidstyle.training.perceptual import PerceptualNetwork
 from vidstyle.training.pictures import StylePictures
 from vidstyle.training.recipe import Recipe
 
+CALIBRATED = 64
+"""Pictures, at the most, that a meta network looks at before training."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -116,6 +119,9 @@ class Trainer:
             self.pictures = StylePictures(
                 style.image, held_out=style.held_out, shorter_side=style.shorter_side, seed=schedule.seed
             )
+            if self.recipe.network.init is None:
+                seen = range(min(CALIBRATED, len(self.pictures.paths)))
+                self.network.calibrate(self.pictures.crop(step).to(self.device) for step in seen)
         self.clips: Clips | None = None
         if data.clips is not None:
             if not paired:
