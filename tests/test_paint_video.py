@@ -14,7 +14,7 @@ from media_files import Sound, make_video, read_packets, read_times, read_video
 from training_material import write_perceptual_weights, write_picture
 
 from vidstyle.media.images import read_image
-from vidstyle.optimise import video
+from vidstyle.optimise import easel, video
 from vidstyle.optimise.painting import Watch
 from vidstyle.optimise.settings import Settings
 
@@ -73,7 +73,9 @@ def stop_after(frames: int) -> Watch:
     return Watch(on_progress=note, stop=lambda: seen[0] > frames)
 
 
-def test_it_goes_on_after_the_last_finished_frame(material: Path) -> None:
+def test_it_goes_on_after_the_last_finished_frame(material: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In bfloat16 two runs of the same steps differ by roundings now and then, of which few steps make much.
+    monkeypatch.setattr(easel, "prefers_bfloat16", lambda: False)
     stopped = paint(material, watch=stop_after(2))
     folder = material / "out.mp4.frames"
     assert (stopped.complete, stopped.frames) == (False, 2)
