@@ -26,7 +26,7 @@ DISTILLED = "vgg19-distilled"
 ARGUMENTS = {
     "meta-adain": {"encoder": DISTILLED},
     "metanet": {"encoder": DISTILLED, "group": 4},
-    "metanet-improved": {"encoder": DISTILLED, "group": 4, "train_encoder": True},
+    "metanet-improved": {"encoder": DISTILLED, "group": 4},
 }
 
 
@@ -39,11 +39,11 @@ def meta_recipe(recipe: Recipe, material: Path) -> Callable[..., Recipe]:
         write_picture(folder / f"{seed}.png", seed, (320, 280))
     write_perceptual_weights(material, (*KINDS[DISTILLED][1], 8))
 
-    def make(name: str, **arguments: object) -> Recipe:
+    def make(name: str, *, train_encoder: bool = False, **arguments: object) -> Recipe:
         return dataclasses.replace(
             recipe,
             style=dataclasses.replace(recipe.style, image=folder, batches=2),
-            network=NetworkChoice(name, ARGUMENTS[name] | arguments),
+            network=NetworkChoice(name, ARGUMENTS[name] | arguments, train_encoder=train_encoder),
             loss=dataclasses.replace(recipe.loss, perceptual=DISTILLED, style_kind="moments"),
             schedule=dataclasses.replace(recipe.schedule, steps=8),
         )

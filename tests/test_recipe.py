@@ -64,6 +64,7 @@ def test_another_network_does_not_start_from_the_recipes_style(material: Path) -
         ("[colour]", "unknown section"),
         ("[loss]\nstile = 3", "no 'stile'"),
         ("[schedule]\nsteps = 'many'", "wrong type"),
+        ("[network]\ntrain_encoder = 1", "wrong type"),
         ("[schedule", "not a TOML recipe"),
         ("[style]", "lacks 'image'"),
     ],
@@ -73,6 +74,12 @@ def test_a_wrong_recipe_is_explained(tmp_path: Path, line: str, message: str) ->
     (tmp_path / "wrong.toml").write_text(f"{style}[data]\nphotos = '.'\nperceptual = '.'\n{line}\n")
     with pytest.raises(InputError, match=message):
         load_recipe(tmp_path / "wrong.toml")
+
+
+def test_a_recipe_says_whether_an_encoder_learns(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("[style]\nimage = 'a.png'\n[data]\nphotos = '.'\n[network]\ntrain_encoder = true\n")
+    assert load_recipe(path).network.train_encoder is True
 
 
 def test_the_recipes_hash_knows_values_and_not_places(recipe: Recipe, material: Path) -> None:

@@ -23,8 +23,6 @@ SUFFIX = ".safetensors"
 LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""
-SWITCHES = frozenset({"train_encoder"})
-"""Arguments of networks that are true or false."""
 LARGEST_METRIC = 1e9
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
@@ -160,8 +158,7 @@ def _card(path: Path, file: Any) -> StyleCard:
     arguments = _json_object(path, metadata, "arguments")
     nested = {name: value for part in arguments.values() if isinstance(part, dict) for name, value in part.items()}
     for name, value in (*arguments.items(), *nested.items()):
-        misplaced = isinstance(value, bool) and name not in SWITCHES
-        if misplaced or (isinstance(value, int | float) and not 0 <= value <= LARGEST_ARGUMENT):
+        if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value <= LARGEST_ARGUMENT):
             raise InputError(f"{path}: network argument {name} = {value} is out of range")
     metrics = _json_object(path, metadata, "metrics")
     return StyleCard(

@@ -21,13 +21,12 @@ class AdainNet(nn.Module):
     Args:
         encoder: one of vidstyle.nets.vgg_encoder.KINDS.
         strength: how much of the style's statistics replaces the picture's own, 0 to 1 (equation 14).
-        train_encoder: whether training changes the encoder, too; the paper's stays as it is.
     """
 
-    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0, *, train_encoder: bool = False) -> None:
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
         super().__init__()
         self.strength = strength
-        self.encoder = VggEncoder(encoder, (LAYER,), trained=train_encoder)
+        self.encoder = VggEncoder(encoder, (LAYER,))
         one, two, three, four = KINDS[encoder][1]
         self.register_buffer("mean", torch.zeros(four))
         self.register_buffer("deviation", torch.ones(four))
@@ -50,18 +49,14 @@ class AdainNet(nn.Module):
 
 
 class MetaAdainNet(MetaNetwork):
-    """Measures a picture for AdainNet: its statistics are all of a style; encoder and decoder are always the same.
-
-    Args:
-        encoder, strength, train_encoder: see AdainNet.
-    """
+    """Measures a picture for AdainNet: its statistics are all of a style; encoder and decoder are always the same."""
 
     paints_with = "adain"
 
-    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0, *, train_encoder: bool = False) -> None:
+    def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
         super().__init__()
         self.painter = {"encoder": encoder, "strength": strength}
-        self.base = AdainNet(encoder, strength, train_encoder=train_encoder)
+        self.base = AdainNet(encoder, strength)
 
     @property
     def encoder(self) -> VggEncoder:

@@ -93,19 +93,12 @@ class MetaNet(MetaNetwork):
             undoes any scale that a filter has, so the gradient is at a right angle to the filter and every step makes
             it longer (Salimans and Kingma 2016, section 2.1, of their own normalisation); so divided, it cannot grow.
         group: hidden numbers for each filter.
-        train_encoder: whether training changes the encoder, too; the paper's stays as it is.
     """
 
     paints_with = "shen"
 
     def __init__(
-        self,
-        encoder: str = "vgg16",
-        block: str = "residual",
-        filters: str = "plain",
-        group: int = GROUP,
-        *,
-        train_encoder: bool = False,
+        self, encoder: str = "vgg16", block: str = "residual", filters: str = "plain", group: int = GROUP
     ) -> None:
         super().__init__()
         if encoder not in ENDS:
@@ -115,7 +108,7 @@ class MetaNet(MetaNetwork):
             raise ValueError(f"network argument filters = {filters!r}: takes 'plain' or 'normalised'")
         self.normalised, self.group = filters == "normalised", group
         self.base = ShenNet(block)
-        self.encoder = VggEncoder(encoder, ENDS[encoder], trained=train_encoder)
+        self.encoder = VggEncoder(encoder, ENDS[encoder])
         self.generated = {
             name: parameter.shape
             for name, parameter in self.base.named_parameters()

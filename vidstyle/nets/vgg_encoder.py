@@ -16,18 +16,17 @@ LEAST_VARIANCE = 1e-5
 
 class VggEncoder(nn.Module):
     """Features of RGB at the layers relu1_1 to relu4_4; its weights come from elsewhere, and stay as they are unless
-    they are to be trained.
+    a recipe trains them (vidstyle.training.network).
 
     Args:
         kind: one of KINDS.
         layers: those that `forward` returns.
-        trained: whether it learns along with the network that it is a part of.
 
     Raises:
         ValueError: for a kind or a layer that does not exist.
     """
 
-    def __init__(self, kind: str, layers: tuple[str, ...], *, trained: bool = False) -> None:
+    def __init__(self, kind: str, layers: tuple[str, ...]) -> None:
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"unknown encoder {kind!r}; known: {', '.join(KINDS)}")
@@ -45,7 +44,7 @@ class VggEncoder(nn.Module):
         for name in names:
             self.convs[name] = nn.Conv2d(width, widths[int(name[0]) - 1], 3)
             width = widths[int(name[0]) - 1]
-        self.requires_grad_(trained)
+        self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1], a tensor for each of the wanted layers."""

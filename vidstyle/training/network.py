@@ -31,10 +31,11 @@ def fresh_network(recipe: Recipe) -> nn.Module:
         raise InputError(f"the recipe {recipe.name} cannot be followed: {error}") from error
     if isinstance(network, MetaRealtimeNet) and recipe.network.experts:
         _learn_from_experts(network, recipe)
+    for encoder in (module for module in network.modules() if isinstance(module, VggEncoder)):
+        encoder.requires_grad_(recipe.network.train_encoder)
+        if recipe.network.init is None:
+            _fill(encoder, recipe)
     if recipe.network.init is None:
-        for module in network.modules():
-            if isinstance(module, VggEncoder):
-                _fill(module, recipe)
         return network
     style = load_style(recipe.network.init)
     given, fresh = style.network.state_dict(), network.state_dict()

@@ -37,6 +37,8 @@ class NetworkChoice:
     arguments: dict[str, Any] = field(default_factory=dict)
     init: Path | None = None
     """A style file whose weights to start from; of the same network."""
+    train_encoder: bool = False
+    """Whether what describes pictures to a meta network, a VGG, learns along; in the papers it stays as it is."""
     experts: tuple[str, ...] = ()
     """Styles, of the network whose weights a meta network writes, from which it starts; named as recipes beside this
     one."""
@@ -206,6 +208,8 @@ def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is bool and isinstance(value, bool):
         return value
     if kind is str and isinstance(value, str | int):
         return str(value)
