@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Result
+from PIL import Image
 from torch import Tensor, nn
 from training_material import losses_of, write_perceptual_weights, write_picture
 
-from vidstyle import InputError, load_style
-from vidstyle.nets import META_NETWORKS, build_network
+from vidstyle import InputError, load_style, styles
+from vidstyle.nets import META_NETWORKS, build_network, description
 from vidstyle.nets.adain import AdainNet, MetaAdainNet
 from vidstyle.nets.metanet import MetaNet, ShenNet
 from vidstyle.nets.vgg_encoder import KINDS, VggEncoder, moments
 from vidstyle.style_files import StyleCard, read_card, save_style
+from vidstyle.training.data import to_rgb
 from vidstyle.training.make_style import make_style
 from vidstyle.training.network import fresh_network
-from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.training.perceptual import FILES, PerceptualNetwork
 from vidstyle.training.recipe import NetworkChoice, Recipe
 from vidstyle.training.trainer import Trainer
 
@@ -57,8 +59,26 @@ def test_an_encoder_has_the_features_of_its_perceptual_network(meta_recipe: Call
     assert isinstance(network, MetaNet)
     perceptual = PerceptualNetwork(DISTILLED, made.data.perceptual)
     image = torch.rand(1, 3, 48, 64)
-    for layer, features in zip(network.encoder.wanted, network.encoder(image), strict=True):
+    (encoder,) = network.description.encoders
+    assert isinstance(encoder, VggEncoder)
+    for layer, features in zip(encoder.wanted, encoder(image), strict=True):
         torch.testing.assert_close(features, perceptual(image, [layer])[layer], rtol=1e-4, atol=1e-4)
+
+
+def test_a_description_can_be_of_two_networks(meta_recipe: Callable[..., Recipe], material: Path) -> None:
+    write_perceptual_weights(material / "wide", (*KINDS["vgg19-shallow"][1], 8))
+    (material / "wide" / FILES["vgg19-shallow"]).replace(material / FILES["vgg19-shallow"])
+    made = meta_recipe("metanet", encoder="vgg19-hybrid")
+    network = fresh_network(made)
+    assert isinstance(network, MetaNet)
+    # Two blocks of VGG-19's width, two of the distilled one's; a mean and a deviation of each channel.
+    assert network.description.size == 2 * (64 + 128 + 64 + 128)
+    image = torch.rand(1, 3, 48, 64)
+    for encoder in network.description.encoders:
+        assert isinstance(encoder, VggEncoder)
+        perceptual = PerceptualNetwork(encoder.kind, made.data.perceptual)
+        for layer, features in zip(encoder.wanted, encoder(image), strict=True):
+            torch.testing.assert_close(features, perceptual(image, [layer])[layer], rtol=1e-3, atol=1e-3)
 
 
 def test_an_encoder_takes_torchvisions_weights(recipe: Recipe, tmp_path: Path) -> None:
@@ -82,8 +102,10 @@ def test_an_encoder_takes_torchvisions_weights(recipe: Recipe, tmp_path: Path) -
     network = fresh_network(made)
     assert isinstance(network, MetaNet)
     image = torch.rand(1, 3, 32, 40)
-    expected = PerceptualNetwork("vgg16", path)(image, network.encoder.wanted)
-    for layer, features in zip(network.encoder.wanted, network.encoder(image), strict=True):
+    (encoder,) = network.description.encoders
+    assert isinstance(encoder, VggEncoder)
+    expected = PerceptualNetwork("vgg16", path)(image, encoder.wanted)
+    for layer, features in zip(encoder.wanted, encoder(image), strict=True):
         torch.testing.assert_close(features, expected[layer], rtol=1e-3, atol=1e-3)
 
 
@@ -94,7 +116,9 @@ def test_weights_that_do_not_fit_an_encoder_are_refused(meta_recipe: Callable[..
 
 
 def test_an_encoder_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown encoder 'resnet'; known: vgg16, vgg19, vgg19-distilled"):
+    with pytest.raises(
+        ValueError, match="unknown encoder 'resnet'; known: vgg16, vgg19, vgg19-shallow, vgg19-distilled"
+    ):
         VggEncoder("resnet", ("relu1_1",))
     with pytest.raises(ValueError, match="vgg16 has no layer relu3_4"):
         VggEncoder("vgg16", ("relu3_4",))
@@ -151,6 +175,34 @@ def test_between_two_styles_of_adain_features_are_mixed(tmp_path: Path) -> None:
     torch.testing.assert_close(decoded(mix, image), expected, rtol=0.01, atol=1e-3)
 
 
+def test_the_stages_of_adains_decoder_are_the_whole_decoder() -> None:
+    torch.manual_seed(0)
+    network = AdainNet()
+    features = torch.rand(1, 128, 4, 6)
+    found = features
+    for number in range(4):
+        found = network.stage(number, found)
+    torch.testing.assert_close(found, network.decoder(features))
+
+
+def test_adains_decoder_learns_to_undo_the_encoder(meta_recipe: Callable[..., Recipe]) -> None:
+    made = meta_recipe("meta-adain")
+    schedule = dataclasses.replace(made.schedule, steps=40, inversion_steps=30, warm_up=1, learning_rate=3e-3)
+    made = dataclasses.replace(made, loss=dataclasses.replace(made.loss, inversion=1.0), schedule=schedule)
+    trainer = Trainer(made, device="cpu")
+    found = [progress.losses for progress in trainer.run()]
+    assert set(found[29]) == {"inversion", "total"}
+    assert {"style", "content", "inversion"} <= set(found[30])
+    assert found[29]["inversion"] < 0.5 * found[0]["inversion"]
+
+
+def test_only_a_decoder_can_learn_to_invert(meta_recipe: Callable[..., Recipe]) -> None:
+    made = meta_recipe("metanet")
+    made = dataclasses.replace(made, loss=dataclasses.replace(made.loss, inversion=1.0))
+    with pytest.raises(InputError, match=r"loss\.inversion: this network has no decoder"):
+        losses_of(Trainer(made, device="cpu"), 1)
+
+
 # --- MetaNet
 
 
@@ -168,18 +220,22 @@ def test_all_filters_but_the_outer_ones_are_written() -> None:
     assert isinstance(improved, MetaNet)
     # 14 groups of 128 hidden numbers, as in the paper.
     assert (len(whole.generated), whole.hidden.out_features) == (14, 1792)
-    assert (len(improved.generated), improved.encoder.kind) == (6, "vgg19")
+    assert (len(improved.generated), improved.description.kind) == (6, "vgg19")
     (branches,) = [m for m in improved.base.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
     assert branches.groups == 32
     assert not any("branches" in name for name in improved.generated)
 
 
-def test_what_pictures_have_in_common_does_not_drown_what_tells_them_apart(meta_recipe: Callable[..., Recipe]) -> None:
+def test_what_pictures_have_in_common_does_not_drown_what_tells_them_apart(
+    meta_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three pictures of noise are more alike than pictures are.
+    monkeypatch.setattr(description, "LEAST_SPREAD", 1e-3)
     trainer = Trainer(meta_recipe("metanet"), device="cpu")
     assert isinstance(trainer.network, MetaNet)
     assert trainer.pictures is not None
     crops = [trainer.pictures.crop(step) for step in range(len(trainer.pictures.paths))]
-    described = torch.cat([trainer.network.describe(crop) for crop in crops])
+    described = torch.cat([trainer.network.description(crop) for crop in crops])
     torch.testing.assert_close(described.mean(0), torch.zeros(described.shape[1]), rtol=0, atol=1e-2)
     spread = described.std(0, correction=0)
     assert bool((spread < 1.01).all())
@@ -206,6 +262,26 @@ def test_normalised_filters_cannot_grow() -> None:
     written = meta.write_weights(torch.rand(1, 3, 64, 64))
     for name in meta.generated:
         torch.testing.assert_close(written[name].flatten(1).norm(dim=1), torch.ones(len(written[name])))
+
+
+def test_written_norms_paint_in_the_pictures_colours() -> None:
+    torch.manual_seed(0)
+    meta = MetaNet(DISTILLED, group=4, norms="written")
+    photo = torch.rand(1, 3, 48, 64)
+    reds = []
+    for color in ((0.8, 0.3, 0.2), (0.2, 0.3, 0.8)):
+        meta.wear(torch.tensor(color).view(1, 3, 1, 1) + 0.1 * torch.rand(1, 3, 64, 64))
+        reds.append((meta(photo)[:, 0] - meta(photo)[:, 2]).mean().item())
+    assert reds[0] > 0.2
+    assert reds[1] < -0.2
+
+
+@pytest.mark.parametrize("picture", [torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)])
+def test_a_picture_of_one_colour_makes_a_network_that_paints(picture: Tensor) -> None:
+    torch.manual_seed(0)
+    meta = MetaNet(DISTILLED, group=4, norms="written")
+    meta.wear(picture)
+    assert bool(meta(torch.rand(1, 3, 48, 64)).isfinite().all())
 
 
 @pytest.mark.parametrize("block", ["residual", "resnext"])
@@ -261,6 +337,24 @@ def test_they_learn_and_make_styles(
     assert run_cli("restyle", material / "photos" / "1.jpg", material / "out.png", "--style", style_file).code == 0
 
 
+@pytest.mark.parametrize("name", styles.META_STYLES)
+def test_what_ships_paints_in_a_pictures_colours(name: str, material: Path, run_cli: Callable[..., Result]) -> None:
+    red, blue = (material / f"{color}.png" for color in ("red", "blue"))
+    grain = torch.rand(160, 200, 1)
+    for path, color in ((red, (0.9, 0.3, 0.1)), (blue, (0.1, 0.3, 0.9))):
+        Image.fromarray(to_rgb((torch.tensor(color) * (0.5 + 0.5 * grain)).movedim(2, 0))).save(path)
+    photo = torch.rand(1, 3, 12, 16).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    warmth = {}
+    for picture in (red, blue):
+        out = picture.with_suffix(".safetensors")
+        assert run_cli("style-from", picture, out, "--by", name).code == 0
+        with torch.inference_mode():
+            painted = load_style(out).network(photo)
+        assert painted.shape == photo.shape
+        warmth[picture] = (painted[:, 0] - painted[:, 2]).mean().item()
+    assert warmth[red] > warmth[blue] + 0.1
+
+
 def test_a_picture_is_kept_for_as_many_steps_as_the_recipe_says(meta_recipe: Callable[..., Recipe]) -> None:
     trainer = Trainer(meta_recipe("metanet"), device="cpu")
     assert trainer.pictures is not None
@@ -278,6 +372,9 @@ def test_what_makes_no_styles_is_refused(style_file: Path, material: Path, run_c
     assert (result.code, "makes no styles of pictures" in result.err) == (2, True)
     result = run_cli("style-from", picture, out, "--by", "gan")
     assert result.code == 2
-    assert "--by gan: nothing that makes styles; there are meta_realtime, and files of your own" in result.err
+    assert (
+        "--by gan: nothing that makes styles; there are meta_realtime, adain, metanet_improved, and files of your own"
+        in result.err
+    )
     assert not out.exists()
     assert read_card(style_file).network == "realtime"

@@ -23,6 +23,7 @@ def write_picture(path: Path, seed: int, size: tuple[int, int] = (96, 80)) -> No
 
 def write_perceptual_weights(folder: Path, widths: tuple[int, ...] = WIDTHS) -> None:
     """Files of the names and shapes that training expects, narrow and with random filters."""
+    folder.mkdir(exist_ok=True)
     generator = torch.Generator().manual_seed(0)
 
     def conv(channels_in: int, channels_out: int, side: int) -> torch.Tensor:

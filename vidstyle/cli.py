@@ -422,7 +422,7 @@ def style_from(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="What to paint like.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Style file (.safetensors) to make.")],
     by: Annotated[
-        str, typer.Option(metavar="FILE", help="What makes it: the meta network that ships, or a file of one.")
+        str, typer.Option(metavar="NAME", help="What makes it: meta_realtime, adain, metanet_improved, or a file.")
     ] = "meta_realtime",
     refine: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Train it further for so long.")] = 0.0,
     photos: Annotated[

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STYLE = "starry_night"
 META_STYLE = "meta_realtime"
-"""What makes styles of pictures, among the styles that ship."""
+"""What makes styles of pictures, unless something else is named."""
+META_STYLES = (META_STYLE, "adain", "metanet_improved")
+"""All that make styles of pictures, among the files that ship."""
 
 
 def library() -> Path:
@@ -36,7 +38,7 @@ def live_styles() -> list[StyleCard]:
 
 
 def _installed() -> list[Path]:
-    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.stem != META_STYLE]
+    return [path for path in sorted(library().glob(f"*{SUFFIX}")) if path.stem not in META_STYLES]
 
 
 def first_style(names: Sequence[str]) -> str:
@@ -88,14 +90,16 @@ def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
 
     Args:
         picture: the picture.
-        by: what makes it: META_STYLE, or the file of a meta network.
+        by: what makes it: one of META_STYLES, or the file of a meta network.
 
     Raises:
         InputError: for what is no picture, and for what makes no styles.
     """
-    meta = library() / f"{META_STYLE}{SUFFIX}" if by == META_STYLE else Path(by)
+    meta = library() / f"{by}{SUFFIX}" if by in META_STYLES else Path(by)
     if not meta.is_file():
-        raise InputError(f"--by {by}: nothing that makes styles; there are {META_STYLE}, and files of your own")
+        raise InputError(
+            f"--by {by}: nothing that makes styles; there are {', '.join(META_STYLES)}, and files of your own"
+        )
     return style_of_picture(find_style(picture), meta)
 
 

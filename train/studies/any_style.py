@@ -3,10 +3,10 @@
     python train/studies/any_style.py PICTURE ... --clips DIR --perceptual-weights DIR [--by FILE ...]
         [--refine SECONDS]
 
-The pictures are to be held out of all trainings.  Each becomes a style by the meta network that ships, by that and
-refined, and by those in the files that are named; and the first frame of each clip is painted by optimisation (Gatys et
-al. 2015, with what came after it).  Makes any_style.md and any_style.jpg in --out: means over pictures and clips,
-painted steadily, by vidstyle.training.evaluate.
+The pictures are to be held out of all trainings.  Each becomes a style by the meta networks that ship, by the first of
+them and refined, and by those in the files that are named; and the first frame of each clip is painted by optimisation
+(Gatys et al. 2015, with what came after it).  Makes any_style.md and any_style.jpg in --out: means over pictures and
+clips, painted steadily, by vidstyle.training.evaluate.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from studio import HERE, draw_sheet, paint
 import vidstyle
 from vidstyle.painting import Painter
 from vidstyle.style_files import Style
-from vidstyle.styles import META_STYLE, library, load_style, style_of
+from vidstyle.styles import META_STYLE, META_STYLES, library, load_style, style_of
 from vidstyle.training.evaluate import Clip, Judge
 from vidstyle.training.refine import style_from
 
@@ -100,10 +100,10 @@ def main() -> None:
     args = parser.parse_args()
     clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
     judge = Judge("vgg19-hybrid", args.perceptual_weights)
-    shipped = (library() / f"{META_STYLE}.safetensors").stat().st_size
+    files = {by: library() / f"{by}.safetensors" for by in META_STYLES} | {by: Path(by) for by in args.by}
     refined = f"{META_STYLE}, refined {args.refine:g} s"
-    found = {META_STYLE: Measured(shipped), refined: Measured(shipped)}
-    found |= {by: Measured(Path(by).stat().st_size) for by in args.by}
+    found = {by: Measured(file.stat().st_size) for by, file in files.items()}
+    found[refined] = Measured(found[META_STYLE].size)
     found[OPTIMISED] = Measured()
     sheet: dict[str, list[np.ndarray]] = {by: [] for by in found}
     for by, measured in found.items():

@@ -1,11 +1,12 @@
 """MetaNet and its three improvements, each put back once, at equal training time.
 
     python train/studies/meta_ablation.py FOLDER --styles DIR --photos DIR --perceptual-weights DIR
-        [--minutes N] [--encoders vgg16 vgg19]
+        [--minutes N] [--encoders vgg16 vgg19] [--loss vgg19] [--batches 20]
 
 Shen, Yan and Zeng 2018 describe a picture by VGG-16, paint with five residual blocks and compare means and deviations;
-the improvements are VGG-19, one ResNeXt block of 32 branches, and Gram matrices.  With one and the same name for both
-of --encoders, the first switch has nothing to switch and is left out.  Each network is trained in FOLDER, unless it is
+the improvements are VGG-19, one ResNeXt block of 32 branches, and Gram matrices.  All have norms that are written, too,
+but one: without, minutes bring no colours, and there is nothing to compare.  With one and the same name for both of
+--encoders, the first switch has nothing to switch and is left out.  Each network is trained in FOLDER, unless it is
 there already; 500 photographs and 500 pictures (seed 42), or as many as there are.
 
 Makes meta_ablation.md (training time, time to adapt to a picture and paint a frame, size), meta_ablation.jpg (eight
@@ -51,6 +52,7 @@ class Variant:
     block: str
     style_kind: str
     filters: str = "plain"
+    norms: str = "written"
     pictures: int = 500
 
 
@@ -63,6 +65,7 @@ def variants(first: str, second: str) -> dict[str, Variant]:
         "improved, residual blocks": replace(improved, block="residual"),
         "improved, means and deviations": replace(improved, style_kind="moments"),
         "improved, normalised filters": replace(improved, filters="normalised"),
+        "improved, shared norms": replace(improved, norms="shared"),
         "original, 1,000 pictures": replace(original, pictures=1000),
         "improved, 1,000 pictures": replace(improved, pictures=1000),
     }
@@ -91,13 +94,13 @@ def linked(folder: Path, paths: Sequence[Path]) -> Path:
 def recipe_of(name: str, variant: Variant, args: argparse.Namespace) -> Recipe:
     photos, _ = choose(args.photos, variant.pictures, SHOWN // 2)
     styles, _ = choose(args.styles, variant.pictures, SHOWN // 2)
-    arguments = {"encoder": variant.encoder, "block": variant.block, "filters": variant.filters}
+    words = ("encoder", "block", "filters", "norms")
     return Recipe(
         name=name,
-        style=StyleSource(linked(args.folder / f"styles{len(styles)}", styles), batches=20),
+        style=StyleSource(linked(args.folder / f"styles{len(styles)}", styles), batches=args.batches),
         data=Data(linked(args.folder / f"photos{len(photos)}", photos), args.perceptual_weights),
-        network=NetworkChoice("metanet", arguments),
-        loss=Loss(perceptual=variant.encoder, style_kind=variant.style_kind, balance=1.0),
+        network=NetworkChoice("metanet", {word: getattr(variant, word) for word in words}),
+        loss=Loss(perceptual=args.loss or variant.encoder, style_kind=variant.style_kind, balance=1.0),
         schedule=Schedule(minutes=args.minutes, crop=args.crop, learning_rate=1e-3, seed=SEED),
     )
 
@@ -195,6 +198,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path)
     parser.add_argument("--encoders", nargs=2, default=("vgg16", "vgg19"), metavar="NAME", help="original, improved")
+    parser.add_argument("--loss", metavar="NAME", help="perceptual network of all losses; that of the encoder without")
+    parser.add_argument("--batches", type=int, default=20, help="of photographs for each picture")
     parser.add_argument("--minutes", type=float, default=10.0, help="for each network")
     parser.add_argument("--crop", type=int, default=160)
     parser.add_argument("--out", type=Path, default=HERE)
@@ -204,6 +209,7 @@ def main() -> None:
         choose(folder, SHOWN // 2, SHOWN // 2) for folder in (args.styles, args.photos)
     )
     styles, photos = seen_styles + new_styles, seen_photos + new_photos
+    seen, _ = choose(args.styles, 500, SHOWN // 2)
     judge = Judge(args.encoders[1], args.perceptual_weights)
     rows, records, sheets = [], {}, {}
     for name, variant in variants(*args.encoders).items():
@@ -226,8 +232,9 @@ def main() -> None:
         if name in ("original", "improved"):
             sheets[name] = painted
     lines = [
-        f"`python train/studies/meta_ablation.py --encoders {' '.join(args.encoders)}`; adapt to a picture and paint a",
-        "frame of 640x360 on a processor; distances of photographs and pictures never seen.",
+        f"`python train/studies/meta_ablation.py --encoders {' '.join(args.encoders)} --loss {args.loss} --batches",
+        f"{args.batches} --crop {args.crop}`, {len(seen)} pictures; adapt to a picture and paint a frame of 640x360",
+        "on a processor; distances of photographs and pictures never seen.",
         "",
         "| network | minutes | steps | style distance | content distance | filter grew | adapt, ms | paint, ms | MB |",
         f"|{'---|' * 9}",

@@ -1,5 +1,7 @@
 """Huang and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization"."""
 
+from itertools import accumulate, pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,7 +9,8 @@ from torch import Tensor, nn
 from vidstyle.nets.meta import MetaNetwork
 from vidstyle.nets.vgg_encoder import KINDS, VggEncoder, moments
 
-LAYER = "relu4_1"
+STAGE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+LAYER = STAGE_LAYERS[-1]
 STEP = 8
 """Pixels to a position of LAYER, along each axis."""
 
@@ -31,10 +34,14 @@ class AdainNet(nn.Module):
         self.register_buffer("mean", torch.zeros(four))
         self.register_buffer("deviation", torch.ones(four))
         up = nn.Upsample(scale_factor=2)
-        self.decoder = nn.Sequential(
-            *_conv(four, three), up, *_conv(three, three), *_conv(three, three), *_conv(three, three),
-            *_conv(three, two), up, *_conv(two, two), *_conv(two, one), up, *_conv(one, one), _last(one),
-        )  # fmt: skip
+        stages = (
+            [*_conv(four, three), up, *_conv(three, three), *_conv(three, three), *_conv(three, three)],
+            [*_conv(three, two), up, *_conv(two, two)],
+            [*_conv(two, one), up, *_conv(one, one)],
+            [_last(one)],
+        )
+        self.decoder = nn.Sequential(*(layer for stage in stages for layer in stage))
+        self._stages = list(pairwise(accumulate((len(stage) for stage in stages), initial=0)))
 
     def forward(self, image: Tensor) -> Tensor:
         """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped."""
@@ -46,6 +53,12 @@ class AdainNet(nn.Module):
         turned = (F.instance_norm(features) * deviation + mean).to(features.dtype)
         painted: Tensor = self.decoder(torch.lerp(features, turned, self.strength))
         return painted[..., :height, :width]
+
+    def stage(self, number: int, features: Tensor) -> Tensor:
+        """What a stage of the decoder makes of features: 0 of relu4_1 for relu3_1, to 3 of relu1_1 for pixels."""
+        begin, end = self._stages[number]
+        made: Tensor = self.decoder[begin:end](features)
+        return made
 
 
 class MetaAdainNet(MetaNetwork):
@@ -63,6 +76,19 @@ class MetaAdainNet(MetaNetwork):
         encoder = self.base.get_submodule("encoder")
         assert isinstance(encoder, VggEncoder)
         return encoder
+
+    def invert(self, picture: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The decoder's stages, each given the encoder's features of RGB (N, 3, H, W) in [0, 1] and not what the stage
+        before made of them: what it makes, and what the encoder had there.
+
+        So each is as shallow to train as it is by itself; the whole, by what it paints alone, takes ten times as many
+        steps to find out about colours.
+        """
+        with torch.no_grad():
+            features = [*reversed(self.encoder(picture, STAGE_LAYERS)), picture]
+        base = self.base
+        assert isinstance(base, AdainNet)
+        return [(base.stage(number, deep), shallow) for number, (deep, shallow) in enumerate(pairwise(features))]
 
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
         """AdainNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""

@@ -40,13 +40,6 @@ class MetaNetwork(nn.Module):
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
         """The state dictionary of a network that paints like RGB (1, 3, H, W) in [0, 1]."""
 
-    def taught_of(self) -> Tensor | None:
-        """What the encoder took a perceptual network's statistics of the last picture to be, if it learns them."""
-        return None
-
-    def leave_school(self) -> None:
-        """Drop what only training needs."""
-
     def forward(self, image: Tensor, *args: Any, **options: Any) -> Tensor:
         """Paint RGB (N, 3, H, W) as the network does that `write_weights` writes, which gets all arguments."""
         picture = torch.full((1, 3, 64, 64), 0.5, device=image.device) if self._picture is None else self._picture

@@ -7,77 +7,41 @@ learnt at all: a painting's mean and covariance are put into the last layer as t
 unheard of.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidstyle.nets.description import Description
 from vidstyle.nets.meta import MetaNetwork
+from vidstyle.nets.palette import Palette, palette_of
 from vidstyle.nets.realtime import FOLD, RealtimeNet
 
-LEAST_DEVIATION = 0.03
-"""Of a palette along each axis; a grey picture has none along two of them."""
-WIDTHS = (32, 64, 96, 128, 128)
-"""Channels of the encoder's layers; each but the last halves the resolution."""
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Mean (N, 3) of RGB and the symmetric root (N, 3, 3) of its covariance."""
-
-    mean: Tensor
-    root: Tensor
-
-
-def palette_of(picture: Tensor) -> Palette:
-    """The palette of RGB (N, 3, H, W) in [0, 1], in float32."""
-    pixels = picture.float().flatten(2)
-    mean = pixels.mean(2)
-    offset = pixels - mean[..., None]
-    covariance = offset @ offset.transpose(1, 2) / pixels.shape[2]
-    values, vectors = torch.linalg.eigh(covariance + LEAST_DEVIATION**2 * torch.eye(3, device=picture.device))
-    return Palette(mean, (vectors * values.clamp(min=LEAST_DEVIATION**2).sqrt()[:, None]) @ vectors.transpose(1, 2))
+HIDDEN = 512
+"""Numbers between a picture's description and its vector."""
 
 
 class StyleEncoder(nn.Module):
-    """A picture as one vector: means and deviations of five small convolutions' features, and its palette.
+    """A picture as one vector: from its Description and its palette.
 
     Args:
         size: numbers in the vector.
-        taught: how many statistics of a perceptual network it predicts, for training only.
+        kind: of VGG, see vidstyle.nets.description.
     """
 
-    def __init__(self, size: int, taught: int) -> None:
+    def __init__(self, size: int, kind: str) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=1 if i == len(WIDTHS) - 1 else 2, padding=1)
-            for i, (a, b) in enumerate(zip((3, *WIDTHS), WIDTHS, strict=False))
-        )
-        numbers = 2 * sum(WIDTHS) + 12
-        self.norm = nn.LayerNorm(numbers)
-        self.hidden = nn.Linear(numbers, 256)
-        self.out = nn.Linear(256, size)
-        self.statistics = nn.Linear(numbers, taught) if taught else None
+        self.description = Description(kind)
+        self.hidden = nn.Linear(self.description.size + 12, HIDDEN)
+        self.out = nn.Linear(HIDDEN, size)
 
-    def measure(self, picture: Tensor) -> Tensor:
-        """RGB (N, 3, H, W) in [0, 1] to (N, numbers)."""
+    def forward(self, picture: Tensor) -> Tensor:
+        """The vector (N, size) of RGB (N, 3, H, W) in [0, 1]."""
         palette = palette_of(picture)
-        found = [4 * palette.mean - 2, 4 * palette.root.flatten(1)]
-        x = (picture - 0.5) * 4
-        for conv in self.convs:
-            x = F.relu(conv(x))
-            mean = x.mean((2, 3))
-            # Not torch's own variance, which takes a tenth of a training step.
-            found += [mean, ((x.square().mean((2, 3)) - mean**2).clamp(min=0) + 1e-5).sqrt()]
-        return self.norm(torch.cat(found, 1))
-
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The vector (N, size), and what it takes the statistics of a perceptual network to be (N, taught)."""
-        measured = self.measure(picture)
-        taught = None if self.statistics is None else self.statistics(measured)
-        return self.out(F.relu(self.hidden(measured))), taught
+        found = (self.description(picture), 4 * palette.mean - 2, 4 * palette.root.flatten(1))
+        vector: Tensor = self.out(F.relu(self.hidden(torch.cat(found, 1))))
+        return vector
 
 
 class MetaRealtimeNet(MetaNetwork):
@@ -90,7 +54,7 @@ class MetaRealtimeNet(MetaNetwork):
         kernels: kernels in each layer's bank.
         rank: rank-one changes in each layer's bank.
         size: numbers that a picture is reduced to.
-        taught: see StyleEncoder.
+        encoder: what describes a picture, one of vidstyle.nets.description.ENDS.
         painter: arguments of RealtimeNet.
     """
 
@@ -101,13 +65,13 @@ class MetaRealtimeNet(MetaNetwork):
         kernels: int = 24,
         rank: int = 0,
         size: int = 128,
-        taught: int = 0,
+        encoder: str = "vgg19-distilled",
         painter: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.painter = dict(painter or {})
         self.base: RealtimeNet = RealtimeNet(**self.painter)
-        self.encoder = StyleEncoder(size, taught)
+        self.encoder = StyleEncoder(size, encoder)
         self._shapes = {name: tensor.shape for name, tensor in self.base.named_parameters()}
         weights = {name: shape for name, shape in self._shapes.items() if len(shape) == 4}
         self.gains = nn.ModuleDict({_key(name): _quiet_linear(size, shape[0]) for name, shape in weights.items()})
@@ -124,7 +88,9 @@ class MetaRealtimeNet(MetaNetwork):
                 self.rank_choices[_key(name)] = _quiet_linear(size, rank)
                 self.left[_key(name)] = nn.Parameter(torch.randn(rank, shape[0]))
                 self.right[_key(name)] = nn.Parameter(_noise(rank, *shape[1:], like=shape))
-        self._taught: Tensor | None = None
+
+    def calibrate(self, pictures: Iterable[Tensor]) -> None:
+        self.encoder.description.calibrate(pictures)
 
     @torch.no_grad()
     def learn_from(self, experts: Sequence[tuple[Mapping[str, Tensor], Tensor]]) -> None:
@@ -143,22 +109,12 @@ class MetaRealtimeNet(MetaNetwork):
                     kernel.copy_(state[name] - base)
 
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
-        """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1].
-
-        Keeps for `taught_of` what the encoder takes the picture's statistics to be.
-        """
+        """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1]."""
         with torch.autocast(picture.device.type, enabled=False):
-            vector, self._taught = self.encoder(picture.float())
+            (vector,) = self.encoder(picture.float())
             palette = palette_of(picture)
             # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
-            return colored(self._mixed(vector[0]), palette.root[0], palette.mean[0])
-
-    def taught_of(self) -> Tensor | None:
-        return self._taught
-
-    def leave_school(self) -> None:
-        """Drop what only training needs; `taught` is 0 from now on."""
-        self.encoder.statistics = None
+            return colored(self._mixed(vector), palette.root[0], palette.mean[0])
 
     def _mixed(self, vector: Tensor) -> dict[str, Tensor]:
         state = {}

@@ -6,22 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidstyle.nets.description import Description
 from vidstyle.nets.johnson import PADDING, UnpaddedResidualBlock, convolution, padded
 from vidstyle.nets.meta import MetaNetwork
-from vidstyle.nets.vgg_encoder import VggEncoder, moments
+from vidstyle.nets.palette import Palette, palette_of
 
 BRANCHES, BRANCH_WIDTH = 32, 4
 """Of the ResNeXt block (Xie et al. 2017, figure 3c)."""
 GROUP = 128
 """Hidden numbers for each filter that is generated (Shen et al. 2018, section 3.3)."""
-LEAST_SPREAD = 1e-3
-"""Of the logarithm of a mean or a deviation over pictures: one that never changes must not be divided by nothing."""
-ENDS = {
-    "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
-    "vgg19": ("relu1_2", "relu2_2", "relu3_4", "relu4_4"),
-    "vgg19-distilled": ("relu1_2", "relu2_2", "relu3_4", "relu4_4"),
-}
-"""The layers whose means and deviations describe a picture: those before each pooling."""
+BRIGHTEST = 0.9
+"""Mean colour on the tanh's scale of -1 to 1, at the most: beyond, its slope is next to nothing."""
 
 
 class ResNextBlock(nn.Module):
@@ -87,66 +82,81 @@ class MetaNet(MetaNetwork):
     own; the rest is shared by all styles.
 
     Args:
-        encoder: one of ENDS.
+        encoder: one of vidstyle.nets.description.ENDS.
         block: of ShenNet.
         filters: `plain`, or `normalised`: each generated filter is divided by its own norm.  Instance normalisation
             undoes any scale that a filter has, so the gradient is at a right angle to the filter and every step makes
             it longer (Salimans and Kingma 2016, section 2.1, of their own normalisation); so divided, it cannot grow.
+        norms: `shared` by all styles, or `written`: the scales and shifts of all normalisations come from the picture
+            as well, through a group of hidden numbers, and its palette is multiplied into the last layer.  Instance
+            normalisation leaves the filters before it no say in how strong or bright a channel is, so that otherwise
+            colours are nearly the same in all styles.
         group: hidden numbers for each filter.
     """
 
     paints_with = "shen"
 
     def __init__(
-        self, encoder: str = "vgg16", block: str = "residual", filters: str = "plain", group: int = GROUP
+        self,
+        encoder: str = "vgg16",
+        block: str = "residual",
+        filters: str = "plain",
+        norms: str = "shared",
+        group: int = GROUP,
     ) -> None:
         super().__init__()
-        if encoder not in ENDS:
-            raise ValueError(f"unknown encoder {encoder!r}; known: {', '.join(ENDS)}")
         self.painter = {"block": block}
         if filters not in ("plain", "normalised"):
             raise ValueError(f"network argument filters = {filters!r}: takes 'plain' or 'normalised'")
+        if norms not in ("shared", "written"):
+            raise ValueError(f"network argument norms = {norms!r}: takes 'shared' or 'written'")
         self.normalised, self.group = filters == "normalised", group
         self.base = ShenNet(block)
-        self.encoder = VggEncoder(encoder, ENDS[encoder])
+        self.description = Description(encoder)
         self.generated = {
             name: parameter.shape
             for name, parameter in self.base.named_parameters()
             if parameter.dim() == 4 and not name.startswith(("encoder.0.", "decoder.4.")) and "branches" not in name
         }
-        described = 2 * sum(self.encoder.channels)
-        self.register_buffer("usual", torch.zeros(described))
-        self.register_buffer("spread", torch.ones(described))
-        self.hidden = nn.Linear(described, group * len(self.generated))
+        self.turned = {
+            name: parameter.numel()
+            for name, parameter in self.base.named_parameters()
+            if norms == "written" and name.endswith((".1.weight", ".1.bias"))
+        }
+        self.hidden = nn.Linear(self.description.size, group * (len(self.generated) + bool(self.turned)))
         self.filters = nn.ModuleDict(
             {name.replace(".", "_"): nn.Linear(group, shape.numel()) for name, shape in self.generated.items()}
         )
+        if self.turned:
+            self.norms = nn.Linear(group, sum(self.turned.values()))
+            nn.init.normal_(self.norms.weight, std=0.01)
+            nn.init.zeros_(self.norms.bias)
         # Written by the meta network alone.
         for name in self.generated:
             self.base.get_parameter(name).requires_grad_(False).zero_()
 
-    def describe(self, picture: Tensor) -> Tensor:
-        """What the filters are made of: (1, numbers), from RGB (1, 3, H, W) in [0, 1]."""
-        # What pictures have in common would drown what tells one from another.
-        return (self._measure(picture) - self.get_buffer("usual")) / self.get_buffer("spread")
-
-    def _measure(self, picture: Tensor) -> Tensor:
-        found = torch.cat([part for features in self.encoder(picture) for part in moments(features.float())], 1)
-        # Features are not negative, and the later ones are a hundred times as large as the first ones.
-        return found.log1p()
-
-    @torch.no_grad()
     def calibrate(self, pictures: Iterable[Tensor]) -> None:
-        found = torch.cat([self._measure(picture) for picture in pictures])
-        self.get_buffer("usual").copy_(found.mean(0))
-        self.get_buffer("spread").copy_(found.std(0, correction=0).clamp_min(LEAST_SPREAD))
+        self.description.calibrate(pictures)
 
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
         """ShenNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""
         with torch.autocast(picture.device.type, enabled=False):
-            groups = F.relu(self.hidden(self.describe(picture.float()))[0]).split(self.group)
+            groups = F.relu(self.hidden(self.description(picture.float()))[0]).split(self.group)
             written = {}
-            for (name, shape), hidden in zip(self.generated.items(), groups, strict=True):
+            for (name, shape), hidden in zip(self.generated.items(), groups, strict=False):
                 weight = self.filters[name.replace(".", "_")](hidden).view(shape)
                 written[name] = F.normalize(weight.flatten(1)).view(shape) if self.normalised else weight
+            if self.turned:
+                changes = self.norms(groups[-1]).split(list(self.turned.values()))
+                for name, change in zip(self.turned, changes, strict=True):
+                    written[name] = self.base.get_parameter(name) + change
+                written |= self._colored(palette_of(picture))
         return dict(self.base.named_parameters()) | written
+
+    def _colored(self, palette: Palette) -> dict[str, Tensor]:
+        """The last layer, painting with a palette (N = 1) where it painted with no mean and unit covariance."""
+        # The tanh after it is linear in the middle, and of slope one half with respect to [0, 1].
+        shift = torch.atanh((2 * palette.mean[0] - 1).clamp(-BRIGHTEST, BRIGHTEST))
+        weight, bias = (self.base.get_parameter(f"decoder.4.{part}") for part in ("weight", "bias"))
+        root = 2 * palette.root[0]
+        return {"decoder.4.weight": torch.einsum("ij,jchw->ichw", root, weight), "decoder.4.bias": root @ bias + shift}

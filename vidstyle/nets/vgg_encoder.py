@@ -6,10 +6,14 @@ from torch import Tensor, nn
 KINDS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "vgg16": ((2, 2, 3, 3), (64, 128, 256, 512)),
     "vgg19": ((2, 2, 4, 4), (64, 128, 256, 512)),
+    # The file of it ends at relu3_1.
+    "vgg19-shallow": ((2, 2, 4, 4), (64, 128, 256, 512)),
     # Wang et al. 2020, "Collaborative Distillation for Ultra-Resolution Universal Style Transfer".
     "vgg19-distilled": ((2, 2, 4, 4), (16, 32, 64, 128)),
 }
 """Convolutions in each block and their channels, down to an eighth of the resolution."""
+REFLECTED = ("vgg19-shallow", "vgg19-distilled")
+"""Those that pad by reflection; torchvision's pad by zeros."""
 LEAST_VARIANCE = 1e-5
 """Where a channel is constant, the slope of the root would be infinite."""
 
@@ -46,18 +50,17 @@ class VggEncoder(nn.Module):
             width = widths[int(name[0]) - 1]
         self.requires_grad_(False)
 
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1], a tensor for each of the wanted layers."""
+    def forward(self, image: Tensor, layers: tuple[str, ...] = ()) -> list[Tensor]:
+        """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1], a tensor for each of `layers`, or of the usual ones."""
         found = {}
         x = self.conv0(image)
         for name, conv in self.convs.items():
             if name.endswith("_1") and name != "1_1":
                 x = F.max_pool2d(x, 2)
-            # The published weights pad by zeros, the distilled ones by reflection.
-            x = F.pad(x, (1, 1, 1, 1), mode="reflect" if self.kind == "vgg19-distilled" else "constant")
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect" if self.kind in REFLECTED else "constant")
             x = F.relu(conv(x))
             found[f"relu{name}"] = x
-        return [found[layer] for layer in self.wanted]
+        return [found[layer] for layer in layers or self.wanted]
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """The terms of the training objective, each a pure function of tensors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -94,6 +94,28 @@ def moment_loss(found: Tensor, target: Tensor) -> Tensor:
     return (found - target).square().sum(1).mean()
 
 
+def moment_distance(found: Tensor, target: Tensor) -> Tensor:
+    """The root of `moment_loss`, relative to the target's own size: as `style_distance` is to `gram_loss`.
+
+    The later layers of VGG are far larger than the first ones, in which colours are.
+    """
+    return (moment_loss(found, target) / target.square().sum(1).mean() + 1e-8).sqrt()
+
+
+def inversion_loss(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """Sum over pairs of |D(f) - e|^2 / Var(e): how far a decoder's stages are from undoing their encoder's.
+
+    pairs: each stage's output and what the encoder had there, (N, C, h, w); variances over positions, mean over
+    channels.  Li et al. 2017 ("Universal Style Transfer via Feature Transforms"), equation 1, for each stage by itself.
+    """
+    errors = [F.mse_loss(found.float(), wanted.float()) / _variance(wanted) for found, wanted in pairs]
+    return torch.stack(errors).sum()
+
+
+def _variance(features: Tensor) -> Tensor:
+    return features.float().var((0, 2, 3), correction=0).mean() + vgg_encoder.LEAST_VARIANCE
+
+
 CONTENT_KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "normalised": normalised_content_loss,
     "plain": content_loss,
@@ -105,6 +127,7 @@ STYLE_KINDS: dict[str, tuple[Callable[[Tensor | Embedded], Tensor], Callable[[Te
     "distance": (gram_matrix, style_distance),
     "gram": (gram_matrix, gram_loss),
     "moments": (moments, moment_loss),
+    "moment-distance": (moments, moment_distance),
 }
 """What is taken of features, and the loss between two of it, by what a recipe calls them."""
 

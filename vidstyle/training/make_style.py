@@ -115,15 +115,11 @@ def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
 def _finish(trainer: Trainer, out: Path) -> StyleCard:
     """Measure and write what has been trained."""
     recipe = trainer.recipe
-    arguments = dict(recipe.network.arguments)
-    if isinstance(trainer.network, MetaNetwork):
-        trainer.network.leave_school()
-        arguments.pop("taught", None)
     card = StyleCard(
         name=out.stem,
         path=out,
         network=recipe.network.name,
-        arguments=arguments,
+        arguments=dict(recipe.network.arguments),
         title=recipe.style.title or recipe.name,
         artist=recipe.style.artist,
         year=recipe.style.year,

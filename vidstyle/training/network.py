@@ -1,6 +1,7 @@
 """The transform network as training needs it: what it starts from, and its residual blocks."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from vidstyle.training.data import load_style_image
 from vidstyle.training.perceptual import PerceptualNetwork
 from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.vgg import FeatureStack
+
+KNOWN = 0.1
+"""Share of the learning rate for an encoder that learns along: it knows already what all others are to learn of it."""
 
 
 def fresh_network(recipe: Recipe) -> nn.Module:
@@ -105,6 +109,16 @@ def _fill(encoder: VggEncoder, recipe: Recipe) -> None:
         encoder.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(f"{recipe.data.perceptual}: no weights of {encoder.kind}: their shapes differ") from error
+
+
+def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """What an optimiser is to change, each group with the `share` of the learning rate that it gets."""
+    known = {p for module in network.modules() if isinstance(module, VggEncoder) for p in module.parameters()}
+    groups = [
+        {"params": [p for p in network.parameters() if (p in known) == is_known], "share": share}
+        for is_known, share in ((False, 1.0), (True, KNOWN))
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def painter_in(network: nn.Module) -> RealtimeNet | None:

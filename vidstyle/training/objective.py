@@ -49,16 +49,10 @@ class Objective(nn.Module):
         self.aim(style)
 
     @torch.no_grad()
-    def aim(self, style: Tensor) -> Tensor:
-        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1].
-
-        Returns what a meta network's encoder is taught of it: the means and deviations of all style layers' features,
-        on a logarithmic scale, (1, numbers).
-        """
+    def aim(self, style: Tensor) -> None:
+        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1]."""
         features = self.perceptual.compact(style, self.style_layers)
         self.targets = {layer: self._statistic(f) for layer, f in features.items()}
-        found = torch.cat([losses.moments(f).flatten(1) for f in features.values()], 1)
-        return found.sign() * found.abs().log1p()
 
     def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name, for RGB batches (N, 3, H, W)."""

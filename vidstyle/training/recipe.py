@@ -68,7 +68,7 @@ class Loss:
     content_kind: str = "normalised"
     """`normalised` or `plain`."""
     style_kind: str = "relative"
-    """`relative`, `distance`, `gram` or `moments`."""
+    """`relative`, `distance`, `gram`, `moments` or `moment-distance`."""
     temporal_kind: str = "plain"
     """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
     content: float = 1.0
@@ -80,8 +80,8 @@ class Loss:
     """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
     temporal_feature: float = 0.0
     """As `temporal`, on the network's own features."""
-    statistics: float = 1.0
-    """Of a meta network: how far its encoder is from the means and deviations of the perceptual network's features."""
+    inversion: float = 0.0
+    """Of AdaIN: how far its decoder is from turning the features of style pictures back into pixels."""
     balance: float = 0.0
     """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
 
@@ -105,6 +105,8 @@ class Schedule:
     warm_up: int = 100
     gradient_clip: float = 1.0
     seed: int = 0
+    inversion_steps: int = 0
+    """Of AdaIN: so many of the steps, at first, on `loss.inversion` alone."""
     clip_share: float = 0.25
     """Of the batches of pairs, how many come from clips, if there are any."""
     span: int = 4

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.engines.torch_cpu import prefers_bfloat16
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.nets import MetaNetwork
+from vidstyle.nets.adain import MetaAdainNet
 from vidstyle.nets.canvas import sample_canvas
 from vidstyle.training import balance, losses, network
 from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -97,7 +97,7 @@ class Trainer:
             style = self.pictures.crop(0)
         self.objective = Objective(loss, perceptual, style.to(self.device))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=0.0, weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(network.parameter_groups(self.network), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self.step, self.elapsed = 0, 0.0
         self._before_finish: dict[str, Tensor] = {}
@@ -215,16 +215,16 @@ class Trainer:
             self._before_finish = {name: value.clone() for name, value in self.network.state_dict().items()}
         torch.manual_seed(hash((self.recipe.schedule.seed, self.step if finishing is None else finishing)) % 2**63)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = group["share"] * self.learning_rate()
         if batch is not None and self.recipe.loss.paired and finishing is None:
             pair = moving_pair(*batch.chunk(2))
-        statistics = None if style is None else self.turn_to(style)
-        terms, painted = self._forward(batch, pair)
-        if statistics is not None and isinstance(self.network, MetaNetwork):
-            taught = self.network.taught_of()
-            if taught is not None:
-                terms["statistics"] = self.recipe.loss.statistics * self._statistics_loss(taught, statistics)
-        if self.balance:
+        if style is not None:
+            self.turn_to(style)
+        inverting = self.step < self.recipe.schedule.inversion_steps
+        terms, painted = ({}, None) if inverting else self._forward(batch, pair)
+        if style is not None and self.recipe.loss.inversion:
+            terms["inversion"] = self.recipe.loss.inversion * self._inversion_loss(batch, style)
+        if self.balance and painted is not None:
             if self.step % balance.EVERY == 0:
                 self.balance.measure(terms["content"], terms["style"], painted, self.team)
             terms["style"] = terms["style"] * (self.balance.scale or 1.0)
@@ -242,21 +242,22 @@ class Trainer:
         self.optimiser.step()
         return dict(zip((*terms, "total"), reported, strict=True))
 
-    @staticmethod
-    def _statistics_loss(taught: Tensor, statistics: Tensor) -> Tensor:
-        if taught.shape != statistics.shape:
-            raise InputError(f"network.arguments: taught is {taught.shape[1]}; this recipe takes {statistics.shape[1]}")
-        return F.mse_loss(taught, statistics)
+    def _inversion_loss(self, photographs: Tensor | None, style: Tensor) -> Tensor:
+        """On photographs and style picture alike, tiles of the one as large as the others."""
+        if not isinstance(self.network, MetaAdainNet):
+            raise InputError("loss.inversion: this network has no decoder to train with it; set it to 0")
+        images = tiles(style, self.recipe.schedule.crop)
+        if photographs is not None:
+            images = torch.cat((photographs, images))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            return losses.inversion_loss(self.network.invert(images.to(self.device)))
 
-    def turn_to(self, style: Tensor) -> Tensor:
-        """Let a meta network's painter, and the objective, be about the picture (1, 3, H, W) in [0, 1] from now on.
-
-        Returns what the encoder is to learn of it, see Objective.aim.
-        """
+    def turn_to(self, style: Tensor) -> None:
+        """Let a meta network's painter, and the objective, be about the picture (1, 3, H, W) in [0, 1] from now on."""
         assert isinstance(self.network, MetaNetwork)
         style = style.to(self.device)
         self.network.wear(style)
-        return self.objective.aim(style.to(self._feature_dtype))
+        self.objective.aim(style.to(self._feature_dtype))
 
     def _forward(self, batch: Tensor | None, pair: Pair | None) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
@@ -336,3 +337,11 @@ class Trainer:
         self.step, self.elapsed = position.step, position.elapsed
         if self.balance:
             self.balance.scale = position.balance
+
+
+def tiles(image: Tensor, side: int) -> Tensor:
+    """As many squares as lie in (1, C, H, W) beside one another, (N, C, side, side); the picture itself if none do."""
+    if min(image.shape[-2:]) < side:
+        return image
+    cut = image.unfold(2, side, side).unfold(3, side, side)
+    return cut[0].permute(1, 2, 0, 3, 4).flatten(0, 1)
