@@ -172,7 +172,7 @@ def draw_sheets(path: Path, sheets: dict[str, list[list[np.ndarray]]], styles: S
             show(places[0], square(style))
             for place, picture in zip(places[1:], row, strict=True):
                 show(place, picture)
-    figure.savefig(path, dpi=DPI * 0.7, pil_kwargs={"quality": 85})
+    figure.savefig(path, dpi=DPI, pil_kwargs={"quality": 82})
 
 
 def draw_growth(path: Path, records: dict[str, dict[str, list[float]]]) -> None:
