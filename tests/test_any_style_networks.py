@@ -22,7 +22,7 @@ from vidstyle.training.make_style import make_style
 from vidstyle.training.network import fresh_network
 from vidstyle.training.perceptual import FILES, PerceptualNetwork
 from vidstyle.training.recipe import NetworkChoice, Recipe
-from vidstyle.training.trainer import Trainer
+from vidstyle.training.trainer import Trainer, tiles
 
 DISTILLED = "vgg19-distilled"
 ARGUMENTS = {
@@ -201,6 +201,21 @@ def test_only_a_decoder_can_learn_to_invert(meta_recipe: Callable[..., Recipe]) 
     made = dataclasses.replace(made, loss=dataclasses.replace(made.loss, inversion=1.0))
     with pytest.raises(InputError, match=r"loss\.inversion: this network has no decoder"):
         losses_of(Trainer(made, device="cpu"), 1)
+
+
+def test_steps_of_inversion_need_its_weight(meta_recipe: Callable[..., Recipe]) -> None:
+    made = meta_recipe("meta-adain")
+    made = dataclasses.replace(made, schedule=dataclasses.replace(made.schedule, inversion_steps=3))
+    with pytest.raises(InputError, match=r"schedule\.inversion_steps: .* set loss\.inversion"):
+        Trainer(made, device="cpu")
+
+
+def test_pictures_are_cut_into_tiles_and_enlarged_if_they_hold_none() -> None:
+    picture = torch.arange(3 * 5 * 7.0).view(1, 3, 5, 7)
+    cut = tiles(picture, 2)
+    assert cut.shape == (6, 3, 2, 2)
+    torch.testing.assert_close(cut[4], picture[0, :, 2:4, 2:4])
+    assert tiles(picture, 8).shape == (1, 3, 8, 8)
 
 
 # --- MetaNet

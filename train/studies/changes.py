@@ -8,12 +8,10 @@ and pictures that were held out.  Makes changes.md in --out.
 
 import argparse
 import dataclasses
-import statistics
-import time
 from pathlib import Path
 
 import torch
-from studio import HERE
+from studio import HERE, milliseconds
 
 from vidstyle.nets import MetaNetwork
 from vidstyle.style_files import SUFFIX, load_style_file, read_card
@@ -27,17 +25,13 @@ CHANGES = {
 }
 
 
-def milliseconds(path: Path) -> float:
-    """To write a network's weights for one picture; median of nine."""
+def writing_time(path: Path) -> float:
+    """Milliseconds to write a network's weights for one picture."""
     meta = load_style_file(path).network
     assert isinstance(meta, MetaNetwork)
-    picture, found = torch.rand(1, 3, 360, 480), []
+    picture = torch.rand(1, 3, 360, 480)
     with torch.inference_mode():
-        for _ in range(9):
-            started = time.perf_counter()
-            meta.write_weights(picture)
-            found.append(time.perf_counter() - started)
-    return 1000 * statistics.median(found)
+        return milliseconds(lambda: meta.write_weights(picture))
 
 
 def main() -> None:
@@ -57,7 +51,7 @@ def main() -> None:
             make_style(dataclasses.replace(recipe, name=name, network=network, schedule=schedule), path, device="cpu")
         found = read_card(path).metrics
         rows.append(
-            f"| {name} | {found['style_distance']:.3f} | {found['content_distance']:.2f} | {milliseconds(path):.0f} "
+            f"| {name} | {found['style_distance']:.3f} | {found['content_distance']:.2f} | {writing_time(path):.0f} "
             f"| {path.stat().st_size / 1e6:.1f} |"
         )
         print(rows[-1], flush=True)

@@ -17,8 +17,6 @@ meta_ablation_weights.png (how large the filters that are written become) in --o
 import argparse
 import json
 import random
-import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from studio import DPI, HERE, show
+from studio import DPI, HERE, milliseconds, show
 
 from vidstyle.media.images import IMAGE_SUFFIXES
 from vidstyle.nets import MetaNetwork
@@ -133,16 +131,10 @@ def measure(path: Path, picture: Path) -> tuple[float, float]:
     meta = load_style_file(path).network
     assert isinstance(meta, MetaNetwork)
     style, frame = load_style_image(picture, 360), torch.rand(1, 3, *FRAME)
-    adapting, painting = [], []
     with torch.inference_mode():
-        for _ in range(9):
-            started = time.perf_counter()
-            state = meta.write_weights(style)
-            adapted = time.perf_counter()
-            torch.func.functional_call(meta.base, dict(state), (frame,))
-            painting.append(time.perf_counter() - adapted)
-            adapting.append(adapted - started)
-    return 1000 * statistics.median(adapting), 1000 * statistics.median(painting)
+        state = dict(meta.write_weights(style))
+        adapting = milliseconds(lambda: meta.write_weights(style))
+        return adapting, milliseconds(lambda: torch.func.functional_call(meta.base, state, (frame,)))
 
 
 def square(path: Path) -> np.ndarray:

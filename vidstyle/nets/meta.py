@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from vidstyle.nets.description import Description
+
 PICTURE_SIDE = 360
 """Shorter side of the picture that `write_weights` expects, pixels: that to which recipes scale theirs."""
 
@@ -34,7 +36,10 @@ class MetaNetwork(nn.Module):
         self._picture = picture
 
     def calibrate(self, pictures: Iterable[Tensor]) -> None:
-        """Take note of what is usual among RGB (1, 3, H, W) in [0, 1], before training."""
+        """Take note of what is usual among RGB (1, 3, H, W) in [0, 1], before training; AdaIN has no use for it."""
+        for module in self.modules():
+            if isinstance(module, Description):
+                module.calibrate(pictures)
 
     @abstractmethod
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
@@ -45,3 +50,11 @@ class MetaNetwork(nn.Module):
         picture = torch.full((1, 3, 64, 64), 0.5, device=image.device) if self._picture is None else self._picture
         painted: Tensor = functional_call(self.base, dict(self.write_weights(picture)), (image, *args), options)
         return painted
+
+
+def quiet_linear(size: int, out: int) -> nn.Linear:
+    """One that says next to nothing in the beginning."""
+    linear = nn.Linear(size, out)
+    nn.init.normal_(linear.weight, std=0.01)
+    nn.init.zeros_(linear.bias)
+    return linear

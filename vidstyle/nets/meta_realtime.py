@@ -7,14 +7,14 @@ learnt at all: a painting's mean and covariance are put into the last layer as t
 unheard of.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.nets.description import Description
-from vidstyle.nets.meta import MetaNetwork
+from vidstyle.nets.meta import MetaNetwork, quiet_linear
 from vidstyle.nets.palette import Palette, palette_of
 from vidstyle.nets.realtime import FOLD, RealtimeNet
 
@@ -36,9 +36,8 @@ class StyleEncoder(nn.Module):
         self.hidden = nn.Linear(self.description.size + 12, HIDDEN)
         self.out = nn.Linear(HIDDEN, size)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """The vector (N, size) of RGB (N, 3, H, W) in [0, 1]."""
-        palette = palette_of(picture)
+    def forward(self, picture: Tensor, palette: Palette) -> Tensor:
+        """The vector (N, size) of RGB (N, 3, H, W) in [0, 1] and its palette."""
         found = (self.description(picture), 4 * palette.mean - 2, 4 * palette.root.flatten(1))
         vector: Tensor = self.out(F.relu(self.hidden(torch.cat(found, 1))))
         return vector
@@ -74,23 +73,20 @@ class MetaRealtimeNet(MetaNetwork):
         self.encoder = StyleEncoder(size, encoder)
         self._shapes = {name: tensor.shape for name, tensor in self.base.named_parameters()}
         weights = {name: shape for name, shape in self._shapes.items() if len(shape) == 4}
-        self.gains = nn.ModuleDict({_key(name): _quiet_linear(size, shape[0]) for name, shape in weights.items()})
+        self.gains = nn.ModuleDict({_key(name): quiet_linear(size, shape[0]) for name, shape in weights.items()})
         self.shifts = nn.ModuleDict(
-            {_key(name): _quiet_linear(size, shape[0]) for name, shape in self._shapes.items() if len(shape) == 1}
+            {_key(name): quiet_linear(size, shape[0]) for name, shape in self._shapes.items() if len(shape) == 1}
         )
         self.choices, self.rank_choices = nn.ModuleDict(), nn.ModuleDict()
         self.bank, self.left, self.right = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for name, shape in weights.items():
             if kernels:
-                self.choices[_key(name)] = _quiet_linear(size, kernels)
+                self.choices[_key(name)] = quiet_linear(size, kernels)
                 self.bank[_key(name)] = nn.Parameter(_noise(kernels, *shape, like=shape))
             if rank:
-                self.rank_choices[_key(name)] = _quiet_linear(size, rank)
+                self.rank_choices[_key(name)] = quiet_linear(size, rank)
                 self.left[_key(name)] = nn.Parameter(torch.randn(rank, shape[0]))
                 self.right[_key(name)] = nn.Parameter(_noise(rank, *shape[1:], like=shape))
-
-    def calibrate(self, pictures: Iterable[Tensor]) -> None:
-        self.encoder.description.calibrate(pictures)
 
     @torch.no_grad()
     def learn_from(self, experts: Sequence[tuple[Mapping[str, Tensor], Tensor]]) -> None:
@@ -111,8 +107,8 @@ class MetaRealtimeNet(MetaNetwork):
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
         """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1]."""
         with torch.autocast(picture.device.type, enabled=False):
-            (vector,) = self.encoder(picture.float())
             palette = palette_of(picture)
+            (vector,) = self.encoder(picture.float(), palette)
             # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
             return colored(self._mixed(vector), palette.root[0], palette.mean[0])
 
@@ -153,14 +149,6 @@ def uncolored(state: Mapping[str, Tensor], palette: Palette) -> dict[str, Tensor
 
 def _key(name: str) -> str:
     return name.replace(".", "_")
-
-
-def _quiet_linear(size: int, out: int) -> nn.Linear:
-    """One that says next to nothing in the beginning."""
-    linear = nn.Linear(size, out)
-    nn.init.normal_(linear.weight, std=0.01)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 def _noise(*shape: int, like: torch.Size) -> Tensor:

@@ -1,6 +1,6 @@
 """Shen, Yan and Zeng 2018, "Neural Style Transfer via Meta Networks", and three improvements of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vidstyle.nets.description import Description
 from vidstyle.nets.johnson import PADDING, UnpaddedResidualBlock, convolution, padded
-from vidstyle.nets.meta import MetaNetwork
+from vidstyle.nets.meta import MetaNetwork, quiet_linear
 from vidstyle.nets.palette import Palette, palette_of
 
 BRANCHES, BRANCH_WIDTH = 32, 4
@@ -128,15 +128,10 @@ class MetaNet(MetaNetwork):
             {name.replace(".", "_"): nn.Linear(group, shape.numel()) for name, shape in self.generated.items()}
         )
         if self.turned:
-            self.norms = nn.Linear(group, sum(self.turned.values()))
-            nn.init.normal_(self.norms.weight, std=0.01)
-            nn.init.zeros_(self.norms.bias)
+            self.norms = quiet_linear(group, sum(self.turned.values()))
         # Written by the meta network alone.
         for name in self.generated:
             self.base.get_parameter(name).requires_grad_(False).zero_()
-
-    def calibrate(self, pictures: Iterable[Tensor]) -> None:
-        self.description.calibrate(pictures)
 
     def write_weights(self, picture: Tensor) -> Mapping[str, Tensor]:
         """ShenNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""

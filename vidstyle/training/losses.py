@@ -94,14 +94,6 @@ def moment_loss(found: Tensor, target: Tensor) -> Tensor:
     return (found - target).square().sum(1).mean()
 
 
-def moment_distance(found: Tensor, target: Tensor) -> Tensor:
-    """The root of `moment_loss`, relative to the target's own size: as `style_distance` is to `gram_loss`.
-
-    The later layers of VGG are far larger than the first ones, in which colours are.
-    """
-    return (moment_loss(found, target) / target.square().sum(1).mean() + 1e-8).sqrt()
-
-
 def inversion_loss(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """Sum over pairs of |D(f) - e|^2 / Var(e): how far a decoder's stages are from undoing their encoder's.
 
@@ -127,7 +119,6 @@ STYLE_KINDS: dict[str, tuple[Callable[[Tensor | Embedded], Tensor], Callable[[Te
     "distance": (gram_matrix, style_distance),
     "gram": (gram_matrix, gram_loss),
     "moments": (moments, moment_loss),
-    "moment-distance": (moments, moment_distance),
 }
 """What is taken of features, and the loss between two of it, by what a recipe calls them."""
 

@@ -68,7 +68,7 @@ class Loss:
     content_kind: str = "normalised"
     """`normalised` or `plain`."""
     style_kind: str = "relative"
-    """`relative`, `distance`, `gram`, `moments` or `moment-distance`."""
+    """`relative`, `distance`, `gram` or `moments`."""
     temporal_kind: str = "plain"
     """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
     content: float = 1.0

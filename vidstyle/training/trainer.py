@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.engines.torch_cpu import prefers_bfloat16
@@ -87,6 +88,7 @@ class Trainer:
         self.network.to(self.device)
         self._painter = network.painter_in(self.network)
         (self._painter or self.network).to(memory_format=torch.channels_last)
+        self._check_inversion()
         self._open_data()
         self.half = self.device.type == "cuda" or prefers_bfloat16()
         loss, data = recipe.loss, recipe.data
@@ -107,6 +109,15 @@ class Trainer:
         if checkpointing:
             network.recompute_blocks(self.network)
         self._paint = self.team.wrap(self.network)
+
+    def _check_inversion(self) -> None:
+        loss, schedule = self.recipe.loss, self.recipe.schedule
+        if loss.inversion and not isinstance(self.network, MetaAdainNet):
+            raise InputError("loss.inversion: this network has no decoder to train with it; set it to 0")
+        if schedule.inversion_steps and not loss.inversion:
+            raise InputError(
+                "schedule.inversion_steps: there is nothing to learn in these; set loss.inversion, as to 3"
+            )
 
     def _open_data(self) -> None:
         schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
@@ -218,16 +229,9 @@ class Trainer:
             group["lr"] = group["share"] * self.learning_rate()
         if batch is not None and self.recipe.loss.paired and finishing is None:
             pair = moving_pair(*batch.chunk(2))
-        if style is not None:
-            self.turn_to(style)
-        inverting = self.step < self.recipe.schedule.inversion_steps
-        terms, painted = ({}, None) if inverting else self._forward(batch, pair)
+        terms = {} if self.step < self.recipe.schedule.inversion_steps else self._painted_terms(batch, pair, style)
         if style is not None and self.recipe.loss.inversion:
             terms["inversion"] = self.recipe.loss.inversion * self._inversion_loss(batch, style)
-        if self.balance and painted is not None:
-            if self.step % balance.EVERY == 0:
-                self.balance.measure(terms["content"], terms["style"], painted, self.team)
-            terms["style"] = terms["style"] * (self.balance.scale or 1.0)
         total = losses.total(terms)
         # Of all processes, so that they stop together.
         reported = self.team.mean(torch.stack((*terms.values(), total)).detach()).tolist()
@@ -242,10 +246,20 @@ class Trainer:
         self.optimiser.step()
         return dict(zip((*terms, "total"), reported, strict=True))
 
+    def _painted_terms(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, Tensor]:
+        """The weighted terms of the loss, style against content balanced if the recipe says so."""
+        if style is not None:
+            self.turn_to(style)
+        terms, painted = self._forward(batch, pair)
+        if self.balance:
+            if self.step % balance.EVERY == 0:
+                self.balance.measure(terms["content"], terms["style"], painted, self.team)
+            terms["style"] = terms["style"] * (self.balance.scale or 1.0)
+        return terms
+
     def _inversion_loss(self, photographs: Tensor | None, style: Tensor) -> Tensor:
         """On photographs and style picture alike, tiles of the one as large as the others."""
-        if not isinstance(self.network, MetaAdainNet):
-            raise InputError("loss.inversion: this network has no decoder to train with it; set it to 0")
+        assert isinstance(self.network, MetaAdainNet)
         images = tiles(style, self.recipe.schedule.crop)
         if photographs is not None:
             images = torch.cat((photographs, images))
@@ -340,8 +354,8 @@ class Trainer:
 
 
 def tiles(image: Tensor, side: int) -> Tensor:
-    """As many squares as lie in (1, C, H, W) beside one another, (N, C, side, side); the picture itself if none do."""
+    """As many squares as lie in (1, C, H, W) beside one another, (N, C, side, side); of a smaller one, it enlarged."""
     if min(image.shape[-2:]) < side:
-        return image
+        return F.interpolate(image, (side, side), mode="bilinear", antialias=True)
     cut = image.unfold(2, side, side).unfold(3, side, side)
     return cut[0].permute(1, 2, 0, 3, 4).flatten(0, 1)
