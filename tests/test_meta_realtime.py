@@ -1,5 +1,6 @@
 """Styles of any picture: the meta network, its training, and what the commands make of it."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,12 @@ from vidstyle.nets import MetaRealtimeNet, RealtimeNet
 from vidstyle.nets.meta_realtime import colored, uncolored
 from vidstyle.nets.palette import palette_of
 from vidstyle.nets.vgg_encoder import KINDS
-from vidstyle.style_files import StyleCard, read_card, save_style
+from vidstyle.style_files import StyleCard, load_style_file, read_card, save_style
 from vidstyle.training.make_style import make_style
+from vidstyle.training.perceptual import FILES
+from vidstyle.training.pictures import StylePictures
 from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.refine import nearest_perceptual
 from vidstyle.training.trainer import Trainer
 
 META_FILE = f"{styles.META_STYLE}.safetensors"
@@ -210,6 +214,14 @@ def test_refining_brings_a_style_nearer_to_its_picture(
     assert second.name == "second"
 
 
+def test_refining_measures_with_the_best_features_there_are(tmp_path: Path) -> None:
+    assert nearest_perceptual(None) == "vgg16"
+    write_perceptual_weights(tmp_path)
+    assert nearest_perceptual(tmp_path) == "vgg19-hybrid"
+    (tmp_path / FILES["vgg19-shallow"]).unlink()
+    assert nearest_perceptual(tmp_path) == "vgg19-distilled"
+
+
 def test_restyle_takes_a_picture_as_its_style(library: Path, tmp_path: Path, run_cli: Callable[..., Result]) -> None:
     write_picture(tmp_path / "style.png", 5)
     write_picture(tmp_path / "photo.png", 6)
@@ -273,6 +285,30 @@ def test_held_out_pictures_are_never_seen(meta_recipe: Recipe) -> None:
     assert {tuple(crop.shape) for crop in crops} == {(1, 3, 256, 256)}
     torch.testing.assert_close(pictures.crop(4), crops[4])
     assert len({float(crop.mean()) for crop in crops}) == 6
+
+
+def test_pictures_that_come_seldom_come_a_quarter_as_often_as_the_others(tmp_path: Path) -> None:
+    greys = {f"face_{i}": 10 + 20 * i for i in range(5)} | {f"field_{i}": 150 + 20 * i for i in range(3)}
+    for name, level in greys.items():
+        Image.new("RGB", (256, 256), (level, level, level)).save(tmp_path / f"{name}.png")
+    pictures = StylePictures(tmp_path, held_out=(), shorter_side=256, seed=0, seldom=("face_*",))
+    levels = [round(255 * float(pictures.crop(step).mean())) for step in range(2 * (4 * 3 + 5))]
+    for name, level in greys.items():
+        assert levels.count(level) == (2 if name.startswith("face") else 8), name
+    with pytest.raises(InputError, match=r"no picture faces_\*"):
+        StylePictures(tmp_path, held_out=(), shorter_side=256, seed=0, seldom=("faces_*",))
+
+
+def test_a_meta_network_goes_on_from_another_one(meta_recipe: Recipe, material: Path) -> None:
+    start = material / "start.safetensors"
+    trainer = Trainer(meta_recipe, device="cpu")
+    losses_of(trainer, 2)
+    name, arguments = meta_recipe.network.name, meta_recipe.network.arguments
+    save_style(start, trainer.network, StyleCard("start", start, name, arguments))
+    network = dataclasses.replace(meta_recipe.network, init=start, experts=())
+    further = Trainer(dataclasses.replace(meta_recipe, network=network), device="cpu").network
+    for key, value in load_style_file(start).network.state_dict().items():
+        torch.testing.assert_close(further.state_dict()[key], value)
 
 
 def test_a_trained_meta_network_makes_styles(

@@ -342,6 +342,15 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def refusal(path: Path) -> str | None:
+    """Why twelve frames of noise could not be written to a file; None if they were."""
+    try:
+        write(FileSink(path, video()), frames(12, noise=True))
+    except InputError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".gif", ".ts"])
 def test_a_file_that_cannot_grow_is_an_error_wherever_it_stops(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"b{suffix}"
@@ -352,10 +361,18 @@ def test_a_file_that_cannot_grow_is_an_error_wherever_it_stops(tmp_path: Path, s
     # random numbers, written without leading zeros: a few bytes more or less.
     few = 32
     for limit in (1, 500, whole // 2, whole - 2000, whole - 100, whole - few):
-        with largest_file(limit), pytest.raises(InputError, match="too large for the disk"):
-            write(FileSink(path, video()), frames(12, noise=True))
-        assert list(tmp_path.iterdir()) == [], limit
-    with largest_file(whole + few):
+        with largest_file(limit):
+            refused = refusal(path)
+        if refused is None:
+            # An encoder may give other bytes another time.  A file that was cut is as long as the limit.
+            written = path.stat().st_size
+            assert whole // 2 < written < limit, (limit, written, whole)
+            assert len(read_times(path)) == 12, (limit, written, whole)
+            path.unlink()
+        else:
+            assert "too large for the disk" in refused
+            assert list(tmp_path.iterdir()) == [], limit
+    with largest_file(2 * whole):
         write(FileSink(path, video()), frames(12, noise=True))
     assert len(read_times(path)) == 12
 

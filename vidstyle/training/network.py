@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork, MetaRealtimeNet, RealtimeNet, build_network
 from vidstyle.nets.vgg_encoder import VggEncoder
-from vidstyle.style_files import SUFFIX
+from vidstyle.style_files import SUFFIX, load_style_file
 from vidstyle.styles import load_style
 from vidstyle.training.data import load_style_image
 from vidstyle.training.perceptual import PerceptualNetwork
@@ -41,7 +41,7 @@ def fresh_network(recipe: Recipe) -> nn.Module:
             _fill(encoder, recipe)
     if recipe.network.init is None:
         return network
-    style = load_style(recipe.network.init)
+    style = (load_style_file if isinstance(network, MetaNetwork) else load_style)(recipe.network.init)
     given, fresh = style.network.state_dict(), network.state_dict()
     if isinstance(network, RealtimeNet) and isinstance(style.network, RealtimeNet) and _is_within(given, fresh):
         given = _widened(given, fresh)

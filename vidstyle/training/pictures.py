@@ -1,5 +1,6 @@
 """The pictures that a meta network learns from."""
 
+import fnmatch
 import random
 from pathlib import Path
 
@@ -16,6 +17,8 @@ SCALES = (0.8, 1.25)
 """Shorter side of a picture before cropping, as a multiple of the recipe's."""
 SWAPPED = 0.3
 """Share of crops whose colours are swapped."""
+ROUNDS = 4
+"""Rounds through the pictures in which those that come seldom come once, and all others each time."""
 
 
 class StylePictures:
@@ -28,12 +31,15 @@ class StylePictures:
         held_out: names, without suffixes, of those that are never given as crops.
         shorter_side: that pictures are scaled to, pixels; crops vary about it.
         seed: of the crops.
+        seldom: patterns of names of pictures that come in one of ROUNDS rounds: many that are alike.
 
     Raises:
-        InputError: without pictures, and for held-out ones that are not there.
+        InputError: without pictures, and for held-out ones and patterns of which there is none.
     """
 
-    def __init__(self, folder: Path, *, held_out: tuple[str, ...], shorter_side: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, held_out: tuple[str, ...], shorter_side: int, seed: int, seldom: tuple[str, ...] = ()
+    ) -> None:
         paths = {p.stem: p for p in sorted(folder.glob("*")) if p.suffix.lower() in IMAGE_SUFFIXES}
         if missing := [name for name in held_out if name not in paths]:
             raise InputError(f"{folder}: there is no picture {missing[0]} to hold out")
@@ -41,14 +47,16 @@ class StylePictures:
         if not paths:
             raise InputError(f"{folder}: no pictures to learn from here")
         self.paths = list(paths.values())
+        if unmet := [pattern for pattern in seldom if not fnmatch.filter(paths, pattern)]:
+            raise InputError(f"{folder}: there is no picture {unmet[0]} to show seldom")
+        self._seldom = [p for p in self.paths if any(fnmatch.fnmatch(p.stem, pattern) for pattern in seldom)]
+        self._often = [p for p in self.paths if p not in self._seldom]
         self.shorter_side, self.seed = shorter_side, seed
 
     def crop(self, step: int) -> Tensor:
         """(1, 3, CROP, CROP) float32 in [0, 1]: each picture once, in another order, before any comes twice."""
-        epoch, place = divmod(step, len(self.paths))
-        order = random.Random(f"{self.seed}/{epoch}").sample(range(len(self.paths)), len(self.paths))
         rng = random.Random(f"{self.seed}/{step}/picture")
-        picture = read_opaque(self.paths[order[place]])
+        picture = read_opaque(self._picture(step))
         picture = resize_shorter_side(picture, max(CROP, round(self.shorter_side * rng.uniform(*SCALES))))
         top, left = (rng.randint(0, length - CROP) for length in picture.shape[:2])
         crop = to_tensor(picture[top : top + CROP, left : left + CROP])
@@ -57,6 +65,15 @@ class StylePictures:
         if rng.random() < SWAPPED:
             crop = crop[torch.tensor(rng.sample(range(3), 3))]
         return crop[None]
+
+    def _picture(self, step: int) -> Path:
+        cycle, place = divmod(step, ROUNDS * len(self._often) + len(self._seldom))
+        for number in range(ROUNDS):
+            those = self._often + self._seldom[number::ROUNDS]
+            if place < len(those):
+                return random.Random(f"{self.seed}/{cycle * ROUNDS + number}").sample(those, len(those))[place]
+            place -= len(those)
+        raise AssertionError("rounds are as long as the cycle")
 
     def whole(self) -> list[Tensor]:
         """The pictures held out, or the first one if none is: each (1, 3, H, W) float32 in [0, 1]."""

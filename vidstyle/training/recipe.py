@@ -25,6 +25,8 @@ class StyleSource:
     """The picture is scaled to this before its features are taken, pixels: it sets the size of the strokes."""
     held_out: tuple[str, ...] = ()
     """Of a folder, the pictures that are never trained on: names without suffixes."""
+    seldom: tuple[str, ...] = ()
+    """Of a folder, the pictures that are shown a quarter as often, since many are alike: patterns such as `face_*`."""
     batches: int = 1
     """Of a folder, steps in a row for each picture."""
 

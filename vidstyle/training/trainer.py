@@ -128,7 +128,11 @@ class Trainer:
         if isinstance(self.network, MetaNetwork):
             style = self.recipe.style
             self.pictures = StylePictures(
-                style.image, held_out=style.held_out, shorter_side=style.shorter_side, seed=schedule.seed
+                style.image,
+                held_out=style.held_out,
+                shorter_side=style.shorter_side,
+                seed=schedule.seed,
+                seldom=style.seldom,
             )
             if self.recipe.network.init is None:
                 seen = range(min(CALIBRATED, len(self.pictures.paths)))
