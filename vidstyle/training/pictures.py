@@ -47,10 +47,12 @@ class StylePictures:
         if not paths:
             raise InputError(f"{folder}: no pictures to learn from here")
         self.paths = list(paths.values())
-        if unmet := [pattern for pattern in seldom if not fnmatch.filter(paths, pattern)]:
+        alike = {pattern: fnmatch.filter(paths, pattern) for pattern in seldom}
+        if unmet := [pattern for pattern, names in alike.items() if not names]:
             raise InputError(f"{folder}: there is no picture {unmet[0]} to show seldom")
-        self._seldom = [p for p in self.paths if any(fnmatch.fnmatch(p.stem, pattern) for pattern in seldom)]
-        self._often = [p for p in self.paths if p not in self._seldom]
+        few = {name for names in alike.values() for name in names}
+        self._seldom = [path for name, path in paths.items() if name in few]
+        self._often = [path for name, path in paths.items() if name not in few]
         self.shorter_side, self.seed = shorter_side, seed
 
     def crop(self, step: int) -> Tensor:
