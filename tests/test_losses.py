@@ -91,3 +91,23 @@ def test_grid_loss_can_be_descended() -> None:
     losses.grid_loss(picture).backward()
     assert picture.grad is not None
     assert picture.grad.abs().sum() > 0
+
+
+def test_flicker_is_variation_where_the_source_shows_no_motion() -> None:
+    painted, flat = torch.rand(1, 3, 32, 40), torch.full((1, 3, 32, 40), 0.1)
+    torch.testing.assert_close(losses.flicker_loss(painted, flat), losses.total_variation(painted))
+    textured = torch.rand(1, 3, 32, 40)
+    assert losses.flicker_loss(painted, textured) < 1e-3 * losses.total_variation(painted)
+    half = torch.cat((flat[..., :20], textured[..., 20:]), 3)
+    assert 0.3 < losses.flicker_loss(painted, half) / losses.total_variation(painted) < 0.5
+    assert losses.flicker_loss(flat, flat) == 0
+
+
+def test_flicker_weighs_a_ramp_by_its_slope() -> None:
+    slope = losses.FAINT**0.5
+    ramp = (slope * torch.arange(64.0)).expand(1, 3, 48, 64)
+    painted = torch.zeros(1, 3, 48, 64)
+    painted[..., 24:, 32] = 1
+    # One row down to the line, a column before it and one behind, each at half its weight.
+    expected = 0.5 * (1 / (47 * 64) + 2 * 24 / (48 * 63))
+    torch.testing.assert_close(losses.flicker_loss(painted, ramp), torch.tensor(expected), rtol=1e-3, atol=0)

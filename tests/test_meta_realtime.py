@@ -14,16 +14,19 @@ from training_material import losses_of, write_perceptual_weights, write_picture
 
 from vidstyle import InputError, load_style, styles
 from vidstyle.any_style import LEAST_SIDE, read_style_picture
+from vidstyle.metrics import style_distance
 from vidstyle.nets import MetaRealtimeNet, RealtimeNet
+from vidstyle.nets.meta import PICTURE_SIDE
 from vidstyle.nets.meta_realtime import colored, uncolored
 from vidstyle.nets.palette import palette_of
 from vidstyle.nets.vgg_encoder import KINDS
 from vidstyle.style_files import StyleCard, load_style_file, read_card, save_style
+from vidstyle.training.data import load_style_image
 from vidstyle.training.make_style import make_style
-from vidstyle.training.perceptual import FILES
+from vidstyle.training.perceptual import FILES, LAYERS, PerceptualNetwork, nearest_perceptual
 from vidstyle.training.pictures import StylePictures
+from vidstyle.training.polish import polished_weights
 from vidstyle.training.recipe import Recipe, load_recipe
-from vidstyle.training.refine import nearest_perceptual
 from vidstyle.training.trainer import Trainer
 
 META_FILE = f"{styles.META_STYLE}.safetensors"
@@ -115,14 +118,15 @@ def test_a_picture_becomes_a_style_of_its_colors(library: Path, tmp_path: Path) 
     photo = torch.rand(1, 3, 48, 64)
     for name, color in {"red": (200, 20, 20), "blue": (20, 20, 200)}.items():
         Image.new("RGB", (80, 60), color).save(tmp_path / f"{name}.png")
-        style = load_style(tmp_path / f"{name}.png")
+        with torch.inference_mode():
+            style = load_style(tmp_path / f"{name}.png")
         assert (style.card.name, style.card.network, style.card.arguments) == (name, "realtime", PAINTER)
         painted[name] = style.network(photo).mean((0, 2, 3))
     assert painted["red"].argmax() == 0
     assert painted["blue"].argmax() == 2
 
 
-def test_pictures_mix_with_styles(library: Path, tmp_path: Path) -> None:
+def test_pictures_mix_with_styles(one_thread: None, library: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1)
     alone, other = (load_style(s).network.state_dict() for s in (str(tmp_path / "a.png"), "noise"))
     mixed = load_style(f"{tmp_path / 'a.png'}:1,noise:3").network.state_dict()
@@ -215,7 +219,7 @@ def test_refining_brings_a_style_nearer_to_its_picture(
 
 
 def test_refining_measures_with_the_best_features_there_are(tmp_path: Path) -> None:
-    assert nearest_perceptual(None) == "vgg16"
+    assert nearest_perceptual(None) == "vidstyle"
     write_perceptual_weights(tmp_path)
     assert nearest_perceptual(tmp_path) == "vgg19-hybrid"
     (tmp_path / FILES["vgg19-shallow"]).unlink()
@@ -320,3 +324,46 @@ def test_a_trained_meta_network_makes_styles(
     monkeypatch.setattr(styles, "library", lambda: material / "weights")
     painted = load_style(material / "dots.png").network(torch.rand(1, 3, 32, 32))
     assert bool(painted.isfinite().all())
+
+
+def test_polishing_brings_a_style_nearer_to_its_picture(one_thread: None, library: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "style.png", 3)
+    picture = load_style_image(tmp_path / "style.png", PICTURE_SIDE)
+    meta = load_style_file(library / META_FILE).network
+    assert isinstance(meta, MetaRealtimeNet)
+    network, perceptual, photo = RealtimeNet(**meta.painter), PerceptualNetwork("vidstyle"), torch.rand(1, 3, 96, 96)
+    distances = []
+    for steps in (0, 60):
+        network.load_state_dict(polished_weights(meta, picture, steps=steps, seconds=60))
+        with torch.no_grad():
+            painted = network(photo).clamp(0, 1)
+        distances.append(style_distance(perceptual, painted, picture, LAYERS["vidstyle"].style))
+    assert distances[1] < 0.97 * distances[0], distances
+
+
+def test_polishing_gives_the_same_each_time_and_leaves_all_else_alone(
+    one_thread: None, library: Path, tmp_path: Path
+) -> None:
+    meta = load_style_file(library / META_FILE).network
+    assert isinstance(meta, MetaRealtimeNet)
+    before = {name: value.clone() for name, value in meta.state_dict().items()}
+    picture, drawn = torch.rand(1, 3, 48, 64), torch.get_rng_state()
+    once, twice, never = (polished_weights(meta, picture, steps=2, seconds=seconds) for seconds in (60, 60, 1e-9))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(value, before[name]) for name, value in meta.state_dict().items())
+    assert all(parameter.grad is None for parameter in meta.parameters())
+    with torch.no_grad():
+        written = meta.write_weights(picture)
+    assert all(torch.equal(value, twice[name]) for name, value in once.items())
+    assert not all(torch.equal(value, written[name]) for name, value in once.items())
+    assert all(torch.equal(value, written[name]) for name, value in never.items())
+
+
+def test_what_cannot_be_polished_stays_as_it_was(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidstyle.training.losses.total", lambda terms: sum(terms.values()) * float("nan"))
+    meta = load_style_file(library / META_FILE).network
+    assert isinstance(meta, MetaRealtimeNet)
+    picture = torch.rand(1, 3, 48, 64)
+    with torch.no_grad():
+        written = meta.write_weights(picture)
+    assert all(torch.equal(value, written[name]) for name, value in polished_weights(meta, picture).items())

@@ -1,5 +1,6 @@
 """A style of any picture, in a moment: a meta network writes it."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +57,18 @@ def style_of_picture(path: Path, meta: Path) -> Style:
     """
     import torch
 
-    from vidstyle.nets import build_network
+    from vidstyle.nets import MetaRealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
+    from vidstyle.training.polish import polished_weights
 
     pixels = resize_shorter_side(read_style_picture(path), PICTURE_SIDE)
     writer = _meta_network(meta)
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
-    with torch.inference_mode():
-        weights: dict[str, Tensor] = {name: tensor.clone() for name, tensor in writer.write_weights(picture).items()}
+    if isinstance(writer, MetaRealtimeNet):
+        weights: Mapping[str, Tensor] = polished_weights(writer, picture)
+    else:
+        with torch.inference_mode():
+            weights = writer.write_weights(picture)
     network = build_network(writer.paints_with, writer.painter)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
@@ -80,9 +85,13 @@ def style_of_picture(path: Path, meta: Path) -> Style:
 
 @lru_cache(maxsize=1)
 def _meta_network(path: Path) -> "MetaNetwork":
+    import torch
+
     from vidstyle.nets import MetaNetwork
 
-    network = load_style_file(path).network
+    # It is kept, and what comes of it is to be trained, whatever mode the first caller is in.
+    with torch.inference_mode(False):
+        network = load_style_file(path).network
     if not isinstance(network, MetaNetwork):
         raise InputError(f"{path}: makes no styles of pictures")
     return network

@@ -99,10 +99,11 @@ def _print_version(wanted: bool) -> None:
 
 PerceptualName = Annotated[
     Optional[str],
-    typer.Option(metavar="NAME", help="vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),
+    typer.Option(metavar="NAME", help="vidstyle, vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),
 ]
 PerceptualWeights = Annotated[
-    Optional[Path], typer.Option(help="Its weights: a file or a folder; torchvision's are downloaded without.")
+    Optional[Path],
+    typer.Option(help="Its weights: a file or a folder; vidstyle's come along, torchvision's are fetched."),
 ]
 Checkpointing = Annotated[
     bool, typer.Option("--checkpointing", help="Less memory for more time: compute activations again.")
@@ -561,7 +562,7 @@ def demo(
     queue: Annotated[int, typer.Option(help="Paintings that may wait for their turn.")] = 8,
     photos: Annotated[Optional[Path], typer.Option(help="Folder of photographs, to make styles with.")] = None,
     perceptual_weights: Annotated[
-        Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
+        Optional[Path], typer.Option(help="Weights of another perceptual network, to make styles with.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidstyle.any_style import is_picture, style_of_picture
 from vidstyle.errors import InputError
-from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card
+from vidstyle.style_files import SUFFIX, Style, StyleCard, library, load_style_file, network_of, read_card
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,12 +19,6 @@ META_STYLE = "meta_realtime"
 """What makes styles of pictures, unless something else is named."""
 META_STYLES = (META_STYLE, "adain", "metanet_improved")
 """All that make styles of pictures, among the files that ship."""
-
-
-def library() -> Path:
-    """The folder of the styles that ship."""
-    installed = Path(__file__).parent / "weights"
-    return installed if installed.is_dir() else Path(__file__).parents[1] / "weights"
 
 
 def list_styles() -> list[StyleCard]:

@@ -108,25 +108,31 @@ class MetaRealtimeNet(MetaNetwork):
         """The state dictionary of a RealtimeNet that paints like RGB (1, 3, H, W) in [0, 1]."""
         with torch.autocast(picture.device.type, enabled=False):
             palette = palette_of(picture)
-            (vector,) = self.encoder(picture.float(), palette)
-            # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
-            return colored(self._mixed(vector), palette.root[0], palette.mean[0])
+            return self.mix(self.choose(picture.float(), palette), palette)
 
-    def _mixed(self, vector: Tensor) -> dict[str, Tensor]:
+    def choose(self, picture: Tensor, palette: Palette) -> dict[str, Tensor]:
+        """What a picture (1, 3, H, W) and its palette ask for: gains, shifts, and shares of the banks, by layer."""
+        (vector,) = self.encoder(picture, palette)
+        parts = {"gains": self.gains, "shifts": self.shifts, "choices": self.choices, "rank_choices": self.rank_choices}
+        return {f"{part}.{key}": linear(vector) for part, linears in parts.items() for key, linear in linears.items()}
+
+    def mix(self, chosen: Mapping[str, Tensor], palette: Palette) -> dict[str, Tensor]:
+        """The weights that come of what `choose` gives, or of something near it."""
         state = {}
         for name, base in self.base.named_parameters():
             key = _key(name)
             if base.dim() == 1:
-                state[name] = base + 0.1 * self.shifts[key](vector)
+                state[name] = base + 0.1 * chosen[f"shifts.{key}"]
                 continue
             kernel: Tensor = base
             if key in self.bank:
-                kernel = kernel + torch.tensordot(self.choices[key](vector), self.bank[key], 1)
+                kernel = kernel + torch.tensordot(chosen[f"choices.{key}"], self.bank[key], 1)
             if key in self.left:
-                scaled = self.left[key] * self.rank_choices[key](vector)[:, None]
+                scaled = self.left[key] * chosen[f"rank_choices.{key}"][:, None]
                 kernel = kernel + torch.einsum("ro,rihw->oihw", scaled, self.right[key])
-            state[name] = kernel * (1 + self.gains[key](vector))[:, None, None, None]
-        return state
+            state[name] = kernel * (1 + chosen[f"gains.{key}"])[:, None, None, None]
+        # The last layer writes colours of no mean and unit covariance; here it gets the picture's.
+        return colored(state, palette.root[0], palette.mean[0])
 
 
 def colored(state: Mapping[str, Tensor], matrix: Tensor, shift: Tensor) -> dict[str, Tensor]:

@@ -12,6 +12,9 @@ from vidstyle.nets.realtime import LUMA
 from vidstyle.training.motion import coarse, warp
 from vidstyle.training.vgg import Embedded, whole
 
+FAINT, FLICKER_WINDOW = 1e-5, 9
+"""Squared gradient, for luma in [0, 1], about which motion begins to be seen: that of some grey level a pixel."""
+
 
 class _OwnProduct(torch.autograd.Function):
     """X^T X of (N, P, C): (N, C, C).  torch's own would step backward through both factors, in twice the time."""
@@ -125,9 +128,30 @@ STYLE_KINDS: dict[str, tuple[Callable[[Tensor | Embedded], Tensor], Callable[[Te
 
 def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference between neighbouring pixels of (N, C, H, W).  Johnson et al. 2016, section 3.2."""
-    vertical = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
-    horizontal = (image[..., :, 1:] - image[..., :, :-1]).square().mean()
-    return vertical + horizontal
+    down, across = _squared_steps(image)
+    return down.mean() + across.mean()
+
+
+def flicker_loss(painted: Tensor, source: Tensor) -> Tensor:
+    """How far strokes will flicker where nothing shows what moves: mean of |grad y|^2 f / (|grad x|^2 + f).
+
+    Optical flow that is off by d moves a painting y by (grad y) d, and the variance of d is the smaller the more the
+    source x changes from place to place (Lucas and Kanade 1981; it is the inverse of the structure tensor): in the
+    dark and on flat walls it is large.
+
+    painted, source: (N, 3, H, W) in [0, 1]; |grad x|^2 is of luma, a mean over FLICKER_WINDOW pixels, and f is FAINT.
+    """
+    luma = (source.float() * torch.tensor(LUMA, device=source.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    (down, across), (own_down, own_across) = _squared_steps(painted.float()), _squared_steps(luma)
+    gradient = F.pad(own_down, (0, 0, 0, 1)) + F.pad(own_across, (0, 1))
+    nearby = F.avg_pool2d(gradient, FLICKER_WINDOW, 1, FLICKER_WINDOW // 2, count_include_pad=False)
+    unsure = FAINT / (nearby + FAINT)
+    return (down * unsure[..., 1:, :]).mean() + (across * unsure[..., 1:]).mean()
+
+
+def _squared_steps(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared differences between neighbouring pixels of (N, C, H, W), down and across."""
+    return (image[..., 1:, :] - image[..., :-1, :]).square(), (image[..., 1:] - image[..., :-1]).square()
 
 
 def temporal_loss(

@@ -19,7 +19,7 @@ TEMPORAL_KINDS = ("plain", "luminance")
 
 
 class Objective(nn.Module):
-    """content + style + total variation + range + grid + temporal, weighted as the recipe says.
+    """content + style + total variation + range + grid + flicker + temporal, weighted as the recipe says.
 
     Args:
         weights: kinds, layers and weights of the terms.
@@ -66,13 +66,15 @@ class Objective(nn.Module):
             for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)
         ]
         painted = painted.float()
-        terms = {
+        terms: dict[str, Tensor] = {
             "content": torch.stack(contents).mean(),
             "style": torch.stack(styles).sum() / sum(self.layer_weights),
             "total_variation": losses.total_variation(painted),
             "range": losses.range_loss(painted),
             "grid": losses.grid_loss(painted),
         }
+        if w.flicker:
+            terms["flicker"] = losses.flicker_loss(painted, source)
         return losses.weighted(terms, {name: getattr(w, name) for name in terms})
 
     def temporal(self, pair: Pair, painted: Tensor, trunk: Tensor | None, pixels: Tensor) -> dict[str, Tensor]:

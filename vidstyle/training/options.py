@@ -6,6 +6,7 @@ from typing import Any
 
 from vidstyle.errors import InputError
 from vidstyle.styles import find_style
+from vidstyle.training.perceptual import fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
 
 BALANCE = 1.5
@@ -64,11 +65,6 @@ def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, m
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
     loss = Loss(perceptual=fastest_perceptual(weights), style=STYLE, temporal=TEMPORAL)
     return Recipe(name=path.stem, style=style, data=Data(photos), loss=loss, schedule=Schedule(minutes=minutes))
-
-
-def fastest_perceptual(weights: Path | None) -> str:
-    """The fastest perceptual network that a folder of weights has; without one, one that can be downloaded."""
-    return "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
 
 
 def _find_init(init: str) -> Path:

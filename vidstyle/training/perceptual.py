@@ -17,10 +17,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError
+from vidstyle.style_files import SUFFIX, library
 from vidstyle.training.vgg import Embedded, FeatureStack, ReflectedStack, TorchvisionStack, whole
 
 FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vgg19_distilled16x.safetensors"}
 HYBRID = "vgg19-hybrid"
+OWN = "vidstyle"
+"""The one that ships: made by train/perceptual.py."""
 HYBRID_FROM_DISTILLED = frozenset({"relu4_1", "relu5_1"})
 
 
@@ -41,6 +44,7 @@ LAYERS = {
     "vgg19-shallow": Layers(("relu3_1",), _BLOCK_STARTS[:3]),
     "vgg19-distilled": Layers(("relu3_1",), _BLOCK_STARTS),
     HYBRID: Layers(("relu3_1",), _BLOCK_STARTS),
+    OWN: Layers(("relu3_1",), _BLOCK_STARTS),
 }
 """All perceptual networks, with the layers that suit them."""
 
@@ -73,7 +77,7 @@ class PerceptualNetwork(nn.Module):
         name: one of LAYERS.
         weights: for `vgg16` and `vgg19` a file (.safetensors or torchvision's .pth) or a folder with torchvision's
             file; None downloads torchvision's weights on first use, to where torch keeps such files
-            (`$TORCH_HOME`).  For the others the folder with the files named in FILES.
+            (`$TORCH_HOME`).  OWN has no need of any.  For the others the folder with the files named in FILES.
         checkpointing: trade time for memory, see FeatureStack.
 
     Raises:
@@ -110,7 +114,24 @@ class PerceptualNetwork(nn.Module):
         return self.stack(image, layers)
 
 
+def fastest_perceptual(weights: Path | None) -> str:
+    """The fastest perceptual network that a folder of weights has, or whose file it is; without one, what ships."""
+    if weights is None:
+        return OWN
+    return "vgg19-distilled" if weights.is_dir() else "vgg16"
+
+
+def nearest_perceptual(weights: Path | None) -> str:
+    """What brings a style nearest in a minute, of what a folder of weights has (docs/any-style.md)."""
+    if weights is not None and all((weights / file).is_file() for file in FILES.values()):
+        # Its steps take three times as long as the distilled one's, and are worth it.
+        return HYBRID
+    return fastest_perceptual(weights)
+
+
 def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
+    if name == OWN:
+        return ReflectedStack(_load(library() / "perceptual" / f"{OWN}{SUFFIX}"))
     if name not in (*FILES, HYBRID):
         state, where = _torchvision_state(name, weights)
         try:

@@ -17,6 +17,7 @@ CURVES = {
     "temporal": "#009e73",
     "temporal_feature": "#56b4e9",
     "total_variation": "#cc79a7",
+    "flicker": "#e69f00",
 }
 """Colours that the colour-blind tell apart (Okabe and Ito 2008)."""
 SMOOTHING = 25

@@ -78,6 +78,8 @@ class Loss:
     total_variation: float = 1.0
     grid: float = 1000.0
     range: float = 10.0
+    flicker: float = 0.0
+    """Of strokes where the photograph is too dark or flat to show how it moves."""
     temporal: float = 0.0
     """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
     temporal_feature: float = 0.0

@@ -10,12 +10,11 @@ from vidstyle.media.images import PHOTOS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, load_style, style_of
 from vidstyle.training.make_style import make_style
-from vidstyle.training.options import fastest_perceptual
-from vidstyle.training.perceptual import FILES, HYBRID
+from vidstyle.training.perceptual import nearest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Progress
 
-CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE = 128, 2, 10, 3e-3, 20.0
+CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE, FLICKER = 128, 1, 10, 1e-3, 20.0, 120.0
 """Of a training that is over in a minute: little material in each step, since steps count, and no temporal loss, which
 takes half of their time and for which memory makes up (docs/any-style.md has what was tried)."""
 
@@ -67,7 +66,11 @@ def style_from(
             style=StyleSource(image=picture, title=style.card.title),
             data=Data(photos or PHOTOS, perceptual_weights),
             network=NetworkChoice(style.card.network, style.card.arguments, start),
-            loss=Loss(perceptual=perceptual or nearest_perceptual(perceptual_weights), style=STYLE),
+            loss=Loss(
+                perceptual=perceptual or nearest_perceptual(perceptual_weights),
+                style=STYLE,
+                flicker=FLICKER,
+            ),
             schedule=Schedule(
                 minutes=refine / 60, batch=BATCH, crop=CROP, warm_up=WARM_UP, learning_rate=LEARNING_RATE
             ),
@@ -76,11 +79,3 @@ def style_from(
         assert card is not None
         save_style(out, load_style(trained).network, replace(card, name=out.stem, path=out))
     return read_card(out)
-
-
-def nearest_perceptual(weights: Path | None) -> str:
-    """What brings a style nearest in a minute, of what a folder of weights has (docs/any-style.md)."""
-    if weights is not None and all((weights / file).is_file() for file in FILES.values()):
-        # Its steps take three times as long as the distilled one's, and are worth it.
-        return HYBRID
-    return fastest_perceptual(weights)

@@ -191,7 +191,10 @@ class Trainer:
         """
         self.network.train()
         begun = time.monotonic() - self.elapsed
-        for material in read_ahead(self._material, self._steps_ahead()):
+        # On a CPU a thread for it takes more from the steps than it saves: 45 ms a step in place of 27 with one crop
+        # of 128 pixels on two cores, 213 and 196 with four of 224 in pairs.
+        ahead = read_ahead if self.device.type == "cuda" else map
+        for material in ahead(self._material, self._steps_ahead()):
             started = time.perf_counter()
             terms = self._train_step(*material)
             self.step += 1
@@ -290,7 +293,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
             framed, painted = self._paint_margin(source, [self._canvas(c[rows]) for c in coordinates])
-            terms = self.objective(*(x.to(self._feature_dtype) for x in (framed, painted)))
+            terms = self.objective(framed, painted.to(self._feature_dtype))
         if pair is not None:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
             trunk = self._trunk.take() if self._trunk else None

@@ -1,0 +1,156 @@
+"""What nearness to a picture is measured by on a machine that has no VGG: a small network that has learnt from one.
+
+    python train/perceptual.py OUT.safetensors [--minutes N] [--data DIR] [--perceptual DIR]
+
+A VGG-19 of a quarter of the channels, up to relu4_1, with maps from its relu{1..4}_1 into VGG-19's own (Wang et al.
+2020, "Collaborative Distillation", section 3.2), learns to give the features of `vgg19-hybrid`: of photographs, of
+paintings, and of photographs as styles paint them.  It starts from the network that they published (MIT licence).
+"""
+
+import argparse
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from vidstyle.engines.torch_cpu import prefers_bfloat16
+from vidstyle.nets.vgg_encoder import VggEncoder
+from vidstyle.styles import META_STYLE, load_style
+from vidstyle.training.data import Photographs, read_ahead
+from vidstyle.training.losses import gram_matrix, style_distance
+from vidstyle.training.perceptual import FILES, HYBRID, PerceptualNetwork
+from vidstyle.training.pictures import StylePictures
+from vidstyle.training.recipe import load_recipe
+
+HERE = Path(__file__).parent
+KIND = "vgg19-distilled"
+LAYERS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512}
+"""Those that are learnt, and VGG-19's channels there."""
+ORIGIN = "github.com/MingSun-Tse/Collaborative-Distillation (MIT), trained further by train/perceptual.py of vidstyle"
+CROP, BATCH = 128, 4
+LEARNING_RATE, WARM_UP = 5e-4, 100
+GRAM = 0.5
+"""Weight of the distance of Gram matrices beside that of the features: they are what styles are measured by."""
+
+
+class Student(nn.Module):
+    """RGB (N, 3, H, W) in [0, 1] to an approximation of VGG-19's features, by layer."""
+
+    def __init__(self, encoder: VggEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = {layer: encoder.convs[layer.removeprefix("relu")].out_channels for layer in LAYERS}
+        self.embeds = nn.ModuleDict({layer: nn.Conv2d(width[layer], wide, 1) for layer, wide in LAYERS.items()})
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        found = self.encoder(image, tuple(LAYERS))
+        return {layer: self.embeds[layer](features) for layer, features in zip(LAYERS, found, strict=True)}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By the names that vidstyle.training.vgg.ReflectedStack reads."""
+        parts: dict[str, nn.Module] = {"conv0": self.encoder.conv0}
+        parts |= {f"conv{name}": conv for name, conv in self.encoder.convs.items()}
+        parts |= {layer.replace("relu", "embed"): embed for layer, embed in self.embeds.items()}
+        return {f"{name}.{k}": v.contiguous() for name, part in parts.items() for k, v in part.state_dict().items()}
+
+
+def first_student(folder: Path) -> Student:
+    """The published network of that kind, as it is."""
+    given = load_file(folder / FILES[KIND])
+    student = Student(VggEncoder(KIND, (list(LAYERS)[-1],)))
+    for name, tensor in student.tensors().items():
+        tensor.copy_(given[name])
+    student.encoder.requires_grad_(True)
+    student.encoder.conv0.requires_grad_(False)
+    return student
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    recipe = load_recipe(HERE / f"{META_STYLE}.toml")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--data", type=Path, default=recipe.style.image.parent, help="folder with photos and styles")
+    parser.add_argument("--perceptual", type=Path, default=recipe.data.perceptual, help="folder of vgg19-hybrid")
+    args = parser.parse_args()
+    student, teacher = first_student(args.perceptual), PerceptualNetwork(HYBRID, args.perceptual)
+    photographs = Photographs(args.data / "photos", crop=CROP, batch=BATCH, seed=0)
+    print(report(student, teacher, photographs), flush=True)
+    half = prefers_bfloat16()
+    for network in (student, teacher):
+        network.to(memory_format=torch.channels_last)
+    pictures = StylePictures(args.data / "styles", held_out=recipe.style.held_out, shorter_side=360, seed=0)
+    # Styles that were trained on pictures which are held out elsewhere are held out here.
+    painters = [load_style(name).network for name in recipe.network.experts]
+
+    @torch.no_grad()
+    def batch(step: int) -> Tensor:
+        photos = photographs.batch(step)
+        painter = painters[step % len(painters)]
+        top, left = torch.randint(256 - CROP, (2,), generator=torch.Generator().manual_seed(step)).tolist()
+        painting = pictures.crop(step)[..., top : top + CROP, left : left + CROP]
+        return torch.cat((photos[:2], painter(photos[1:]).clamp(0, 1), painting))
+
+    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], weight_decay=0.0)
+    begun = time.monotonic()
+    for step, images in enumerate(read_ahead(batch, _until(lambda: time.monotonic() - begun > 60 * args.minutes))):
+        done = min(1.0, (time.monotonic() - begun) / 60 / args.minutes)
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            with torch.no_grad():
+                wanted = teacher(images, LAYERS)
+            found = student(images)
+        errors, grams = distances(found, wanted)
+        optimiser.zero_grad()
+        (sum(errors) + GRAM * sum(grams)).backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimiser.step()
+        if step % 200 == 0:
+            figures = " ".join(f"{e.item():.3f}/{g.item():.3f}" for e, g in zip(errors, grams, strict=True))
+            print(f"step {step}, {done:.0%}: {figures}", flush=True)
+            save(student, args.out)
+    save(student, args.out)
+    print(report(student, teacher, photographs), flush=True)
+
+
+def save(student: Student, path: Path) -> None:
+    tensors = {name: tensor.contiguous() for name, tensor in student.tensors().items()}
+    save_file(tensors, path, metadata={"from": ORIGIN})
+
+
+def distances(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """By layer: |f - w|^2 / |w|^2 of features, and |G - A| / |A| of their Gram matrices, mean over pictures."""
+    errors, grams = [], []
+    for layer in LAYERS:
+        f, w = found[layer].float(), wanted[layer].float()
+        errors.append(F.mse_loss(f, w) / w.square().mean())
+        pairs = zip(gram_matrix(f).split(1), gram_matrix(w).split(1), strict=True)
+        grams.append(torch.stack([style_distance(*pair) for pair in pairs]).mean())
+    return errors, grams
+
+
+@torch.inference_mode()
+def report(student: Student, teacher: PerceptualNetwork, photographs: Photographs) -> str:
+    """Mean cosine with the teacher's features, by layer, on photographs that were held back."""
+    cosines: dict[str, list[float]] = {layer: [] for layer in LAYERS}
+    for photo in photographs.held_back(256):
+        found, wanted = student(photo[None]), teacher(photo[None], LAYERS)
+        for layer in LAYERS:
+            cosines[layer].append(F.cosine_similarity(found[layer].flatten(), wanted[layer].flatten(), 0).item())
+    return "cosine with VGG-19's: " + ", ".join(f"{layer} {sum(c) / len(c):.3f}" for layer, c in cosines.items())
+
+
+def _until(is_over: Callable[[], bool]) -> Iterator[int]:
+    return itertools.takewhile(lambda _: not is_over(), itertools.count())
+
+
+if __name__ == "__main__":
+    main()
