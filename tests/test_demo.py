@@ -546,5 +546,6 @@ def test_an_option_that_cannot_be_is_an_error_of_one_line(
 
 
 def test_the_page_says_what_is_missing_to_make_styles(tmp_path: Path) -> None:
-    assert "--photos" in Settings().why_no_training
-    assert not Settings(photos=tmp_path).why_no_training
+    assert Settings().why_no_training.count("--") == 2
+    assert "--perceptual-weights" in Settings(photos=tmp_path).why_no_training
+    assert not Settings(photos=tmp_path, perceptual_weights=tmp_path).why_no_training

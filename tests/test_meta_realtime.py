@@ -219,7 +219,7 @@ def test_refining_brings_a_style_nearer_to_its_picture(
 
 
 def test_refining_measures_with_the_best_features_there_are(tmp_path: Path) -> None:
-    assert nearest_perceptual(None) == "vidstyle"
+    assert nearest_perceptual(None) == "vgg16"
     write_perceptual_weights(tmp_path)
     assert nearest_perceptual(tmp_path) == "vgg19-hybrid"
     (tmp_path / FILES["vgg19-shallow"]).unlink()

@@ -93,9 +93,9 @@ def test_steps_and_minutes_exclude_each_other(material: Path) -> None:
         resolve_recipe(material / "train" / "dots.toml", minutes=1, steps=1)
 
 
-def test_a_picture_without_weights_takes_those_that_ship(material: Path) -> None:
+def test_a_picture_without_weights_takes_those_that_can_be_downloaded(material: Path) -> None:
     recipe = resolve_recipe(material / "dots.png", photos=material / "photos")
-    assert (recipe.loss.perceptual, recipe.data.perceptual) == ("vidstyle", None)
+    assert (recipe.loss.perceptual, recipe.data.perceptual) == ("vgg16", None)
 
 
 def test_options_change_the_recipe_and_its_hash(material: Path, recipe: Recipe) -> None:

@@ -562,7 +562,7 @@ def demo(
     queue: Annotated[int, typer.Option(help="Paintings that may wait for their turn.")] = 8,
     photos: Annotated[Optional[Path], typer.Option(help="Folder of photographs, to make styles with.")] = None,
     perceptual_weights: Annotated[
-        Optional[Path], typer.Option(help="Weights of another perceptual network, to make styles with.")
+        Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")] = "auto",
 ) -> None:

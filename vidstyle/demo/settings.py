@@ -20,7 +20,7 @@ class Settings:
         queue: paintings of files that may wait for their turn; one more is refused.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         photos: folder of photographs to train with; without it no styles can be made.
-        perceptual_weights: file or folder of the perceptual network's weights, if not that which ships.
+        perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
     """
 
     host: str = "127.0.0.1"
@@ -56,4 +56,6 @@ class Settings:
     @property
     def why_no_training(self) -> str:
         """What is missing to make styles, for the page; empty if nothing is."""
-        return "" if self.photos is not None else "start vidstyle demo with --photos PATH"
+        missing = {"--photos": self.photos, "--perceptual-weights": self.perceptual_weights}
+        options = [f"{option} PATH" for option, given in missing.items() if given is None]
+        return f"start vidstyle demo with {' and '.join(options)}" if options else ""

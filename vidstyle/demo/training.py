@@ -136,9 +136,7 @@ class Workshop:
     def _command(self, picture: Path, output: Path, minutes: float) -> "subprocess.Popen[str]":
         settings = self._settings
         command = [sys.executable, "-m", "vidstyle", "train", str(picture), "--out", str(output), "--quiet"]
-        command += ["--photos", str(settings.photos)]
-        if settings.perceptual_weights is not None:
-            command += ["--perceptual-weights", str(settings.perceptual_weights)]
+        command += ["--photos", str(settings.photos), "--perceptual-weights", str(settings.perceptual_weights)]
         command += ["--minutes", str(minutes), "--checkpoint-every", str(CHECKPOINT_STEPS), "--device", settings.device]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

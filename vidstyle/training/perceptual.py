@@ -115,10 +115,11 @@ class PerceptualNetwork(nn.Module):
 
 
 def fastest_perceptual(weights: Path | None) -> str:
-    """The fastest perceptual network that a folder of weights has, or whose file it is; without one, what ships."""
-    if weights is None:
-        return OWN
-    return "vgg19-distilled" if weights.is_dir() else "vgg16"
+    """The fastest perceptual network that a folder of weights has; without one, one that can be downloaded.
+
+    Not OWN: what it does not see adds up in a training of more than a few hundred steps (docs/any-style.md).
+    """
+    return "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
 
 
 def nearest_perceptual(weights: Path | None) -> str:
@@ -159,7 +160,8 @@ def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tenso
             return published.get_state_dict(progress=False, check_hash=True), published.url
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights"
+            f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights, or "
+            f"take --perceptual {OWN}, which comes along"
         ) from error
 
 
