@@ -255,6 +255,7 @@ def test_a_refused_frame_does_not_disturb_the_next() -> None:
     with pytest.raises(InputError):
         painter(np.zeros((8, 8, 3), np.uint8))
     assert_inverts(painter, colorful_picture())
+    painter.close()
 
 
 def test_strength_blends() -> None:

@@ -23,7 +23,7 @@ from media_files import HEIGHT, WIDTH, barcode, make_video, read_barcode, read_t
 
 from vidstyle.engines import Engine
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.live import Figures, Session
+from vidstyle.live import Figures, Session, Settings, run
 from vidstyle.live_brush import BLEND_SECONDS, Brush, Shelf
 from vidstyle.live_state import KeepUp, LiveState
 from vidstyle.media.frame import Frame
@@ -465,3 +465,17 @@ def test_what_cannot_be(
     assert re.fullmatch(r"vidstyle: error: [^\n]+\n", result.err)
     assert message in result.err
     assert set(os.listdir(tmp_path)) == {"bars.mp4"}
+
+
+@pytest.mark.parametrize("to", ["gopher://x/y", "out.xyz"])
+def test_what_cannot_be_leaves_nothing_running(
+    to: str, bars: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(threading.enumerate())
+    # Whoever keeps the exception keeps alive all that its traceback knows.
+    with pytest.raises(InputError) as _kept:
+        run(Settings(style=style_file, camera=str(bars), to=(to,), device="cpu"))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), thread.name

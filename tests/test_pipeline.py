@@ -70,8 +70,20 @@ def fail_at(number: int, error: BaseException) -> Step:
     return step
 
 
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Threads of engines that tests elsewhere have let go of, and which Python has not yet."""
+    OTHERS.update(threading.enumerate())
+    yield
+    OTHERS.clear()
+
+
+OTHERS: set[threading.Thread] = set()
+
+
 def pipeline_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("vidstyle-")]
+    threads = set(threading.enumerate()) - OTHERS
+    return [thread.name for thread in threads if thread.name.startswith("vidstyle-")]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])

@@ -57,7 +57,7 @@ class Student(nn.Module):
         parts: dict[str, nn.Module] = {"conv0": self.encoder.conv0}
         parts |= {f"conv{name}": conv for name, conv in self.encoder.convs.items()}
         parts |= {layer.replace("relu", "embed"): embed for layer, embed in self.embeds.items()}
-        return {f"{name}.{k}": v.contiguous() for name, part in parts.items() for k, v in part.state_dict().items()}
+        return {f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()}
 
 
 def first_student(folder: Path) -> Student:

@@ -580,6 +580,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
         for sink in sinks:
             sink.close()
         source.close()
+        opened.shelf.close()
         raise
     session = Session(
         source,
@@ -613,11 +614,13 @@ class _Opened:
 def _open(settings: Settings) -> _Opened:
     styles, style = _styles(settings)
     request = Request(settings.camera_size, settings.camera_fps)
-    source = open_source(settings.camera, request=request, size=settings.size, loop=settings.loop)
-    try:
+    with contextlib.ExitStack() as failing:
+        source = open_source(settings.camera, request=request, size=settings.size, loop=settings.loop)
+        failing.callback(source.close)
         keep_up = KeepUp(source.width, source.height, enabled=settings.keep_up and settings.size is None)
         make = _engine_maker(settings, keep_up)
         engine = make(style)
+        failing.callback(engine.close)
         state = LiveState(
             styles,
             style,
@@ -625,15 +628,13 @@ def _open(settings: Settings) -> _Opened:
             keep_colors=settings.keep_colors,
             mirror=settings.mirror,
         )
-        sinks = {
-            target: open_sink(target, source.width, source.height, source.rate)
-            for target in settings.to
-            if target == "virtual" or "://" in target
-        }
+        sinks = {}
+        for target in settings.to:
+            if target == "virtual" or "://" in target:
+                sinks[target] = open_sink(target, source.width, source.height, source.rate)
+                failing.callback(sinks[target].close)
         microphone = None if settings.microphone is None else open_microphone(settings.microphone)
-    except BaseException:
-        source.close()
-        raise
+        failing.pop_all()
     return _Opened(source, engine, Shelf(make, style, engine), state, keep_up, sinks, microphone)
 
 
