@@ -14,7 +14,7 @@ from vidstyle.training.perceptual import nearest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Progress
 
-CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE, FLICKER = 128, 1, 10, 1e-3, 32.0, 240.0
+CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE, FLICKER = 128, 1, 10, 2e-3, 32.0, 225.0
 """Of a training that is over in a minute: little material in each step, since steps count, and no temporal loss, which
 takes half of their time and for which memory makes up (docs/any-style.md has what was tried)."""
 
