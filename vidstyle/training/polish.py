@@ -24,7 +24,7 @@ from vidstyle.training.perceptual import OWN, PerceptualNetwork
 from vidstyle.training.recipe import Loss
 
 STEPS, SECONDS = 32, 1.5
-"""As many steps, which take 1.2 s on two cores, unless the processor is too slow or too busy: then as many as the time
+"""As many steps, which take 1.0 s on two cores, unless the processor is too slow or too busy: then as many as the time
 allows."""
 CROP = 128
 """Side of the photographs' crops, pixels, one in each step: in so short a time steps count."""
