@@ -326,11 +326,18 @@ def test_a_trained_meta_network_makes_styles(
     assert bool(painted.isfinite().all())
 
 
-def test_polishing_brings_a_style_nearer_to_its_picture(one_thread: None, library: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def meta(library: Path) -> MetaRealtimeNet:
+    network = load_style_file(library / META_FILE).network
+    assert isinstance(network, MetaRealtimeNet)
+    return network
+
+
+def test_polishing_brings_a_style_nearer_to_its_picture(
+    one_thread: None, meta: MetaRealtimeNet, tmp_path: Path
+) -> None:
     write_picture(tmp_path / "style.png", 3)
     picture = load_style_image(tmp_path / "style.png", PICTURE_SIDE)
-    meta = load_style_file(library / META_FILE).network
-    assert isinstance(meta, MetaRealtimeNet)
     network, perceptual, photo = RealtimeNet(**meta.painter), PerceptualNetwork("vidstyle"), torch.rand(1, 3, 96, 96)
     distances = []
     for steps in (0, 60):
@@ -342,10 +349,8 @@ def test_polishing_brings_a_style_nearer_to_its_picture(one_thread: None, librar
 
 
 def test_polishing_gives_the_same_each_time_and_leaves_all_else_alone(
-    one_thread: None, library: Path, tmp_path: Path
+    one_thread: None, meta: MetaRealtimeNet, tmp_path: Path
 ) -> None:
-    meta = load_style_file(library / META_FILE).network
-    assert isinstance(meta, MetaRealtimeNet)
     before = {name: value.clone() for name, value in meta.state_dict().items()}
     picture, drawn = torch.rand(1, 3, 48, 64), torch.get_rng_state()
     once, twice, never = (polished_weights(meta, picture, steps=2, seconds=seconds) for seconds in (60, 60, 1e-9))
@@ -359,10 +364,8 @@ def test_polishing_gives_the_same_each_time_and_leaves_all_else_alone(
     assert all(torch.equal(value, written[name]) for name, value in never.items())
 
 
-def test_what_cannot_be_polished_stays_as_it_was(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_polished_stays_as_it_was(meta: MetaRealtimeNet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidstyle.training.losses.total", lambda terms: sum(terms.values()) * float("nan"))
-    meta = load_style_file(library / META_FILE).network
-    assert isinstance(meta, MetaRealtimeNet)
     picture = torch.rand(1, 3, 48, 64)
     with torch.no_grad():
         written = meta.write_weights(picture)

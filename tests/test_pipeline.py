@@ -70,15 +70,15 @@ def fail_at(number: int, error: BaseException) -> Step:
     return step
 
 
+OTHERS: set[threading.Thread] = set()
+
+
 @pytest.fixture(autouse=True)
 def others() -> Iterator[None]:
     """Threads of engines that tests elsewhere have let go of, and which Python has not yet."""
     OTHERS.update(threading.enumerate())
     yield
     OTHERS.clear()
-
-
-OTHERS: set[threading.Thread] = set()
 
 
 def pipeline_threads() -> list[str]:

@@ -9,9 +9,7 @@ paintings, and of photographs as styles paint them.  It starts from the network 
 
 import argparse
 import itertools
-import math
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -20,9 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vidstyle.engines.torch_cpu import prefers_bfloat16
-from vidstyle.nets.vgg_encoder import VggEncoder
+from vidstyle.nets.vgg_encoder import KINDS, VggEncoder
 from vidstyle.styles import META_STYLE, load_style
-from vidstyle.training.data import Photographs, read_ahead
+from vidstyle.training.annealing import annealed
+from vidstyle.training.data import Photographs
 from vidstyle.training.losses import gram_matrix, style_distance
 from vidstyle.training.perceptual import FILES, HYBRID, PerceptualNetwork
 from vidstyle.training.pictures import StylePictures
@@ -30,7 +29,7 @@ from vidstyle.training.recipe import load_recipe
 
 HERE = Path(__file__).parent
 KIND = "vgg19-distilled"
-LAYERS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512}
+LAYERS = {f"relu{block}_1": width for block, width in enumerate(KINDS["vgg19"][1], 1)}
 """Those that are learnt, and VGG-19's channels there."""
 ORIGIN = "github.com/MingSun-Tse/Collaborative-Distillation (MIT), trained further by train/perceptual.py of vidstyle"
 CROP, BATCH = 128, 4
@@ -99,11 +98,13 @@ def main() -> None:
 
     optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], weight_decay=0.0)
     begun = time.monotonic()
-    for step, images in enumerate(read_ahead(batch, _until(lambda: time.monotonic() - begun > 60 * args.minutes))):
-        done = min(1.0, (time.monotonic() - begun) / 60 / args.minutes)
+    for step in itertools.count():
+        done = (time.monotonic() - begun) / 60 / args.minutes
+        if done >= 1:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
-        images = images.contiguous(memory_format=torch.channels_last)
+            group["lr"] = annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done)
+        images = batch(step).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             with torch.no_grad():
                 wanted = teacher(images, LAYERS)
@@ -146,10 +147,6 @@ def report(student: Student, teacher: PerceptualNetwork, photographs: Photograph
         for layer in LAYERS:
             cosines[layer].append(F.cosine_similarity(found[layer].flatten(), wanted[layer].flatten(), 0).item())
     return "cosine with VGG-19's: " + ", ".join(f"{layer} {sum(c) / len(c):.3f}" for layer, c in cosines.items())
-
-
-def _until(is_over: Callable[[], bool]) -> Iterator[int]:
-    return itertools.takewhile(lambda _: not is_over(), itertools.count())
 
 
 if __name__ == "__main__":

@@ -561,10 +561,11 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
     source = opened.source
     window: WindowSink | None = None
     sinks: list[LiveSink] = []
-    try:
+    with opened.failing as failing:
         for target in settings.to:
             if target == "window":
                 window = WindowSink("vidstyle", source.width, source.height)
+                failing.callback(window.close)
                 sinks.append(window)
             elif target in opened.sinks:
                 sinks.append(opened.sinks[target])
@@ -574,14 +575,8 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
                 sinks.append(
                     open_sink(target, *size, source.rate, microphone=opened.microphone, overwrite=settings.overwrite)
                 )
-    except BaseException:
-        if opened.microphone is not None:
-            opened.microphone.close()
-        for sink in sinks:
-            sink.close()
-        source.close()
-        opened.shelf.close()
-        raise
+                failing.callback(sinks[-1].close)
+        failing.pop_all()
     session = Session(
         source,
         opened.shelf,
@@ -609,6 +604,8 @@ class _Opened:
     keep_up: KeepUp
     sinks: dict[str, LiveSink]
     microphone: Microphone | None
+    failing: contextlib.ExitStack
+    """Closes it all, should something else not open."""
 
 
 def _open(settings: Settings) -> _Opened:
@@ -620,7 +617,8 @@ def _open(settings: Settings) -> _Opened:
         keep_up = KeepUp(source.width, source.height, enabled=settings.keep_up and settings.size is None)
         make = _engine_maker(settings, keep_up)
         engine = make(style)
-        failing.callback(engine.close)
+        shelf = Shelf(make, style, engine)
+        failing.callback(shelf.close)
         state = LiveState(
             styles,
             style,
@@ -634,8 +632,9 @@ def _open(settings: Settings) -> _Opened:
                 sinks[target] = open_sink(target, source.width, source.height, source.rate)
                 failing.callback(sinks[target].close)
         microphone = None if settings.microphone is None else open_microphone(settings.microphone)
-        failing.pop_all()
-    return _Opened(source, engine, Shelf(make, style, engine), state, keep_up, sinks, microphone)
+        if microphone is not None:
+            failing.callback(microphone.close)
+        return _Opened(source, engine, shelf, state, keep_up, sinks, microphone, failing.pop_all())
 
 
 def _styles(settings: Settings) -> tuple[list[str], str]:

@@ -5,7 +5,6 @@ choice that is trained, not the weights that come of it: nearer to the style in 
 perceptual network and the photographs are those that ship, so nothing has to be fetched.
 """
 
-import math
 import time
 
 import torch
@@ -18,6 +17,7 @@ from vidstyle.nets.canvas import sample_canvas
 from vidstyle.nets.meta_realtime import MetaRealtimeNet
 from vidstyle.nets.palette import palette_of
 from vidstyle.training import losses
+from vidstyle.training.annealing import annealed
 from vidstyle.training.data import Photographs, turned_coordinates
 from vidstyle.training.objective import Objective
 from vidstyle.training.perceptual import OWN, PerceptualNetwork
@@ -71,9 +71,8 @@ def polished_weights(
             if done >= 1:
                 break
             for group in optimiser.param_groups:
-                group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
+                group["lr"] = annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done)
             canvas = sample_canvas(meta.base.canvas, turned_coordinates(*meta.base.canvas_size(CROP, CROP)))
-            # Not ahead, in a thread: its share of the cores would cost more than the milliseconds that this takes.
             photo = photographs.batch(step).contiguous(memory_format=torch.channels_last)
             weights = meta.mix(chosen, palette)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):

@@ -16,7 +16,8 @@ from vidstyle.training.trainer import Progress
 
 CROP, BATCH, WARM_UP, LEARNING_RATE, STYLE, FLICKER = 128, 1, 10, 2e-3, 32.0, 225.0
 """Of a training that is over in a minute: little material in each step, since steps count, and no temporal loss, which
-takes half of their time and for which memory makes up (docs/any-style.md has what was tried)."""
+takes half of their time and for which memory and the weight of flicker make up (docs/any-style.md has what was
+tried)."""
 
 
 def style_from(

@@ -17,6 +17,7 @@ from vidstyle.nets import MetaNetwork
 from vidstyle.nets.adain import MetaAdainNet
 from vidstyle.nets.canvas import sample_canvas
 from vidstyle.training import balance, losses, network
+from vidstyle.training.annealing import annealed
 from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from vidstyle.training.clips import Clips
 from vidstyle.training.data import Photographs, load_style_image, read_ahead, turned_coordinates
@@ -169,7 +170,7 @@ class Trainer:
         return step - schedule.steps
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then cosine annealing to zero (Loshchilov and Hutter 2017, equation 5)."""
+        """Of the next step: warmed up and annealed twice if there is a finish."""
         schedule = self.recipe.schedule
         finishing = self._finishing(self.step)
         step, warm_up = self.step, schedule.warm_up
@@ -178,8 +179,7 @@ class Trainer:
             done = finishing / schedule.finish_steps
         else:
             done = self.done if schedule.minutes else step / schedule.steps
-        warm = min(1.0, (step + 1) / max(1, warm_up))
-        return schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        return annealed(schedule.learning_rate, step=step, warm_up=warm_up, done=done)
 
     def run(self) -> Iterator[Progress]:
         """Train from the current step to the last, one `Progress` a step.
