@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Settings:
+class DemoSettings:
     """How to serve; see `vidstyle demo --help`.
 
     Attributes:
