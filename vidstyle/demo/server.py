@@ -51,8 +51,7 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
         folder: for what visitors bring and take; all of it may go away afterwards.
         port: part of the cookie's name, since cookies are shared by all ports of a host.
     """
-    # Read by Gradio when it is imported; without them it asks the network for news and for fonts.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Read by Gradio when it is imported.
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
     import gradio as gr
 
