@@ -14,7 +14,7 @@ from vidstyle import InputError, restyle
 from vidstyle.engines.fitting import SMALLEST_TILE, FittingFunction, is_lost_device, is_out_of_memory
 from vidstyle.engines.frame_function import CellFunction, Look, frame_function
 from vidstyle.media.frame import Color
-from vidstyle.nets import RealtimeNet
+from vidstyle.nets import FormNet, RealtimeNet
 from vidstyle.nets.cells import CellNet
 from vidstyle.style_files import Style, StyleCard
 from vidstyle.styles import load_style
@@ -59,6 +59,20 @@ def test_parts_leave_no_seams(look: Look, planes: bool) -> None:
         parts = paint(function.in_tiles, pixels, side)
         assert psnr(parts, whole) > 45
         assert np.abs(parts.astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("planes", [None, Color()], ids=["rgb", "planes"])
+def test_parts_leave_no_seams_in_forms_either(planes: Color | None) -> None:
+    torch.manual_seed(0)
+    network = FormNet(16, 2, widths=(8, 8), depths=(1, 1)).eval()
+    nn.init.normal_(network.form.up[0].weight, std=0.2)
+    pixels = noisy_picture(402, 298)
+    pixels = to_planes(pixels, planes) if planes else pixels
+    function = frame_function(network, Look(), torch.float32, planes)
+    assert isinstance(function, CellFunction)
+    whole = paint(function, pixels)
+    for side in (21, 34):
+        assert np.abs(paint(function.in_tiles, pixels, side).astype(int) - whole).max() <= 1
 
 
 def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:

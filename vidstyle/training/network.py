@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork, MetaRealtimeNet, RealtimeNet, build_network
+from vidstyle.nets.form import begun_from
 from vidstyle.nets.vgg_encoder import VggEncoder
 from vidstyle.style_files import SUFFIX, load_style_file
 from vidstyle.styles import load_style
@@ -43,6 +44,8 @@ def fresh_network(recipe: Recipe) -> nn.Module:
         return network
     style = (load_style_file if isinstance(network, MetaNetwork) else load_style)(recipe.network.init)
     given, fresh = style.network.state_dict(), network.state_dict()
+    if recipe.network.form is not None:
+        given = begun_from(given, load_style(recipe.network.form).network.state_dict())
     if isinstance(network, RealtimeNet) and isinstance(style.network, RealtimeNet) and _is_within(given, fresh):
         given = _widened(given, fresh)
     elif style.card.network != recipe.network.name or not _is_within(given, fresh) or not _is_within(fresh, given):
