@@ -84,11 +84,16 @@ def _widened(given: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Te
 
 
 def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
-    """Start a meta network from styles, whose recipes lie beside this one."""
+    """Start a meta network from styles, whose recipes lie beside this one.
+
+    Of a style with a sense of form it is what that started from, which lies in `starts` there.
+    """
     experts = []
     for name in recipe.network.experts:
         expert = load_recipe(recipe.folder / f"{name}.toml")
-        state = load_style(recipe.folder.parent / "weights" / f"{name}{SUFFIX}").network.state_dict()
+        start = recipe.folder / "starts" / f"{name}{SUFFIX}"
+        weights = start if start.is_file() else recipe.folder.parent / "weights" / f"{name}{SUFFIX}"
+        state = load_style(weights).network.state_dict()
         experts.append((state, load_style_image(expert.style.image, expert.style.shorter_side)))
     try:
         network.learn_from(experts)
