@@ -10,7 +10,7 @@ import vidstyle
 
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
-    {"errors", "interruption", "allocator", "processor", "shipped", "plots"},
+    {"errors", "privacy", "interruption", "allocator", "processor", "shipped", "plots"},
     {"media"},
     {"perception"},
     {"nets"},
