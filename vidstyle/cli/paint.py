@@ -16,7 +16,7 @@ from vidstyle.interruption import signals_as_event
 
 
 class KeepColors(StrEnum):
-    """vidstyle.optimise.settings.KEEP_COLORS, here so that `--help` need not load torch."""
+    """vidstyle.painting.paint_settings.KEEP_COLORS, here so that `--help` need not load torch."""
 
     luminance = "luminance"
     histogram = "histogram"
