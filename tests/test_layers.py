@@ -10,7 +10,7 @@ import vidstyle
 
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
-    {"errors", "privacy", "interruption", "allocator", "processor", "shipped", "plots"},
+    {"errors", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
     {"media"},
     {"perception"},
     {"nets"},
