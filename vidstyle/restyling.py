@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.output_files import check_folder, exists_already
 from vidstyle.pipeline import Progress
 from vidstyle.style_files import Style
 from vidstyle.styles import load_style
@@ -64,15 +65,15 @@ class Options:
     def check(self) -> None:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
+            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
         if self.size and self.scale is not None:
-            raise InputError("--size and --scale: give one of the two")
+            raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"--scale {self.scale:g}: takes a factor above 0 and up to 16")
+            raise InputError(f"{parameter('scale', self.scale)}: takes a factor above 0 and up to 16")
         if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
+            raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
-            raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
+            raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
 
 
 class Timeline:
@@ -86,7 +87,9 @@ class Timeline:
         self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
         times = [time for time, _ in self.keyframes]
         if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+            raise InputError(
+                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
+            )
 
     @property
     def styles(self) -> list[Style]:
@@ -105,7 +108,7 @@ class Timeline:
             InputError: if there are several.
         """
         if len(self.keyframes) > 1:
-            raise InputError("--style-at: is for videos; a picture has one style")
+            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
         return self.styles[0]
 
     def engine(self, options: Options, *, planes: Color | None) -> "Engine":
@@ -234,7 +237,7 @@ def restyle(
     source, output = Path(source), Path(output)
     _check_paths(source, output, settings)
     if (style is None) == (not style_at):
-        raise InputError("--style, --style-at: name one style, or those of certain times")
+        raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
     if style is not None:
         style_at = [(0.0, style)]
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
@@ -258,8 +261,7 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         raise InputError(f"{source}: no such file")
     if not source.is_file() and not source.is_dir():
         raise InputError(f"{source}: is neither a file nor a folder")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
+    check_folder(output)
     if output.exists():
         if source.samefile(output):
             raise InputError(f"{output}: is the input itself; choose another name")
@@ -268,7 +270,7 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         if source.is_dir() and not output.is_dir():
             raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
         if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
-            raise InputError(f"{output}: exists already; --overwrite replaces it")
+            raise exists_already(output)
 
 
 def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
@@ -370,7 +372,7 @@ def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]
     with contextlib.closing(video):
         yield from video
         if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without --strict the rest is painted")
+            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
 def _damage(video: "FileSource") -> str:
@@ -403,7 +405,7 @@ def _restyle_pictures(
 
     for option in ("codec", "quality", "start", "end"):
         if getattr(options, option) is not None:
-            raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
+            raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
     if options.engine == "auto" and choose_device(options.device) == "cpu":

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 # Each joins `app` as it is loaded, and `--help` lists them in this order.
 from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train  # noqa: F401
 from vidstyle.cli.app import app
-from vidstyle.cli.messages import say
+from vidstyle.cli.messages import option, say
 from vidstyle.errors import VidstyleError
 from vidstyle.interruption import INTERRUPTED, catch_signals, ignore_signals
 
@@ -23,7 +23,7 @@ def run(arguments: list[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except VidstyleError as error:
-        say(f"error: {error}")
+        say(f"error: {error.worded(option)}")
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,12 +20,13 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError
+from vidstyle.errors import InputError, VidstyleError, parameter
 from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
 from vidstyle.media.scheduling import usual_scheduling
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
+from vidstyle.output_files import move_into_place, partial_path
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -53,43 +53,6 @@ FINE_CLOCK = 10_000
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def partial_path(target: Path) -> Path:
-    """A hidden name beside `target`, with its suffix, that nobody else uses: written first, renamed when complete.
-
-    Raises:
-        InputError: if nothing can be written there.
-    """
-    # Not by tempfile, whose files nobody else may read.
-    partial = target.parent / f".vidstyle-{secrets.token_hex(8)}.part{target.suffix}"
-    try:
-        partial.touch(exist_ok=False)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
-    return partial
-
-
-def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a complete file its name, in one step.
-
-    Raises:
-        InputError: if `target` has come into being meanwhile and must not be overwritten.
-    """
-    if overwrite:
-        partial.replace(target)
-        return
-    try:
-        os.link(partial, target)
-    except FileExistsError as error:
-        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
-    except OSError:
-        # No hard links on this file system.
-        if target.exists():
-            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
-        partial.replace(target)
-    else:
-        partial.unlink(missing_ok=True)
 
 
 def _movie_timescale(time_base: Fraction) -> int:
@@ -197,7 +160,8 @@ class FileSink:
             container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
         if self._codec.encoder not in codecs_taken(container):
             raise InputError(
-                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
+                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another "
+                f"{parameter('codec')} or suffix"
             )
         # AVI has room for timestamps in its index only, and FFmpeg does not say so.
         if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
@@ -262,7 +226,7 @@ class FileSink:
                 width, height = self._size
                 raise InputError(
                     f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
-                    f"--size or --codec"
+                    f"{parameter('size')} or {parameter('codec')}"
                 ) from error
 
     def write(self, frame: Frame) -> None:
@@ -316,9 +280,6 @@ class FileSink:
                 if self._tracks:
                     self._tracks.finish()
                 self._container.close()
-                # Some file systems find out only now that there was no room.
-                with self._partial.open("rb") as written:
-                    os.fsync(written.fileno())
                 move_into_place(self._partial, self.path, overwrite=self._overwrite)
                 self._finished = True
         finally:
