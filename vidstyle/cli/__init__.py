@@ -4,12 +4,28 @@ import os
 import sys
 from typing import Any, NoReturn
 
-# Each joins `app` as it is loaded, and `--help` lists them in this order.
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train  # noqa: F401
+from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say
 from vidstyle.errors import VidstyleError
 from vidstyle.interruption import INTERRUPTED, catch_signals, ignore_signals
+
+__all__ = ["app", "main", "run"]
+
+# `--help` lists them in this order.
+for _command in (
+    restyle.restyle,
+    live.live,
+    cameras.cameras,
+    styles.styles,
+    evaluate.evaluate,
+    train.train,
+    style_from.style_from,
+    paint.paint,
+    demo.demo,
+    bench.bench,
+):
+    app.command()(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
