@@ -17,9 +17,7 @@ def demo(
     auth: Annotated[Optional[str], typer.Option(metavar="USER:PASSWORD", help="Ask everyone for it.")] = None,
     allow_host: Annotated[
         Optional[list[str]],
-        typer.Option(
-            metavar="NAME", help="A further name that it answers to; * is any. May be repeated."
-        ),
+        typer.Option(metavar="NAME", help="A further name that it answers to; * is any. May be repeated."),
     ] = None,
     embed: Annotated[
         Optional[list[str]],
