@@ -139,6 +139,8 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
 class Recording:
     """A video file in which every frame keeps the time of its capture, counted from the first one.
 
+    What has been recorded cannot be recorded again: all but the last seconds of it is there whatever happens.
+
     Args:
         path: the file; its suffix chooses the container.
         width, height: pixels, even.
@@ -169,7 +171,7 @@ class Recording:
         color = Color(usual_matrix(height))
         video = VideoFormat(width, height, TICK, average, color)
         tracks = None if microphone is None else partial(self._add_sound, microphone)
-        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite)
+        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite, survives=True)
         self._first: float | None = None
 
     def _add_sound(self, microphone: Microphone, output: av.container.OutputContainer) -> MicrophoneTrack:
