@@ -71,6 +71,18 @@ def is_image(path: Path) -> bool:
         return False
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, by their suffix, in order.
+
+    Raises:
+        InputError: if there is none.
+    """
+    pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not pictures:
+        raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return pictures
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():

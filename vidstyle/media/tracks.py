@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
+from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
 from vidstyle.media.codecs import codecs_taken, played
@@ -73,7 +74,7 @@ class OtherTracks:
         audio: whether audio and subtitles come along, or tags and chapters only.
 
     Attributes:
-        notes: a line for each track that could not be copied as it is.
+        notes: a line for each track that could not be copied as it is, or at all.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class OtherTracks:
         audio: bool = True,
     ) -> None:
         self.notes: list[str] = []
-        self._output, self._origin = output, origin
+        self._path, self._output, self._origin = path, output, origin
         self._input = open_container(path)
         self._beginning = beginning = (self._input.start_time or 0) * MICROSECOND
         self._start = None if start is None else origin
@@ -100,8 +101,13 @@ class OtherTracks:
 
     def _add_streams(self, audio: bool) -> None:
         left_out = []
+        painted = picture_streams(self._input)[0].index
         for stream in self._input.streams:
-            if isinstance(stream, av.AudioStream | SubtitleStream):
+            if isinstance(stream, av.VideoStream) and stream.index != painted:
+                kind = "cover" if stream.disposition & Disposition.attached_pic else "video"
+                what = f"{kind} (track {stream.index}, {stream.width}x{stream.height})"
+                self.notes.append(f"{what} left out: track {painted} is painted")
+            elif isinstance(stream, av.AudioStream | SubtitleStream):
                 if audio:
                     self._add_stream(stream)
             elif stream.type == "attachment":
@@ -211,9 +217,8 @@ class OtherTracks:
             self._input.seek(int(time / MICROSECOND), backward=True)
         except (av.error.FFmpegError, OSError):
             # Then from the beginning.
-            path = Path(self._input.name)
             self._input.close()
-            self._input = open_container(path)
+            self._input = open_container(self._path)
 
     def _within(self, packet: av.Packet[Any]) -> bool:
         time = _time(packet)
