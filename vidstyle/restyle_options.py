@@ -72,8 +72,9 @@ def check_request(source: Path, output: Path, options: Options) -> None:
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")
     _check_paths(source, output, options)
-    from vidstyle.media.images import IMAGE_SUFFIXES, check_picture_suffix, is_image, pictures_in
+    from vidstyle.media.images import IMAGE_SUFFIXES, check_picture_suffix, is_image, pictures_in, refuse_unread
 
+    refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
     if pictures:
         for option in ("codec", "quality", "start", "end"):

@@ -94,6 +94,8 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
+NAMED = 5
+"""Files of a folder that are named where they are left out."""
 Report = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
@@ -308,10 +310,14 @@ def _restyle_image(source: Path, output: Path, style: Style, options: Options, r
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import pictures_in
+    from vidstyle.media.images import left_out_of, pictures_in, written_names
 
-    pictures = pictures_in(source)
-    return _restyle_pictures(pictures, output, [p.name for p in pictures], style, options, report)
+    pictures, others = pictures_in(source), left_out_of(source)
+    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report)
+    if others:
+        some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
+        done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
+    return done
 
 
 def _restyle_pictures(
