@@ -19,7 +19,7 @@ FLOORS = (
     {"style_files", "engines"},
     {"any_style"},
     {"styles"},
-    {"pipeline", "live_state"},
+    {"pipeline", "live_state", "restyle_options"},
     {"live_brush"},
     {"restyling", "live"},
     {"painting", "training", "bench"},

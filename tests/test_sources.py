@@ -1,12 +1,14 @@
 """Reading videos: every frame once, in order, upright, at its own time."""
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from media_files import (
     HEIGHT,
@@ -241,6 +243,39 @@ def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
         output.mux(cover.encode(None))
     with pytest.raises(InputError, match="no video track"):
         FileSource(path)
+
+
+def make_two_videos(path: Path, sizes: Sequence[int], default: int | None) -> Path:
+    """A file of square videos: pictures 0 to 4 in the first, 10 to 14 in the second, and so on."""
+    with av.open(str(path), "w") as output:
+        streams = []
+        for number, side in enumerate(sizes):
+            stream = output.add_stream("libx264", rate=25, options={"crf": "4"})
+            stream.width = stream.height = side
+            stream.pix_fmt = "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+            streams.append(stream)
+        for pts in range(5):
+            for number, stream in enumerate(streams):
+                frame = VideoFrame.from_ndarray(numbered_picture(10 * number + pts, stream.width, stream.height))
+                frame.pts, frame.time_base = pts, Fraction(1, 25)
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sizes", "default", "chosen"), [((64, 48), 1, 1), ((48, 64), None, 1), ((64, 48), 0, 0), ((64, 64), None, 0)]
+)
+def test_the_default_video_is_painted_or_else_the_largest(
+    tmp_path: Path, sizes: Sequence[int], default: int | None, chosen: int
+) -> None:
+    source = make_two_videos(tmp_path / "a.mkv", sizes, default)
+    (note,) = repaint(source, tmp_path / "b.mp4").warnings
+    assert read_numbers(tmp_path / "b.mp4") == [10 * chosen + n for n in range(5)]
+    other = sizes[1 - chosen]
+    assert note == f"video (track {1 - chosen}, {other}x{other}) left out: track {chosen} is painted"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])

@@ -181,6 +181,11 @@ def test_a_sense_of_form_is_learnt_on_top_of_a_style_that_has_none(recipe: Recip
     make_style(first, taught)
     form = load_style(taught).network.state_dict()
     assert bool(form["form.up.0.weight"].any())
+    held = Trainer(dataclasses.replace(first, network=dataclasses.replace(choice, init_share=0.0)))
+    losses_of(held, 3)
+    for name, tensor in load_style(small).network.state_dict().items():
+        assert torch.equal(held.network.get_parameter(name), tensor), name
+    assert bool(held.network.get_parameter("form.up.0.weight").any())
     again = Trainer(dataclasses.replace(first, network=dataclasses.replace(choice, form=taught))).network
     assert torch.equal(again.get_parameter("form.down.0.weight"), form["form.down.0.weight"])
     with torch.no_grad():

@@ -14,13 +14,15 @@ def demo(
     share: Annotated[bool, typer.Option("--share", help="Open a public link through Gradio's tunnel.")] = False,
     auth: Annotated[Optional[str], typer.Option(metavar="USER:PASSWORD", help="Ask everyone for it.")] = None,
     allow_host: Annotated[
-        Optional[list[str]], typer.Option(metavar="NAME", help="Name to answer to, besides HOST; may be repeated.")
+        Optional[list[str]],
+        typer.Option(metavar="NAME", help="A further name that it answers to; * is any. May be repeated."),
     ] = None,
     embed: Annotated[
-        Optional[list[str]], typer.Option(metavar="URL", help="Site whose pages may frame this one; may be repeated.")
+        Optional[list[str]],
+        typer.Option(metavar="HOST", help="Whose pages may frame this one: https://example.org. May be repeated."),
     ] = None,
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="Believe what a proxy says of whom a request is from.")
+        bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-*; only where nobody can get past the proxy.")
     ] = False,
     max_upload: Annotated[int, typer.Option(metavar="MB", help="Largest file that is taken.")] = 500,
     max_stored: Annotated[int, typer.Option(metavar="MB", help="Of the files of all visitors together.")] = 10_000,

@@ -86,6 +86,10 @@ def restyle(
         "strict": strict,
     }
     from vidstyle.cli.progress_bars import FrameBar
+    from vidstyle.restyle_options import Options, check_request
+
+    # Before torch is loaded, which takes seconds.
+    check_request(source, output, Options(**settings))
 
     with FrameBar(source.name, quiet=quiet) as bar:
 

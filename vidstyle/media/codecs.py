@@ -97,9 +97,17 @@ LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # Which its muxer finds out when it writes the header.
         "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
-        "mp4": frozenset({"truehd"}),
     }
 )
+
+
+UNPLAYED: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("pcm_",)})
+"""Beginnings of codecs that FFmpeg writes into a container and that players of the last five years do not play."""
+
+
+def played(codec: str, container: str) -> bool:
+    """Whether players know a codec in a container that takes it."""
+    return not codec.startswith(UNPLAYED.get(container, ("-",)))
 
 
 def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:

@@ -21,7 +21,8 @@ from av.audio.resampler import AudioResampler
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.cameras import OPEN_SECONDS, PROBE, READ_SECONDS, Address, ArrivalClock
 from vidstyle.media.codecs import codecs_taken
-from vidstyle.media.tracks import AUDIO_ENCODERS, AudioEncoder
+from vidstyle.media.copies import AudioEncoder
+from vidstyle.media.tracks import AUDIO_ENCODERS
 
 RATE, LAYOUT, CHANNELS = 48_000, "stereo", 2
 DEFAULT = "default"

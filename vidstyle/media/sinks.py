@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,11 +21,13 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError, parameter
-from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
+from vidstyle.media.sources import location
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import move_into_place, partial_path
 
@@ -68,10 +71,36 @@ def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
 
 
+def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
+    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
+    name, chosen = choose_codec(codec, path)
+    quality_options(name, chosen, quality)
+    nowhere = io.BytesIO()
+    nowhere.name = path.name  # by which FFmpeg chooses the container
+    _open_for_writing(nowhere, path, name, chosen).close()
+
+
+def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
+    """The container that a file is to be, where it takes the codec and keeps timestamps."""
+    suffix = path.suffix
+    try:
+        container = av.open(where, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
+    if codec.encoder not in codecs_taken(container):
+        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
+    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
+    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
+        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
+    return container
+
+
 class FileSink:
     """Encodes frames into a video file, with the other tracks of its source.
 
-    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.
+    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.  One that is to survive is worth
+    something at any time: it keeps what was written until a disk was full, and a run that is killed leaves it beside
+    `path` (vidstyle.media.recording_file).
 
     Args:
         path: the file; its suffix chooses the container.
@@ -81,6 +110,7 @@ class FileSink:
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
+        survives: whether half of it is better than nothing, as of what will never be seen again.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -96,6 +126,7 @@ class FileSink:
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
         gpu: bool = False,
+        survives: bool = False,
     ) -> None:
         self.path, self._overwrite = path, overwrite
         self._codec_name, self._codec = choose_codec(codec, path)
@@ -115,13 +146,14 @@ class FileSink:
         self._finished = self._aborted = False
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
-        self._partial = partial_path(path)
+        self._recording = RecordingFile(path) if survives else None
+        self._partial = self._recording.path if self._recording else partial_path(path)
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
         except BaseException:
-            self._partial.unlink(missing_ok=True)
+            self._remove()
             raise
         try:
             self._stream = self._add_stream(options)
@@ -147,25 +179,14 @@ class FileSink:
         return self._tracks.notes if self._tracks else []
 
     def _open_container(self) -> av.container.OutputContainer:
-        suffix = self.path.suffix
-        try:
-            container = av.open(str(self._partial), "w")
-        except (av.error.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
-            ) from error
-        container.container_options.update(CONTAINER_OPTIONS.get(container.format.name, {}))
-        if container.format.name in WITH_EDIT_LISTS:
+        where = self._recording or location(self._partial)
+        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
+        name = container.format.name
+        container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
+        container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
+        if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
             container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
-        if self._codec.encoder not in codecs_taken(container):
-            raise InputError(
-                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another "
-                f"{parameter('codec')} or suffix"
-            )
-        # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-        if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-            raise InputError(f"{self.path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
@@ -223,10 +244,14 @@ class FileSink:
             except OSError:
                 raise
             except av.error.FFmpegError as error:
-                width, height = self._size
+                if self._recording is not None and self._recording.failure is not None:
+                    raise
+                if self._stream.codec_context.is_open:
+                    said = f"{self._container.format.name} refuses what is to go into it ({reason(error)})"
+                    raise InputError(f"{self.path}: {said}; choose another suffix") from error
+                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._size)
                 raise InputError(
-                    f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
-                    f"{parameter('size')} or {parameter('codec')}"
+                    f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
     def write(self, frame: Frame) -> None:
@@ -266,7 +291,7 @@ class FileSink:
         last.duration = min(self._end - self._first_pts - (last.dts - self._first_dts), LONGEST_DURATION)
 
     def close(self) -> None:
-        """Finish the file and give it its name.
+        """Finish the file and give it its name; nothing to do where a full disk has kept what there was.
 
         Raises:
             InputError: when the disk is full.
@@ -274,14 +299,15 @@ class FileSink:
         """
         try:
             with self._encoding, self._disk_errors():
+                if self._finished:
+                    return
                 if self._last_pts is None:
                     raise VidstyleError(f"{self.path}: there was no frame to write")
                 self._encode(None)
                 if self._tracks:
                     self._tracks.finish()
                 self._container.close()
-                move_into_place(self._partial, self.path, overwrite=self._overwrite)
-                self._finished = True
+                self._publish()
         finally:
             self.abort()
 
@@ -292,7 +318,7 @@ class FileSink:
         """
         self._aborted = True
         if not self._finished:
-            self._partial.unlink(missing_ok=True)
+            self._remove()
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
@@ -303,15 +329,41 @@ class FileSink:
             finally:
                 self._encoding.release()
 
+    def _publish(self) -> None:
+        if self._recording is None:
+            move_into_place(self._partial, self.path, overwrite=self._overwrite)
+            self._finished = True
+            return
+        # Whatever happens now, it is not removed.
+        self._finished = True
+        self._recording.close()
+        try:
+            move_into_place(self._partial, self.path, overwrite=self._overwrite)
+        except InputError as error:
+            raise InputError(f"{error}; what was recorded is in {self._partial}") from error
+
+    def _remove(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+        self._partial.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, av.error.FFmpegError) as raised:
+            # FFmpeg has an error of its own for what our file has raised.
+            error = (self._recording and self._recording.failure) or raised
+            if not isinstance(error, OSError):
+                raise
+            left = "nothing was written"
+            if self._recording is not None and not self._finished and plays(self._partial):
+                self._publish()
+                left = "it has what was recorded until then"
             if error.errno in DISK_FULL:
-                raise InputError(f"{self.path}: no space left on the disk; nothing was written") from error
+                raise InputError(f"{self.path}: no space left on the disk; {left}") from error
             if error.errno == errno.EFBIG:
-                raise InputError(f"{self.path}: grew too large for the disk; nothing was written") from error
+                raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _to_picture(self, frame: Frame) -> VideoFrame:

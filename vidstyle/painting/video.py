@@ -28,7 +28,8 @@ from vidstyle.painting.tiled_loss import Past
 from vidstyle.perception.flow import estimate_flow
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import warp
-from vidstyle.restyling import Options, video_sink
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import video_sink
 
 FOLLOWING = 0.5
 """Steps of a frame that starts from another, as a share of those at the last scale."""
