@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vidstyle import pipeline
 from vidstyle.errors import InputError
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.media.output_files import check_output
 from vidstyle.pipeline import Progress
 from vidstyle.style_files import Style
 from vidstyle.styles import load_style
@@ -258,17 +259,15 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         raise InputError(f"{source}: no such file")
     if not source.is_file() and not source.is_dir():
         raise InputError(f"{source}: is neither a file nor a folder")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
     if output.exists():
         if source.samefile(output):
             raise InputError(f"{output}: is the input itself; choose another name")
-        if output.is_dir() and not source.is_dir():
-            raise InputError(f"{output}: is a folder; name a file in it")
-        if source.is_dir() and not output.is_dir():
+        if source.is_dir() and output.is_file():
             raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
-        if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
-            raise InputError(f"{output}: exists already; --overwrite replaces it")
+    if not (source.is_dir() and output.is_dir()):
+        check_output(output, overwrite=options.overwrite)
+    elif not options.overwrite and any(output.iterdir()):
+        raise InputError(f"{output}: exists already; --overwrite replaces it")
 
 
 def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
@@ -386,9 +385,9 @@ def _restyle_image(source: Path, output: Path, style: Style, options: Options, r
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.images import IMAGE_SUFFIXES, pictures_in
 
-    pictures = sorted(p for p in source.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    pictures = pictures_in(source)
     if not pictures:
         raise InputError(f"{source}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return _restyle_pictures(pictures, output, [p.name for p in pictures], style, options, report)

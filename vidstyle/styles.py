@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidstyle.any_style.writing import is_picture, style_of_picture
 from vidstyle.errors import InputError
+from vidstyle.media.output_files import check_output
 from vidstyle.shipped import library
 from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card, save_style
 
@@ -121,8 +122,7 @@ def check_style_output(out: Path, *, overwrite: bool) -> None:
     """Raises InputError unless a style file can be made at `out`, or replaced if it may be."""
     if out.suffix != SUFFIX:
         raise InputError(f"{out}: a style file ends in {SUFFIX}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; --overwrite replaces it")
+    check_output(out, overwrite=overwrite)
     if not out.resolve().parent.is_dir():
         raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import math
 import struct
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from PIL import ExifTags, Image
 from vidstyle.errors import InputError, reason
 from vidstyle.media.color import over_white
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.media.sinks import move_into_place
+from vidstyle.media.output_files import PartFolder, is_hidden, move_into_place
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """What Pillow may read; it knows others that run programs or are videos."""
@@ -147,6 +146,12 @@ def _as_array(image: Image.Image, divisor: int, mode: str) -> np.ndarray:
 def read_image(path: Path, *, pixels: int | None = None) -> np.ndarray:
     """RGB (H, W, 3) uint8, upright; see read_picture."""
     return read_picture(path, pixels=pixels).pixels
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures in a folder by their suffixes, sorted; hidden ones are none."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in found if not is_hidden(path) and path.is_file())
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -294,12 +299,9 @@ class PictureSink:
         self._new = not folder.exists()
         self.width = self.height = 0
         try:
-            self._staging = tempfile.TemporaryDirectory(
-                prefix=".vidstyle-", suffix=".part", dir=folder.resolve().parent if self._new else folder
-            )
-            # The hidden folder is for nobody else to read, this one may be.
-            self._painted = Path(self._staging.name) / "painted"
-            self._painted.mkdir()
+            target = folder / names[0] if len(names) == 1 else folder
+            self._part = PartFolder(target, folder.resolve().parent if self._new else folder)
+            self._painted = self._part.path
         except OSError as error:
             raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
 
@@ -332,4 +334,4 @@ class PictureSink:
 
     def abort(self) -> None:
         """Remove what was written, unless `close` has moved it."""
-        self._staging.cleanup()
+        self._part.discard()

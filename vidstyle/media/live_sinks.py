@@ -23,6 +23,7 @@ from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
+from vidstyle.media.output_files import check_output
 from vidstyle.media.sinks import FileSink
 
 TICK = Fraction(1, 90_000)
@@ -127,10 +128,7 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
     path = Path(target)
     if not path.suffix:
         raise InputError(f"--to {target}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4")
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")
+    check_output(path, overwrite=overwrite)
 
 
 # --- recording and streaming

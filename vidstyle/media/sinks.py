@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.output_files import DISK_FULL, Part
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
@@ -53,44 +53,6 @@ FINE_CLOCK = 10_000
 """Ticks per second that are enough; FFmpeg makes the clock of a video in MP4 as fine."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def partial_path(target: Path) -> Path:
-    """A hidden name beside `target`, with its suffix, that nobody else uses: written first, renamed when complete.
-
-    Raises:
-        InputError: if nothing can be written there.
-    """
-    # Not by tempfile, whose files nobody else may read.
-    partial = target.parent / f".vidstyle-{secrets.token_hex(8)}.part{target.suffix}"
-    try:
-        partial.touch(exist_ok=False)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
-    return partial
-
-
-def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a complete file its name, in one step.
-
-    Raises:
-        InputError: if `target` has come into being meanwhile and must not be overwritten.
-    """
-    if overwrite:
-        partial.replace(target)
-        return
-    try:
-        os.link(partial, target)
-    except FileExistsError as error:
-        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
-    except OSError:
-        # No hard links on this file system.
-        if target.exists():
-            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
-        partial.replace(target)
-    else:
-        partial.unlink(missing_ok=True)
 
 
 def _movie_timescale(time_base: Fraction) -> int:
@@ -158,13 +120,14 @@ class FileSink:
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
         self._recording = RecordingFile(path) if survives else None
-        self._partial = self._recording.path if self._recording else partial_path(path)
+        self._part = self._recording or Part(path)
+        self._partial = self._part.path
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
         except BaseException:
-            self._remove()
+            self._part.discard()
             raise
         try:
             self._stream = self._add_stream(options)
@@ -342,7 +305,7 @@ class FileSink:
         """
         self._aborted = True
         if not self._finished:
-            self._remove()
+            self._part.discard()
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
@@ -354,22 +317,10 @@ class FileSink:
                 self._encoding.release()
 
     def _publish(self) -> None:
-        if self._recording is None:
-            move_into_place(self._partial, self.path, overwrite=self._overwrite)
-            self._finished = True
-            return
-        # Whatever happens now, it is not removed.
+        # Whatever happens now, what cannot be recorded again is not removed.
+        self._finished = self._recording is not None
+        self._part.publish(overwrite=self._overwrite)
         self._finished = True
-        self._recording.close()
-        try:
-            move_into_place(self._partial, self.path, overwrite=self._overwrite)
-        except InputError as error:
-            raise InputError(f"{error}; what was recorded is in {self._partial}") from error
-
-    def _remove(self) -> None:
-        if self._recording is not None:
-            self._recording.close()
-        self._partial.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:

@@ -99,6 +99,10 @@ class OtherTracks:
         if stream.codec_context is None:
             self.notes.append(f"{what} (track {stream.index}) left out: its codec is not known")
             return
+        if isinstance(stream, av.AudioStream) and not (stream.codec_context.layout.nb_channels and stream.rate):
+            # A few flipped bits; no muxer takes it, and no encoder either.
+            self.notes.append(f"{what} (track {stream.index}) left out: it has no channels or no sampling rate")
+            return
         codec = stream.codec_context.codec.canonical_name
         encoder = AUDIO_ENCODERS.get(container, "aac")
         if {codec, stream.codec_context.name} & taken:

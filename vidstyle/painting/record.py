@@ -11,7 +11,7 @@ import numpy as np
 from vidstyle.errors import InputError
 from vidstyle.media.frame import Frame
 from vidstyle.media.images import Picture, PictureSink, check_picture_suffix
-from vidstyle.media.sinks import move_into_place, partial_path
+from vidstyle.media.output_files import Part, check_output
 from vidstyle.painting.optimisation import Scale, Step, fit
 
 PREVIEW_EVERY = 5
@@ -88,12 +88,12 @@ class Record:
 
         columns = {name: np.array([losses[name] for losses in self._losses]) for name in self._losses[0]}
         steps = np.arange(1, len(self._losses) + 1, dtype=np.float64)
-        partial = partial_path(path)
+        part = Part(path)
         try:
-            draw_losses(partial, f"{title}: losses", {"step": steps, **columns})
-            move_into_place(partial, path, overwrite=self._outputs.overwrite)
+            draw_losses(part.path, f"{title}: losses", {"step": steps, **columns})
+            part.publish(overwrite=self._outputs.overwrite)
         finally:
-            partial.unlink(missing_ok=True)
+            part.discard()
 
     def _scaled(self, image: np.ndarray) -> np.ndarray:
         return fit(image, self._full.height, self._full.width)
@@ -115,12 +115,7 @@ def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
 
 def check_writable(path: Path, taken: Sequence[Path], *, overwrite: bool) -> None:
     """Raises InputError unless `path` can be made, or replaced if it may be, and is none of those `taken`."""
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it")
+    check_output(path, overwrite=overwrite)
     for other in taken:
         if path.resolve() == other.resolve():
             raise InputError(f"{path}: is the name of {other} too; choose another one")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")

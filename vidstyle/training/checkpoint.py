@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, VidstyleError, reason
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ def save_checkpoint(
     """Write the state to `path`, replacing it in one move.
 
     before_finish: the network's state when the schedule's finish began, if it has.
+
+    Raises:
+        VidstyleError: if it cannot be written; an earlier state stays.
     """
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
     tensors |= {f"before_finish.{k}": v.contiguous() for k, v in before_finish.items()}
@@ -46,8 +49,12 @@ def save_checkpoint(
         tensors |= {f"optimiser.{index}.{key}": value.contiguous() for key, value in state.items()}
     partial = path.with_name(path.name + ".part")
     # repr, in which str writes numbers, is exact.
-    save_file(tensors, partial, {key: str(value) for key, value in asdict(position).items() if value is not None})
-    partial.replace(path)
+    try:
+        save_file(tensors, partial, {key: str(value) for key, value in asdict(position).items() if value is not None})
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise VidstyleError(f"{path}: cannot be written: {reason(error)}; what was there is as it was") from error
 
 
 def load_checkpoint(

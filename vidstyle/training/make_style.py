@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vidstyle.engines import choose_device
 from vidstyle.errors import InputError
+from vidstyle.media.output_files import check_output
 from vidstyle.nets import MetaNetwork
 from vidstyle.perception import metrics
 from vidstyle.perception.tensors import load_style_image, to_rgb
@@ -94,10 +95,7 @@ def make_style(
 
 
 def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; --overwrite replaces it, --out names another file")
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
+    check_output(out, overwrite=overwrite, instead=", --out names another file")
     checkpoint = out.with_suffix(".checkpoint")
     if checkpoint.exists() and not (resume or overwrite):
         raise InputError(f"{checkpoint}: left by an earlier run; --resume goes on, --overwrite starts anew")

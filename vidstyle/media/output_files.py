@@ -1,0 +1,198 @@
+"""Files that come into being: what may be written, beside which name it is until it is complete, and what kills left.
+
+Everything is written under a hidden name beside its own and renamed when it is complete.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vidstyle.errors import InputError, reason
+
+PREFIX, SUFFIX = ".vidstyle-", ".part"
+"""Of hidden names; between them are the target's, as a number, and what tells runs apart."""
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def check_output(path: Path, *, overwrite: bool, instead: str = "") -> None:
+    """Whether a file can be made at `path`, as far as that can be known before there is one.
+
+    Args:
+        path: where; a link to a file stands for that file.
+        overwrite: whether a file that is there may be replaced.
+        instead: what else the user may do if it may not.
+
+    Raises:
+        InputError: for a folder that is not there, for what is there already, and for what is no file.
+    """
+    try:
+        if path.is_symlink() and not path.exists():
+            raise InputError(f"{path}: is a link that leads nowhere; remove it, or name another file")
+        if not path.resolve().parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is a device or a pipe, which are never replaced; name a file")
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: exists already; --overwrite replaces it{instead}")
+    except OSError as error:
+        raise InputError(f"{path}: {reason(error)}") from error
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file is none to look at, as half-written ones are."""
+    return path.name.startswith(".")
+
+
+class Part:
+    """A file that is being written, under a hidden name beside its own, with its suffix.
+
+    As long as this is not closed, other runs leave it alone; what a killed run has left is removed by the next one of
+    the same output.
+
+    Args:
+        target: what it is to be called; a link to a file stands for that file.
+
+    Attributes:
+        path: where it is until then.
+
+    Raises:
+        InputError: if nothing can be written there.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._named, self._target = target, Path(os.path.realpath(target))
+        prefix = part_prefix(target)
+        tidy(self._target.parent, prefix)
+        # Not by tempfile, whose files nobody else may read.
+        self.path = self._target.parent / f"{prefix}{secrets.token_hex(8)}{SUFFIX}{target.suffix}"
+        try:
+            self._file = self.path.open("xb")
+        except OSError as error:
+            raise InputError(f"{target}: cannot write there: {reason(error)}") from error
+        lock(self._file)
+
+    def publish(self, *, overwrite: bool) -> None:
+        """Give it its name, in one step.
+
+        Raises:
+            InputError: if the target has come into being meanwhile and must not be overwritten.
+        """
+        self._file.close()
+        move_into_place(self.path, self._named, overwrite=overwrite)
+
+    def discard(self) -> None:
+        """Remove it, unless it has its name; more than once does no harm."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a complete file its name, in one step; a link to a file stands for that file.
+
+    Raises:
+        InputError: if `target` has come into being meanwhile and must not be overwritten.
+    """
+    if overwrite:
+        partial.replace(os.path.realpath(target))
+        return
+    try:
+        os.link(partial, target)
+    except FileExistsError as error:
+        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
+    except OSError:
+        # No hard links on this file system.
+        if target.exists():
+            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
+        partial.replace(target)
+    else:
+        partial.unlink(missing_ok=True)
+
+
+def part_prefix(target: Path) -> str:
+    """With which the hidden names of a target's parts begin."""
+    return f"{PREFIX}{hashlib.sha256(Path(os.path.realpath(target)).name.encode()).hexdigest()[:12]}-"
+
+
+def tidy(folder: Path, prefix: str) -> None:
+    """Remove what killed runs have left in a folder under names with a prefix; what live ones write is locked."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(f"{prefix}*{SUFFIX}*"):
+            with _held(left) as is_ours:
+                if is_ours and left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                elif is_ours:
+                    left.unlink(missing_ok=True)
+
+
+class PartFolder:
+    """As Part, a folder in which several files are written before they get their names.
+
+    Args:
+        target: the folder or the file that is to come of it; names the hidden folder.
+        beside: in which folder it is.
+
+    Attributes:
+        path: a folder in the hidden one, which nobody but its owner can look into; this one may be for everybody.
+
+    Raises:
+        OSError: if nothing can be written there.
+    """
+
+    def __init__(self, target: Path, beside: Path) -> None:
+        prefix = part_prefix(target)
+        tidy(beside, prefix)
+        self._folder = tempfile.TemporaryDirectory(prefix=prefix, suffix=SUFFIX, dir=beside)
+        self._handle: int | None = None
+        with contextlib.suppress(OSError):  # Windows opens no folders
+            self._handle = os.open(self._folder.name, os.O_RDONLY)
+            lock(self._handle)
+        self.path = Path(self._folder.name) / "painted"
+        self.path.mkdir()
+
+    def discard(self) -> None:
+        """Remove it with what is left in it; more than once does no harm."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        self._folder.cleanup()
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """Take hold of a file or folder; whether that went well.  Where there are no locks, nothing is taken hold of."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield lock(handle) is True
+    finally:
+        os.close(handle)
+
+
+def lock(file: Any) -> bool | None:
+    """Take hold of an open file until it is closed or this process has ended.
+
+    Args:
+        file: with a number, or that number.
+
+    Returns:
+        False if somebody else has it, None where nobody can.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None  # a file system without locks
+    return True
