@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -451,6 +451,53 @@ def test_a_video_does_not_become_a_picture_nor_a_picture_a_video(
     assert "is a video; name a video file" in refused("restyle", clip, tmp_path / "o.png", "--style", style_file)
     assert "no picture format; use one of" in refused("restyle", picture, tmp_path / "o.mp4", "--style", style_file)
     assert "no video container is called .xyz" in refused("restyle", clip, tmp_path / "o.xyz", "--style", style_file)
+
+
+def test_a_file_whose_name_looks_like_an_address_is_a_file(
+    run_cli: Cli, clip: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip.rename("12:30 clip.mkv")
+    result = run_cli("restyle", "12:30 clip.mkv", "http:out.mkv", "--style", style_file, "--strength", "0")
+    assert result.code == 0, result.err
+    assert len(read_times(tmp_path / "http:out.mkv")) == 10
+
+
+@pytest.mark.parametrize("arguments", [("https://example.org/a.mp4", "o.mp4"), ("clip.mkv", "rtmp://example.org/a")])
+def test_an_address_is_refused_as_such(
+    refused: Callable[..., str], clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = refused("restyle", *arguments, "--style", "starry_night")
+    assert "://example.org/a" in message
+    assert "a URL, where restyle takes files" in message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("clip.mkv", "o.xyz"),
+        ("clip.mkv", "o.mp4", "--codec", "prores"),
+        ("clip.mkv", "o.mp4", "--quality", "99"),
+        ("clip.mkv", "o.png"),
+        ("clip.mkv", "o.mp4", "--strength", "2"),
+        ("clip.mkv", "clip.mkv"),
+        ("gone.mkv", "o.mp4"),
+        ("https://example.org/a.mp4", "o.mp4"),
+        ("picture.png", "o.png", "--start", "1"),
+    ],
+)
+def test_what_names_and_options_tell_is_refused_before_torch_is_loaded(
+    clip: Path, picture: Path, arguments: Sequence[str]
+) -> None:
+    code = f"""
+import sys
+from vidstyle import cli
+assert cli.run(["restyle", *{list(arguments)}, "--style", "starry_night"]) == 2
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clip.parent)
+    assert done.returncode == 0, done.stderr
 
 
 def test_outputs_that_cannot_be_written(

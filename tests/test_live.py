@@ -28,7 +28,7 @@ from vidstyle.live_brush import BLEND_SECONDS, Brush, Shelf
 from vidstyle.live_state import KeepUp, LiveState
 from vidstyle.media.frame import Frame
 from vidstyle.media.images import read_image
-from vidstyle.media.live_sinks import Recording, StreamSink
+from vidstyle.media.live_sinks import Recording, StreamSink, _has_srt
 from vidstyle.media.sources import MICROSECOND
 
 FPS = 30
@@ -414,9 +414,19 @@ def test_a_stream_arrives_at_its_viewer(tmp_path: Path) -> None:
                 packets.append(receiver.recv(65536))
         except TimeoutError:
             (tmp_path / "got.ts").write_bytes(b"".join(packets))
+    # Seven whole packets of MPEG-TS each, filled up rather than held back.
+    assert {len(packet) for packet in packets} == {1316}
     received = read_video(tmp_path / "got.ts")
     assert [read_barcode(pixels) for _, pixels in received] == list(range(20))
     assert np.diff([float(at) for at, _ in received]) == pytest.approx(np.full(19, 1 / FPS), abs=0.001)
+
+
+@pytest.mark.skipif(_has_srt(), reason="this PyAV has SRT")
+def test_srt_is_offered_only_where_ffmpeg_has_it(run_cli: Cli, bars: Path) -> None:
+    result = run_cli("live", "--camera", bars, "--to", "srt://127.0.0.1:1")
+    assert result.code == 2
+    assert "built without SRT; stream by udp://" in result.err
+    assert "srt" not in run_cli("live", "--camera", bars, "--to", "gopher://x/y").err
 
 
 @pytest.mark.parametrize(

@@ -1,155 +1,90 @@
-"""Files that come into being: what may be written where, and what runs that were killed have left."""
+"""A file appears whole or not at all, and is refused before work begins."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
+import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
-from conftest import Result, contents
-from media_files import colorful_picture
-from PIL import Image
+from conftest import contents
 
-from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import pictures_in
-from vidstyle.media.output_files import Part, PartFolder, check_output
-from vidstyle.training.checkpoint import Position, save_checkpoint
-
-Cli = Callable[..., Result]
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and locks are others there")
+from vidstyle.errors import InputError, VidstyleError, parameter
+from vidstyle.media.images import Picture, read_image, write_picture
+from vidstyle.output_files import check_output, written_beside
 
 
-# --- what may be written
+def test_nothing_has_the_name_before_all_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    with written_beside(target) as partial:
+        partial.write_text("half")
+        assert not target.exists()
+    assert contents(tmp_path) == {"a.txt": b"half"}
 
 
-def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
-    link = tmp_path / "out.mp4"
-    link.symlink_to(tmp_path / "nowhere" / "film.mp4")
-    for overwrite in (False, True):
-        with pytest.raises(InputError, match="link that leads nowhere"):
-            check_output(link, overwrite=overwrite)
+def write(target: Path, text: str, meanwhile: str = "", *, full: bool = False) -> None:
+    with written_beside(target, overwrite=not meanwhile) as partial:
+        partial.write_text(text)
+        if meanwhile:
+            target.write_text(meanwhile)
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_pipes_and_devices_are_refused(tmp_path: Path, overwrite: bool) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    for path in (tmp_path / "pipe.mp4", Path("/dev/null")):
-        with pytest.raises(InputError, match="device or a pipe"):
-            check_output(path, overwrite=overwrite)
+def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("before")
+    with pytest.raises(InputError, match=r"a.txt: cannot be written: No space left"):
+        write(tmp_path / "a.txt", "half", full=True)
+    assert contents(tmp_path) == {"a.txt": b"before"}
 
 
-def test_overwriting_a_link_writes_what_it_leads_to(tmp_path: Path) -> None:
-    (tmp_path / "there").mkdir()
-    film, link = tmp_path / "there" / "film.mp4", tmp_path / "out.mp4"
-    film.write_bytes(b"old")
-    link.symlink_to(film)
-    check_output(link, overwrite=True)
-    part = Part(link)
-    assert part.path.parent == film.parent, "so that it can be renamed"
-    part.path.write_bytes(b"new")
-    part.publish(overwrite=True)
-    assert link.is_symlink()
-    assert film.read_bytes() == b"new"
-    assert sorted(contents(tmp_path)) == ["out.mp4", "there", "there/film.mp4"]
+def test_what_has_come_into_being_meanwhile_stays(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exists already; overwrite=True replaces it"):
+        write(tmp_path / "a.txt", "ours", meanwhile="theirs")
+    assert contents(tmp_path) == {"a.txt": b"theirs"}
 
 
-@pytest.mark.parametrize("source", ["clip", "picture"])
-def test_every_command_refuses_before_it_paints(
-    run_cli: Cli, request: pytest.FixtureRequest, style_file: Path, tmp_path: Path, source: str
-) -> None:
-    if source == "picture":
-        path, out = tmp_path / "in.png", tmp_path / "out.png"
-        Image.fromarray(colorful_picture()).save(path)
-    else:
-        path, out = request.getfixturevalue("clip"), tmp_path / "out.mp4"
-    out.symlink_to(tmp_path / "nowhere")
-    result = run_cli("restyle", path, out, "--style", style_file, "--overwrite")
-    assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "leads nowhere" in result.err
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone/a.png", "the folder .* does not exist; make it first"),
+        (".", "is a folder; name a file in it"),
+        ("taken.png", "is the name of .*taken.png too"),
+        ("there.png", "exists already"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "there.png").touch()
+    with pytest.raises(InputError, match=message):
+        check_output(tmp_path / name, overwrite=False, taken=[tmp_path / "taken.png"])
+    check_output(tmp_path / "there.png", overwrite=True)
 
 
-# --- what kills left
-
-KILLED = """
-import os, sys, signal
-from pathlib import Path
-from vidstyle.media.output_files import Part, PartFolder
-target = Path(sys.argv[1])
-part, folder = Part(target), PartFolder(target, target.parent)
-part.path.write_bytes(b"half a film")
-(folder.path / "one.png").write_bytes(b"a picture")
-print("written", flush=True)
-sys.stdin.read()
-"""
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    pixels = np.full((8, 9, 3), 200, np.uint8)
+    write_picture(tmp_path / "a.png", Picture(pixels), overwrite=False)
+    assert np.array_equal(read_image(tmp_path / "a.png"), pixels)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_picture(tmp_path / "wide.jpg", Picture(np.zeros((1, 70_000, 3), np.uint8)), overwrite=False)
+    assert contents(tmp_path).keys() == {"a.png"}
 
 
-def running(target: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", KILLED, str(target)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "written\n"
-    return process
+def test_an_error_names_parameters_in_the_words_of_whoever_asks() -> None:
+    error = InputError(
+        f"{parameter('keep_colors', 'sepia')}: no; {parameter('overwrite', True)} does, {parameter('size')}"
+    )
+    assert str(error) == "keep_colors='sepia': no; overwrite=True does, size"
+    assert (
+        error.worded(lambda name, value: f"<{name}|{value}>") == "<keep_colors|sepia>: no; <overwrite|> does, <size|>"
+    )
+    assert error.argument == "keep_colors"
+    assert InputError("a.png: no such file").argument == ""
+    assert str(VidstyleError("a bug")) == "a bug"
 
 
-def test_the_next_run_of_the_same_output_tidies_up_after_a_killed_one_and_no_other(tmp_path: Path) -> None:
-    with running(tmp_path / "out.mp4") as killed, running(tmp_path / "other.mp4") as other:
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        other.send_signal(signal.SIGKILL)
-        other.wait()
-    assert len(list(tmp_path.iterdir())) == 4
-    part = Part(tmp_path / "out.mp4")
-    assert len(list(tmp_path.iterdir())) == 3
-    part.discard()
-    PartFolder(tmp_path / "other.mp4", tmp_path).discard()
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_a_run_writes_that_is_alive_stays(tmp_path: Path) -> None:
-    with running(tmp_path / "out.mp4") as alive:
-        before = contents(tmp_path)
-        Part(tmp_path / "out.mp4").discard()
-        PartFolder(tmp_path / "out.mp4", tmp_path).discard()
-        assert contents(tmp_path) == before
-        alive.kill()
-
-
-def test_half_written_and_other_hidden_pictures_are_not_taken_for_pictures(tmp_path: Path) -> None:
-    part = Part(tmp_path / "out.png")
-    for path in (tmp_path / "one.png", tmp_path / "._one.png", part.path):
-        Image.fromarray(colorful_picture()).save(path)
-    assert [path.name for path in pictures_in(tmp_path)] == ["one.png"]
-    part.discard()
-
-
-# --- disks and folders that take nothing
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Path:
-    """A folder that takes no files, whoever asks."""
-    folder = Path("/proc/self")
-    if not folder.is_dir():
-        pytest.skip("no such folder here")
-    return folder
-
-
-def test_a_style_into_a_folder_that_takes_none_is_an_error_of_one_line(
-    run_cli: Cli, tmp_path: Path, read_only: Path
-) -> None:
-    Image.fromarray(colorful_picture(0, 80, 60)).save(tmp_path / "in.png")
-    result = run_cli("style-from", tmp_path / "in.png", read_only / "out.safetensors")
-    assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "cannot write there" in result.err
-
-
-def test_a_checkpoint_that_cannot_be_written_is_an_error_of_one_line(read_only: Path) -> None:
-    network = torch.nn.Linear(1, 1)
-    with pytest.raises(VidstyleError, match=r"style\.checkpoint: cannot be written"):
-        save_checkpoint(
-            read_only / "style.checkpoint", network, torch.optim.Adam(network.parameters()), Position("", 1), {}
-        )
+@pytest.mark.parametrize(
+    ("value", "python", "written"),
+    [(0.5, "=0.5", "0.5"), (3, "=3", "3"), ((640, 360), "=(640, 360)", "640x360"), ("a\x1fb\x1d", "='a b '", "a b ")],
+)
+def test_values_are_written_as_each_expects(value: object, python: str, written: str) -> None:
+    error = InputError(parameter("size", value))
+    assert str(error) == f"size{python}"
+    assert error.worded(lambda _, text: text) == written

@@ -6,15 +6,31 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-# Each joins `app` as it is loaded, and `--help` lists them in this order.
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train  # noqa: F401
+from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
 from vidstyle.cli.app import app
-from vidstyle.cli.messages import say, speak_to_whoever_hears
+from vidstyle.cli.messages import option, say, speak_to_whoever_hears
 from vidstyle.errors import VidstyleError, reason
 from vidstyle.interruption import INTERRUPTED, catch_signals, exit_code, ignore_signals
 
 REFUSALS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What a system may say when it is written to; no bug of ours, wherever it is said."""
+
+__all__ = ["app", "main", "run"]
+
+# `--help` lists them in this order.
+for _command in (
+    restyle.restyle,
+    live.live,
+    cameras.cameras,
+    styles.styles,
+    evaluate.evaluate,
+    train.train,
+    style_from.style_from,
+    paint.paint,
+    demo.demo,
+    bench.bench,
+):
+    app.command()(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -32,7 +48,7 @@ def run(arguments: list[str] | None = None) -> int:
         say("interrupted")
         return exit_code()
     except VidstyleError as error:
-        say(f"error: {error}")
+        say(f"error: {error.worded(option)}")
         return error.exit_code
     except OSError as error:
         if error.errno not in REFUSALS:

@@ -5,11 +5,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.options import Device
 
 
-@app.command()
 def demo(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7860,

@@ -19,13 +19,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from vidstyle.demo.gallery import OWN, Gallery
+from vidstyle.demo.labels import labelled
 from vidstyle.demo.pictures import check_picture, picture_for_style
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.output_files import DISK_FULL
 from vidstyle.media.sources import FileSource
+from vidstyle.output_files import DISK_FULL
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import style_of
 
@@ -195,7 +196,8 @@ _CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
 
 def without_path(error: Exception, path: Path) -> str:
     """What an error says, without where the file lies: that is nobody's business."""
-    return str(error).replace(f"{path}: ", "").replace(str(path), "the file")
+    message = error.worded(labelled) if isinstance(error, VidstyleError) else str(error)
+    return message.replace(f"{path}: ", "").replace(str(path), "the file")
 
 
 def _plain(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import av
 
 from vidstyle.errors import InputError, reason
-from vidstyle.media.output_files import lock, move_into_place
+from vidstyle.output_files import lock, move_into_place
 
 log = logging.getLogger(__name__)
 

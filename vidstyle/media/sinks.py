@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,14 +21,15 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
-from vidstyle.media.output_files import DISK_FULL, Part
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
+from vidstyle.media.sources import location
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
+from vidstyle.output_files import DISK_FULL, Part
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -66,6 +68,30 @@ def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     chosen = choose_codec(codec, path)[1]
     # Pixels that are not square may have to be scaled.
     return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
+
+
+def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
+    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
+    name, chosen = choose_codec(codec, path)
+    quality_options(name, chosen, quality)
+    nowhere = io.BytesIO()
+    nowhere.name = path.name  # by which FFmpeg chooses the container
+    _open_for_writing(nowhere, path, name, chosen).close()
+
+
+def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
+    """The container that a file is to be, where it takes the codec and keeps timestamps."""
+    suffix = path.suffix
+    try:
+        container = av.open(where, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
+    if codec.encoder not in codecs_taken(container):
+        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
+    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
+    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
+        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
+    return container
 
 
 class FileSink:
@@ -153,26 +179,14 @@ class FileSink:
         return self._tracks.notes if self._tracks else []
 
     def _open_container(self) -> av.container.OutputContainer:
-        suffix = self.path.suffix
-        try:
-            container = av.open(self._recording or str(self._partial), "w")
-        except (av.error.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
-            ) from error
+        where = self._recording or location(self._partial)
+        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
         name = container.format.name
         container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
         container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
         if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
             container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
-        if self._codec.encoder not in codecs_taken(container):
-            raise InputError(
-                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
-            )
-        # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-        if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-            raise InputError(f"{self.path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
@@ -232,10 +246,12 @@ class FileSink:
             except av.error.FFmpegError as error:
                 if self._recording is not None and self._recording.failure is not None:
                     raise
-                width, height = self._size
+                if self._stream.codec_context.is_open:
+                    said = f"{self._container.format.name} refuses what is to go into it ({reason(error)})"
+                    raise InputError(f"{self.path}: {said}; choose another suffix") from error
+                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._size)
                 raise InputError(
-                    f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
-                    f"--size or --codec"
+                    f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
     def write(self, frame: Frame) -> None:
@@ -291,9 +307,6 @@ class FileSink:
                 if self._tracks:
                     self._tracks.finish()
                 self._container.close()
-                # Some file systems find out only now that there was no room.
-                with self._partial.open("rb") as written:
-                    os.fsync(written.fileno())
                 self._publish()
         finally:
             self.abort()
