@@ -343,9 +343,7 @@ class FileSink:
             # FFmpeg has an error of its own for what our file has raised.
             error = (self._recording and self._recording.failure) or raised
             if not isinstance(error, OSError):
-                sound = (
-                    f"; {parameter('audio', False)} leaves its sound out, which may be damaged" if self._tracks else ""
-                )
+                sound = f"; its sound may be damaged, see {parameter('audio')}" if self._tracks else ""
                 raise VidstyleError(f"{self.path}: cannot be written: {reason(error)}{sound}") from error
             left = "nothing was written"
             if self._recording is not None and not self._finished and plays(self._partial):
