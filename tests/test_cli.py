@@ -654,12 +654,17 @@ def has_mapped(process: "subprocess.Popen[str]", library: str) -> bool:
     return library in Path(f"/proc/{process.pid}/maps").read_text()
 
 
-def assert_interrupted(process: "subprocess.Popen[str]", folder: Path, before: dict[str, bytes]) -> None:
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def assert_interrupted(
+    process: "subprocess.Popen[str]", folder: Path, before: dict[str, bytes], number: int = signal.SIGINT
+) -> None:
     """Wait for the end of a process that has just been sent a signal."""
     begin = time.monotonic()
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine
-    assert (process.returncode, out, err) == (130, "", "vidstyle: interrupted\n")
+    assert (process.returncode, out, err) == (128 + number, "", "vidstyle: interrupted\n")
     assert contents(folder) == before
 
 
@@ -669,7 +674,7 @@ def long_command(clip: Path, style_file: Path, tmp_path: Path) -> list[object]:
     return ["restyle", clip, tmp_path / "out.mp4", "--style", style_file, "--size", "1600x1200", "--device", "cpu"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_interrupted_while_starting(
     number: int, start_cli: StartCli, long_command: list[object], tmp_path: Path
 ) -> None:
@@ -677,7 +682,7 @@ def test_interrupted_while_starting(
     process = start_cli(*long_command)
     wait_until(process, lambda: catches_signals(process))
     process.send_signal(number)
-    assert_interrupted(process, tmp_path, before)
+    assert_interrupted(process, tmp_path, before, number)
 
 
 @pytest.mark.usefixtures("run_cli")
@@ -712,7 +717,7 @@ def test_interrupted_while_libraries_load(start_cli: StartCli, long_command: lis
     assert_interrupted(process, tmp_path, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_interrupted_while_painting(
     number: int, start_cli: StartCli, long_command: list[object], tmp_path: Path
 ) -> None:
@@ -724,7 +729,7 @@ def test_interrupted_while_painting(
     # The impatient do it twice.
     time.sleep(0.05)
     process.send_signal(number)
-    assert_interrupted(process, tmp_path, before)
+    assert_interrupted(process, tmp_path, before, number)
 
 
 def test_interrupted_while_a_large_picture_is_painted(

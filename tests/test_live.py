@@ -367,14 +367,15 @@ def test_a_pipe_gets_raw_frames_and_a_loop_goes_on(bars: Path, style_file: Path)
     assert numbers[numbers.index(24) + 1] <= 1
 
 
-def test_ctrl_c_finishes_the_recording_within_a_second(
-    start_cli: Callable[..., Any], bars: Path, style_file: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_finishes_the_recording_within_a_second(
+    number: int, start_cli: Callable[..., Any], bars: Path, style_file: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
     process = start_cli(*source_of(bars, style_file), "--loop", "--to", output, "--json")
-    wait_until(process, lambda: [*tmp_path.glob(".*.part*")])
+    wait_until(process, lambda: [*tmp_path.glob("*.recording*")])
     time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     begin = time.monotonic()
     out, err = process.communicate(timeout=20)
     assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine

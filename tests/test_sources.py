@@ -313,7 +313,7 @@ def test_a_seek_into_the_middle_of_a_group_of_pictures_loses_nothing(tmp_path: P
 def test_a_start_after_the_end_is_refused_and_nothing_written(tmp_path: Path, suffix: str) -> None:
     codec, pixel_format = ("gif", "rgb8") if suffix == ".gif" else ("libx264", "yuv420p")
     source = make_video(tmp_path / f"a{suffix}", codec=codec, pixel_format=pixel_format)
-    with pytest.raises(InputError, match="--start 5"):
+    with pytest.raises(InputError, match="start=5"):
         repaint(source, tmp_path / "b.mp4", start=5)
     assert list(tmp_path.iterdir()) == [source]
 

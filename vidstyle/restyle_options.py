@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
+from vidstyle.output_files import check_folder, exists_already
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
@@ -51,15 +52,15 @@ class Options:
     def check(self) -> None:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
+            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
         if self.size and self.scale is not None:
-            raise InputError("--size and --scale: give one of the two")
+            raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"--scale {self.scale:g}: takes a factor above 0 and up to 16")
+            raise InputError(f"{parameter('scale', self.scale)}: takes a factor above 0 and up to 16")
         if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
+            raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
-            raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
+            raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:
@@ -84,7 +85,7 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     if pictures:
         for option in ("codec", "quality", "start", "end"):
             if getattr(options, option) is not None:
-                raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
+                raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():
             check_picture_suffix(output)
     elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
@@ -112,8 +113,7 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         raise InputError(f"{source}: no such file")
     if not source.is_file() and not source.is_dir():
         raise InputError(f"{source}: is neither a file nor a folder")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
+    check_folder(output)
     if output.exists():
         if source.samefile(output):
             raise InputError(f"{output}: is the input itself; choose another name")
@@ -122,4 +122,4 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         if source.is_dir() and not output.is_dir():
             raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
         if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
-            raise InputError(f"{output}: exists already; --overwrite replaces it")
+            raise exists_already(output)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options, check_request
@@ -39,7 +39,9 @@ class Timeline:
         self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
         times = [time for time, _ in self.keyframes]
         if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+            raise InputError(
+                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
+            )
 
     @property
     def styles(self) -> list[Style]:
@@ -58,7 +60,7 @@ class Timeline:
             InputError: if there are several.
         """
         if len(self.keyframes) > 1:
-            raise InputError("--style-at: is for videos; a picture has one style")
+            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
         return self.styles[0]
 
     def engine(self, options: Options, *, planes: Color | None) -> "Engine":
@@ -188,7 +190,7 @@ def restyle(
     source, output = Path(source), Path(output)
     check_request(source, output, settings)
     if (style is None) == (not style_at):
-        raise InputError("--style, --style-at: name one style, or those of certain times")
+        raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
     if style is not None:
         style_at = [(0.0, style)]
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
@@ -306,7 +308,7 @@ def _read(video: "FileSource | AnimationSource", options: Options) -> Generator[
     with contextlib.closing(video):
         yield from video
         if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without --strict the rest is painted")
+            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
 def _damage(video: "FileSource | AnimationSource") -> str:

@@ -13,7 +13,7 @@ from vidstyle.bench.runs import end_to_end, peak_memory
 from vidstyle.bench.sample_clip import RATE, make_clip, planes_color
 from vidstyle.engines import make_engine
 from vidstyle.engines.frame_function import Look
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.styles import load_style
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
@@ -129,7 +129,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--growth: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('growth')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     over_size, over_length = figure.subplots(1, 2)
     sizes, lengths = costs["sizes"], costs["lengths"]
@@ -146,7 +146,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--growth {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('growth', path)}: cannot be written: {error}") from error
 
 
 def _frames_at(size: tuple[int, int]) -> int:

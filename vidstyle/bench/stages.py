@@ -17,7 +17,7 @@ from vidstyle.bench.sample_clip import RATE, clip_format, make_clip, planes_colo
 from vidstyle.engines import Engine, choose_engine, make_engine
 from vidstyle.engines.cuda import CudaEngine, Spans
 from vidstyle.engines.frame_function import Look
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
@@ -122,7 +122,9 @@ class Bench:
             InputError: where there is none; and see vidstyle.bench.limits.plot_timeline.
         """
         if self._engine.name != "cuda":
-            raise InputError(f"--timeline {path}: is of a GPU, and {self._engine.device} is none; leave it out")
+            raise InputError(
+                f"{parameter('timeline', path)}: is of a GPU, and {self._engine.device} is none; leave it out"
+            )
         limits.plot_timeline(self._on_gpu[1], path)
 
     def _limits(self) -> dict[str, float]:
@@ -197,7 +199,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--plot: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('plot')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     bars = {
         "plain loop,\nJohnson 2016": result["plain_loop_fps"],
         "pipeline,\nJohnson 2016": result["johnson_end_to_end_fps"],
@@ -214,7 +216,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--plot {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('plot', path)}: cannot be written: {error}") from error
 
 
 def _count(source: FileSource, frames: list[Frame]) -> int:

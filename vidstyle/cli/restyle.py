@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, EngineName, Strength, parse_color, parse_size, parse_style_at, parse_time
 from vidstyle.interruption import interruptible
@@ -40,7 +39,6 @@ class AudioChoice(StrEnum):
     none = "none"
 
 
-@app.command()
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],

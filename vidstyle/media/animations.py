@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import over_white, split_alpha
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.images import DAMAGE
@@ -88,7 +88,7 @@ class AnimationSource:
         if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in target):
             raise InputError(
                 f"{path}: cannot paint at {target[0]}x{target[1]}; each side must be {SMALLEST_SIDE} to "
-                f"{LARGEST_SIDE} pixels, see --size"
+                f"{LARGEST_SIDE} pixels, see {parameter('size')}"
             )
         pixel = Fraction(width, height) / Fraction(*target)
         self._first = _begins_at(self._image)
@@ -96,7 +96,7 @@ class AnimationSource:
         self._pending = self._decoded()
         self._next = next(self._pending, None)
         if self._next is None:
-            raise InputError(f"{path}: nothing to paint after --start {start or 0:g} s")
+            raise InputError(f"{path}: nothing to paint after {parameter('start')} {start or 0:g} s")
         self.origin = Fraction(self._next[1], 1000) if start is not None else Fraction(0)
         self.color = Color(usual_matrix(target[1]))
         self.format = VideoFormat(

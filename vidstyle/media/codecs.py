@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import av
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Codec:
         encoder: FFmpeg's name of the encoder.
         formats: pixel formats for sources of 8 bits and of more.
         options: what the encoder is told.
-        quality_option: encoder option that `--quality` sets, None where there is nothing to choose.
+        quality_option: encoder option that `quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
         tells_range: files of it can say that they use the full range of numbers; others are taken for limited.
@@ -158,7 +158,7 @@ def choose_codec(name: str | None, output: Path, *, alpha: bool = False) -> tupl
     name = name or (TRANSPARENT_CODECS.get(output.suffix.lower()) if alpha else None)
     name = name or DEFAULT_CODECS.get(output.suffix.lower(), "h264")
     if name not in CODECS:
-        raise InputError(f"--codec {name}: unknown; choose one of {', '.join(CODECS)}")
+        raise InputError(f"{parameter('codec', name)}: unknown; choose one of {', '.join(CODECS)}")
     return name, CODECS[name]
 
 
@@ -189,12 +189,12 @@ def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, s
     """
     if codec.quality_option is None:
         if quality is not None:
-            raise InputError(f"--quality {quality}: {name} has no quality to choose; leave it out")
+            raise InputError(f"{parameter('quality', quality)}: {name} has no quality to choose; leave it out")
         return {}
     default, worst = codec.quality
     value = default if quality is None else quality
     if not 0 <= value <= worst:
-        raise InputError(f"--quality {value}: {name} takes 0 (best) to {worst}")
+        raise InputError(f"{parameter('quality', value)}: {name} takes 0 (best) to {worst}")
     if codec.quality_option == "quality":
         return {"quality": str(worst - value)}  # larger is better in WebP
     if codec.quality_option == "global_quality":

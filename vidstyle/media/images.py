@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import over_white
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.media.sinks import move_into_place
+from vidstyle.output_files import exists_already, move_into_place, written_beside
 
 with contextlib.suppress(ImportError):
     # What iPhones take, whole where it is stored in tiles, and upright.
@@ -268,6 +268,20 @@ def check_picture_suffix(path: Path) -> None:
         raise InputError(f"{path}: no picture format; use one of {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
+def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
+    """Write a picture; it appears whole or not at all.  What is transparent is laid on white where it has to be.
+
+    Raises:
+        InputError: if it exists and may not be replaced, cannot be written, or is too large for its format.
+    """
+    check_picture_suffix(path)
+    with written_beside(path, overwrite=overwrite) as partial:
+        try:
+            _save(partial, picture)
+        except ValueError as error:
+            raise InputError(f"{path}: cannot be written: {reason(error)}") from error
+
+
 def _save(path: Path, picture: Picture) -> None:
     suffix = path.suffix.lower()
     pixels, alpha = picture.pixels, picture.alpha
@@ -333,7 +347,7 @@ class PictureSource:
         if min(size) < SMALLEST_SIDE or size[0] * size[1] > LARGEST_IMAGE:
             raise InputError(
                 f"{path}: cannot paint at {size[0]}x{size[1]}; it takes {SMALLEST_SIDE} pixels a side to "
-                f"{LARGEST_IMAGE // 1_000_000} megapixels, see --size"
+                f"{LARGEST_IMAGE // 1_000_000} megapixels, see {parameter('size')}"
             )
         if size == (width, height):
             return picture
@@ -400,7 +414,7 @@ class PictureSink:
                 move_into_place(picture, self._folder / picture.name, overwrite=self._overwrite)
         except OSError as error:
             if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
-                raise InputError(f"{self._folder}: exists already; --overwrite replaces it") from error
+                raise exists_already(self._folder) from error
             raise InputError(f"{self._folder}: cannot be written: {error.strerror}") from error
         finally:
             self.abort()

@@ -21,11 +21,12 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError, reason
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
 from vidstyle.media.sinks import FileSink
+from vidstyle.output_files import check_output
 
 TICK = Fraction(1, 90_000)
 """Of recordings and streams: MPEG's own clock, fine enough for any camera."""
@@ -97,7 +98,7 @@ def open_sink(
     microphone: Microphone | None = None,
     overwrite: bool = False,
 ) -> LiveSink:
-    """The sink that `--to` names, for frames of a size and about a rate; a WindowSink is made by itself.
+    """The sink that `target` names, for frames of a size and about a rate; a WindowSink is made by itself.
 
     Args:
         target: `virtual`, `pipe:`, a URL, or a file to record to.
@@ -119,27 +120,26 @@ def open_sink(
 
 
 def is_recording(target: str) -> bool:
-    """Whether `--to` names a file."""
+    """Whether `target` is a file."""
     return target not in {"window", "virtual", "pipe:", "pipe:1"} and "://" not in target
 
 
 def check_target(target: str, *, overwrite: bool = False) -> None:
-    """Raises InputError for a `--to` that cannot be, as far as that can be known before anything is opened."""
+    """Raises InputError for a `target` that cannot be, as far as that can be known before anything is opened."""
     scheme, separator, _ = target.partition("://")
     if separator and scheme.lower() == "srt" and not _has_srt():
         raise InputError(f"{target}: this PyAV has been built without SRT; stream by udp://, rtsp:// or rtmp://")
     if separator and scheme.lower() not in STREAM_FORMATS:
         known = [name for name in STREAM_FORMATS if name != "srt" or _has_srt()]
-        raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(known)}")
+        raise InputError(f"{parameter('to', target)}: cannot stream there; use one of {', '.join(known)}")
     if not is_recording(target):
         return
     path = Path(target)
     if not path.suffix:
-        raise InputError(f"--to {target}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4")
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")
+        raise InputError(
+            f"{parameter('to', target)}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4"
+        )
+    check_output(path, overwrite=overwrite)
 
 
 # --- recording and streaming
@@ -147,6 +147,8 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
 
 class Recording:
     """A video file in which every frame keeps the time of its capture, counted from the first one.
+
+    What has been recorded cannot be recorded again: all but the last seconds of it is there whatever happens.
 
     Args:
         path: the file; its suffix chooses the container.
@@ -178,7 +180,7 @@ class Recording:
         color = Color(usual_matrix(height))
         video = VideoFormat(width, height, TICK, average, color)
         tracks = None if microphone is None else partial(self._add_sound, microphone)
-        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite)
+        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite, survives=True)
         self._first: float | None = None
 
     def _add_sound(self, microphone: Microphone, output: av.container.OutputContainer) -> MicrophoneTrack:
@@ -238,7 +240,7 @@ class StreamSink:
             self._stream = self._add_stream(rate)
             self._container.start_encoding()
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"--to {url}: cannot stream there ({_reason(error)})") from error
+            raise InputError(f"{parameter('to', url)}: cannot stream there ({_reason(error)})") from error
 
     def _add_stream(self, rate: float) -> av.VideoStream:
         key_frames = str(max(1, round(KEY_FRAME_SECONDS * rate)))
@@ -266,7 +268,7 @@ class StreamSink:
             if self._datagrams:
                 self._datagrams.send()
         except (av.error.FFmpegError, OSError) as error:
-            raise VidstyleError(f"--to {self.name}: the stream broke off ({_reason(error)})") from error
+            raise VidstyleError(f"{parameter('to', self.name)}: the stream broke off ({_reason(error)})") from error
 
     def close(self) -> None:
         """Say goodbye, if anyone still listens."""
@@ -371,13 +373,16 @@ class VirtualCamera:
             import pyvirtualcam
         except ImportError as error:
             raise InputError(
-                "--to virtual: needs pyvirtualcam, which is not installed; pip install 'vidstyle[virtual]'"
+                f"{parameter('to', 'virtual')}: needs pyvirtualcam, which is not installed; "
+                "pip install 'vidstyle[virtual]'"
             ) from error
         try:
             self._camera: Any = pyvirtualcam.Camera(width=width, height=height, fps=rate)
         except RuntimeError as error:
             device = "sudo modprobe v4l2loopback" if sys.platform.startswith("linux") else "install OBS Studio"
-            raise InputError(f"--to virtual: there is no virtual camera here ({device}): {reason(error)}") from error
+            raise InputError(
+                f"{parameter('to', 'virtual')}: there is no virtual camera here ({device}): {reason(error)}"
+            ) from error
 
     def write(self, frame: Frame) -> None:
         """Hand one frame to whoever watches."""
@@ -393,15 +398,15 @@ class VirtualCamera:
 
 def check_window() -> None:
     """Raises InputError, with a way out, where no window can be opened."""
-    instead = "or name another --to, such as out.mp4"
+    instead = f"or name another {parameter('to')}, such as out.mp4"
     if "GUI:                           NONE" in cv2.getBuildInformation():
         raise InputError(
-            f"--to window: this OpenCV has no windows; pip uninstall opencv-python-headless, then "
+            f"{parameter('to', 'window')}: this OpenCV has no windows; pip uninstall opencv-python-headless, then "
             f"pip install --force-reinstall opencv-python, {instead}"
         )
     # Qt would end the whole process.
     if sys.platform.startswith("linux") and not _x11_answers(os.environ.get("DISPLAY", "")):
-        raise InputError(f"--to window: no display here; set DISPLAY to that of an X server, {instead}")
+        raise InputError(f"{parameter('to', 'window')}: no display here; set DISPLAY to that of an X server, {instead}")
 
 
 def _x11_answers(display: str) -> bool:

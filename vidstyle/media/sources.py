@@ -22,7 +22,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import SCALING, describe_color, has_alpha, over_white, settle_color, split_alpha, to_rgb
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
@@ -221,8 +221,10 @@ class FileSource:
             first = next(self._decoded, None)
         if first is None:
             if (start is not None or end is not None) and self.unreadable_from is None:
-                until = "" if end is None else f" and before --end {end:g} s"
-                raise InputError(f"{self.path}: nothing to paint after --start {start or 0:g} s{until}{self._length()}")
+                until = "" if end is None else f" and before {parameter('end', end)} s"
+                raise InputError(
+                    f"{self.path}: nothing to paint after {parameter('start', start or 0)} s{until}{self._length()}"
+                )
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
         self.color = settle_color(first.frame)
@@ -260,7 +262,7 @@ class FileSource:
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 raise InputError(
                     f"{self.path}: cannot paint at {target[0]}x{target[1]}; each side must be "
-                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see --size"
+                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see {parameter('size')}"
                 )
         # Whatever the size, the picture keeps its shape on the screen.
         pixel *= Fraction(width, height) / Fraction(*target)
