@@ -94,6 +94,7 @@ def test_sizes_may_change_while_nothing_is_in_flight(engine: Engine) -> None:
         assert engine.result().pixels.shape == (height, width, 3)
 
 
+@pytest.mark.slow
 def test_a_large_frame_among_small_ones(engine: Engine) -> None:
     # From some size on, frames are painted one by one on all cores.
     for width, height in ((64, 48), (2500, 1700), (64, 48)):

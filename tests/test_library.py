@@ -131,6 +131,7 @@ def test_a_network_that_fails_leaves_nothing_and_says_where(clip: Path, tmp_path
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_program_stops_restyle_and_leaves_nothing(clip: Path, style_file: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
 

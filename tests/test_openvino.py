@@ -27,6 +27,8 @@ pytest.importorskip("openvino")
 from vidstyle.engines import int8, openvino
 from vidstyle.engines.openvino import OpenVinoEngine
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(64, 48), (63, 49), (33, 18), (16, 17)]
 LOOKS = [Look(), Look(strength=0.4), Look(keep_colors=True), Look(strength=0.7, keep_colors=True)]
 CASES = [*((size, Look()) for size in SIZES), *((SIZES[1], look) for look in LOOKS[1:])]

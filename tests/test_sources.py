@@ -387,6 +387,7 @@ def test_a_whole_file_draws_no_warning(tmp_path: Path, suffix: str) -> None:
     assert repaint(source, tmp_path / "b.mp4").warnings == []
 
 
+@pytest.mark.slow
 def test_very_large_frames_pass(tmp_path: Path) -> None:
     large = np.zeros((4320, 7680, 3), np.uint8)
     large[:, 3840:] = 200
