@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.output_files import check_folder, exists_already
+from vidstyle.output_files import check_folder, check_link, check_output, exists_already
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
@@ -113,12 +113,15 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         raise InputError(f"{source}: no such file")
     if not source.is_file() and not source.is_dir():
         raise InputError(f"{source}: is neither a file nor a folder")
+    check_link(output)
     check_folder(output)
     if output.exists():
         if source.samefile(output):
             raise InputError(f"{output}: is the input itself; choose another name")
         if output.is_dir() and not source.is_dir():
             raise InputError(f"{output}: is a folder; name a file in it")
+        if not output.is_dir() and not output.is_file():
+            check_output(output, overwrite=True)
         if source.is_dir() and not output.is_dir():
             raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
         if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):

@@ -30,7 +30,7 @@ from vidstyle.media.scheduling import usual_scheduling
 from vidstyle.media.sources import location
 from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
-from vidstyle.output_files import move_into_place, partial_path
+from vidstyle.output_files import DISK_FULL, Part
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -63,7 +63,6 @@ SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _movie_timescale(time_base: Fraction) -> int:
@@ -158,13 +157,14 @@ class FileSink:
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
         self._recording = RecordingFile(path) if survives else None
-        self._partial = self._recording.path if self._recording else partial_path(path)
+        self._part = self._recording or Part(path)
+        self._partial = self._part.path
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
         except BaseException:
-            self._remove()
+            self._part.discard()
             raise
         try:
             self._stream = self._add_stream(options)
@@ -344,7 +344,7 @@ class FileSink:
         """
         self._aborted = True
         if not self._finished:
-            self._remove()
+            self._part.discard()
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
@@ -356,22 +356,10 @@ class FileSink:
                 self._encoding.release()
 
     def _publish(self) -> None:
-        if self._recording is None:
-            move_into_place(self._partial, self.path, overwrite=self._overwrite)
-            self._finished = True
-            return
-        # Whatever happens now, it is not removed.
+        # Whatever happens now, what cannot be recorded again is not removed.
+        self._finished = self._recording is not None
+        self._part.publish(overwrite=self._overwrite)
         self._finished = True
-        self._recording.close()
-        try:
-            move_into_place(self._partial, self.path, overwrite=self._overwrite)
-        except InputError as error:
-            raise InputError(f"{error}; what was recorded is in {self._partial}") from error
-
-    def _remove(self) -> None:
-        if self._recording is not None:
-            self._recording.close()
-        self._partial.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -381,7 +369,8 @@ class FileSink:
             # FFmpeg has an error of its own for what our file has raised.
             error = (self._recording and self._recording.failure) or raised
             if not isinstance(error, OSError):
-                raise
+                sound = f"; its sound may be damaged, see {parameter('audio')}" if self._tracks else ""
+                raise VidstyleError(f"{self.path}: cannot be written: {reason(error)}{sound}") from error
             left = "nothing was written"
             if self._recording is not None and not self._finished and plays(self._partial):
                 self._publish()

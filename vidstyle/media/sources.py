@@ -110,7 +110,7 @@ def plays_of(path: Path) -> int:
 
 
 def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video tracks, the one to paint first, without cover pictures.
+    """The video tracks, the one to paint first, without cover pictures and those whose codec is not known.
 
     It is the one that ffmpeg and players choose: the default one if there is such, then the largest, then the first.
     """
@@ -120,7 +120,8 @@ def picture_streams(container: av.container.InputContainer) -> list[av.VideoStre
         # AVIF lists a still before the animation that it belongs to.
         return moves, bool(stream.disposition & Disposition.default), stream.width * stream.height
 
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    known = (s for s in container.streams.video if s.codec_context is not None)
+    streams = [s for s in known if not s.disposition & Disposition.attached_pic]
     return sorted(streams, key=rank, reverse=True)
 
 
