@@ -24,6 +24,8 @@ from vidstyle.engines.frame_function import Look
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result() -> dict[str, object]:

@@ -8,6 +8,9 @@ from pathlib import Path
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
 
+ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
+"""Of pictures that a video may become as well."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,6 +27,7 @@ class Options:
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
         start, end: part of a video to paint, seconds.
+        background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
         overwrite: whether existing output may be replaced.
         strict: whether damaged input is an error rather than a warning.
@@ -40,6 +44,7 @@ class Options:
     quality: int | None = None
     start: float | None = None
     end: float | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
     strict: bool = False
@@ -83,12 +88,19 @@ def check_request(source: Path, output: Path, options: Options) -> None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():
             check_picture_suffix(output)
-    elif output.suffix.lower() in IMAGE_SUFFIXES:
+    elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     else:
         from vidstyle.media.sinks import check_video_name
 
         check_video_name(output, options.codec, options.quality)
+
+
+def _may_be_animated(source: Path, output: Path) -> bool:
+    """Whether an animation becomes an animated PNG; of a film, somebody who names a PNG wants one picture."""
+    from vidstyle.media.animations import is_animation
+
+    return output.suffix.lower() == ".png" and (is_animation(source) or source.suffix.lower() == ".gif")
 
 
 def _check_paths(source: Path, output: Path, options: Options) -> None:
