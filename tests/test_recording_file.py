@@ -18,6 +18,8 @@ from vidstyle.media.live_sinks import TICK, Recording
 from vidstyle.media.recording_file import plays
 from vidstyle.media.sources import FileSource
 
+pytestmark = pytest.mark.slow
+
 SUFFIXES = [".mp4", ".mkv", ".mov", ".webm"]
 WIDTH, HEIGHT, RATE = 160, 96, 25
 
