@@ -27,7 +27,10 @@ SEED = 23
 GIGABYTE = 1 << 30
 TESTS = str(Path(__file__).parent)
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits and signals are others there")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits and signals are others there"),
+]
 
 
 def limited(memory: int, seconds: int) -> Callable[[], None]:

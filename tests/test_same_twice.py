@@ -11,7 +11,7 @@ from media_files import psnr
 
 from vidstyle.engines import openvino as engine
 
-pytestmark = pytest.mark.skipif(not engine.is_usable(), reason="OpenVINO is not here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not engine.is_usable(), reason="OpenVINO is not here")]
 
 PAINT = """
 import sys

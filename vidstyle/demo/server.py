@@ -162,6 +162,8 @@ def _listen(settings: DemoSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # Whoever reads the address may come at once; the server takes them when it is ready.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise InputError(
