@@ -316,8 +316,7 @@ def _damage(video: "FileSource | AnimationSource") -> str:
 
 
 def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    strict = dataclasses.replace(options, strict=True)
-    return _restyle_pictures([source], output.parent, [output.name], style, strict, report)
+    return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
@@ -332,13 +331,20 @@ def _restyle_folder(source: Path, output: Path, style: Style, options: Options, 
 
 
 def _restyle_pictures(
-    pictures: list[Path], folder: Path, names: list[str], style: Style, options: Options, report: Report
+    pictures: list[Path],
+    folder: Path,
+    names: list[str],
+    style: Style,
+    options: Options,
+    report: Report,
+    *,
+    skips: bool = True,
 ) -> Summary:
-    """Paint `pictures` into `folder`, under `names`."""
+    """Paint `pictures` into `folder`, under `names`; see PictureSource for `skips`."""
     from vidstyle.engines import choose_device
     from vidstyle.media.images import PictureSink, PictureSource
 
-    source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
+    source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
     if options.engine == "auto" and choose_device(options.device) == "cpu":
         # OpenVINO would compile a network for each size of picture.
