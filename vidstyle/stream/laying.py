@@ -1,0 +1,143 @@
+"""Laying the pixels of keys over each other, as a View says, where anything has changed."""
+
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from vidstyle.stream.kernels import draw_plane
+from vidstyle.stream.memory import MOST_KEYS, Key, View
+from vidstyle.stream.planes import empty, is_planar, picture_size, planes_of, sample
+
+SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
+"""Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
+FIT_SIDE, FIT_SPREAD = 15, 30.0
+"""Positions along the square in which colours of source and painting are compared, and the variance of grey levels
+below which there is nothing to compare."""
+
+
+class Layout:
+    """Draws what is shown, frame after frame, all of one size and kind."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] = ()
+        self.forget()
+
+    def forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        self._last: np.ndarray | None = None
+        self._slots: dict[int, int] = {}
+        self._fits: dict[int, _Fit] = {}
+
+    def draw(self, view: View, source: np.ndarray) -> np.ndarray:
+        """Pixels of a frame; waits for the paintings of all keys in the view.
+
+        Args:
+            view: what to show.
+            source: the frame's own pixels, in the kind and size of the paintings.
+
+        Returns:
+            Pixels of the same kind and size, which must not be written to.
+        """
+        if source.shape != self._shape:
+            self._shape = source.shape
+            self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(source)]
+            self.forget()
+        for layer in view.layers:
+            if layer.key.number not in self._slots:
+                self._keep(layer.key, view)
+        if self._last is not None and not view.changed.any():
+            return self._last
+        if not view.layers:
+            return source if self._last is None else self._last
+        self._last = self._drawn(view, source)
+        return self._last
+
+    def _keep(self, key: Key, view: View) -> None:
+        """Put the painting of a key where there is room for it."""
+        wanted = {layer.key.number for layer in view.layers}
+        self._slots = {number: slot for number, slot in self._slots.items() if number in wanted}
+        self._fits = {number: fit for number, fit in self._fits.items() if number in wanted}
+        slot = min(set(range(MOST_KEYS + 1)) - set(self._slots.values()))
+        painting = key.painting.result()
+        for plane, kept in zip(_flat(painting), self._planes, strict=True):
+            soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
+            cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0, kept[slot])
+        self._slots[key.number] = slot
+        self._fits[key.number] = _Fit(painting, key.source)
+
+    def _drawn(self, view: View, source: np.ndarray) -> np.ndarray:
+        shape = view.changed.shape
+        still = np.zeros((*shape, 2), np.float32)
+        changed = view.changed if self._last is not None else np.ones_like(view.changed)
+        flow = still if view.flow is None else view.flow
+        slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
+        shifts = np.stack([still if layer.shift is None else layer.shift for layer in view.layers])
+        overs = np.stack([layer.over for layer in view.layers])
+        bare = changed & (view.uncovered > 0) & ((view.held < 1) if self._last is not None else True)
+        last = source if self._last is None else self._last
+        fill = self._fill(view, source) if bare.any() else last
+        result = empty(picture_size(source), planar=is_planar(source))
+        outs = _flat(result)
+        for number, (out, before, keys, under) in enumerate(
+            zip(outs, _flat(last), self._planes, _flat(fill), strict=True)
+        ):
+            draw_plane(
+                out,
+                before[None],
+                keys,
+                slots,
+                shifts,
+                overs,
+                flow,
+                view.held,
+                view.fading,
+                changed,
+                under,
+                # Of chroma nobody sees so much.
+                number == 0 or not is_planar(source),
+            )
+        return result if is_planar(source) else cv2.merge(outs)
+
+    def _fill(self, view: View, source: np.ndarray) -> np.ndarray:
+        """The frame in the colours that the newest key gives to such luma at such places."""
+        layer = view.layers[-1]
+        fields = self._fits[layer.key.number].fields
+        if layer.shift is not None:
+            fields = [sample(field, layer.shift) for field in fields]
+        gain, offset = fields
+        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        result = np.empty_like(source)
+        outs = _flat(result)
+        for number, out in enumerate(outs):
+            size = out.shape[1], out.shape[0]
+            own = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+            colored = cv2.resize(gain[..., number], size) * own + cv2.resize(offset[..., number], size)
+            np.clip(colored, 0, 255, out=out, casting="unsafe")
+        return result if is_planar(source) else cv2.merge(outs)
+
+
+class _Fit:
+    """What colours a painting gives to the luma of its source, place by place."""
+
+    def __init__(self, painting: np.ndarray, source: np.ndarray) -> None:
+        self._painting, self._source = painting, source
+
+    @cached_property
+    def fields(self) -> list[np.ndarray]:
+        """Gain and offset, (h, w, 3) float32 each: a guided filter's (He et al. 2010, equations 5 and 6)."""
+        height, width = self._source.shape[:2]
+        small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in _flat(self._painting)]
+        painted = np.dstack(small).astype(np.float32)
+        luma = self._source[..., 0].astype(np.float32)
+        side = (FIT_SIDE, FIT_SIDE)
+        mean, means = cv2.blur(luma, side), cv2.blur(painted, side)
+        variance = cv2.blur(luma * luma, side) - mean * mean
+        covariance = cv2.blur(luma[..., None] * painted, side) - mean[..., None] * means
+        gain = covariance / (variance + FIT_SPREAD)[..., None]
+        return [gain, means - gain * mean[..., None]]
+
+
+def _flat(pixels: np.ndarray) -> list[np.ndarray]:
+    """Planes of one channel each: Y, U and V, views; or R, G and B, copies."""
+    return planes_of(pixels) if is_planar(pixels) else list(cv2.split(pixels))
