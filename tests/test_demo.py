@@ -39,6 +39,7 @@ from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
 
 MEGABYTE = 1_000_000
+NAMES = ("testserver",)
 ORIGIN = {"origin": "http://testserver"}
 
 
@@ -50,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Callable[[], TestClient]]:
     """Makes browsers that visit a demo which takes 1 MB at most."""
-    app = build_app(Settings(max_upload=1), folder, 7860)
+    app = build_app(Settings(max_upload=1, allow_host=NAMES), folder, 7860)
     with TestClient(app):
         yield lambda: TestClient(app)
 
@@ -97,7 +98,7 @@ EVERYWHERE = [
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = build_app(Settings(auth="ann:secret:1"), tmp_path_factory.mktemp("locked"), 7860)
+    app = build_app(Settings(auth="ann:secret:1", allow_host=NAMES), tmp_path_factory.mktemp("locked"), 7860)
     with TestClient(app) as client:
         yield client
 
@@ -286,7 +287,9 @@ def test_what_a_visitor_has_left_goes_away(tmp_path: Path) -> None:
 
 def test_old_files_make_room_for_new_ones_of_their_kind(tmp_path: Path) -> None:
     visitor = Visitors(tmp_path).welcome()[1]
-    film = visitor.keep(visitor.new_path(".mp4"), "film.mp4", "video")
+    path = visitor.new_path(".mp4")
+    path.touch()
+    film = visitor.keep(path, "film.mp4", "video")
     paths = [visitor.new_path(".jpg") for _ in range(20)]
     for path in paths:
         path.touch()
@@ -313,7 +316,7 @@ def test_who_has_made_a_style_can_leave(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:
-    with TestClient(build_app(Settings(), tmp_path, 7860)) as client:
+    with TestClient(build_app(Settings(allow_host=NAMES), tmp_path, 7860)) as client:
         send(client, "picture", picture_file())
         assert list(tmp_path.rglob("*.png"))
     assert not list(tmp_path.rglob("*.png"))
@@ -425,6 +428,7 @@ def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.Mo
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
     stranger = Visitors(tmp_path).welcome()[1]
+    (tmp_path / "film.mp4").touch()
     identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
     with pytest.raises(InputError, match="no longer here"):
         jobs.run.preview(jobs.visitor, Wish(identity, "starry_night"))

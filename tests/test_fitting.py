@@ -14,7 +14,7 @@ from vidstyle import InputError, restyle
 from vidstyle.engines.fitting import SMALLEST_TILE, FittingFunction, is_lost_device, is_out_of_memory
 from vidstyle.engines.frame_function import CellFunction, Look, frame_function
 from vidstyle.media.frame import Color
-from vidstyle.nets import RealtimeNet
+from vidstyle.nets import FormNet, RealtimeNet
 from vidstyle.nets.cells import CellNet
 from vidstyle.style_files import Style, StyleCard
 from vidstyle.styles import load_style
@@ -38,7 +38,7 @@ def paint(function: Callable[..., Tensor], pixels: np.ndarray, *arguments: int) 
 
 
 def functions(look: Look, planes: Color | None = None) -> CellFunction:
-    function = frame_function(load_style("starry_night").network, look, torch.float32, planes)
+    function = frame_function(load_style("starry_night_light").network, look, torch.float32, planes)
     assert isinstance(function, CellFunction)
     return function
 
@@ -61,6 +61,20 @@ def test_parts_leave_no_seams(look: Look, planes: bool) -> None:
         assert np.abs(parts.astype(int) - whole).max() <= 1
 
 
+@pytest.mark.parametrize("planes", [None, Color()], ids=["rgb", "planes"])
+def test_parts_leave_no_seams_in_forms_either(planes: Color | None) -> None:
+    torch.manual_seed(0)
+    network = FormNet(16, 2, widths=(8, 8), depths=(1, 1)).eval()
+    nn.init.normal_(network.form.up[0].weight, std=0.2)
+    pixels = noisy_picture(402, 298)
+    pixels = to_planes(pixels, planes) if planes else pixels
+    function = frame_function(network, Look(), torch.float32, planes)
+    assert isinstance(function, CellFunction)
+    whole = paint(function, pixels)
+    for side in (21, 34):
+        assert np.abs(paint(function.in_tiles, pixels, side).astype(int) - whole).max() <= 1
+
+
 def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, function = noisy_picture(*SIZE), functions(Look())
     whole = paint(function, pixels)
@@ -71,7 +85,7 @@ def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(mon
 
 
 def test_reach_is_how_far_a_pixel_is_seen() -> None:
-    network = load_style("starry_night").network
+    network = load_style("starry_night_light").network
     assert isinstance(network, RealtimeNet)
     picture, light = torch.full((1, 3, 256, 256), 0.5), torch.tensor([[0.5, 0.25]])
     changed = picture.clone()
@@ -159,7 +173,7 @@ def test_other_failures_pass() -> None:
 
 def test_an_engine_paints_a_frame_without_room(room: Callable[[int], list[tuple[int, int]]], tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", pictures=[noisy_picture(320, 240)] * 2, times=[0, 40])
-    style = Style(StyleCard("any", Path("any"), "realtime"), load_style("starry_night").network)
+    style = Style(StyleCard("any", Path("any"), "realtime"), load_style("starry_night_light").network)
     asked = room((2 * SMALLEST_TILE) ** 2)
     summary = restyle(source, tmp_path / "b.mp4", style=style, engine="torch", steady=False)
     assert summary.frames == 2

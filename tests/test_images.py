@@ -11,10 +11,10 @@ import pytest
 import torch
 from conftest import contents
 from media_files import colorful_picture, corner_colors, quartered_picture
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vidstyle import InputError, restyle
-from vidstyle.media.images import is_image, read_image, read_picture
+from vidstyle.media.images import is_image, picture_size, read_image, read_picture
 from vidstyle.style_files import Style, StyleCard
 
 SAME = Style(StyleCard("same", Path("same"), "same"), torch.nn.Identity())
@@ -53,6 +53,35 @@ def test_sixteen_bits_are_scaled_rather_than_cut(suffix: str, tmp_path: Path) ->
     read = read_image(tmp_path / f"deep{suffix}")
     assert (read.shape, read.dtype) == ((48, 64, 3), np.uint8)
     assert np.abs(read - levels[..., None] / 257).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_that_is_converted_strip_by_strip_is_the_same(
+    orientation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, exif = tmp_path / "turned.png", Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    rgba = np.dstack([colorful_picture(0, 61, 47), colorful_picture(1, 61, 47)[..., :1]])
+    Image.fromarray(rgba).save(path, exif=exif)
+    monkeypatch.setattr("vidstyle.media.images.STRIP_PIXELS", 200)
+    picture = read_picture(path)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    assert picture.alpha is not None
+    assert np.array_equal(np.dstack([picture.pixels, picture.alpha]), upright)
+    assert picture_size(path) == (upright.shape[1], upright.shape[0])
+
+
+def test_a_picture_too_large_for_the_memory_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    Image.fromarray(colorful_picture()).save(tmp_path / "large.png")
+    monkeypatch.setattr("vidstyle.media.images.np.empty", fail)
+    with pytest.raises(InputError, match=r"large\.png: there is not enough memory"):
+        read_picture(tmp_path / "large.png")
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from vidstyle.nets import JohnsonNet, RealtimeNet, build_network
+from vidstyle.nets import FormNet, JohnsonNet, RealtimeNet, build_network
 from vidstyle.nets.canvas import CANVAS_SIDE, canvas_plane, sample_canvas, still_coordinates, white_noise
+from vidstyle.nets.form import begun_from
 from vidstyle.nets.realtime import count_flops, fold, measure_light, unfold, without_grid
 
 
@@ -30,6 +31,54 @@ def test_the_large_network_is_within_its_budget_and_paints_like_the_small_one() 
     network = build_network("large").eval()
     assert 16e9 <= count_flops(network, 360, 640) <= 25e9
     assert isinstance(network, RealtimeNet)
+
+
+def test_a_sense_of_form_costs_less_than_three_of_the_real_time_network() -> None:
+    network = FormNet()
+    assert count_flops(network, 360, 640) <= 16e9
+    assert parameters(network) <= 2_000_000
+
+
+def test_a_sense_of_form_adds_nothing_before_it_has_learnt() -> None:
+    torch.manual_seed(0)
+    small, other, picture = RealtimeNet(16, 2).eval(), eager_form(), torch.rand(1, 3, 70, 50)
+    network = FormNet(16, 3, widths=(8, 8), depths=(1, 1)).eval()
+    network.load_state_dict(begun_from(small.state_dict(), other.state_dict()))
+    with torch.inference_mode():
+        assert torch.equal(network(picture), small(picture))
+        assert not torch.allclose(other(picture), small(picture), atol=0.01)
+    assert torch.equal(network.get_parameter("form.down.1.weight"), other.get_parameter("form.down.1.weight"))
+
+
+def eager_form() -> FormNet:
+    """A small FormNet all of whose layers count."""
+    network = FormNet(16, 3, widths=(8, 8), depths=(1, 1)).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    return network.requires_grad_(False)
+
+
+def test_form_is_seen_from_afar_and_no_farther_than_it_says() -> None:
+    torch.manual_seed(0)
+    network, light = eager_form(), torch.tensor([[0.5, 0.25]])
+    picture = torch.rand(1, 3, 640, 32)
+    changed = picture.clone()
+    changed[..., 320:324, :] = 1 - changed[..., 320:324, :]
+    with torch.inference_mode():
+        difference = (network(changed, light=light) - network(picture, light=light)).abs().amax((0, 1, 3))
+    rows = torch.nonzero(difference).flatten() // 4
+    near = RealtimeNet(16, 3).reach
+    assert 80 - network.reach <= rows.min() < 80 - near
+    assert 80 + near < rows.max() <= 80 + network.reach
+
+
+@pytest.mark.parametrize(
+    ("widths", "depths"), [((), ()), ((8,), (1, 1)), ((8,) * 5, (1,) * 5), ((8,), (10**9,)), ((8,), (-1,))]
+)
+def test_levels_of_form_that_cannot_be_are_refused(widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="take one of each for a level"):
+        FormNet(widths=widths, depths=depths)
 
 
 def test_flops_are_twice_the_multiply_adds() -> None:
@@ -56,7 +105,7 @@ def test_johnsons_network_is_that_of_the_papers_supplement() -> None:
     assert sum(isinstance(m, nn.InstanceNorm2d) for m in network.modules()) == 15
 
 
-@pytest.mark.parametrize("name", ["realtime", "johnson"])
+@pytest.mark.parametrize("name", ["realtime", "form", "johnson"])
 @settings(max_examples=8, deadline=None)
 @given(height=st.integers(16, 90), width=st.integers(16, 90))
 def test_any_size_comes_out_as_it_went_in(name: str, height: int, width: int) -> None:

@@ -17,7 +17,7 @@ from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
 from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.engines.torch_cpu import TorchCpuEngine, prefers_bfloat16
 from vidstyle.media.frame import Color, Frame
-from vidstyle.nets import JohnsonNet, build_network
+from vidstyle.nets import FormNet, JohnsonNet, build_network
 from vidstyle.styles import load_style
 
 pytest.importorskip("openvino")
@@ -46,6 +46,14 @@ def painted(engine: TorchCpuEngine | OpenVinoEngine, pixels: np.ndarray) -> np.n
 def tiny_network() -> nn.Module:
     torch.manual_seed(0)
     return build_network("realtime", {"channels": 16, "blocks": 1}).eval()
+
+
+def tiny_form() -> nn.Module:
+    """As it would be trained: what the coarse branch says is seen."""
+    torch.manual_seed(0)
+    network = FormNet(16, 2, widths=(16, 16), depths=(1, 1)).eval().requires_grad_(False)
+    nn.init.normal_(network.form.up[0].weight, std=0.1)
+    return network
 
 
 @pytest.fixture
@@ -104,11 +112,25 @@ def test_in_integers_it_paints_nearly_the_same(look: Look, planes: Color | None)
     assert 38 < psnr(ours, theirs) < 90
 
 
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+@pytest.mark.parametrize("planes", [None, Color(matrix=1)], ids=["rgb", "planes"])
+def test_a_network_with_a_sense_of_form_is_painted_as_torch_does(planes: Color | None, precision: str) -> None:
+    network, pixels = tiny_form(), noisy_picture(130, 98)
+    if planes:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
+    ours = painted(OpenVinoEngine(network, Look(), planes=planes, precision=precision), pixels)
+    theirs = painted(TorchCpuEngine(network, Look(), planes=planes, dtype=torch.float32), pixels)
+    assert psnr(ours, theirs) > (38 if precision == "int8" else 50)
+
+
 def test_all_convolutions_but_the_first_are_in_integers(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, quantise = [], int8.quantise
     monkeypatch.setattr(int8, "quantise", lambda *args: found.append(quantise(*args)))
     painted(OpenVinoEngine(tiny_network(), Look(), precision="int8"), noisy_picture(64, 48))
     assert found == [3]
+    painted(OpenVinoEngine(tiny_form(), Look(), precision="int8"), noisy_picture(64, 48))
+    # Two a block, of which there are two in the trunk and three in the branch; two down, two up; and the last one.
+    assert found == [3, 15]
 
 
 def test_integers_are_for_the_real_time_network_where_nothing_faster_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ def test_a_picture_alone_makes_a_steady_style_in_a_quarter_of_an_hour_and_from_a
 
     recipe = resolved()
     assert (recipe.schedule.minutes, recipe.loss.perceptual, recipe.loss.paired) == (15, "vgg19-distilled", True)
-    assert resolved(init="starry_night").schedule.minutes == 5
+    started = resolved(init="johnson_starry_night")
+    assert (started.schedule.minutes, started.network.name) == (5, "johnson")
     assert resolved(minutes=2.0).schedule.minutes == 2
     assert resolved(steps=7).schedule.minutes == 0
 

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -202,7 +203,7 @@ def test_a_tensor_that_does_not_fit_is_named(
         ({"vidstyle": "99"}, "not a style of this version"),
         (
             {"network": "gan"},
-            "unknown network 'gan'; known: adain, johnson, large, meta-adain, meta-realtime, metanet, "
+            "unknown network 'gan'; known: adain, form, johnson, large, meta-adain, meta-realtime, metanet, "
             "metanet-improved, realtime, shen",
         ),
         ({"network": "johnson", "arguments": "{}"}, "does not fit the network 'johnson'"),
@@ -217,6 +218,14 @@ def test_a_tensor_that_does_not_fit_is_named(
         ({"arguments": '{"channels": [16]}'}, ""),
         ({"arguments": '{"channels": 1000000000}'}, "network argument channels = 1000000000 is out of range"),
         ({"arguments": '{"blocks": 1e300}'}, "network argument blocks = 1e+300 is out of range"),
+        (
+            {"network": "form", "arguments": '{"depths": [1, 1000000000]}'},
+            "argument depths = 1000000000 is out of range",
+        ),
+        ({"network": "form", "arguments": '{"depths": [1, 1000]}'}, "take one of each for a level"),
+        ({"network": "form", "arguments": '{"widths": "ab"}'}, ""),
+        ({"network": "form", "arguments": '{"widths": 3}'}, ""),
+        ({"network": "form", "arguments": '{"widths": [[8], 8]}'}, ""),
         ({"arguments": '{"blocks": -1}'}, "network argument blocks = -1 is out of range"),
         ({"arguments": '{"blocks": NaN}'}, "network argument blocks = nan is out of range"),
         ({"arguments": '{"channels": 1024, "canvas": 1024}'}, "does not fit the network"),
@@ -247,7 +256,7 @@ def test_starry_night_comes_first_where_it_is_installed() -> None:
     assert first_style(["great_wave", "mine"]) == "great_wave"
 
 
-def noise_style(path: Path, seed: int, network: str = "realtime", **arguments: int) -> dict[str, Tensor]:
+def noise_style(path: Path, seed: int, network: str = "realtime", **arguments: Any) -> dict[str, Tensor]:
     """Write a style of random weights; returns them."""
     torch.manual_seed(seed)
     made = build_network(network, arguments)
@@ -264,6 +273,18 @@ def test_a_mix_lies_between_its_styles(tmp_path: Path) -> None:
     assert (mix.card.name, mix.card.title) == (text, "A (25%) and B (75%)")
     even = load_style(f"{tmp_path}/a.safetensors,{tmp_path}/b.safetensors").network.state_dict()
     torch.testing.assert_close(even["head.bias"], (a["head.bias"] + b["head.bias"]) / 2)
+
+
+def test_a_style_with_a_sense_of_form_mixes_with_one_that_has_none(tmp_path: Path) -> None:
+    plain = noise_style(tmp_path / "a.safetensors", 0, **ARGUMENTS)
+    form = noise_style(tmp_path / "b.safetensors", 1, "form", **ARGUMENTS | {"widths": [8], "depths": [1]})
+    for mix in ("a.safetensors:1,{0}/b.safetensors:3", "b.safetensors:3,{0}/a.safetensors:1"):
+        style = load_style(f"{tmp_path}/{mix.format(tmp_path)}")
+        state = style.network.state_dict()
+        assert style.card.network == "form"
+        torch.testing.assert_close(state["tail.weight"], 0.25 * plain["tail.weight"] + 0.75 * form["tail.weight"])
+        torch.testing.assert_close(state["form.down.0.weight"], form["form.down.0.weight"])
+        torch.testing.assert_close(state["form.up.0.weight"], 0.75 * form["form.up.0.weight"])
 
 
 def test_different_networks_are_not_mixed(tmp_path: Path) -> None:

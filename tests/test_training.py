@@ -167,6 +167,38 @@ def test_a_larger_network_begins_by_painting_what_a_smaller_one_does(recipe: Rec
     assert bool(trainer.network.get_parameter("blocks.2.conv2.weight").any())
 
 
+def test_a_sense_of_form_is_learnt_on_top_of_a_style_that_has_none(recipe: Recipe, material: Path) -> None:
+    small, taught = (material / "weights" / f"{name}.safetensors" for name in ("dots", "taught"))
+    make_style(with_schedule(recipe, steps=3), small)
+    choice = NetworkChoice("form", {"channels": 16, "blocks": 2, "widths": [8], "depths": [1]}, small)
+    deeper = Loss(style_layers=("relu3_1", "relu5_1"), style_layer_weights=(1.0, 2.0), grid=0.0)
+    first = dataclasses.replace(with_schedule(recipe, steps=4), network=choice, loss=deeper)
+    trainer, photo = Trainer(first), torch.rand(1, 3, 40, 56)
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.network.eval()(photo), load_style(small).network(photo), rtol=0, atol=1e-5)
+    assert "grid" not in next(trainer.run()).losses
+    make_style(first, taught)
+    form = load_style(taught).network.state_dict()
+    assert bool(form["form.up.0.weight"].any())
+    again = Trainer(dataclasses.replace(first, network=dataclasses.replace(choice, form=taught))).network
+    assert torch.equal(again.get_parameter("form.down.0.weight"), form["form.down.0.weight"])
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval()(photo), load_style(small).network(photo), rtol=0, atol=1e-5)
+
+
+def test_photographs_are_scaled_as_the_recipe_says(recipe: Recipe) -> None:
+    def seen(scales: tuple[float, ...]) -> torch.Tensor:
+        schedule = dataclasses.replace(recipe.schedule, scales=scales)
+        batch, _, _ = Trainer(dataclasses.replace(recipe, schedule=schedule))._material(0)
+        assert batch is not None
+        return batch
+
+    fine, coarse = seen((1.0, 1.0)), seen((4.0, 4.0))
+    assert coarse.diff(dim=-1).abs().mean() < 0.5 * fine.diff(dim=-1).abs().mean()
+    with pytest.raises(InputError, match=r"schedule\.scales has 1 entries; it takes the least and the greatest"):
+        seen((1.0,))
+
+
 @pytest.mark.parametrize("network", ["realtime", "johnson"])
 def test_checkpointing_changes_no_gradient(recipe: Recipe, network: str) -> None:
     choice = dataclasses.replace(recipe.network, name=network, arguments={})

@@ -14,6 +14,8 @@ As a library:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vidstyle.privacy import switch_off_telemetry
+
 if TYPE_CHECKING:
     from vidstyle.errors import InputError, VidstyleError
     from vidstyle.optimise.painting import paint
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from vidstyle.styles import list_styles, load_style
 
 __version__ = "0.1.0"
+
+switch_off_telemetry()
 
 _EXPORTS = {
     "InputError": "vidstyle.errors",

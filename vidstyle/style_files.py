@@ -162,8 +162,7 @@ def _card(path: Path, file: Any) -> StyleCard:
     if metadata.get("vidstyle") != FORMAT:
         raise InputError(f"{path}: safetensors, but not a style of this version of vidstyle")
     arguments = _json_object(path, metadata, "arguments")
-    nested = {name: value for part in arguments.values() if isinstance(part, dict) for name, value in part.items()}
-    for name, value in (*arguments.items(), *nested.items()):
+    for name, value in _numbered(arguments):
         if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value <= LARGEST_ARGUMENT):
             raise InputError(f"{path}: network argument {name} = {value} is out of range")
     metrics = _json_object(path, metadata, "metrics")
@@ -181,6 +180,15 @@ def _card(path: Path, file: Any) -> StyleCard:
         bytes=path.stat().st_size,
         **{key: metadata.get(key, "") for key in ("title", "artist", "year", "licence", "recipe")},
     )
+
+
+def _numbered(arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A network's arguments by name, those within objects and lists, too."""
+    for name, value in arguments.items():
+        inner = (
+            value.items() if isinstance(value, dict) else [(name, v) for v in value] if isinstance(value, list) else ()
+        )
+        yield from ((name, value), *inner)
 
 
 def _json_object(path: Path, metadata: dict[str, str], key: str) -> dict[str, Any]:

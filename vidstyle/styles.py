@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_STYLE = "starry_night"
 META_STYLE = "meta_realtime"
 """What makes styles of pictures, unless something else is named."""
+REAL_TIME = ("realtime", "form")
+"""Networks that paint live on any machine, the one within the other."""
 META_STYLES = (META_STYLE, "adain", "metanet_improved")
 """All that make styles of pictures, among the files that ship."""
 
@@ -27,8 +29,8 @@ def list_styles() -> list[StyleCard]:
 
 
 def live_styles() -> list[StyleCard]:
-    """Cards of the installed styles that paint live on any machine: those of the real-time network."""
-    return [card for card in list_styles() if card.network == "realtime"]
+    """Cards of the installed styles that paint live on any machine: those of the real-time networks."""
+    return [card for card in list_styles() if card.network in REAL_TIME]
 
 
 def _installed() -> list[Path]:
@@ -142,22 +144,32 @@ def _load(path: Path) -> Style:
 
 
 def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
-    """One style between several, each with its share."""
-    first = parts[0][0].card
-    states = [style.network.state_dict() for style, _ in parts]
-    for (style, _), state in zip(parts, states, strict=True):
-        card = style.card
+    """One style between several, each with its share.
+
+    Where one of them has a sense of form (vidstyle.nets.form), all others get one that adds nothing.
+    """
+    from vidstyle.nets.form import begun_from
+
+    first = next((style for style, _ in parts if style.card.network == "form"), parts[0][0])
+    base, states = first.network.state_dict(), []
+    for style, _ in parts:
+        card, state = style.card, dict(style.network.state_dict())
+        fits = card.network == first.card.network
+        if first.card.network == "form" and card.network == "realtime":
+            state, fits = begun_from(state, base), True
         # Arguments may say the default or leave it out; what counts is what they make.
-        if card.network != first.network or _shapes(state) != _shapes(states[0]):
+        if not fits or _shapes(state) != _shapes(base):
             raise InputError(
-                f"--style {name}: cannot be mixed: {first.name} is a network {first.network} {first.arguments}, "
-                f"{card.name} {card.network} {card.arguments}"
+                f"--style {name}: cannot be mixed: {first.card.name} is a network {first.card.network} "
+                f"{first.card.arguments}, {card.name} {card.network} {card.arguments}"
             )
+        states.append(state)
     shares = [share for _, share in parts]
     mean = {key: sum(share * state[key] for share, state in zip(shares, states, strict=True)) for key in states[0]}
     title = " and ".join(f"{style.card.title or style.card.name} ({share:.0%})" for style, share in parts)
+    like = first.card
     card = StyleCard(
-        name, Path(name), first.network, first.arguments, title, parameters=first.parameters, bytes=first.bytes
+        name, Path(name), like.network, like.arguments, title, parameters=like.parameters, bytes=like.bytes
     )
     return Style(card, network_of(card, mean))
 

@@ -14,14 +14,17 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from vidstyle.demo.gallery import OWN, Gallery
+from vidstyle.demo.pictures import check_picture, picture_for_style
 from vidstyle.demo.settings import MEGABYTE
+from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import is_image, read_image
+from vidstyle.media.sinks import DISK_FULL
 from vidstyle.media.sources import FileSource
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import style_of
@@ -61,11 +64,20 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
     return [
         Route("/vidstyle/upload/{kind}", upload, methods=["PUT"]),
         Route("/vidstyle/file/{identity}", _file),
+        WebSocketRoute("/vidstyle/here", _here),
         Route("/vidstyle/styles", styles),
         Route("/vidstyle/thumbnail/{key}", thumbnail),
         Route("/vidstyle/style/{key}", style_file),
         Mount("/vidstyle/page", StaticFiles(directory=PAGE)),
     ]
+
+
+async def _here(socket: WebSocket) -> None:
+    """Stays open as long as the page does: an idle page asks for nothing, and its files must not go away."""
+    await socket.accept()
+    if (await socket.receive())["type"] != "websocket.disconnect":
+        # It has nothing to say.
+        await socket.close(1003)
 
 
 async def _file(request: Request) -> Response:
@@ -87,23 +99,32 @@ async def _upload(request: Request, gallery: Gallery, largest: int) -> Response:
     if check is None:
         return Response(status_code=404)
     too_large = f"Larger than {largest // MEGABYTE} MB, which is the most here."
-    if int(request.headers.get("content-length", "0") or 0) > largest:
+    declared = int(request.headers.get("content-length", "0") or 0)
+    if declared > largest:
         return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
-    path = visitor.new_path(".upload")
     name = _plain(request.query_params.get("name", ""))
+    path = visitor.new_path(".upload")
     try:
         received = 0
-        with path.open("wb") as file:
-            async for part in request.stream():
-                received += len(part)
-                if received > largest:
-                    return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
-                file.write(part)
-        return JSONResponse(await run_in_threadpool(check, visitor, path, name, gallery))
+        with visitor.storage.arriving(declared) as take:
+            with path.open("wb") as file:
+                async for part in request.stream():
+                    received += len(part)
+                    if received > largest:
+                        return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
+                    take(len(part))
+                    file.write(part)
+            return JSONResponse(await run_in_threadpool(check, visitor, path, name, gallery))
     except ClientDisconnect:
         return Response(status_code=400)
+    except NoRoomError as error:
+        return JSONResponse({"error": str(error)}, 507, {"Connection": "close"})
     except VidstyleError as error:
         return JSONResponse({"error": f"{name}: {without_path(error, path)}"}, 422)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        return JSONResponse({"error": str(NoRoomError())}, 507, {"Connection": "close"})
     except Exception:
         log.exception("an upload could not be checked")
         return JSONResponse({"error": f"{name}: cannot be read"}, 422)
@@ -141,7 +162,7 @@ def _video_suffix(head: bytes) -> str | None:
 
 
 def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> dict[str, Any]:
-    height, width = read_image(path).shape[:2]
+    width, height = check_picture(path)
     suffix = ".png" if path.open("rb").read(4) == b"\x89PNG" else ".jpg"
     identity = visitor.keep(path.rename(path.with_suffix(suffix)), name, "picture")
     return {"id": identity, "name": name, "width": width, "height": height}
@@ -149,12 +170,13 @@ def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -
 
 def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> dict[str, Any]:
     accepted = path.with_suffix(SUFFIX)
-    if is_image(path):
-        style = style_of(path)
-        save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
-        name = Path(name).stem + SUFFIX
-    else:
-        path.rename(accepted)
+    with picture_for_style(path) as picture:
+        if picture is not None:
+            style = style_of(picture)
+            save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
+            name = Path(name).stem + SUFFIX
+        else:
+            path.rename(accepted)
     try:
         card = gallery.admit(accepted)
     except VidstyleError as error:

@@ -14,9 +14,10 @@ import numpy as np
 from vidstyle.demo.easel import Easel, as_jpeg, shrunk
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.pictures import read_shown
+from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import read_image
 from vidstyle.media.sources import FileSource
 from vidstyle.painting import restyle
 from vidstyle.pipeline import Progress
@@ -158,13 +159,14 @@ class Jobs:
     def _painted(
         self, visitor: Visitor, wish: Wish, file: StoredFile, card: StyleCard, ticket: object
     ) -> Iterator[tuple[str, str]]:
+        visitor.storage.check(file.bytes)
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
         output = visitor.new_path(suffix)
         run, stop = _Run(), visitor.stop_painting
 
         def work() -> None:
             try:
-                self._work(run, stop, file, output, card.path, wish)
+                self._work(run, visitor, file, output, card.path, wish)
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._line.leave(ticket)
@@ -187,11 +189,12 @@ class Jobs:
         result = visitor.keep(output, name, "result")
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(self, run: _Run, stop: threading.Event, file: StoredFile, output: Path, style: Path, wish: Wish) -> None:
+    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, output: Path, style: Path, wish: Wish) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
-            if stop.is_set():
+            if visitor.stop_painting.is_set():
                 raise Cancelled("cancelled")
+            visitor.storage.check()
 
         cut: dict[str, Any] = {"start": wish.start or None, "end": wish.end} if file.kind == "video" else {}
         try:
@@ -206,7 +209,9 @@ class Jobs:
                 **cut,
             )
         except VidstyleError as error:
-            run.failure = error if isinstance(error, Cancelled) else InputError(without_path(error, file.path))
+            run.failure = (
+                error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, file.path))
+            )
         except Exception as error:  # raised again in the thread that reports
             run.failure = error
 
@@ -214,7 +219,7 @@ class Jobs:
         link = f'<a class="vs-download" href="{file_url(result, download=True)}" download>Download</a>'
         if file.kind == "video":
             return f'<video class="vs-result" src="{file_url(result)}" controls playsinline></video>{link}'
-        before, after = shrunk(read_image(file.path)), shrunk(read_image(output))
+        before, after = shrunk(read_shown(file.path)), shrunk(read_shown(output))
         return self._compared(visitor, before, after) + link
 
     def _compared(self, visitor: Visitor, before: np.ndarray, after: np.ndarray) -> str:
@@ -229,7 +234,7 @@ class Jobs:
 
 def _frame(file: StoredFile, start: float | None) -> np.ndarray:
     if file.kind == "picture":
-        return read_image(file.path)
+        return read_shown(file.path)
     try:
         video = FileSource(file.path, start=start or None)
     except VidstyleError as error:

@@ -2,20 +2,25 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
 
+from vidstyle.demo.connections import BACKLOG, MOST_OF_ONE_ADDRESS, Connections, OutOfDescriptors
 from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import PAGE, routes
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
+from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
 from vidstyle.demo.settings import Settings
@@ -37,7 +42,20 @@ def serve(settings: Settings) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidstyle-demo-")))
         port = listener.getsockname()[1]
         app = build_app(settings, folder, port)
-        config = uvicorn.Config(app, log_level="warning", ws_max_size=LARGEST_MESSAGE, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            http=_bounded(settings),
+            ws_max_size=LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=1,
+            # The guard does that.
+            proxy_headers=False,
+        )
+        quiet = OutOfDescriptors()
+        for logger in ("asyncio", "uvicorn.error"):
+            logging.getLogger(logger).addFilter(quiet)
         print(f"vidstyle: http://{_shown(settings.host)}:{port}", file=sys.stderr, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run([listener])
@@ -51,8 +69,7 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
         folder: for what visitors bring and take; all of it may go away afterwards.
         port: part of the cookie's name, since cookies are shared by all ports of a host.
     """
-    # Read by Gradio when it is imported; without them it asks the network for news and for fonts.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Read by Gradio when it is imported.
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
     import gradio as gr
 
@@ -61,13 +78,13 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
 
     easel = Easel(settings.device)
     gallery = Gallery(easel)
-    visitors = Visitors(folder)
+    visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
     painter, workshop = LivePainter(gallery, settings.device), Workshop(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(visitors))
-        link = asyncio.create_task(_share(port)) if settings.share else None
+        link = asyncio.create_task(_share(port, hosts)) if settings.share else None
         yield
         sweeping.cancel()
         if link is not None:
@@ -96,7 +113,15 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
         # Uploads have a route of our own; Gradio's is not let through.
         max_file_size=1,
     )
-    app.add_middleware(Guard, visitors=visitors, cookie=f"vidstyle_{port}", auth=settings.auth)
+    app.add_middleware(
+        Guard,
+        visitors=visitors,
+        cookie=f"vidstyle_{port}",
+        hosts=hosts,
+        auth=settings.auth,
+        embed=settings.embed,
+        behind_proxy=settings.behind_proxy,
+    )
     return app
 
 
@@ -106,7 +131,7 @@ async def _sweep(visitors: Visitors) -> None:
         await asyncio.to_thread(visitors.sweep)
 
 
-async def _share(port: int) -> None:
+async def _share(port: int, hosts: Hosts) -> None:
     """Open a public link and say where it leads."""
     import secrets
 
@@ -114,10 +139,18 @@ async def _share(port: int) -> None:
 
     try:
         link = await asyncio.to_thread(setup_tunnel, "127.0.0.1", port, secrets.token_urlsafe(32), None, None)
+        hosts.allow(urlsplit(link).hostname or "")
         print(f"vidstyle: {link}", file=sys.stderr, flush=True)
     except Exception as error:  # whatever the network does; the page is there all the same
         reason = " ".join(str(error).split())
         print(f"vidstyle: warning: --share: no public link ({reason}); the local address works", file=sys.stderr)
+
+
+def _bounded(settings: Settings) -> type[asyncio.Protocol]:
+    """uvicorn's protocol of a connection, within limits."""
+    # All come from one address where there is a proxy; the guard counts by whom it names.
+    connections = Connections(most_of_one=None if settings.behind_proxy else MOST_OF_ONE_ADDRESS)
+    return cast(type[asyncio.Protocol], connections.protocol)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,11 +1,15 @@
 """What can be set when the demo is started."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidstyle.errors import InputError
 
 MEGABYTE = 1_000_000
+_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+|\*")
+_SOURCE = re.compile(r"(https?://)?(\*\.)?[\w.-]+(:\d+|:\*)?")
+"""What a Content-Security-Policy takes as the name of a host."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,11 @@ class Settings:
         host, port: where to listen; port 0 takes any that is free.
         share: whether to open a public link through Gradio's tunnel.
         auth: USER:PASSWORD that every request must know; None lets everyone in.
+        allow_host: names that the demo answers to, besides what it listens on.
+        embed: hosts whose pages may frame this one, such as `https://example.org`.
+        behind_proxy: whether every request comes from a proxy, which says for whom.
         max_upload: megabytes of one uploaded file.
+        max_stored: megabytes of the files of all visitors together.
         queue: paintings of files that may wait for their turn; one more is refused.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         photos: folder of photographs to train with; without it no styles can be made.
@@ -27,7 +35,11 @@ class Settings:
     port: int = 7860
     share: bool = False
     auth: str | None = None
+    allow_host: tuple[str, ...] = ()
+    embed: tuple[str, ...] = ()
+    behind_proxy: bool = False
     max_upload: int = 500
+    max_stored: int = 10_000
     queue: int = 8
     device: str = "auto"
     photos: Path | None = None
@@ -41,6 +53,14 @@ class Settings:
             raise InputError("--auth: takes USER:PASSWORD, and neither may be empty")
         if self.max_upload < 1:
             raise InputError(f"--max-upload {self.max_upload}: takes megabytes, at least 1")
+        if self.max_stored < self.max_upload:
+            raise InputError(f"--max-stored {self.max_stored}: takes megabytes, at least those of --max-upload")
+        for name in self.allow_host:
+            if not _HOST.fullmatch(name):
+                raise InputError(f"--allow-host {name}: takes a name such as demo.example.org, without port; * is any")
+        for source in self.embed:
+            if not _SOURCE.fullmatch(source):
+                raise InputError(f"--embed {source}: takes a host such as https://example.org")
         if self.queue < 1:
             raise InputError(f"--queue {self.queue}: takes the number of paintings that may wait, at least 1")
         if self.photos is not None and not self.photos.is_dir():
@@ -52,6 +72,11 @@ class Settings:
     def largest_upload(self) -> int:
         """Bytes of one uploaded file."""
         return self.max_upload * MEGABYTE
+
+    @property
+    def most_stored(self) -> int:
+        """Bytes of the files of all visitors together."""
+        return self.max_stored * MEGABYTE
 
     @property
     def why_no_training(self) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vidstyle.demo.storage import MOST_BYTES, Storage
+from vidstyle.demo.storage import MOST_FILES as MOST_FILES_OF_ALL
 from vidstyle.errors import InputError
 
 LINGER_SECONDS = 600.0
@@ -29,11 +31,13 @@ class StoredFile:
         path: where it is, under a name of our own.
         name: what its owner calls it.
         kind: one of MOST_FILES.
+        bytes: its size.
     """
 
     path: Path
     name: str
     kind: str
+    bytes: int = 0
 
 
 @dataclass
@@ -42,8 +46,9 @@ class Visitor:
 
     Attributes:
         folder: of its files; made with the first one.
+        storage: counts them with those of everybody else.
         admitted: whether it has shown the password.
-        open_requests: how many are being answered; a page that is open always has one.
+        open_requests: how many are being answered; a page that is open always has one, see `here` in files.py.
         last_seen: when one was answered last, seconds of the monotonic clock.
         stop_painting: ends the painting of a file that is under way.
         is_busy: whether there is work that should not be lost, such as a training.
@@ -51,6 +56,7 @@ class Visitor:
     """
 
     folder: Path
+    storage: Storage
     admitted: bool = False
     open_requests: int = 0
     last_seen: float = field(default_factory=time.monotonic)
@@ -68,13 +74,33 @@ class Visitor:
     def keep(self, path: Path, name: str, kind: str) -> str:
         """Take note of a file; its identity for the browser."""
         identity = secrets.token_urlsafe(16)
+        size = path.stat().st_size
         with self._lock:
-            self._files[identity] = StoredFile(path, name, kind)
+            self._files[identity] = StoredFile(path, name, kind, size)
             alike = [identity for identity, file in self._files.items() if file.kind == kind]
             gone = [self._files.pop(identity) for identity in alike[: -MOST_FILES[kind]]]
+        self.storage.add(size)
         for file in gone:
             file.path.unlink(missing_ok=True)
+            self.storage.remove(file.bytes)
         return identity
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept for it."""
+        with self._lock:
+            return not self._files
+
+    def forget(self) -> None:
+        """Stop what is under way, and remove all files."""
+        self.stop_painting.set()
+        self.leave()
+        with self._lock:
+            files = list(self._files.values())
+            self._files.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for file in files:
+            self.storage.remove(file.bytes)
 
     def file(self, identity: str, *kinds: str) -> StoredFile:
         """The file of an identity that `keep` gave, of one of `kinds` if any are named.
@@ -99,10 +125,12 @@ class Visitors:
 
     Args:
         folder: where each gets a folder.
+        most_bytes, most_files: of all of them together.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES_OF_ALL) -> None:
         self._folder = folder
+        self._storage = Storage(folder, most_bytes, most_files, self._make_room)
         self._visitors: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
@@ -111,40 +139,53 @@ class Visitors:
         with self._lock:
             return self._visitors.get(cookie or "")
 
+    def stranger(self) -> Visitor:
+        """Somebody who is not remembered."""
+        return Visitor(self._folder / secrets.token_hex(12), self._storage)
+
     def welcome(self) -> tuple[str, Visitor]:
         """A new visitor, and the cookie to know it by."""
-        cookie = secrets.token_urlsafe(32)
-        visitor = Visitor(self._folder / secrets.token_hex(12))
+        cookie, visitor = secrets.token_urlsafe(32), self.stranger()
         with self._lock:
             self._visitors[cookie] = visitor
-            crowded = len(self._visitors) > MOST_VISITORS
-        if crowded:
-            self.sweep(0)
+            crowd = len(self._visitors) - MOST_VISITORS
+            gone = self._pop(self._dispensable(0)[:crowd]) if crowd > 0 else []
+        _forget(gone)
         return cookie, visitor
 
     def sweep(self, linger: float = LINGER_SECONDS) -> None:
         """Forget visitors who left `linger` seconds ago or more, with their files."""
-        now = time.monotonic()
         with self._lock:
-            gone = [
-                cookie
-                for cookie, visitor in self._visitors.items()
-                if not visitor.open_requests and not visitor.is_busy() and now - visitor.last_seen >= linger
-            ]
-            visitors = [self._visitors.pop(cookie) for cookie in gone]
-        for visitor in visitors:
-            _forget(visitor)
+            gone = self._pop(self._dispensable(linger))
+        _forget(gone)
 
     def close(self) -> None:
         """Forget everybody."""
         with self._lock:
-            visitors = list(self._visitors.values())
-            self._visitors.clear()
-        for visitor in visitors:
-            _forget(visitor)
+            gone = self._pop(list(self._visitors))
+        _forget(gone)
+
+    def _make_room(self) -> bool:
+        """Forget whoever left longest ago and has files."""
+        with self._lock:
+            gone = self._pop([cookie for cookie in self._dispensable(0) if not self._visitors[cookie].is_empty][:1])
+        _forget(gone)
+        return bool(gone)
+
+    def _dispensable(self, linger: float) -> list[str]:
+        """Cookies of visitors who left so long ago: those without files first, and then whoever left first."""
+        now = time.monotonic()
+        left = [
+            (not visitor.is_empty, visitor.last_seen, cookie)
+            for cookie, visitor in self._visitors.items()
+            if not visitor.open_requests and not visitor.is_busy() and now - visitor.last_seen >= linger
+        ]
+        return [cookie for *_, cookie in sorted(left)]
+
+    def _pop(self, cookies: list[str]) -> list[Visitor]:
+        return [self._visitors.pop(cookie) for cookie in cookies]
 
 
-def _forget(visitor: Visitor) -> None:
-    visitor.stop_painting.set()
-    visitor.leave()
-    shutil.rmtree(visitor.folder, ignore_errors=True)
+def _forget(visitors: list[Visitor]) -> None:
+    for visitor in visitors:
+        visitor.forget()

@@ -144,7 +144,8 @@ class CellFunction(nn.Module):
         canvas = self._canvas(height, width)
         light = self._light_of(source, side)
         result = torch.empty_like(source[:, margin : height - margin, margin : width - margin])
-        for part in parts(height, width, margin, side=side, reach=self.network.network.reach):
+        network = self.network.network
+        for part in parts(height, width, margin, side=side, reach=network.reach, alignment=network.alignment):
             seen = self._centred(part.seen(source))
             levels = self.network.paint(seen, light, canvas[:, :, part.seen_rows, part.seen_columns])
             own = part.without_surroundings(levels)

@@ -46,7 +46,8 @@ def measure_bounds(paint: nn.Module) -> Bounds:
     found: dict[str, list[Tensor]] = {}
     hooks = []
     for name, module in paint.named_modules():
-        if isinstance(module, nn.Conv2d) and (".blocks." in name or name == "network.tail"):
+        inner = ".blocks." in name or ".form." in name or name == "network.tail"
+        if isinstance(module, nn.Conv2d) and inner:
             entered = found.setdefault(name, [])
             hooks.append(module.register_forward_pre_hook(lambda _, x, to=entered: to.append(x[0].flatten()[::EVERY])))
     try:

@@ -19,6 +19,7 @@ from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS, prefers_bfloat16, usable_cores
 from vidstyle.errors import InputError, reason
 from vidstyle.media.frame import Color, Frame
+from vidstyle.privacy import silence_openvino
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""
@@ -168,6 +169,7 @@ def _import_openvino() -> Any:
         raise InputError(
             f"--engine openvino: not here ({reason(error)}); pip install openvino, or --engine torch"
         ) from error
+    silence_openvino()
     return openvino
 
 

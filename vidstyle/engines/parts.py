@@ -39,18 +39,20 @@ class Part:
         return seen[:, _shifted(self.rows, self.seen_rows.start), _shifted(self.columns, self.seen_columns.start)]
 
 
-def parts(height: int, width: int, margin: int, *, side: int, reach: int) -> Iterator[Part]:
+def parts(height: int, width: int, margin: int, *, side: int, reach: int, alignment: int = 1) -> Iterator[Part]:
     """All parts of (height, width) cells, whose outermost `margin` on each side is only looked at.
 
     Args:
         height, width, margin: cells.
         side: of the parts, at the most.
         reach: how far a part's painting depends on what is around it.
+        alignment: what is seen begins and ends at multiples of so many cells, or where there are no more.
     """
+    # Where the picture ends, what is seen ends as well: the network finds the same border.
     for rows in _spans(margin, height - margin, side):
+        seen_rows = _widened(rows, reach, height, alignment)
         for columns in _spans(margin, width - margin, side):
-            # Where the picture ends, what is seen ends as well: the network finds the same border.
-            yield Part(rows, columns, _widened(rows, reach, height), _widened(columns, reach, width), margin)
+            yield Part(rows, columns, seen_rows, _widened(columns, reach, width, alignment), margin)
 
 
 def _spans(start: int, end: int, most: int) -> Iterator[slice]:
@@ -61,8 +63,9 @@ def _spans(start: int, end: int, most: int) -> Iterator[slice]:
         yield slice(begin, min(end, begin + step))
 
 
-def _widened(span: slice, reach: int, end: int) -> slice:
-    return slice(max(0, span.start - reach), min(end, span.stop + reach))
+def _widened(span: slice, reach: int, end: int, alignment: int) -> slice:
+    start, stop = max(0, span.start - reach), span.stop + reach
+    return slice(start - start % alignment, min(end, stop + -stop % alignment))
 
 
 def _shifted(span: slice, origin: int) -> slice:

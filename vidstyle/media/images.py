@@ -2,10 +2,11 @@
 
 import contextlib
 import errno
+import math
 import struct
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from vidstyle.errors import InputError, reason
 from vidstyle.media.color import over_white
@@ -31,6 +32,18 @@ PHOTOS = Path(__file__).parents[1] / "photos"
 """Photographs that come with the program."""
 LARGEST_IMAGE = 100_000_000
 """Pixels; a larger picture would take more memory than most machines have."""
+STRIP_PIXELS = 4_000_000
+"""Of a picture, converted at a time."""
+_TURNS: dict[object, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+"""How to set pixels (H, W, C) upright, by the orientation in Exif."""
 
 
 @dataclass(frozen=True)
@@ -69,51 +82,102 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
     """Read a picture of any mode and depth as RGB, upright.
 
+    Beside the result there is one copy of the picture in memory, as Pillow decodes it.
+
+    Args:
+        path: the file.
+        pixels: how many are enough; of a larger picture both sides are read at a half, a third, ... as long as
+            so many remain.  JPEG files are not even decoded at full size then.
+
     Raises:
-        InputError: for what is no picture, is damaged, or has more than LARGEST_IMAGE pixels.
+        InputError: for what is no picture, is damaged, has more than LARGEST_IMAGE pixels, or more than there is
+            memory for.
     """
     try:
         with _opened(path) as image:
             if image.width * image.height > LARGEST_IMAGE:
                 raise Image.DecompressionBombError
-            return _upright(image)
+            return _upright(image, pixels)
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: more than {LARGEST_IMAGE // 1_000_000} megapixels; scale it down first") from error
+    except MemoryError as error:
+        raise InputError(f"{path}: there is not enough memory to read it; scale it down first") from error
     except DAMAGE as error:
         raise InputError(f"{path}: not a picture that can be read ({error})") from error
 
 
-def _upright(image: Image.Image) -> Picture:
-    profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        # 16 bits, which Pillow would cut off rather than scale.
-        levels = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return Picture(np.repeat(levels[..., None], 3, axis=2))
-    alpha = None
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        alpha = np.array(upright.getchannel("A"))
+def _upright(image: Image.Image, enough: int | None) -> Picture:
+    divisor = 1
+    if enough is not None:
+        divisor = max(1, min(math.isqrt(image.width * image.height // enough), *image.size))
+        whole = image.width
+        image.draft(None, (image.width // divisor, image.height // divisor))
+        divisor = max(1, divisor * image.width // whole)
+    image.load()
+    transparent = image.has_transparency_data and not image.mode.startswith("I")
     # The profile of CMYK does not describe what Pillow turns it into.
-    kept = profile if upright.mode in {"RGB", "RGBA"} else None
-    return Picture(np.array(upright.convert("RGB")), alpha, kept)
+    profile = image.info.get("icc_profile") if transparent or image.mode in {"RGB", "RGBA"} else None
+    turned = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1), np.asarray)
+    pixels = _as_array(image, divisor, "RGBA" if transparent else "RGB")
+    image.close()
+    # A picture of a hundred megapixels shall not be here twice because of an order of axes.
+    pixels = turned(pixels)
+    alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, profile)
 
 
-def read_image(path: Path) -> np.ndarray:
+def _as_array(image: Image.Image, divisor: int, mode: str) -> np.ndarray:
+    """(H / divisor, W / divisor, 3 or 4) uint8, converted strip by strip, so that no second copy comes to be."""
+    width, height = (side // divisor for side in image.size)
+    pixels = np.empty((height, width, len(mode)), np.uint8)
+    rows = max(1, STRIP_PIXELS // (image.width * divisor))
+    for top in range(0, height, rows):
+        part = pixels[top : top + rows]
+        strip = image.crop((0, top * divisor, width * divisor, (top + len(part)) * divisor))
+        if strip.mode.startswith("I"):
+            # 16 bits, which Pillow would cut off rather than scale.
+            levels = (np.asarray(strip).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            strip = Image.fromarray(levels)
+        values = np.asarray(strip if strip.mode == mode else strip.convert(mode))
+        part[:] = values if divisor == 1 else cv2.resize(values, (width, len(part)), interpolation=cv2.INTER_AREA)
+    return pixels
+
+
+def read_image(path: Path, *, pixels: int | None = None) -> np.ndarray:
     """RGB (H, W, 3) uint8, upright; see read_picture."""
-    return read_picture(path).pixels
+    return read_picture(path, pixels=pixels).pixels
 
 
-def read_opaque(path: Path) -> np.ndarray:
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture when it is upright, without decoding it.
+
+    Raises:
+        InputError: for what is no picture.
+    """
+    try:
+        with _opened(path) as image:
+            width, height = image.size
+            # Of a TIFF file, Pillow gives the size upright.
+            lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in {5, 6, 7, 8}
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a picture that can be read ({error})") from error
+    return (height, width) if lies else (width, height)
+
+
+def read_opaque(path: Path, *, pixels: int | None = None) -> np.ndarray:
     """A picture as RGB (H, W, 3) uint8, upright, what is transparent laid on white.
+
+    Args:
+        path: the file.
+        pixels: how many are enough, see read_picture.
 
     Raises:
         InputError: see read_picture.
     """
-    picture = read_picture(path)
+    picture = read_picture(path, pixels=pixels)
     return picture.pixels if picture.alpha is None else over_white(np.dstack([picture.pixels, picture.alpha]))
 
 

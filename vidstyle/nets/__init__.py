@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from vidstyle.nets.adain import AdainNet, MetaAdainNet
+from vidstyle.nets.form import FormNet
 from vidstyle.nets.johnson import JohnsonNet
 from vidstyle.nets.meta import MetaNetwork
 from vidstyle.nets.meta_realtime import MetaRealtimeNet
@@ -21,6 +22,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "realtime": RealtimeNet,
     # 796 k parameters, 24.5 GFLOP at 640x360: for those with a GPU.
     "large": partial(RealtimeNet, channels=64, blocks=10),
+    "form": FormNet,
     "johnson": JohnsonNet,
     "shen": ShenNet,
     "adain": AdainNet,
@@ -49,4 +51,13 @@ def build_network(name: str, arguments: Mapping[str, Any] | None = None) -> nn.M
         raise ValueError(f"network {name!r}: {error}") from error
 
 
-__all__ = ["META_NETWORKS", "NETWORKS", "JohnsonNet", "MetaNetwork", "MetaRealtimeNet", "RealtimeNet", "build_network"]
+__all__ = [
+    "META_NETWORKS",
+    "NETWORKS",
+    "FormNet",
+    "JohnsonNet",
+    "MetaNetwork",
+    "MetaRealtimeNet",
+    "RealtimeNet",
+    "build_network",
+]

@@ -154,15 +154,15 @@ class CellNet(nn.Module):
             canvas: (1, C, h, w), what of the canvas lies under them; as under a whole picture if None.
 
         Returns:
-            (1, h, w, K); right from `RealtimeNet.reach` cells on from where a part was cut out.
+            (1, h, w, K); right from `RealtimeNet.reach` cells on from where a part was cut out, at a multiple of its
+            `alignment`.
         """
         mean, spread = light.to(cells.dtype)
         cells = (cells - mean * self.grey) * (USUAL_SPREAD / spread)
         x = self.head(cells.permute(0, 3, 1, 2))
         x = F.relu_(x.add_(self.network.still_ground(x) if canvas is None else self.network.ground(canvas)))
-        for block in self.network.blocks:
-            x = block(x)
-        return take_out_grid(self.tail(x), GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
+        x = self.tail(self.network.trunk(x))
+        return take_out_grid(x, GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
 
 
 def fold_bytes(pixels: Tensor, margin: int, *, planes: bool) -> Tensor:

@@ -90,6 +90,17 @@ class RealtimeNet(nn.Module):
         # Head, tail, and the two steps of taking out the grid; two convolutions a block.
         return 4 + 2 * len(self.blocks)
 
+    @property
+    def alignment(self) -> int:
+        """Parts of a picture are painted as in the whole one if they begin at multiples of so many positions."""
+        return 1
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """What the last layer takes, of what the first one gives and the canvas; (N, C, h, w) both."""
+        for block in self.blocks:
+            x = block(x)
+        return x
+
     def forward(
         self, image: Tensor, canvas: Tensor | None = None, light: Tensor | None = None, *, whole: bool = False
     ) -> Tensor:
@@ -106,9 +117,7 @@ class RealtimeNet(nn.Module):
         # As a painter's eye does, get used to the light: one style has one brightness, pictures have any.
         x = self.head(fold((image - mean) * (USUAL_SPREAD / spread)))
         x = F.relu_(x.add_(self.still_ground(x) if canvas is None else self.ground(canvas)))
-        for block in self.blocks:
-            x = block(x)
-        painted = unfold(without_grid(self.tail(x))) + 0.5
+        painted = unfold(without_grid(self.tail(self.trunk(x)))) + 0.5
         return painted if whole else self.without_margin(painted, height, width)
 
     def with_margin(self, image: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -96,11 +96,17 @@ class Photographs:
     A batch depends on the seed and its step alone, so a resumed training sees what an uninterrupted one
     would have seen.  Photographs that cannot be read or are far too small are skipped and counted.
 
+    Args:
+        folder: of photographs.
+        crop, batch: side of the crops, pixels, and how many there are at a time.
+        seed: of the crops.
+        scales: least and greatest, see SCALES.
+
     Raises:
         InputError: without photographs, and if none of those kept for measuring can be read.
     """
 
-    def __init__(self, folder: Path, *, crop: int, batch: int, seed: int) -> None:
+    def __init__(self, folder: Path, *, crop: int, batch: int, seed: int, scales: Sequence[float] = SCALES) -> None:
         paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         if not paths:
             raise InputError(f"{folder}: no photographs here; name a folder of pictures with --photos")
@@ -109,7 +115,7 @@ class Photographs:
         self.test_paths = paths[every - 1 :: every][:HELD_BACK] or paths
         kept = set(self.test_paths)
         self.paths = [path for path in paths if path not in kept] or paths
-        self.crop, self.batch_size, self.seed = crop, batch, seed
+        self.crop, self.batch_size, self.seed, self.scales = crop, batch, seed, scales
         self.skipped: set[Path] = set()
         # Measuring comes last, hours from now.
         if not list(self.held_back(crop)):
@@ -147,7 +153,7 @@ class Photographs:
             if side < crop // 4:
                 self.skipped.add(path)
                 continue
-            photo = resize_shorter_side(photo, max(crop, round(side * rng.uniform(*SCALES))))
+            photo = resize_shorter_side(photo, max(crop, round(side * rng.uniform(*self.scales))))
             top = rng.randint(0, photo.shape[0] - crop)
             left = rng.randint(0, photo.shape[1] - crop)
             photo = photo[top : top + crop, left : left + crop]

@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork, MetaRealtimeNet, RealtimeNet, build_network
+from vidstyle.nets.form import begun_from
 from vidstyle.nets.vgg_encoder import VggEncoder
 from vidstyle.style_files import SUFFIX, load_style_file
 from vidstyle.styles import load_style
@@ -43,6 +44,8 @@ def fresh_network(recipe: Recipe) -> nn.Module:
         return network
     style = (load_style_file if isinstance(network, MetaNetwork) else load_style)(recipe.network.init)
     given, fresh = style.network.state_dict(), network.state_dict()
+    if recipe.network.form is not None:
+        given = begun_from(given, load_style(recipe.network.form).network.state_dict())
     if isinstance(network, RealtimeNet) and isinstance(style.network, RealtimeNet) and _is_within(given, fresh):
         given = _widened(given, fresh)
     elif style.card.network != recipe.network.name or not _is_within(given, fresh) or not _is_within(fresh, given):
@@ -81,11 +84,16 @@ def _widened(given: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Te
 
 
 def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
-    """Start a meta network from styles, whose recipes lie beside this one."""
+    """Start a meta network from styles, whose recipes lie beside this one.
+
+    Of a style with a sense of form it is what that started from, which lies in `starts` there.
+    """
     experts = []
     for name in recipe.network.experts:
         expert = load_recipe(recipe.folder / f"{name}.toml")
-        state = load_style(recipe.folder.parent / "weights" / f"{name}{SUFFIX}").network.state_dict()
+        start = recipe.folder / "starts" / f"{name}{SUFFIX}"
+        weights = start if start.is_file() else recipe.folder.parent / "weights" / f"{name}{SUFFIX}"
+        state = load_style(weights).network.state_dict()
         experts.append((state, load_style_image(expert.style.image, expert.style.shorter_side)))
     try:
         network.learn_from(experts)

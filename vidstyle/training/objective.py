@@ -71,8 +71,9 @@ class Objective(nn.Module):
             "style": torch.stack(styles).sum() / sum(self.layer_weights),
             "total_variation": losses.total_variation(painted),
             "range": losses.range_loss(painted),
-            "grid": losses.grid_loss(painted),
         }
+        if w.grid:
+            terms["grid"] = losses.grid_loss(painted)
         if w.flicker:
             terms["flicker"] = losses.flicker_loss(painted, source)
         return losses.weighted(terms, {name: getattr(w, name) for name in terms})

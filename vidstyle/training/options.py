@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle.errors import InputError
+from vidstyle.style_files import read_card
 from vidstyle.styles import find_style
 from vidstyle.training.perceptual import fastest_perceptual
 from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
@@ -38,10 +39,11 @@ def resolve_recipe(
     """
     if steps is not None and minutes is not None:
         raise InputError("--steps and --minutes exclude each other: training ends by the one or by the other")
+    start = None if init is None else _find_init(init)
     if path.suffix == ".toml":
         recipe = load_recipe(path)
     else:
-        recipe = _recipe_for_picture(path, photos, perceptual_weights, MINUTES_FROM_A_STYLE if init else MINUTES)
+        recipe = _recipe_for_picture(path, photos, perceptual_weights, start)
     chosen = recipe.network if network in (None, recipe.network.name) else NetworkChoice(str(network))
     finish_steps = 0 if steps is not None or minutes is not None else None
     schedule = _given(steps=steps, minutes=0.0 if steps is not None else minutes, seed=seed, finish_steps=finish_steps)
@@ -53,18 +55,22 @@ def resolve_recipe(
     return dataclasses.replace(
         recipe,
         data=dataclasses.replace(recipe.data, **_given(photos=photos, clips=clips, perceptual=perceptual_weights)),
-        network=dataclasses.replace(chosen, **_given(init=None if init is None else _find_init(init))),
+        network=dataclasses.replace(chosen, **_given(init=start)),
         loss=dataclasses.replace(recipe.loss, **loss),
         schedule=dataclasses.replace(recipe.schedule, **schedule),
     )
 
 
-def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, minutes: float) -> Recipe:
+def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, start: Path | None) -> Recipe:
     if photos is None:
         raise InputError(f"{path}: to learn a style from a picture, name a folder of photographs with --photos")
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
     loss = Loss(perceptual=fastest_perceptual(weights), style=STYLE, temporal=TEMPORAL)
-    return Recipe(name=path.stem, style=style, data=Data(photos), loss=loss, schedule=Schedule(minutes=minutes))
+    network, schedule = NetworkChoice(), Schedule(minutes=MINUTES if start is None else MINUTES_FROM_A_STYLE)
+    if start is not None:
+        card = read_card(start)
+        network = NetworkChoice(card.network, card.arguments)
+    return Recipe(name=path.stem, style=style, data=Data(photos), network=network, loss=loss, schedule=schedule)
 
 
 def _find_init(init: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle.errors import InputError
+from vidstyle.training.data import SCALES
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class NetworkChoice:
     arguments: dict[str, Any] = field(default_factory=dict)
     init: Path | None = None
     """A style file whose weights to start from; of the same network."""
+    form: Path | None = None
+    """A style file of a FormNet: what the network has and `init` has not starts there, and adds nothing yet."""
     train_encoder: bool = False
     """Whether what describes pictures to a meta network, a VGG, learns along; in the papers it stays as it is."""
     experts: tuple[str, ...] = ()
@@ -105,6 +108,9 @@ class Schedule:
     batch: int = 4
     crop: int = 256
     """Side of the square training crops, pixels."""
+    scales: tuple[float, ...] = SCALES
+    """Between which a photograph's shorter side is scaled before cropping, as multiples of its own, never below the
+    crop: enlarged photographs are as smooth as the frames of a video."""
     learning_rate: float = 2e-3
     warm_up: int = 100
     gradient_clip: float = 1.0

@@ -124,7 +124,11 @@ class Trainer:
         schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
         if paired and schedule.batch % 2:
             raise InputError(f"schedule.batch is {schedule.batch}; frames come in pairs, so it must be even")
-        self.photographs = Photographs(data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed)
+        if len(schedule.scales) != 2:
+            raise InputError(f"schedule.scales has {len(schedule.scales)} entries; it takes the least and the greatest")
+        self.photographs = Photographs(
+            data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed, scales=schedule.scales
+        )
         self.pictures: StylePictures | None = None
         if isinstance(self.network, MetaNetwork):
             style = self.recipe.style

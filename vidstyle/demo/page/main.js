@@ -2,6 +2,7 @@
 import { refreshStyles } from "./styles.js";
 import "./compare.js";
 import "./drop.js";
+import "./here.js";
 import "./webcam.js";
 
 // Says that a style has been made; each one once, since the page is told again and again.

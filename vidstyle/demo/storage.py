@@ -1,0 +1,91 @@
+"""How much all visitors together may keep."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vidstyle.demo.settings import MEGABYTE
+from vidstyle.errors import VidstyleError
+
+MOST_BYTES = 10_000 * MEGABYTE
+MOST_FILES = 5_000
+LEAST_FREE = 1_000 * MEGABYTE
+"""Bytes of the disk that are left to others, or a tenth of a small one."""
+
+
+class NoRoomError(VidstyleError):
+    """Nothing more can be kept at the moment."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for more files here at the moment; try again in a while.")
+
+
+class Storage:
+    """Counts what lies in a folder.
+
+    Args:
+        folder: on the disk whose free space matters.
+        most_bytes, most_files: that may be there.
+        make_room: called when there is no room, to let go of what nobody waits for; says whether there was anything.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        most_bytes: int = MOST_BYTES,
+        most_files: int = MOST_FILES,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._folder, self._most_bytes, self._most_files, self._make_room = folder, most_bytes, most_files, make_room
+        self._bytes = self._files = 0
+        self._lock = threading.Lock()
+
+    def check(self, coming: int = 0) -> None:
+        """Raises NoRoomError unless there is room for a file of so many bytes."""
+        while not self._has_room(coming):
+            if not self._make_room():
+                raise NoRoomError
+
+    def _has_room(self, coming: int) -> bool:
+        disk = shutil.disk_usage(self._folder)
+        return (
+            self._bytes + coming <= self._most_bytes
+            and self._files < self._most_files
+            and disk.free - coming >= min(LEAST_FREE, disk.total // 10)
+        )
+
+    def add(self, size: int) -> None:
+        """A file has come."""
+        with self._lock:
+            self._bytes, self._files = self._bytes + size, self._files + 1
+
+    def remove(self, size: int) -> None:
+        """A file has gone."""
+        with self._lock:
+            self._bytes, self._files = self._bytes - size, self._files - 1
+
+    @contextmanager
+    def arriving(self, declared: int = 0) -> Iterator[Callable[[int], None]]:
+        """For a file that arrives in parts: called with the bytes of each, raises NoRoomError where there is no room.
+
+        Args:
+            declared: bytes that are said to come, if that is said.
+        """
+        self.check(declared)
+        arrived = 0
+
+        def take(count: int) -> None:
+            nonlocal arrived
+            self.check(count)
+            with self._lock:
+                self._bytes += count
+            arrived += count
+
+        try:
+            yield take
+        finally:
+            # Whoever keeps the file counts it.
+            with self._lock:
+                self._bytes -= arrived

@@ -1,0 +1,96 @@
+"""Whose frame is painted next: everyone who waits gets the same time of the painter, not the same number of turns.
+
+Each has a clock that runs while they are painted, and whoever's shows least is next: fair queueing by virtual time, as
+in Demers, Keshav and Shenker 1989 ("Analysis and simulation of a fair queueing algorithm", section 2).  Who costs three
+times as much gets a third of the turns, and the others do not notice.
+"""
+
+import statistics
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+
+SMOOTHING = 0.2
+"""Of the newest turn in the mean cost of one."""
+MOST_CREDIT = 0.25
+"""Seconds by which who comes back after a while is before the others; what was not used longer ago is lost."""
+HEAVY = 2.0
+"""How many times what the others cost a turn is worth a word."""
+
+
+@dataclass
+class _Account:
+    """What somebody has had.
+
+    Attributes:
+        used: virtual seconds.
+        cost: seconds of a turn, smoothed; None before the first.
+    """
+
+    used: float
+    cost: float | None = None
+
+
+class Turns(Generic[Key]):
+    """Gives turns.  Not for several threads at a time."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[Key, _Account] = {}
+        self._now = 0.0  # virtual time: what whoever was painted last had used before
+
+    def join(self, key: Key) -> None:
+        """Somebody comes; they begin where the others are."""
+        self._accounts[key] = _Account(self._now)
+
+    def leave(self, key: Key) -> None:
+        """Somebody goes; nothing happens for who is not here."""
+        self._accounts.pop(key, None)
+
+    def next(self, ready: Collection[Key]) -> Key | None:
+        """Who of those who have a frame waiting is painted; None if there are none.
+
+        Args:
+            ready: in the order of their waiting, longest first, which decides between equals.
+        """
+        here = [key for key in ready if key in self._accounts]
+        if not here:
+            return None
+        chosen = min(here, key=lambda key: max(self._accounts[key].used, self._now - MOST_CREDIT))
+        account = self._accounts[chosen]
+        account.used = max(account.used, self._now - MOST_CREDIT)
+        self._now = max(self._now, account.used)
+        return chosen
+
+    def took(self, key: Key, seconds: float) -> None:
+        """A turn is over.
+
+        Args:
+            key: whose.
+            seconds: that it took.
+        """
+        account = self._accounts.get(key)
+        if account is not None:
+            account.used += seconds
+            account.cost = seconds if account.cost is None else account.cost + SMOOTHING * (seconds - account.cost)
+
+    def changed(self, key: Key) -> None:
+        """Somebody has chosen another style: what a turn costs is not known again."""
+        if key in self._accounts:
+            self._accounts[key].cost = None
+
+    def times_others(self, key: Key) -> float:
+        """How many times what the median of the others costs a turn of somebody takes; 1 while that is not known."""
+        account = self._accounts.get(key)
+        others = [one.cost for other, one in self._accounts.items() if other != key and one.cost]
+        if account is None or account.cost is None or not others:
+            return 1.0
+        return account.cost / statistics.median(others)
+
+    def notice(self, key: Key) -> str:
+        """What somebody should know who gets fewer turns than the others; empty otherwise."""
+        times = self.times_others(key)
+        if times < HEAVY:
+            return ""
+        return f"This style takes {times:.0f} times as long as those of the others here, so you see fewer frames."
