@@ -2,8 +2,8 @@
 
 import sys
 
-from vidstyle.demo import Settings, serve
+from vidstyle.demo import DemoSettings, serve
 
 if __name__ == "__main__":
     auth = sys.argv[1] if len(sys.argv) > 1 else None
-    serve(Settings(host="0.0.0.0" if auth else "127.0.0.1", port=7860, auth=auth, max_upload=200))
+    serve(DemoSettings(host="0.0.0.0" if auth else "127.0.0.1", port=7860, auth=auth, max_upload=200))

@@ -45,7 +45,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Styles of pictures as they are made, in a tenth of the time."""
-    monkeypatch.setattr("vidstyle.training.polish.STEPS", 2)
+    monkeypatch.setattr("vidstyle.any_style.polish.STEPS", 2)
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,14 @@ from vidstyle import InputError, load_style, styles
 from vidstyle.nets import META_NETWORKS, build_network, description
 from vidstyle.nets.adain import AdainNet, MetaAdainNet
 from vidstyle.nets.metanet import MetaNet, ShenNet
-from vidstyle.nets.vgg_encoder import KINDS, VggEncoder, moments
+from vidstyle.perception.perceptual_network import FILES, PerceptualNetwork
+from vidstyle.perception.tensors import to_rgb
+from vidstyle.perception.vgg import KINDS, Vgg, moments
 from vidstyle.style_files import StyleCard, read_card, save_style
-from vidstyle.training.data import to_rgb
 from vidstyle.training.make_style import make_style
-from vidstyle.training.network import fresh_network
-from vidstyle.training.perceptual import FILES, PerceptualNetwork
 from vidstyle.training.recipe import NetworkChoice, Recipe
-from vidstyle.training.trainer import Trainer, tiles
+from vidstyle.training.starting_network import fresh_network
+from vidstyle.training.trainer import Trainer, squares
 
 DISTILLED = "vgg19-distilled"
 ARGUMENTS = {
@@ -60,8 +60,8 @@ def test_an_encoder_has_the_features_of_its_perceptual_network(meta_recipe: Call
     perceptual = PerceptualNetwork(DISTILLED, made.data.perceptual)
     image = torch.rand(1, 3, 48, 64)
     (encoder,) = network.description.encoders
-    assert isinstance(encoder, VggEncoder)
-    for layer, features in zip(encoder.wanted, encoder(image), strict=True):
+    assert isinstance(encoder, Vgg)
+    for layer, features in zip(encoder.wanted, encoder(image).values(), strict=True):
         torch.testing.assert_close(features, perceptual(image, [layer])[layer], rtol=1e-4, atol=1e-4)
 
 
@@ -75,9 +75,9 @@ def test_a_description_can_be_of_two_networks(meta_recipe: Callable[..., Recipe]
     assert network.description.size == 2 * (64 + 128 + 64 + 128)
     image = torch.rand(1, 3, 48, 64)
     for encoder in network.description.encoders:
-        assert isinstance(encoder, VggEncoder)
+        assert isinstance(encoder, Vgg)
         perceptual = PerceptualNetwork(encoder.kind, made.data.perceptual)
-        for layer, features in zip(encoder.wanted, encoder(image), strict=True):
+        for layer, features in zip(encoder.wanted, encoder(image).values(), strict=True):
             torch.testing.assert_close(features, perceptual(image, [layer])[layer], rtol=1e-3, atol=1e-3)
 
 
@@ -103,9 +103,9 @@ def test_an_encoder_takes_torchvisions_weights(recipe: Recipe, tmp_path: Path) -
     assert isinstance(network, MetaNet)
     image = torch.rand(1, 3, 32, 40)
     (encoder,) = network.description.encoders
-    assert isinstance(encoder, VggEncoder)
+    assert isinstance(encoder, Vgg)
     expected = PerceptualNetwork("vgg16", path)(image, encoder.wanted)
-    for layer, features in zip(encoder.wanted, encoder(image), strict=True):
+    for layer, features in zip(encoder.wanted, encoder(image).values(), strict=True):
         torch.testing.assert_close(features, expected[layer], rtol=1e-3, atol=1e-3)
 
 
@@ -119,9 +119,9 @@ def test_an_encoder_that_does_not_exist_is_named() -> None:
     with pytest.raises(
         ValueError, match="unknown encoder 'resnet'; known: vgg16, vgg19, vgg19-shallow, vgg19-distilled"
     ):
-        VggEncoder("resnet", ("relu1_1",))
+        Vgg.of_kind("resnet", ("relu1_1",))
     with pytest.raises(ValueError, match="vgg16 has no layer relu3_4"):
-        VggEncoder("vgg16", ("relu3_4",))
+        Vgg.of_kind("vgg16", ("relu3_4",))
     with pytest.raises(ValueError, match="block = 'inception'"):
         build_network("metanet", {"block": "inception", "encoder": DISTILLED})
 
@@ -148,7 +148,7 @@ def test_adain_gives_features_the_pictures_mean_and_deviation() -> None:
     torch.manual_seed(0)
     meta = MetaAdainNet()
     picture, image = torch.rand(1, 3, 64, 64), torch.rand(2, 3, 48, 64)
-    wanted = moments(meta.encoder(picture)[0])
+    wanted = moments(meta.encoder(picture)["relu4_1"])
     for found, expected in zip(moments(decoded(dressed(meta, picture), image)), wanted, strict=True):
         torch.testing.assert_close(found, expected.expand(2, -1), rtol=0.02, atol=1e-3)
 
@@ -158,7 +158,7 @@ def test_at_strength_0_adain_leaves_features_as_they_are() -> None:
     meta = MetaAdainNet(strength=0)
     image = torch.rand(1, 3, 48, 64)
     network = dressed(meta, torch.rand(1, 3, 64, 64))
-    torch.testing.assert_close(decoded(network, image), network.encoder(image)[0])
+    torch.testing.assert_close(decoded(network, image), network.encoder(image)["relu4_1"])
 
 
 def test_between_two_styles_of_adain_features_are_mixed(tmp_path: Path) -> None:
@@ -212,10 +212,10 @@ def test_steps_of_inversion_need_its_weight(meta_recipe: Callable[..., Recipe]) 
 
 def test_pictures_are_cut_into_tiles_and_enlarged_if_they_hold_none() -> None:
     picture = torch.arange(3 * 5 * 7.0).view(1, 3, 5, 7)
-    cut = tiles(picture, 2)
+    cut = squares(picture, 2)
     assert cut.shape == (6, 3, 2, 2)
     torch.testing.assert_close(cut[4], picture[0, :, 2:4, 2:4])
-    assert tiles(picture, 8).shape == (1, 3, 8, 8)
+    assert squares(picture, 8).shape == (1, 3, 8, 8)
 
 
 # --- MetaNet
@@ -285,7 +285,7 @@ def test_written_norms_paint_in_the_pictures_colours() -> None:
     photo = torch.rand(1, 3, 48, 64)
     reds = []
     for color in ((0.8, 0.3, 0.2), (0.2, 0.3, 0.8)):
-        meta.wear(torch.tensor(color).view(1, 3, 1, 1) + 0.1 * torch.rand(1, 3, 64, 64))
+        meta.set_picture(torch.tensor(color).view(1, 3, 1, 1) + 0.1 * torch.rand(1, 3, 64, 64))
         reds.append((meta(photo)[:, 0] - meta(photo)[:, 2]).mean().item())
     assert reds[0] > 0.2
     assert reds[1] < -0.2
@@ -295,7 +295,7 @@ def test_written_norms_paint_in_the_pictures_colours() -> None:
 def test_a_picture_of_one_colour_makes_a_network_that_paints(picture: Tensor) -> None:
     torch.manual_seed(0)
     meta = MetaNet(DISTILLED, group=4, norms="written")
-    meta.wear(picture)
+    meta.set_picture(picture)
     assert bool(meta(torch.rand(1, 3, 48, 64)).isfinite().all())
 
 
@@ -321,7 +321,7 @@ def test_shens_network_paints_where_the_picture_is(block: str) -> None:
 def test_every_part_that_is_to_learn_learns(name: str) -> None:
     torch.manual_seed(0)
     meta = META_NETWORKS[name](**ARGUMENTS[name])
-    meta.wear(torch.rand(1, 3, 64, 64))
+    meta.set_picture(torch.rand(1, 3, 64, 64))
     meta(torch.rand(1, 3, 32, 32)).square().mean().backward()
     still = {key for key, p in meta.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
     # Instance normalisation takes a convolution's own bias out again.

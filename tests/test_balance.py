@@ -8,9 +8,10 @@ import pytest
 import torch
 from training_material import losses_of
 
+from vidstyle.perception.objective import Loss
 from vidstyle.training.balance import Balance
 from vidstyle.training.distributed import Team
-from vidstyle.training.recipe import Loss, Recipe
+from vidstyle.training.recipe import Recipe
 from vidstyle.training.trainer import Trainer
 
 

@@ -13,9 +13,12 @@ import pytest
 from media_files import colorful_picture
 from PIL import Image
 
-from vidstyle import InputError, growth, limits
-from vidstyle.bench import Bench, make_clip, peak_memory, plot
-from vidstyle.energy import EnergyMeter
+from vidstyle import InputError
+from vidstyle.bench import growth, limits
+from vidstyle.bench.energy import EnergyMeter
+from vidstyle.bench.runs import peak_memory
+from vidstyle.bench.sample_clip import make_clip
+from vidstyle.bench.stages import Bench, plot
 from vidstyle.engines.cuda import CudaEngine, Span
 from vidstyle.engines.frame_function import Look
 from vidstyle.media.frame import Frame

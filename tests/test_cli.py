@@ -21,7 +21,8 @@ from conftest import Result, contents, wait_until
 from media_files import Sound, colorful_picture, cut, make_video, read_packets, read_times, read_video
 from PIL import Image
 
-from vidstyle import Painter, cli
+from vidstyle import Painter, interruption
+from vidstyle.cli.options import parse_time
 from vidstyle.errors import VidstyleError
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
@@ -217,7 +218,7 @@ def test_start_and_end_choose_a_part(
     ("text", "seconds"), [("12.5", 12.5), (".5", 0.5), ("90", 90), ("1:30", 90), ("01:00:00.25", 3600.25)]
 )
 def test_times_are_seconds_or_clock_times(text: str, seconds: float) -> None:
-    assert cli.parse_time(text, "--start") == seconds
+    assert parse_time(text, "--start") == seconds
 
 
 def test_quality_trades_size(run_cli: Cli, clip: Path, style_file: Path, tmp_path: Path) -> None:
@@ -567,9 +568,9 @@ def test_a_broken_picture_in_a_folder_is_skipped(
 
 def test_a_bug_keeps_its_traceback(clip: Path, style_file: Path, tmp_path: Path) -> None:
     code = f"""
-import vidstyle.painting, vidstyle.cli
+import vidstyle.restyling, vidstyle.cli
 def restyle(*_, **__): raise ZeroDivisionError("a bug")
-vidstyle.painting.restyle = restyle
+vidstyle.restyling.restyle = restyle
 import sys
 sys.argv = ["vidstyle", "restyle", {str(clip)!r}, "out.mp4", "--style", "x"]
 vidstyle.cli.main()
@@ -587,7 +588,7 @@ def test_what_is_neither_usage_nor_a_bug_exits_with_1(
     def fail(*_arguments: object, **_options: object) -> None:
         raise VidstyleError("the network\nhas melted")
 
-    monkeypatch.setattr("vidstyle.painting.restyle", fail)
+    monkeypatch.setattr("vidstyle.restyling.restyle", fail)
     result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", "x")
     assert (result.code, result.err) == (1, "vidstyle: error: the network has melted\n")
 
@@ -648,7 +649,7 @@ def test_what_is_interrupted_before_it_writes_never_does() -> None:
 
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        cli._interruptible(work)
+        interruption.interruptible(work)
     # It does not wait for what is only being loaded.
     assert time.monotonic() - begin < 0.5
     released.set()

@@ -9,9 +9,10 @@ import torch
 from media_files import make_video
 
 from vidstyle.errors import InputError
+from vidstyle.perception.flow import estimate_flow
+from vidstyle.perception.warping import warp
 from vidstyle.training import clips
-from vidstyle.training.clips import Clips, estimate_flow, read_clip
-from vidstyle.training.motion import warp
+from vidstyle.training.clips import Clips, read_clip
 
 
 def landscape(seed: int = 0, width: int = 200, height: int = 140) -> np.ndarray:

@@ -28,13 +28,13 @@ pytest.importorskip("gradio", reason="gradio is not installed")
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from vidstyle.demo import Settings
+from vidstyle.demo import DemoSettings
 from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import Cancelled, Jobs, Line, Wish
+from vidstyle.demo.jobs import Cancelled, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.server import build_app
-from vidstyle.demo.training import Workshop
+from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
 
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Callable[[], TestClient]]:
     """Makes browsers that visit a demo which takes 1 MB at most."""
-    app = build_app(Settings(max_upload=1, allow_host=NAMES), folder, 7860)
+    app = build_app(DemoSettings(max_upload=1, allow_host=NAMES), folder, 7860)
     with TestClient(app):
         yield lambda: TestClient(app)
 
@@ -98,7 +98,7 @@ EVERYWHERE = [
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = build_app(Settings(auth="ann:secret:1", allow_host=NAMES), tmp_path_factory.mktemp("locked"), 7860)
+    app = build_app(DemoSettings(auth="ann:secret:1", allow_host=NAMES), tmp_path_factory.mktemp("locked"), 7860)
     with TestClient(app) as client:
         yield client
 
@@ -303,20 +303,20 @@ def test_who_has_made_a_style_can_leave(tmp_path: Path, monkeypatch: pytest.Monk
     visitor = visitors.welcome()[1]
     path = visitor.new_path(".png")
     path.write_bytes(picture_file())
-    workshop = Workshop(Settings(photos=tmp_path, perceptual_weights=tmp_path))
+    style_maker = StyleMaker(DemoSettings(photos=tmp_path, perceptual_weights=tmp_path))
     monkeypatch.setattr("sys.executable", shutil.which("false"))
-    workshop.start(visitor, visitor.keep(path, "dots.png", "picture"), 1, "Dots", "")
+    style_maker.start(visitor, visitor.keep(path, "dots.png", "picture"), 1, "Dots", "")
     deadline = time.monotonic() + 10
-    while "ended with code 1" not in workshop.look(visitor):
+    while "ended with code 1" not in style_maker.look(visitor):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     visitors.sweep(0)
     assert not any(tmp_path.iterdir())
-    workshop.close()
+    style_maker.close()
 
 
 def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:
-    with TestClient(build_app(Settings(allow_host=NAMES), tmp_path, 7860)) as client:
+    with TestClient(build_app(DemoSettings(allow_host=NAMES), tmp_path, 7860)) as client:
         send(client, "picture", picture_file())
         assert list(tmp_path.rglob("*.png"))
     assert not list(tmp_path.rglob("*.png"))
@@ -333,7 +333,7 @@ def finished(steps: Iterator[tuple[str, str]]) -> str:
 def test_a_range_of_a_video_is_painted_with_its_sound(jobs: SimpleNamespace, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", times=tuple(range(50)), sounds=[Sound(seconds=2)])
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    html = finished(jobs.run.paint(jobs.visitor, Wish(identity, "starry_night", start=0.4, end=1.2)))
+    html = finished(jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night", start=0.4, end=1.2)))
     (result,) = jobs.visitor.files("result").values()
     assert result.name == "holiday - The Starry Night.mp4"
     assert len(read_times(result.path)) == 20
@@ -346,8 +346,8 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     clip = make_video(tmp_path / "clip.mp4", pictures=[colorful_picture(n, 128, 96) for n in range(10)])
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
 
-    def shown(**wish: Any) -> tuple[np.ndarray, np.ndarray]:
-        html = jobs.run.preview(jobs.visitor, Wish(identity, "starry_night", **wish))
+    def shown(**asked: Any) -> tuple[np.ndarray, np.ndarray]:
+        html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
         found = [re.search(rf'{which}="/vidstyle/file/([^"]+)"', html) for which in ("before", "after")]
         paths = [jobs.visitor.file(match[1]).path for match in found if match]
         before, after = (np.asarray(Image.open(path), np.float32) for path in paths)
@@ -363,7 +363,7 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
 def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    steps = jobs.run.paint(jobs.visitor, Wish(identity, "starry_night"))
+    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
     next(steps)
     jobs.visitor.stop_painting.set()
     with pytest.raises(Cancelled):
@@ -375,7 +375,7 @@ def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Pa
 def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    steps = jobs.run.paint(jobs.visitor, Wish(identity, "starry_night"))
+    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
     next(steps)
     steps.close()
     deadline = time.monotonic() + 20
@@ -392,7 +392,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
     def begun() -> tuple[Iterator[tuple[str, str]], Any]:
         visitor = visitors.welcome()[1]
         (copy := visitor.new_path(".mp4")).write_bytes(clip.read_bytes())
-        return run.paint(visitor, Wish(visitor.keep(copy, "holiday.mp4", "video"), "starry_night")), visitor
+        return run.paint(visitor, PaintRequest(visitor.keep(copy, "holiday.mp4", "video"), "starry_night")), visitor
 
     (first, _), (second, waiting), (third, looking) = begun(), begun(), begun()
     assert "Getting ready" in next(first)[0]
@@ -400,7 +400,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
     with pytest.raises(InputError, match="Too many paintings are waiting"):
         next(third)
     # Others may look at frames all the while.
-    assert "vs-compare" in run.preview(looking, Wish(next(iter(looking.files("video"))), "starry_night"))
+    assert "vs-compare" in run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night"))
     waiting.stop_painting.set()
     with pytest.raises(Cancelled):
         list(second)
@@ -412,18 +412,18 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
 
 
 def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = Line(2)
-    gone, patient = line.join(), line.join()
-    assert line.before(patient) == 1
+    queue = JobQueue(2)
+    gone, patient = queue.join(), queue.join()
+    assert queue.before(patient) == 1
     monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
     deadline = time.monotonic() + 5
-    while line.before(patient):
+    while queue.before(patient):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    line.begin(patient)
+    queue.begin(patient)
     time.sleep(0.3)
-    assert line.before(line.join()) == 1, "who is being painted stays"
-    assert line.before(gone) > 0
+    assert queue.before(queue.join()) == 1, "who is being painted stays"
+    assert queue.before(gone) > 0
 
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
@@ -431,7 +431,7 @@ def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path
     (tmp_path / "film.mp4").touch()
     identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
     with pytest.raises(InputError, match="no longer here"):
-        jobs.run.preview(jobs.visitor, Wish(identity, "starry_night"))
+        jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night"))
 
 
 # --- webcams
@@ -550,6 +550,6 @@ def test_an_option_that_cannot_be_is_an_error_of_one_line(
 
 
 def test_the_page_says_what_is_missing_to_make_styles(tmp_path: Path) -> None:
-    assert Settings().why_no_training.count("--") == 2
-    assert "--perceptual-weights" in Settings(photos=tmp_path).why_no_training
-    assert not Settings(photos=tmp_path, perceptual_weights=tmp_path).why_no_training
+    assert DemoSettings().why_no_training.count("--") == 2
+    assert "--perceptual-weights" in DemoSettings(photos=tmp_path).why_no_training
+    assert not DemoSettings(photos=tmp_path, perceptual_weights=tmp_path).why_no_training

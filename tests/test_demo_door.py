@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from vidstyle.demo import Settings
+from vidstyle.demo import DemoSettings
 from vidstyle.demo.guard import LARGEST_BODY, Guard
 from vidstyle.demo.hosts import Hosts, host_name
 from vidstyle.demo.passwords import FREE_GUESSES, LONGEST_PAUSE, Passwords
@@ -318,7 +318,7 @@ def test_a_crowd_without_cookies_pushes_nobodys_files_out(
 )
 def test_an_option_that_would_be_something_else_is_refused(options: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        Settings(**options).check()
-    Settings(
+        DemoSettings(**options).check()
+    DemoSettings(
         allow_host=("demo.example.org", "*"), embed=("https://a.example:8443", "b.example", "https://*.c.example")
     ).check()

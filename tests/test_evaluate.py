@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from conftest import Result
 
+from vidstyle.bench.evaluate import Clip
 from vidstyle.errors import InputError
 from vidstyle.media.frame import Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.style_files import read_card, save_style
 from vidstyle.styles import find_style, load_style
-from vidstyle.training.evaluate import Clip
 
 Cli = Callable[..., Result]
 SIDE = 128

@@ -81,7 +81,7 @@ def test_the_library_loads_what_is_asked_for_only() -> None:
 def test_names_of_modules_and_of_what_they_hold_do_not_clash() -> None:
     for name in vidstyle.__all__:
         assert callable(getattr(vidstyle, name))
-    assert import_module("vidstyle.painting").restyle is vidstyle.restyle
+    assert import_module("vidstyle.restyling").restyle is vidstyle.restyle
     assert import_module("vidstyle.styles") is vidstyle.styles
     assert import_module("vidstyle.pipeline") is vidstyle.pipeline
     with pytest.raises(AttributeError, match="no attribute 'sculpt'"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vidstyle.training import losses
+from vidstyle.perception import losses
 
 
 def test_gram_matrix_is_the_mean_product_of_channels() -> None:
@@ -42,7 +42,7 @@ def test_gram_loss_is_the_squared_frobenius_distance() -> None:
 
 def test_moments_are_mean_and_deviation_of_each_channel() -> None:
     features = torch.randn(2, 3, 40, 50) * torch.tensor([1.0, 2.0, 5.0])[:, None, None] + 3
-    found = losses.moments(features)
+    found = losses.stacked_moments(features)
     torch.testing.assert_close(found[:, 0], features.mean((2, 3)))
     torch.testing.assert_close(found[:, 1], features.std((2, 3)), rtol=1e-3, atol=0)
     assert losses.moment_loss(found, found[:1]) < 0.1
@@ -52,7 +52,7 @@ def test_moments_are_mean_and_deviation_of_each_channel() -> None:
 
 def test_the_loss_of_a_constant_channel_has_a_gradient() -> None:
     flat = torch.ones(1, 2, 4, 4, requires_grad=True)
-    losses.moment_loss(losses.moments(flat), torch.zeros(1, 2, 2)).backward()
+    losses.moment_loss(losses.stacked_moments(flat), torch.zeros(1, 2, 2)).backward()
     assert flat.grad is not None
     assert flat.grad.isfinite().all()
 

@@ -13,20 +13,20 @@ from PIL import Image
 from training_material import losses_of, write_perceptual_weights, write_picture
 
 from vidstyle import InputError, load_style, styles
-from vidstyle.any_style import LEAST_SIDE, read_style_picture
-from vidstyle.metrics import style_distance
+from vidstyle.any_style.polish import polished_weights
+from vidstyle.any_style.writing import LEAST_SIDE, read_style_picture
 from vidstyle.nets import MetaRealtimeNet, RealtimeNet
 from vidstyle.nets.meta import PICTURE_SIDE
 from vidstyle.nets.meta_realtime import colored, uncolored
 from vidstyle.nets.palette import palette_of
-from vidstyle.nets.vgg_encoder import KINDS
+from vidstyle.perception.metrics import style_distance
+from vidstyle.perception.perceptual_network import FILES, LAYERS, PerceptualNetwork, nearest_perceptual
+from vidstyle.perception.tensors import load_style_image
+from vidstyle.perception.vgg import KINDS
 from vidstyle.style_files import StyleCard, load_style_file, read_card, save_style
-from vidstyle.training.data import load_style_image
 from vidstyle.training.make_style import make_style
-from vidstyle.training.perceptual import FILES, LAYERS, PerceptualNetwork, nearest_perceptual
-from vidstyle.training.pictures import StylePictures
-from vidstyle.training.polish import polished_weights
 from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.style_pictures import StylePictures
 from vidstyle.training.trainer import Trainer
 
 META_FILE = f"{styles.META_STYLE}.safetensors"
@@ -106,7 +106,7 @@ def test_between_its_experts_lies_where_a_meta_network_starts() -> None:
 def test_every_part_of_a_meta_network_learns(change: dict[str, int]) -> None:
     torch.manual_seed(0)
     meta = MetaRealtimeNet(**{"size": 8, "painter": PAINTER} | change)
-    meta.wear(torch.rand(1, 3, 64, 64))
+    meta.set_picture(torch.rand(1, 3, 64, 64))
     meta(torch.rand(1, 3, 32, 32)).square().mean().backward()
     # What follows a convolution that starts at zero learns a step later.
     still = {name for name, p in meta.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
@@ -365,7 +365,7 @@ def test_polishing_gives_the_same_each_time_and_leaves_all_else_alone(
 
 
 def test_what_cannot_be_polished_stays_as_it_was(meta: MetaRealtimeNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidstyle.training.losses.total", lambda terms: sum(terms.values()) * float("nan"))
+    monkeypatch.setattr("vidstyle.perception.losses.total", lambda terms: sum(terms.values()) * float("nan"))
     picture = torch.rand(1, 3, 48, 64)
     with torch.no_grad():
         written = meta.write_weights(picture)

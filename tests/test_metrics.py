@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidstyle import metrics
+from vidstyle.perception import metrics
 
 
 def perceptual(image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from vidstyle.errors import InputError
 from vidstyle.media import microphones
 from vidstyle.media.frame import Frame
 from vidstyle.media.live_sinks import Recording
-from vidstyle.media.microphones import RATE, Ear, Microphone, open_microphone
+from vidstyle.media.microphones import RATE, Microphone, SoundQueue, open_microphone
 
 Cli = Callable[..., Result]
 FPS = 25
@@ -26,11 +26,11 @@ class Scripted(Microphone):
     """A microphone that is heard when the test says so."""
 
     def __init__(self) -> None:
-        self.ears: set[Ear] = set()
+        self.queues: set[SoundQueue] = set()
 
     def hear(self, began: float, samples: np.ndarray) -> None:
-        for ear in self.ears:
-            ear.chunks.append((began, np.tile(samples.astype(np.float32), (2, 1))))
+        for queue in self.queues:
+            queue.chunks.append((began, np.tile(samples.astype(np.float32), (2, 1))))
 
 
 def tone(count: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_sound_begins_and_ends_with_the_pictures_that_it_belongs_to(name: str, t
     assert heard[0] == pytest.approx(40, abs=2)
     assert heard[-1] == pytest.approx(119, abs=2)
     assert len(heard) == heard[-1] - heard[0] + 1
-    assert not microphone.ears
+    assert not microphone.queues
 
 
 def test_a_gap_is_silent_and_what_follows_is_in_time(tmp_path: Path) -> None:

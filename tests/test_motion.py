@@ -6,9 +6,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidstyle.nets.canvas import still_coordinates
-from vidstyle.training import motion
-from vidstyle.training.losses import feature_temporal_loss, luminance_temporal_loss, temporal_loss
-from vidstyle.training.motion import coarse, follow_flow, moving_pair, pixel_grid, warp
+from vidstyle.perception.losses import feature_temporal_loss, luminance_temporal_loss, temporal_loss
+from vidstyle.perception.warping import coarse, pixel_grid, warp
+from vidstyle.training import moving_pairs
+from vidstyle.training.moving_pairs import follow_flow, moving_pair
 
 
 def photographs(n: int, seed: int) -> Tensor:
@@ -17,15 +18,15 @@ def photographs(n: int, seed: int) -> Tensor:
 
 
 @pytest.fixture
-def pair(monkeypatch: pytest.MonkeyPatch) -> motion.Pair:
-    monkeypatch.setattr(motion, "NOISE", 0.0)
-    monkeypatch.setattr(motion, "EXPOSURE", 0.0)
-    monkeypatch.setattr(motion, "BLUR", 0.0)
+def pair(monkeypatch: pytest.MonkeyPatch) -> moving_pairs.Pair:
+    monkeypatch.setattr(moving_pairs, "NOISE", 0.0)
+    monkeypatch.setattr(moving_pairs, "EXPOSURE", 0.0)
+    monkeypatch.setattr(moving_pairs, "BLUR", 0.0)
     torch.manual_seed(1)
     return moving_pair(photographs(6, 0), photographs(6, 1))
 
 
-def test_the_flow_leads_back_to_the_same_thing_wherever_it_is_visible(pair: motion.Pair) -> None:
+def test_the_flow_leads_back_to_the_same_thing_wherever_it_is_visible(pair: moving_pairs.Pair) -> None:
     difference = (warp(pair.first, pair.flow) - pair.second).abs()
     seen = pair.visible.expand_as(difference) == 1
     assert difference[seen].mean() < 0.01
@@ -34,8 +35,10 @@ def test_the_flow_leads_back_to_the_same_thing_wherever_it_is_visible(pair: moti
     assert pair.flow.abs().max() > 4
 
 
-def test_frames_out_of_focus_have_the_flow_of_sharp_ones(pair: motion.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motion, "BLUR", 1.0)
+def test_frames_out_of_focus_have_the_flow_of_sharp_ones(
+    pair: moving_pairs.Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving_pairs, "BLUR", 1.0)
     torch.manual_seed(1)
     soft = moving_pair(photographs(6, 0), photographs(6, 1))
     assert torch.equal(soft.flow, pair.flow)
@@ -50,7 +53,7 @@ def test_frames_out_of_focus_have_the_flow_of_sharp_ones(pair: motion.Pair, monk
     assert (kept > 0.999).any()
 
 
-def test_what_is_not_visible_is_left_out(pair: motion.Pair) -> None:
+def test_what_is_not_visible_is_left_out(pair: moving_pairs.Pair) -> None:
     nothing = torch.zeros_like(pair.visible)
     assert temporal_loss(pair.first, pair.second, pair.flow, nothing) == 0
     everything = torch.ones_like(pair.visible)
@@ -76,7 +79,7 @@ def test_a_painting_may_grow_brighter_as_its_source_does() -> None:
     torch.testing.assert_close(turned, torch.tensor((0.1 * 0.2126) ** 2))
 
 
-def test_temporal_loss_of_parts_adds_up_to_that_of_the_whole(pair: motion.Pair) -> None:
+def test_temporal_loss_of_parts_adds_up_to_that_of_the_whole(pair: moving_pairs.Pair) -> None:
     whole = temporal_loss(pair.first, pair.second, pair.flow, pair.visible)
     pixels = pair.visible.sum() / 2
     halves = [pair[which] for which in (slice(0, 3), slice(3, 6))]
@@ -110,7 +113,7 @@ def test_warping_by_whole_pixels_moves_the_picture() -> None:
 
 
 def test_the_canvas_follows_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motion, "FLOW_ERROR", 0.0)
+    monkeypatch.setattr(moving_pairs, "FLOW_ERROR", 0.0)
     still = still_coordinates(14, 16)
     flow = torch.tensor([8.0, -4.0]).expand(1, 40, 48, 2)
     moved = follow_flow(still, flow, margin=2)

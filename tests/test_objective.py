@@ -8,13 +8,13 @@ import torch
 from torch.nn import functional as F
 from training_material import write_perceptual_weights
 
-from vidstyle.optimise import objective
-from vidstyle.optimise.objective import Evaluation, Objective, Past, Style
-from vidstyle.optimise.optimisers import Adam, Lbfgs
-from vidstyle.optimise.presets import ADAM, BEST, D2L, GATYS, PRESETS, Terms, fit_terms, nearest_layer
-from vidstyle.optimise.tiles import tiles
-from vidstyle.training import losses
-from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.painting import tiled_loss
+from vidstyle.painting.optimisers import Adam, Lbfgs
+from vidstyle.painting.picture_tiles import picture_tiles
+from vidstyle.painting.presets import ADAM, BEST, D2L, GATYS, PRESETS, Terms, fit_terms, nearest_layer
+from vidstyle.painting.tiled_loss import Evaluation, Past, StyleRegion, TiledLoss
+from vidstyle.perception import losses
+from vidstyle.perception.perceptual_network import PerceptualNetwork
 
 HYBRID_LAYERS = ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu4_1", "relu5_1"]
 
@@ -38,8 +38,8 @@ def fitted(terms: Terms, perceptual: PerceptualNetwork) -> Terms:
     return fit_terms(terms, perceptual.layers())[0]
 
 
-def evaluate(perceptual: PerceptualNetwork, terms: Terms, *styles: Style, **options: object) -> Evaluation:
-    made = Objective(perceptual, fitted(terms, perceptual), picture(0), styles or [Style(picture(1))], **options)
+def evaluate(perceptual: PerceptualNetwork, terms: Terms, *styles: StyleRegion, **options: object) -> Evaluation:
+    made = TiledLoss(perceptual, fitted(terms, perceptual), picture(0), styles or [StyleRegion(picture(1))], **options)
     return made.evaluate(picture(2))
 
 
@@ -104,20 +104,20 @@ def test_loss_and_gradient_are_those_of_the_whole_picture(name: str, perceptual:
     torch.testing.assert_close(found.gradient, image.grad, rtol=1e-3, atol=1e-5 * image.grad.abs().max().item())
 
 
-@pytest.mark.parametrize("kept", [0, objective.KEPT_BYTES])
+@pytest.mark.parametrize("kept", [0, tiled_loss.KEPT_BYTES])
 @pytest.mark.parametrize("terms", [BEST.terms, GATYS.terms, D2L.terms], ids=["best", "gatys", "d2l"])
 def test_tiles_give_the_gradient_of_the_whole(
     terms: Terms, kept: int, perceptual: PerceptualNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objective, "KEPT_BYTES", kept)
+    monkeypatch.setattr(tiled_loss, "KEPT_BYTES", kept)
     content, style, image = picture(0, 300, 250), picture(1, 200, 180), picture(2, 300, 250)
     mask = (picture(3, 300, 250)[:, :1] > 0.5).float()
-    styles = [Style(style, mask=mask), Style(picture(4, 150, 260), mask=1 - mask)]
+    styles = [StyleRegion(style, mask=mask), StyleRegion(picture(4, 150, 260), mask=1 - mask)]
     whole, tiled = (
-        Objective(perceptual, fitted(terms, perceptual), content, styles, tile=side).evaluate(image)
+        TiledLoss(perceptual, fitted(terms, perceptual), content, styles, tile=side).evaluate(image)
         for side in (None, 96)
     )
-    assert len(list(tiles(300, 250, 96))) > 6
+    assert len(list(picture_tiles(300, 250, 96))) > 6
     for name, value in whole.losses.items():
         assert tiled.losses[name] == pytest.approx(value, rel=1e-3), name
     error = (tiled.gradient - whole.gradient).norm() / whole.gradient.norm()
@@ -125,24 +125,26 @@ def test_tiles_give_the_gradient_of_the_whole(
 
 
 def test_tiles_look_at_the_content_once(perceptual: PerceptualNetwork) -> None:
-    looked = Objective(perceptual, fitted(BEST.terms, perceptual), picture(0, 300, 250), [Style(picture(1))], tile=96)
+    looked = TiledLoss(
+        perceptual, fitted(BEST.terms, perceptual), picture(0, 300, 250), [StyleRegion(picture(1))], tile=96
+    )
     seen: list[object] = []
     with perceptual.stack.register_forward_hook(lambda *_: seen.append(1)):
         looked.evaluate(picture(2, 300, 250))
-    assert len(seen) == 2 * len(list(tiles(300, 250, 96)))
+    assert len(seen) == 2 * len(list(picture_tiles(300, 250, 96)))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 250), (1000, 33), (257, 129)])
 def test_tiles_cover_every_pixel_once(size: tuple[int, int]) -> None:
     seen = torch.zeros(size)
-    for tile in tiles(*size, 96):
+    for tile in picture_tiles(*size, 96):
         seen[tile.top : tile.bottom, tile.left : tile.right] += 1
     assert (seen == 1).all()
 
 
 def test_a_white_mask_is_as_none(perceptual: PerceptualNetwork) -> None:
     without = evaluate(perceptual, BEST.terms)
-    white = evaluate(perceptual, BEST.terms, Style(picture(1), mask=torch.ones(1, 1, 64, 80)))
+    white = evaluate(perceptual, BEST.terms, StyleRegion(picture(1), mask=torch.ones(1, 1, 64, 80)))
     assert white.losses["style"] == pytest.approx(without.losses["style"], rel=1e-4)
     torch.testing.assert_close(white.gradient, without.gradient, rtol=1e-3, atol=1e-6)
 
@@ -152,16 +154,16 @@ def test_a_style_leaves_alone_what_its_mask_leaves_out(perceptual: PerceptualNet
     mask[..., :24] = 1
     style_only = dataclasses.replace(BEST.terms, content=0.0, variation=0.0, style_layers=("relu1_1", "relu2_1"))
     style_only = dataclasses.replace(style_only, layer_weights=(1.0, 1.0))
-    gradient = evaluate(perceptual, style_only, Style(picture(1), mask=mask)).gradient
+    gradient = evaluate(perceptual, style_only, StyleRegion(picture(1), mask=mask)).gradient
     assert gradient[..., :24].abs().max() > 0
     assert gradient[..., 40:].abs().max() == 0
 
 
 def test_styles_are_mixed_by_their_weights(perceptual: PerceptualNetwork) -> None:
     one, other = picture(1), picture(3)
-    alone = evaluate(perceptual, ADAM.terms, Style(one)).losses["style"]
-    nearly = evaluate(perceptual, ADAM.terms, Style(one, 0.999), Style(other, 0.001)).losses["style"]
-    mixed = evaluate(perceptual, ADAM.terms, Style(one, 0.5), Style(other, 0.5)).losses["style"]
+    alone = evaluate(perceptual, ADAM.terms, StyleRegion(one)).losses["style"]
+    nearly = evaluate(perceptual, ADAM.terms, StyleRegion(one, 0.999), StyleRegion(other, 0.001)).losses["style"]
+    mixed = evaluate(perceptual, ADAM.terms, StyleRegion(one, 0.5), StyleRegion(other, 0.5)).losses["style"]
     assert nearly == pytest.approx(alone, rel=0.05)
     assert mixed != pytest.approx(alone, rel=0.05)
 
@@ -194,7 +196,7 @@ def test_a_layer_that_is_not_there_is_replaced_by_the_nearest() -> None:
 class Counting:
     """An objective that notes where it is evaluated."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: TiledLoss) -> None:
         self.objective, self.seen = objective, []
 
     def evaluate(self, image: torch.Tensor) -> Evaluation:
@@ -203,7 +205,7 @@ class Counting:
 
 
 def test_lbfgs_evaluates_no_picture_twice_and_descends(perceptual: PerceptualNetwork) -> None:
-    objective = Counting(Objective(perceptual, fitted(GATYS.terms, perceptual), picture(0), [Style(picture(1))]))
+    objective = Counting(TiledLoss(perceptual, fitted(GATYS.terms, perceptual), picture(0), [StyleRegion(picture(1))]))
     optimiser = Lbfgs(picture(2))
     totals = [optimiser.step(objective)["total"] for _ in range(8)]
     assert totals == sorted(totals, reverse=True)
@@ -234,10 +236,10 @@ def test_lbfgs_begins_anew_where_a_line_search_fails() -> None:
 def test_adam_goes_on_at_the_next_scale_with_its_moments(perceptual: PerceptualNetwork) -> None:
     terms = fitted(BEST.terms, perceptual)
     first = Adam(picture(2), BEST, 3)
-    small = Objective(perceptual, terms, picture(0), [Style(picture(1))])
+    small = TiledLoss(perceptual, terms, picture(0), [StyleRegion(picture(1))])
     for _ in range(3):
         first.step(small)
-    large = Objective(perceptual, terms, picture(0, 96, 120), [Style(picture(1, 96, 120))])
+    large = TiledLoss(perceptual, terms, picture(0, 96, 120), [StyleRegion(picture(1, 96, 120))])
     start = picture(2, 96, 120)
     carried, fresh = Adam(start, BEST, 3, first), Adam(start, BEST, 3)
     for optimiser in (carried, fresh):
@@ -250,7 +252,7 @@ def test_adam_goes_on_at_the_next_scale_with_its_moments(perceptual: PerceptualN
     assert lengths.std() > 0.3 * lengths.mean()
 
 
-def test_checkpointing_changes_nothing(perceptual: PerceptualNetwork, tmp_path: Path) -> None:
+def test_recomputing_activations_changes_nothing(perceptual: PerceptualNetwork, tmp_path: Path) -> None:
     write_perceptual_weights(tmp_path)
-    again = PerceptualNetwork("vgg19-distilled", tmp_path, checkpointing=True)
+    again = PerceptualNetwork("vgg19-distilled", tmp_path, recompute_activations=True)
     torch.testing.assert_close(evaluate(again, BEST.terms).gradient, evaluate(perceptual, BEST.terms).gradient)

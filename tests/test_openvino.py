@@ -15,9 +15,10 @@ from vidstyle import InputError
 from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
 from vidstyle.engines.frame_function import Look, frame_function
-from vidstyle.engines.torch_cpu import TorchCpuEngine, prefers_bfloat16
+from vidstyle.engines.torch_cpu import TorchCpuEngine
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import FormNet, JohnsonNet, build_network
+from vidstyle.processor import prefers_bfloat16
 from vidstyle.styles import load_style
 
 pytest.importorskip("openvino")

@@ -16,11 +16,11 @@ from training_material import write_perceptual_weights, write_picture
 
 import vidstyle
 from vidstyle.media.images import read_image
-from vidstyle.optimise import easel
-from vidstyle.optimise.colors import luminance, match_histogram
-from vidstyle.optimise.objective import Evaluation, Objective, Past
-from vidstyle.optimise.settings import Settings, WeightedStyle, parse_style, weighted_styles
-from vidstyle.training.data import to_rgb, to_tensor
+from vidstyle.painting import optimisation
+from vidstyle.painting.colors import luminance, match_histogram
+from vidstyle.painting.paint_settings import PaintSettings, WeightedStyle, parse_style, weighted_styles
+from vidstyle.painting.tiled_loss import Evaluation, Past, TiledLoss
+from vidstyle.perception.tensors import to_rgb, to_tensor
 
 SIZE = 96
 
@@ -56,7 +56,7 @@ def paint_cli(run_cli: Callable[..., Result], weights: Path) -> Callable[..., Re
     return run
 
 
-def painted(pictures: Path, weights: Path, *styles: object, **settings: object) -> list[easel.Step]:
+def painted(pictures: Path, weights: Path, *styles: object, **settings: object) -> list[optimisation.Step]:
     options = {"size": SIZE, "steps": 3, "perceptual_weights": weights, **settings}
     return list(vidstyle.paint(pictures / "photo.png", list(styles) or [pictures / "a.png"], **options))
 
@@ -84,7 +84,7 @@ def test_every_preset_makes_the_loss_smaller(preset: str, pictures: Path, weight
 
 
 def test_weights_of_content_and_style_pull_against_each_other(pictures: Path, weights: Path) -> None:
-    photo = easel.fit(read_image(pictures / "photo.png"), 80, SIZE).astype(int)
+    photo = optimisation.fit(read_image(pictures / "photo.png"), 80, SIZE).astype(int)
     faithful, free = (
         painted(pictures, weights, content_weight=content, style_weight=style, steps=8)[-1].image
         for content, style in ((100.0, 1.0), (1.0, 100.0))
@@ -98,7 +98,7 @@ def test_painting_starts_where_it_is_told(init: str, pictures: Path, weights: Pa
     # One step moves a pixel by no more than the rate.
     first = painted(pictures, weights, init=start, steps=1)[0].image.astype(int)
     for name, file in (("content", "photo"), ("style", "a"), ("FILE", "b")):
-        near = np.abs(first - easel.fit(read_image(pictures / f"{file}.png"), 80, SIZE)).mean() < 8
+        near = np.abs(first - optimisation.fit(read_image(pictures / f"{file}.png"), 80, SIZE)).mean() < 8
         assert near == (init == name)
 
 
@@ -135,7 +135,7 @@ def test_styles_paint_where_their_masks_are_white(pictures: Path, weights: Path)
 
 
 def test_luminance_alone_may_be_painted(pictures: Path, weights: Path) -> None:
-    photo = easel.fit(read_image(pictures / "photo.png"), 80, SIZE)
+    photo = optimisation.fit(read_image(pictures / "photo.png"), 80, SIZE)
     image = painted(pictures, weights, keep_colors="luminance", steps=8)[-1].image
     change = image.astype(int) - photo
     assert np.abs(change).mean() > 3
@@ -162,14 +162,14 @@ def test_luminance_does_not_hang_on_the_colours_of_the_frame_before(
     pictures: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In bfloat16 eight steps make much of how grey was rounded.
-    monkeypatch.setattr(easel, "prefers_bfloat16", lambda: False)
-    settings = Settings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors="luminance")
+    monkeypatch.setattr(optimisation, "prefers_bfloat16", lambda: False)
+    settings = PaintSettings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors="luminance")
     photo = read_image(pictures / "photo.png")
-    brush = easel.Easel([WeightedStyle(pictures / "a.png")], settings)
+    painter = optimisation.Optimisation([WeightedStyle(pictures / "a.png")], settings)
     results = []
     for before in (to_tensor(read_image(pictures / "b.png"))[None], without_colors(pictures / "b.png")):
         past = Past(before, torch.ones_like(before[:, :1]))
-        *_, last = brush.paint(photo, brush.scales(*photo.shape[:2]), before, past)
+        *_, last = painter.paint(photo, painter.scales(*photo.shape[:2]), before, past)
         results.append(last.image.astype(int))
     assert np.abs(results[0] - results[1]).mean() < 1
 
@@ -214,8 +214,8 @@ def test_a_picture_is_painted_with_preview_snapshots_and_curves(
 def test_the_preview_is_rewritten_and_always_whole(
     pictures: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vidstyle.optimise.painting import Settings, Watch, paint_picture
-    from vidstyle.optimise.record import Outputs
+    from vidstyle.painting.picture import PaintSettings, Watch, paint_picture
+    from vidstyle.painting.record import Outputs
 
     seen = []
 
@@ -226,7 +226,7 @@ def test_the_preview_is_rewritten_and_always_whole(
         pictures / "photo.png",
         [pictures / "a.png"],
         pictures / "out.png",
-        Settings(size=SIZE, steps=12, perceptual_weights=weights),
+        PaintSettings(size=SIZE, steps=12, perceptual_weights=weights),
         outputs=Outputs(preview=pictures / "now.png"),
         watch=Watch(on_progress=look),
     )
@@ -292,14 +292,14 @@ def test_an_interrupted_painting_is_kept(
 def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_picture(
     good: int, paint_cli: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluate, calls = Objective.evaluate, []
+    evaluate, calls = TiledLoss.evaluate, []
 
-    def break_down(objective: Objective, image: torch.Tensor) -> Evaluation:
+    def break_down(loss: TiledLoss, image: torch.Tensor) -> Evaluation:
         calls.append(1)
-        found = evaluate(objective, image)
+        found = evaluate(loss, image)
         return found if len(calls) <= good else Evaluation(dict.fromkeys(found.losses, float("nan")), found.gradient)
 
-    monkeypatch.setattr(Objective, "evaluate", break_down)
+    monkeypatch.setattr(TiledLoss, "evaluate", break_down)
     result = paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--steps", 9)
     assert result.code == 1
     assert f"no longer a number at step {good + 1};" in result.err
@@ -354,7 +354,7 @@ def test_transparency_is_kept(paint_cli: Callable[..., Result], pictures: Path) 
     transparent(pictures / "photo.png")
     assert paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png").code == 0
     found = np.asarray(Image.open(pictures / "out.png").getchannel("A")).astype(int)
-    assert np.abs(found - easel.fit(colorful_picture()[..., 1], *found.shape)).max() <= 2
+    assert np.abs(found - optimisation.fit(colorful_picture()[..., 1], *found.shape)).max() <= 2
 
 
 def test_pictures_stand_upright(paint_cli: Callable[..., Result], pictures: Path) -> None:

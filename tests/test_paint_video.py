@@ -14,9 +14,9 @@ from media_files import Sound, make_video, read_packets, read_times, read_video
 from training_material import write_perceptual_weights, write_picture
 
 from vidstyle.media.images import read_image
-from vidstyle.optimise import easel, video
-from vidstyle.optimise.painting import Watch
-from vidstyle.optimise.settings import Settings
+from vidstyle.painting import optimisation, video
+from vidstyle.painting.paint_settings import PaintSettings
+from vidstyle.painting.picture import Watch
 
 FRAMES, SHIFT = 4, 3
 TIMES = (0, 1, 2, 5)
@@ -37,8 +37,8 @@ def material(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def settings(material: Path, **options: object) -> Settings:
-    return Settings(**{"size": 96, "steps": 6, "perceptual_weights": material, **options})
+def settings(material: Path, **options: object) -> PaintSettings:
+    return PaintSettings(**{"size": 96, "steps": 6, "perceptual_weights": material, **options})
 
 
 def paint(material: Path, **options: object) -> video.Painted:
@@ -75,7 +75,7 @@ def stop_after(frames: int) -> Watch:
 
 def test_it_goes_on_after_the_last_finished_frame(material: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # In bfloat16 two runs of the same steps differ by roundings now and then, of which few steps make much.
-    monkeypatch.setattr(easel, "prefers_bfloat16", lambda: False)
+    monkeypatch.setattr(optimisation, "prefers_bfloat16", lambda: False)
     stopped = paint(material, watch=stop_after(2))
     folder = material / "out.mp4.frames"
     assert (stopped.complete, stopped.frames) == (False, 2)

@@ -10,8 +10,8 @@ from torchvision.models.vgg import cfgs, make_layers
 from training_material import WIDTHS, write_perceptual_weights
 
 from vidstyle.errors import InputError
-from vidstyle.training.perceptual import LAYERS, PerceptualNetwork
-from vidstyle.training.vgg import IMAGENET_DEVIATION, IMAGENET_MEAN, _ReflectPad
+from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
+from vidstyle.perception.vgg import IMAGENET_DEVIATION, IMAGENET_MEAN, _ReflectPad
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +98,15 @@ def test_weights_that_cannot_be_downloaded_can_be_named(
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19-hybrid"])
-def test_checkpointing_changes_no_gradient(
+def test_recomputing_activations_changes_no_gradient(
     material: Path, tmp_path: Path, vgg16: torch.nn.Sequential, name: str
 ) -> None:
     save_file(state_of(vgg16), tmp_path / "vgg16.safetensors")
     weights = tmp_path / "vgg16.safetensors" if name == "vgg16" else material
     image = torch.rand(1, 3, 48, 32)
     gradients = []
-    for checkpointing in (False, True):
-        network = PerceptualNetwork(name, weights, checkpointing=checkpointing)
+    for recompute in (False, True):
+        network = PerceptualNetwork(name, weights, recompute_activations=recompute)
         painted = image.clone().requires_grad_()
         features = network(painted, LAYERS[name].style)
         loss = torch.stack([f.square().mean() for f in features.values()]).sum()

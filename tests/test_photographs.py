@@ -7,7 +7,8 @@ import torch
 from training_material import write_picture
 
 from vidstyle.errors import InputError
-from vidstyle.training.data import Photographs, read_ahead
+from vidstyle.perception.photographs import Photographs
+from vidstyle.training.read_ahead import read_ahead
 
 
 def test_a_batch_depends_on_seed_and_step_alone(material: Path) -> None:

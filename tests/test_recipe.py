@@ -8,8 +8,8 @@ import pytest
 from vidstyle.errors import InputError
 from vidstyle.styles import find_style
 from vidstyle.training.make_style import default_output
-from vidstyle.training.options import BALANCE, resolve_recipe
 from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.recipe_options import BALANCE, resolve_recipe
 
 
 def test_a_recipe_writes_beside_its_folder_into_weights(material: Path) -> None:

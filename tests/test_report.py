@@ -11,9 +11,9 @@ from PIL import Image
 from training_material import make_material
 
 from vidstyle.errors import InputError
+from vidstyle.plots import running_mean
 from vidstyle.training import report
 from vidstyle.training.make_style import make_style
-from vidstyle.training.plots import running_mean
 from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.report import Report, read_losses
 from vidstyle.training.trainer import Trainer

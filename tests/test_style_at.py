@@ -110,7 +110,7 @@ def test_a_video_goes_from_style_to_style(
         (("--style-at", "0=starry_nihgt"), "did you mean starry_night"),
     ],
 )
-def test_stations_that_cannot_be_are_refused(
+def test_times_that_cannot_be_are_refused(
     two_styles: list[Path],
     clip: Path,
     tmp_path: Path,

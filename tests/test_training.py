@@ -19,11 +19,12 @@ from training_material import losses_of
 
 from vidstyle import load_style
 from vidstyle.errors import InputError, VidstyleError
+from vidstyle.perception.objective import Loss
 from vidstyle.style_files import read_card
 from vidstyle.training import trainer as trainer_module
 from vidstyle.training.make_style import make_style
-from vidstyle.training.options import resolve_recipe
-from vidstyle.training.recipe import Loss, NetworkChoice, Recipe, load_recipe
+from vidstyle.training.recipe import NetworkChoice, Recipe, load_recipe
+from vidstyle.training.recipe_options import resolve_recipe
 from vidstyle.training.report import read_losses
 from vidstyle.training.trainer import Trainer
 
@@ -200,14 +201,14 @@ def test_photographs_are_scaled_as_the_recipe_says(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("network", ["realtime", "johnson"])
-def test_checkpointing_changes_no_gradient(recipe: Recipe, network: str) -> None:
+def test_recomputing_activations_changes_no_gradient(recipe: Recipe, network: str) -> None:
     choice = dataclasses.replace(recipe.network, name=network, arguments={})
     paired = dataclasses.replace(
         recipe, network=choice, loss=Loss(temporal=20.0, temporal_feature=1.0, temporal_kind="luminance")
     )
     gradients = []
-    for checkpointing in (False, True):
-        trainer = Trainer(paired, checkpointing=checkpointing)
+    for recompute in (False, True):
+        trainer = Trainer(paired, recompute_activations=recompute)
         terms = next(trainer.run()).losses
         gradients.append([p.grad for p in trainer.network.parameters()])
         assert {"temporal", "temporal_feature"} <= terms.keys()

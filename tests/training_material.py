@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from vidstyle.training.perceptual import FILES
+from vidstyle.perception.perceptual_network import FILES
 from vidstyle.training.trainer import Trainer
 
 WIDTHS = (4, 6, 8, 8, 8)

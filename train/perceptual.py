@@ -17,15 +17,15 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vidstyle.engines.torch_cpu import prefers_bfloat16
-from vidstyle.nets.vgg_encoder import KINDS, VggEncoder
+from vidstyle.perception.annealing import annealed
+from vidstyle.perception.losses import gram_distance, gram_matrix
+from vidstyle.perception.perceptual_network import FILES, HYBRID, PerceptualNetwork
+from vidstyle.perception.photographs import Photographs
+from vidstyle.perception.vgg import KINDS, Vgg
+from vidstyle.processor import prefers_bfloat16
 from vidstyle.styles import META_STYLE, load_style
-from vidstyle.training.annealing import annealed
-from vidstyle.training.data import Photographs
-from vidstyle.training.losses import gram_matrix, style_distance
-from vidstyle.training.perceptual import FILES, HYBRID, PerceptualNetwork
-from vidstyle.training.pictures import StylePictures
 from vidstyle.training.recipe import load_recipe
+from vidstyle.training.style_pictures import StylePictures
 
 HERE = Path(__file__).parent
 KIND = "vgg19-distilled"
@@ -41,7 +41,7 @@ GRAM = 0.5
 class Student(nn.Module):
     """RGB (N, 3, H, W) in [0, 1] to an approximation of VGG-19's features, by layer."""
 
-    def __init__(self, encoder: VggEncoder) -> None:
+    def __init__(self, encoder: Vgg) -> None:
         super().__init__()
         self.encoder = encoder
         width = {layer: encoder.convs[layer.removeprefix("relu")].out_channels for layer in LAYERS}
@@ -49,10 +49,10 @@ class Student(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         found = self.encoder(image, tuple(LAYERS))
-        return {layer: self.embeds[layer](features) for layer, features in zip(LAYERS, found, strict=True)}
+        return {layer: self.embeds[layer](features) for layer, features in found.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """By the names that vidstyle.training.vgg.ReflectedStack reads."""
+        """By the names that vidstyle.perception.vgg.Vgg.of_tensors reads."""
         parts: dict[str, nn.Module] = {"conv0": self.encoder.conv0}
         parts |= {f"conv{name}": conv for name, conv in self.encoder.convs.items()}
         parts |= {layer.replace("relu", "embed"): embed for layer, embed in self.embeds.items()}
@@ -62,7 +62,7 @@ class Student(nn.Module):
 def first_student(folder: Path) -> Student:
     """The published network of that kind, as it is."""
     given = load_file(folder / FILES[KIND])
-    student = Student(VggEncoder(KIND, (list(LAYERS)[-1],)))
+    student = Student(Vgg.of_kind(KIND, (list(LAYERS)[-1],)))
     for name, tensor in student.tensors().items():
         tensor.copy_(given[name])
     student.encoder.requires_grad_(True)
@@ -134,7 +134,7 @@ def distances(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[list
         f, w = found[layer].float(), wanted[layer].float()
         errors.append(F.mse_loss(f, w) / w.square().mean())
         pairs = zip(gram_matrix(f).split(1), gram_matrix(w).split(1), strict=True)
-        grams.append(torch.stack([style_distance(*pair) for pair in pairs]).mean())
+        grams.append(torch.stack([gram_distance(*pair) for pair in pairs]).mean())
     return errors, grams
 
 

@@ -18,8 +18,8 @@ from vidstyle.privacy import switch_off_telemetry
 
 if TYPE_CHECKING:
     from vidstyle.errors import InputError, VidstyleError
-    from vidstyle.optimise.painting import paint
-    from vidstyle.painting import Painter, Summary, restyle
+    from vidstyle.painting.picture import paint
+    from vidstyle.restyling import Painter, Summary, restyle
     from vidstyle.style_files import Style
     from vidstyle.styles import list_styles, load_style
 
@@ -29,14 +29,14 @@ switch_off_telemetry()
 
 _EXPORTS = {
     "InputError": "vidstyle.errors",
-    "Painter": "vidstyle.painting",
+    "Painter": "vidstyle.restyling",
     "Style": "vidstyle.style_files",
-    "Summary": "vidstyle.painting",
+    "Summary": "vidstyle.restyling",
     "VidstyleError": "vidstyle.errors",
     "list_styles": "vidstyle.styles",
     "load_style": "vidstyle.styles",
-    "paint": "vidstyle.optimise.painting",
-    "restyle": "vidstyle.painting",
+    "paint": "vidstyle.painting.picture",
+    "restyle": "vidstyle.restyling",
 }
 
 __all__ = [

@@ -174,7 +174,7 @@ def composed(source: np.ndarray, painted: np.ndarray | None, state: "LiveState")
 
 
 def _with_colors_of(source: np.ndarray, painting: np.ndarray) -> np.ndarray:
-    from vidstyle.nets.realtime import LUMA
+    from vidstyle.perception.luma import LUMA
 
     # In every YCbR space a change of luma alone adds the same to R, G and B.
     weights = np.array([LUMA], np.float32)

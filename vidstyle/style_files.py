@@ -28,12 +28,6 @@ TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
 
 
-def library() -> Path:
-    """The folder of what ships: styles, what makes them of pictures, and what measures them."""
-    installed = Path(__file__).parent / "weights"
-    return installed if installed.is_dir() else Path(__file__).parents[1] / "weights"
-
-
 @dataclass(frozen=True)
 class StyleCard:
     """What is known of a style without loading its weights.

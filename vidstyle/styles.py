@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidstyle.any_style import is_picture, style_of_picture
+from vidstyle.any_style.writing import is_picture, style_of_picture
 from vidstyle.errors import InputError
-from vidstyle.style_files import SUFFIX, Style, StyleCard, library, load_style_file, network_of, read_card
+from vidstyle.shipped import library
+from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card, save_style
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,6 +98,33 @@ def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
             f"--by {by}: nothing that makes styles; there are {', '.join(META_STYLES)}, and files of your own"
         )
     return style_of_picture(find_style(picture), meta)
+
+
+def write_style_of(picture: Path, out: Path, *, by: str | Path = META_STYLE, overwrite: bool = False) -> StyleCard:
+    """Write a style file that paints like a picture, and return its card.
+
+    Args:
+        picture, by: see `style_of`.
+        out: the file to make.
+        overwrite: replace `out` if it exists.
+
+    Raises:
+        InputError: for a picture that cannot be made a style of, and a file that cannot be written.
+    """
+    check_style_output(out, overwrite=overwrite)
+    style = style_of(picture, by)
+    save_style(out, style.network, style.card)
+    return read_card(out)
+
+
+def check_style_output(out: Path, *, overwrite: bool) -> None:
+    """Raises InputError unless a style file can be made at `out`, or replaced if it may be."""
+    if out.suffix != SUFFIX:
+        raise InputError(f"{out}: a style file ends in {SUFFIX}")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: exists already; --overwrite replaces it")
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
 
 
 def _share(part: str, mix: str) -> tuple[str, float]:

@@ -6,7 +6,7 @@
 The pictures are to be held out of all trainings.  Each becomes a style by the meta networks that ship, by the first of
 them and refined, and by those in the files that are named; and the first frame of each clip is painted by optimisation
 (Gatys et al. 2015, with what came after it).  Makes any_style.md and any_style.jpg in --out: means over pictures and
-clips, painted steadily, by vidstyle.training.evaluate.
+clips, painted steadily, by vidstyle.bench.evaluate.
 """
 
 import argparse
@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from studio import HERE, draw_sheet, paint
+from sample_runs import paint
+from sheets import HERE, draw_sheet
 
 import vidstyle
-from vidstyle.painting import Painter
+from vidstyle.bench.evaluate import Clip, Judge
+from vidstyle.restyling import Painter
 from vidstyle.style_files import Style
 from vidstyle.styles import META_STYLE, META_STYLES, library, load_style, style_of
-from vidstyle.training.evaluate import Clip, Judge
-from vidstyle.training.refine import style_from
+from vidstyle.training.refine import refine_style
 
 CLIPS = {"fox": (384, 384), "nasa_13013": (640, 360)}
 """Videos by name, and the size at which each is painted, pixels."""
@@ -79,7 +80,7 @@ def frame_time(style: Style) -> float:
 def refine(picture: Path, args: argparse.Namespace) -> Style:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "refined.safetensors"
-        style_from(picture, out, refine=args.refine, perceptual_weights=args.perceptual_weights)
+        refine_style(picture, out, seconds=args.refine, perceptual_weights=args.perceptual_weights)
         return load_style(out)
 
 

@@ -11,7 +11,8 @@ import dataclasses
 from pathlib import Path
 
 import torch
-from studio import HERE, milliseconds
+from sample_runs import milliseconds
+from sheets import HERE
 
 from vidstyle.nets import MetaNetwork
 from vidstyle.style_files import SUFFIX, load_style_file, read_card

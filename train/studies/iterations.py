@@ -9,9 +9,10 @@ import dataclasses
 
 import numpy as np
 from matplotlib.figure import Figure
-from studio import DPI, HERE, arguments, painted, show
+from sample_runs import arguments, painted
+from sheets import DPI, HERE, show
 
-from vidstyle.optimise import presets
+from vidstyle.painting import presets
 
 RATES = (0.01, 0.05, 0.2)
 

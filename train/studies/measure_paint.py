@@ -4,7 +4,8 @@
     python train/studies/measure_paint.py times --perceptual-weights DIR --contents A.jpg --styles B.jpg
 
 `distances` paints the first content like the first style, and so on (--all: each like each), and prints style and
-content distance (vidstyle.metrics, with vgg19-hybrid, the style's shorter side that of the painting) and the grid.
+content distance (vidstyle.perception.metrics, with vgg19-hybrid, the style's shorter side that of the painting) and the
+grid.
 `times` takes a few steps (--steps) at each scale of one picture, and prints processor seconds, those of whole paintings
 by adding up, and the largest resident memory.  Each painting and each scale has a process of its own, with as many
 threads as OMP_NUM_THREADS says.  Rows are those of docs/paint.md.
@@ -27,8 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle.media.images import read_image
-from vidstyle.optimise.easel import Easel, Scale
-from vidstyle.optimise.settings import Settings, WeightedStyle
+from vidstyle.painting.optimisation import Optimisation, Scale
+from vidstyle.painting.paint_settings import PaintSettings, WeightedStyle
 
 TIMED = 3
 """Steps at a scale."""
@@ -63,10 +64,10 @@ def measure(painted: Path, content: Path, style: Path, weights: Path) -> tuple[f
     """Style distance, content distance and grid (dB) of a painting."""
     import torch
 
-    from vidstyle import metrics
-    from vidstyle.optimise.easel import fit
-    from vidstyle.training.data import load_style_image, to_tensor
-    from vidstyle.training.perceptual import PerceptualNetwork
+    from vidstyle.painting.optimisation import fit
+    from vidstyle.perception import metrics
+    from vidstyle.perception.perceptual_network import PerceptualNetwork
+    from vidstyle.perception.tensors import load_style_image, to_tensor
 
     network = PerceptualNetwork("vgg19-hybrid", weights)
     pixels = read_image(painted)
@@ -102,9 +103,9 @@ def times(args: argparse.Namespace) -> None:
     print("|---|---|---|---|---|", flush=True)
     known: dict[tuple[str, Scale], dict[str, float]] = {}
     for size, preset in itertools.product(args.sizes, args.presets):
-        easel = easel_for(args, size, preset)
+        optimisation = optimisation_for(args, size, preset)
         seconds, memory = 0.0, 0.0
-        for scale in easel.scales(*read_image(args.contents[0]).shape[:2]):
+        for scale in optimisation.scales(*read_image(args.contents[0]).shape[:2]):
             if (preset, scale) not in known:
                 known[preset, scale] = in_a_process(time_scale, args, size, preset, scale)
             found = known[preset, scale]
@@ -119,19 +120,19 @@ def in_a_process(function: Callable[..., dict[str, float]], *arguments: object) 
         return pool.submit(function, *arguments).result()
 
 
-def easel_for(args: argparse.Namespace, size: int, preset: str) -> Easel:
-    settings = Settings(
+def optimisation_for(args: argparse.Namespace, size: int, preset: str) -> Optimisation:
+    settings = PaintSettings(
         preset=preset, size=size, perceptual=args.perceptual, perceptual_weights=args.perceptual_weights
     )
-    return Easel([WeightedStyle(args.styles[0])], settings)
+    return Optimisation([WeightedStyle(args.styles[0])], settings)
 
 
 def time_scale(args: argparse.Namespace, size: int, preset: str, scale: Scale) -> dict[str, float]:
     """A few steps at one scale: processor seconds to the end of the first step and of one after it, and MB."""
     began = time.process_time()
-    easel = easel_for(args, size, preset)
+    optimisation = optimisation_for(args, size, preset)
     scale = dataclasses.replace(scale, steps=args.steps or TIMED)
-    ends = [time.process_time() for _ in easel.paint(read_image(args.contents[0]), [scale])]
+    ends = [time.process_time() for _ in optimisation.paint(read_image(args.contents[0]), [scale])]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"begin": ends[0] - began, "step": (ends[-1] - ends[0]) / (len(ends) - 1), "memory": memory}
 

@@ -24,14 +24,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from studio import DPI, HERE, milliseconds, show
+from sample_runs import milliseconds
+from sheets import DPI, HERE, show
 
+from vidstyle.bench.evaluate import Judge
 from vidstyle.media.images import IMAGE_SUFFIXES
 from vidstyle.nets import MetaNetwork
+from vidstyle.perception.objective import Loss
+from vidstyle.perception.tensors import load_style_image, to_rgb, to_tensor
 from vidstyle.style_files import SUFFIX, StyleCard, load_style_file, save_style
-from vidstyle.training.data import load_style_image, to_rgb, to_tensor
-from vidstyle.training.evaluate import Judge
-from vidstyle.training.recipe import Data, Loss, NetworkChoice, Recipe, Schedule, StyleSource
+from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Trainer
 
 SEED = 42
@@ -150,7 +152,7 @@ def sheet(path: Path, styles: Sequence[Path], photos: Sequence[Path]) -> list[li
     contents = [to_tensor(square(photo))[None] for photo in photos]
     rows = []
     for style in styles:
-        meta.wear(load_style_image(style, 360))
+        meta.set_picture(load_style_image(style, 360))
         rows.append([to_rgb(meta(content)[0].clamp(0, 1)) for content in contents])
     return rows
 

@@ -8,13 +8,14 @@ Makes side_by_side.jpg.  --steps stands for those of `best`; the others have the
 import time
 
 import torch
-from studio import HERE, arguments, draw_sheet, harbour, painted
+from sample_runs import arguments, harbour, painted
+from sheets import HERE, draw_sheet
 
-from vidstyle import metrics
-from vidstyle.optimise.easel import fit
-from vidstyle.optimise.presets import PRESETS
-from vidstyle.training.data import load_style_image, to_tensor
-from vidstyle.training.perceptual import PerceptualNetwork
+from vidstyle.painting.optimisation import fit
+from vidstyle.painting.presets import PRESETS
+from vidstyle.perception import metrics
+from vidstyle.perception.perceptual_network import PerceptualNetwork
+from vidstyle.perception.tensors import load_style_image, to_tensor
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 

@@ -5,7 +5,8 @@
 Makes starts.jpg: both at growing step counts.
 """
 
-from studio import HERE, arguments, draw_sheet, painted
+from sample_runs import arguments, painted
+from sheets import HERE, draw_sheet
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 PRESETS = ("gatys", "adam")

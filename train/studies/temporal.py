@@ -11,7 +11,7 @@ there already.  The clips are painted
   with a share that is the same everywhere),
 - by the shipped style with memory, as `vidstyle restyle` does (vidstyle.engines.memory).
 
-Makes temporal.md and temporal.jpg in --out: means over the clips, by vidstyle.training.evaluate.
+Makes temporal.md and temporal.jpg in --out: means over the clips, by vidstyle.bench.evaluate.
 """
 
 import argparse
@@ -23,17 +23,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from studio import DPI, HERE, paint, show
+from sample_runs import paint
+from sheets import DPI, HERE, show
 
-from vidstyle.metrics import grid_score
+from vidstyle.bench.evaluate import Clip, Judge
+from vidstyle.perception.flow import estimate_flow
+from vidstyle.perception.metrics import grid_score
+from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.warping import warp
 from vidstyle.style_files import SUFFIX
 from vidstyle.styles import find_style, live_styles, load_style
-from vidstyle.training.clips import estimate_flow
-from vidstyle.training.data import to_rgb, to_tensor
-from vidstyle.training.evaluate import Clip, Judge
 from vidstyle.training.make_style import make_style
-from vidstyle.training.motion import warp
-from vidstyle.training.options import resolve_recipe
+from vidstyle.training.recipe_options import resolve_recipe
 
 CLIPS = {"fox": (384, 384), "nasa_13013": (640, 360), "cutBunny": (640, 360)}
 """Videos by name, and the size at which each is painted, pixels."""

@@ -5,7 +5,8 @@
 Makes weights_grid.jpg.
 """
 
-from studio import HERE, arguments, draw_sheet, painted
+from sample_runs import arguments, painted
+from sheets import HERE, draw_sheet
 
 CONTENT = (0, 0.3, 1, 3)
 STYLE = (0, 3, 10, 30)

@@ -1,8 +1,8 @@
 """The demo: a page in the browser that paints a webcam, videos and pictures, and makes styles.
 
-    from vidstyle.demo import Settings, serve
+    from vidstyle.demo import DemoSettings, serve
 
-    serve(Settings(port=7860))
+    serve(DemoSettings(port=7860))
 
 `app` builds the page, `guard` stands at its door, `visitors` and `files` keep what belongs to whom, `live` paints
 webcams, `jobs` paints files, `training` makes styles.
@@ -10,13 +10,13 @@ webcams, `jobs` paints files, `training` makes styles.
 
 from importlib.util import find_spec
 
-from vidstyle.demo.settings import Settings
+from vidstyle.demo.settings import DemoSettings
 from vidstyle.errors import InputError
 
-__all__ = ["Settings", "serve"]
+__all__ = ["DemoSettings", "serve"]
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: DemoSettings) -> None:
     """Serve the demo until Ctrl-C; see vidstyle.demo.server.serve.
 
     Raises:

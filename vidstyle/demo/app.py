@@ -6,9 +6,9 @@ from vidstyle.demo.controls import element
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.paint_tab import paint_tab
-from vidstyle.demo.settings import Settings
+from vidstyle.demo.settings import DemoSettings
+from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.styles_tab import styles_tab
-from vidstyle.demo.training import Workshop
 from vidstyle.demo.webcam_tab import webcam_tab
 
 MOST_EVENTS = 200
@@ -18,7 +18,7 @@ HEADER = """
 """
 
 
-def build_page(settings: Settings, gallery: Gallery, jobs: Jobs, workshop: Workshop) -> gr.Blocks:
+def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker) -> gr.Blocks:
     """The page as Gradio's blocks; what is on it does its work through the other arguments."""
     with gr.Blocks(title="vidstyle", analytics_enabled=False, fill_width=True) as page:
         element(HEADER)
@@ -30,6 +30,6 @@ def build_page(settings: Settings, gallery: Gallery, jobs: Jobs, workshop: Works
             with gr.Tab("Picture", id="picture"):
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):
-                styles_tab(workshop, settings.largest_upload, settings.why_no_training)
+                styles_tab(style_maker, settings.largest_upload, settings.why_no_training)
     page.queue(max_size=MOST_EVENTS, default_concurrency_limit=4)
     return page

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vidstyle.live_brush import composed, scaled
 from vidstyle.live_state import LiveState
-from vidstyle.painting import Painter
+from vidstyle.restyling import Painter
 
 KEPT_PAINTERS = 4
 PREVIEW_SIDE = 960
@@ -22,7 +22,7 @@ class Easel:
     """Painters of the styles that were used last.  Any thread may paint; one does at a time.
 
     Args:
-        device: as in vidstyle.demo.Settings.
+        device: as in vidstyle.demo.DemoSettings.
     """
 
     def __init__(self, device: str) -> None:

@@ -19,14 +19,14 @@ from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.sources import FileSource
-from vidstyle.painting import restyle
 from vidstyle.pipeline import Progress
+from vidstyle.restyling import restyle
 from vidstyle.style_files import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
 ABSENT_SECONDS = 20.0
-"""After which somebody in the line who did not ask how it goes has left."""
+"""After which somebody in the queue who did not ask how it goes has left."""
 
 
 class Cancelled(VidstyleError):  # noqa: N818 (nothing went wrong)
@@ -34,13 +34,13 @@ class Cancelled(VidstyleError):  # noqa: N818 (nothing went wrong)
 
 
 @dataclass(frozen=True)
-class Wish:
+class PaintRequest:
     """What a visitor wants of a file.
 
     Attributes:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
-        strength, keep_colors, start, end: see vidstyle.painting.Options.
+        strength, keep_colors, start, end: see vidstyle.restyling.Options.
     """
 
     file: str
@@ -60,7 +60,7 @@ class _Run:
     failure: Exception | None = None
 
 
-class Line:
+class JobQueue:
     """Who waits to have a file painted: first come, first served, one at a time.
 
     Args:
@@ -83,7 +83,7 @@ class Line:
         return ticket
 
     def before(self, ticket: object) -> int:
-        """How many are before a ticket, which is kept in the line by asking."""
+        """How many are before a ticket, which is kept in the queue by asking."""
         with self._lock:
             if ticket in self._seen:
                 self._seen[ticket] = time.monotonic()
@@ -111,27 +111,27 @@ class Jobs:
     Args:
         gallery: where styles are looked up.
         easel: paints previews.
-        device: as in vidstyle.demo.Settings.
+        device: as in vidstyle.demo.DemoSettings.
         queue: paintings that may wait for their turn.
     """
 
     def __init__(self, gallery: Gallery, easel: Easel, device: str, queue: int = 8) -> None:
         self._gallery, self._easel, self._device = gallery, easel, device
-        self._line = Line(queue)
+        self._queue = JobQueue(queue)
 
-    def preview(self, visitor: Visitor, wish: Wish) -> str:
+    def preview(self, visitor: Visitor, request: PaintRequest) -> str:
         """One frame before and after, as HTML.
 
         Raises:
             InputError: for a file or a style that is not this visitor's.
         """
-        file = visitor.file(wish.file, "video", "picture")
-        style = self._gallery.card(visitor, wish.style).path
-        before = shrunk(_frame(file, wish.start))
-        after = self._easel.paint(style, before, wish.strength, wish.keep_colors)
+        file = visitor.file(request.file, "video", "picture")
+        style = self._gallery.card(visitor, request.style).path
+        before = shrunk(_frame(file, request.start))
+        after = self._easel.paint(style, before, request.strength, request.keep_colors)
         return self._compared(visitor, before, after)
 
-    def paint(self, visitor: Visitor, wish: Wish) -> Iterator[tuple[str, str]]:
+    def paint(self, visitor: Visitor, request: PaintRequest) -> Iterator[tuple[str, str]]:
         """Paint a whole file: HTML of the progress and of the result, again and again.
 
         Leaving off in the middle stops it, and so does `visitor.stop_painting`.
@@ -140,24 +140,24 @@ class Jobs:
             InputError: for what cannot be painted.
             Cancelled: once it has been stopped.
         """
-        file = visitor.file(wish.file, "video", "picture")
-        card = self._gallery.card(visitor, wish.style)
+        file = visitor.file(request.file, "video", "picture")
+        card = self._gallery.card(visitor, request.style)
         visitor.stop_painting.clear()
-        ticket = self._line.join()
+        ticket = self._queue.join()
         try:
-            while before := self._line.before(ticket):
+            while before := self._queue.before(ticket):
                 yield (
                     bar(None, f"Waiting for {'one painting' if before == 1 else f'{before} paintings'} to be done"),
                     "",
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, wish, file, card, ticket)
+            yield from self._painted(visitor, request, file, card, ticket)
         finally:
-            self._line.leave(ticket)
+            self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, wish: Wish, file: StoredFile, card: StyleCard, ticket: object
+        self, visitor: Visitor, request: PaintRequest, file: StoredFile, card: StyleCard, ticket: object
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
@@ -166,12 +166,12 @@ class Jobs:
 
         def work() -> None:
             try:
-                self._work(run, visitor, file, output, card.path, wish)
+                self._work(run, visitor, file, output, card.path, request)
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
-                self._line.leave(ticket)
+                self._queue.leave(ticket)
 
-        self._line.begin(ticket)
+        self._queue.begin(ticket)
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
@@ -189,14 +189,16 @@ class Jobs:
         result = visitor.keep(output, name, "result")
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, output: Path, style: Path, wish: Wish) -> None:
+    def _work(
+        self, run: _Run, visitor: Visitor, file: StoredFile, output: Path, style: Path, request: PaintRequest
+    ) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if visitor.stop_painting.is_set():
                 raise Cancelled("cancelled")
             visitor.storage.check()
 
-        cut: dict[str, Any] = {"start": wish.start or None, "end": wish.end} if file.kind == "video" else {}
+        cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
         try:
             restyle(
                 file.path,
@@ -204,8 +206,8 @@ class Jobs:
                 style=style,
                 on_progress=report,
                 device=self._device,
-                strength=wish.strength,
-                keep_colors=wish.keep_colors,
+                strength=request.strength,
+                keep_colors=request.keep_colors,
                 **cut,
             )
         except VidstyleError as error:

@@ -80,7 +80,7 @@ class LivePainter:
 
     Args:
         gallery: where styles are looked up.
-        device: as in vidstyle.demo.Settings.
+        device: as in vidstyle.demo.DemoSettings.
     """
 
     def __init__(self, gallery: Gallery, device: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, visitor_of
-from vidstyle.demo.jobs import Cancelled, Jobs, Wish
+from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
 from vidstyle.errors import InputError
 
 WORDS = {
@@ -37,21 +37,25 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
         cancel = gr.Button("Cancel", elem_id=f"{kind}-cancel", min_width=100)
     progress = element(elem_id=f"{kind}-progress")
     result = element(elem_id=f"{kind}-result")
-    wishes = [dropped, *look.all, start, end]
+    inputs = [dropped, *look.all, start, end]
 
-    # Gradio finds the request by its place, so neither function can take *wishes.
+    # Gradio finds the request by its place, so neither function can take *inputs.
     def show_preview(
         upload: str, style: str, strength: float, colors: bool, start: float, end: float, request: gr.Request
     ) -> str:
         if not upload:
             return ""
         with errors_shown():
-            return jobs.preview(visitor_of(request), _wish(upload, style, strength, colors, start, end))
+            return jobs.preview(visitor_of(request), _painting_asked_for(upload, style, strength, colors, start, end))
 
     def take(upload: str, style: str, strength: float, colors: bool, request: gr.Request) -> list[Any]:
         with errors_shown():
             seconds = _uploaded(upload)[1] if upload else 0.0
-            shown = jobs.preview(visitor_of(request), _wish(upload, style, strength, colors)) if upload else ""
+            shown = (
+                jobs.preview(visitor_of(request), _painting_asked_for(upload, style, strength, colors))
+                if upload
+                else ""
+            )
         sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
         return [shown, gr.Row(visible=is_video and seconds > 0), *sliders, "", ""]
 
@@ -62,7 +66,9 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
             raise gr.Error(f"Drop a {kind} first.", duration=6, print_exception=False)
         with errors_shown():
             try:
-                yield from jobs.paint(visitor_of(request), _wish(upload, style, strength, colors, start, end))
+                yield from jobs.paint(
+                    visitor_of(request), _painting_asked_for(upload, style, strength, colors, start, end)
+                )
             except Cancelled:
                 yield '<p class="vs-note">Cancelled.</p>', ""
 
@@ -75,13 +81,13 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result], **quiet)
     latest: dict[str, Any] = quiet | {"trigger_mode": "always_last", "concurrency_limit": 2}
-    look.style.input(show_preview, wishes, preview, **latest)
+    look.style.input(show_preview, inputs, preview, **latest)
     for slider in (look.strength, start):
-        slider.release(show_preview, wishes, preview, **latest)
-    look.keep_colors.input(show_preview, wishes, preview, **latest)
+        slider.release(show_preview, inputs, preview, **latest)
+    look.keep_colors.input(show_preview, inputs, preview, **latest)
     painting = paint.click(
         do_paint,
-        wishes,
+        inputs,
         [progress, result],
         show_progress_on=progress,
         show_progress="minimal",
@@ -92,14 +98,14 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     cancel.click(stop, result, progress, cancels=[painting], queue=False, api_visibility="private")
 
 
-def _wish(
+def _painting_asked_for(
     upload: str, style: str, strength: float, colors: bool, start: float | None = None, end: float | None = None
-) -> Wish:
+) -> PaintRequest:
     """What the page says, as far as it makes sense; a browser may say anything."""
     identity, seconds = _uploaded(upload)
     # To the end is to the end, however the length was rounded.
     until = None if end is None or not seconds or end >= seconds - 0.1 else max(float(end), float(start or 0) + 0.1)
-    return Wish(
+    return PaintRequest(
         file=identity,
         style=str(style),
         strength=min(1.0, max(0.0, float(strength) / 100)),

@@ -23,15 +23,15 @@ from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
-from vidstyle.demo.settings import Settings
-from vidstyle.demo.training import Workshop
+from vidstyle.demo.settings import DemoSettings
+from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
 
 SWEEP_SECONDS = 60
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: DemoSettings) -> None:
     """Serve the demo until Ctrl-C.  All that visitors have left goes away with it.
 
     Raises:
@@ -61,7 +61,7 @@ def serve(settings: Settings) -> None:
             uvicorn.Server(config).run([listener])
 
 
-def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
+def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     """The application: Gradio's page, our routes, and the guard in front of both.
 
     Args:
@@ -79,7 +79,7 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
     easel = Easel(settings.device)
     gallery = Gallery(easel)
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
-    painter, workshop = LivePainter(gallery, settings.device), Workshop(settings)
+    painter, style_maker = LivePainter(gallery, settings.device), StyleMaker(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,13 +91,13 @@ def build_app(settings: Settings, folder: Path, port: int) -> FastAPI:
             link.cancel()
         painter.close()
         easel.close()
-        workshop.close()
+        style_maker.close()
         visitors.close()
 
     app = FastAPI(
         routes=[painter.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
     )
-    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device, settings.queue), workshop)
+    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device, settings.queue), style_maker)
     gr.mount_gradio_app(
         app,
         page,
@@ -146,14 +146,14 @@ async def _share(port: int, hosts: Hosts) -> None:
         print(f"vidstyle: warning: --share: no public link ({reason}); the local address works", file=sys.stderr)
 
 
-def _bounded(settings: Settings) -> type[asyncio.Protocol]:
+def _bounded(settings: DemoSettings) -> type[asyncio.Protocol]:
     """uvicorn's protocol of a connection, within limits."""
     # All come from one address where there is a proxy; the guard counts by whom it names.
     connections = Connections(most_of_one=None if settings.behind_proxy else MOST_OF_ONE_ADDRESS)
     return cast(type[asyncio.Protocol], connections.protocol)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: DemoSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,7 +13,7 @@ _SOURCE = re.compile(r"(https?://)?(\*\.)?[\w.-]+(:\d+|:\*)?")
 
 
 @dataclass(frozen=True)
-class Settings:
+class DemoSettings:
     """How to serve; see `vidstyle demo --help`.
 
     Attributes:

@@ -6,17 +6,17 @@ import json
 import gradio as gr
 
 from vidstyle.demo.controls import drop_zone, element, errors_shown, visitor_of
-from vidstyle.demo.training import Workshop
+from vidstyle.demo.style_making import StyleMaker
 
 LOOK_SECONDS = 1.5
 """Between two looks at a style in the making."""
 
 
-def styles_tab(workshop: Workshop, largest: int, why_no_training: str) -> None:
+def styles_tab(style_maker: StyleMaker, largest: int, why_no_training: str) -> None:
     """Build the tab.
 
     Args:
-        workshop: makes styles.
+        style_maker: makes styles.
         largest: bytes of an upload.
         why_no_training: what is missing to make styles; empty if nothing is.
     """
@@ -31,10 +31,10 @@ def styles_tab(workshop: Workshop, largest: int, why_no_training: str) -> None:
                 note = f"Styles cannot be made here: {html.escape(why_no_training)}."
                 element(f'<p class="vs-note" id="no-training">{note}</p>')
             else:
-                _make_a_style(workshop, largest)
+                _make_a_style(style_maker, largest)
 
 
-def _make_a_style(workshop: Workshop, largest: int) -> None:
+def _make_a_style(style_maker: StyleMaker, largest: int) -> None:
     dropped = drop_zone("picture", "image/*", "Drop a painting here", largest)
     with gr.Row(elem_classes="vs-controls"):
         title = gr.Textbox(label="Title", max_lines=1, min_width=140, max_length=80)
@@ -53,14 +53,14 @@ def _make_a_style(workshop: Workshop, largest: int) -> None:
         with errors_shown():
             # The limits of the slider are only the page's.
             duration = min(120.0, max(0.05, float(length)))
-            workshop.start(visitor, str(json.loads(upload)["id"]), duration, str(name or ""), str(painter or ""))
-        return workshop.look(visitor)
+            style_maker.start(visitor, str(json.loads(upload)["id"]), duration, str(name or ""), str(painter or ""))
+        return style_maker.look(visitor)
 
     def look(request: gr.Request) -> str:
-        return workshop.look(visitor_of(request))
+        return style_maker.look(visitor_of(request))
 
     def stop(request: gr.Request) -> str:
-        workshop.cancel(visitor_of(request))
+        style_maker.cancel(visitor_of(request))
         return '<p class="vs-note">Cancelled.</p>'
 
     start.click(begin, [dropped, minutes, title, artist], watched, show_progress="hidden", api_visibility="private")

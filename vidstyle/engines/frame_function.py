@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vidstyle.engines.parts import parts
+from vidstyle.engines.cell_tiles import cell_tiles
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color
 from vidstyle.nets import RealtimeNet
 from vidstyle.nets.canvas import sample_canvas, still_coordinates
@@ -19,7 +19,8 @@ from vidstyle.nets.cells import (
     unfold_bytes,
     yuv_cells,
 )
-from vidstyle.nets.realtime import FOLD, LUMA, spread_of_luma
+from vidstyle.nets.realtime import FOLD, spread_of_luma
+from vidstyle.perception.luma import LUMA
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class CellFunction(nn.Module):
         light = self._light_of(source, side)
         result = torch.empty_like(source[:, margin : height - margin, margin : width - margin])
         network = self.network.network
-        for part in parts(height, width, margin, side=side, reach=network.reach, alignment=network.alignment):
+        for part in cell_tiles(height, width, margin, side=side, reach=network.reach, alignment=network.alignment):
             seen = self._centred(part.seen(source))
             levels = self.network.paint(seen, light, canvas[:, :, part.seen_rows, part.seen_columns])
             own = part.without_surroundings(levels)

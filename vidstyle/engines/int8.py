@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from vidstyle.engines.frame_function import CellFunction
-from vidstyle.media.images import PHOTOS, read_image
+from vidstyle.media.images import read_image
+from vidstyle.shipped import PHOTOS
 
 LEVELS, FILTER_LEVELS = 256, 255
 SHRINKS = tuple(0.1 * n for n in range(2, 11))

@@ -16,10 +16,11 @@ from vidstyle import __version__
 from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.frame_function import Look, frame_function
-from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS, prefers_bfloat16, usable_cores
+from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
 from vidstyle.errors import InputError, reason
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
+from vidstyle.processor import prefers_bfloat16, usable_cores
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""

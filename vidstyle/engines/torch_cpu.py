@@ -1,7 +1,6 @@
 """torch on the CPU: the engine that always works."""
 
 import dataclasses
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -12,23 +11,12 @@ from vidstyle.engines import Engine
 from vidstyle.engines.fitting import FittingFunction
 from vidstyle.engines.frame_function import Look, frame_function
 from vidstyle.media.frame import Color, Frame
+from vidstyle.processor import prefers_bfloat16, usable_cores
 
 MOST_WORKERS = 4
 """Frames painted side by side; more would only cost memory."""
 LARGE_FRAME = 4_000_000
 """Pixels from which on frames are painted one by one, since each takes a gigabyte and keeps all cores busy."""
-
-
-def prefers_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def usable_cores(*, spare: bool = False) -> int:
-    """Processor cores that this process may use; half of them if it is to spare the others."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // 2) if spare else cores
 
 
 class TorchCpuEngine(Engine):

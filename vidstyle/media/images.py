@@ -28,8 +28,6 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowErro
 """What Pillow raises for files that are not what they say."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 OPAQUE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp"})
-PHOTOS = Path(__file__).parents[1] / "photos"
-"""Photographs that come with the program."""
 LARGEST_IMAGE = 100_000_000
 """Pixels; a larger picture would take more memory than most machines have."""
 STRIP_PIXELS = 4_000_000

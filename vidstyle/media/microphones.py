@@ -43,8 +43,8 @@ Chunk = tuple[float, np.ndarray]
 """When it began, seconds of `time.monotonic`, and its samples, float32 (CHANNELS, N) in [-1, 1] at RATE."""
 
 
-class Ear:
-    """Hears what a microphone hears, from when it was made until it is closed."""
+class SoundQueue:
+    """What a microphone has heard and nobody has taken yet, from when it was made until it is closed."""
 
     def __init__(self, microphone: Microphone) -> None:
         self._microphone = microphone
@@ -52,7 +52,7 @@ class Ear:
 
     def close(self) -> None:
         """Hear nothing more."""
-        self._microphone.ears.discard(self)
+        self._microphone.queues.discard(self)
 
 
 class Microphone:
@@ -63,7 +63,7 @@ class Microphone:
         paced: whether it is a file, which would otherwise be read at once.
 
     Attributes:
-        ears: who listens.
+        queues: who listens.
         notice: what a viewer should know, such as that it is gone; empty if all is well.
 
     Raises:
@@ -72,7 +72,7 @@ class Microphone:
 
     def __init__(self, address: Address, *, paced: bool = False) -> None:
         self.name, self.notice = address.name, ""
-        self.ears: set[Ear] = set()
+        self.queues: set[SoundQueue] = set()
         self._paced = paced
         self._closed = threading.Event()
         options, timeout = dict(address.options), (OPEN_SECONDS, READ_SECONDS)
@@ -89,11 +89,11 @@ class Microphone:
             raise InputError(f"--microphone {address.name}: has no sound")
         threading.Thread(target=self._listen, name="vidstyle-microphone", daemon=True).start()
 
-    def listen(self) -> Ear:
-        """An ear that hears everything from now on."""
-        ear = Ear(self)
-        self.ears.add(ear)
-        return ear
+    def listen(self) -> SoundQueue:
+        """A queue of everything that is heard from now on."""
+        queue = SoundQueue(self)
+        self.queues.add(queue)
+        return queue
 
     def close(self) -> None:
         """Stop with the next sound that comes."""
@@ -102,8 +102,8 @@ class Microphone:
     def _listen(self) -> None:
         try:
             for chunk in self._chunks():
-                for ear in tuple(self.ears):
-                    ear.chunks.append(chunk)
+                for queue in tuple(self.queues):
+                    queue.chunks.append(chunk)
                 if self._closed.is_set():
                     return
         except (av.error.FFmpegError, OSError):
@@ -127,19 +127,19 @@ class MicrophoneTrack:
 
     Args:
         output: the container to write into.
-        ear: where the sound comes from.
+        queue: where the sound comes from.
 
     Raises:
         InputError: if the container takes no sound.
     """
 
-    def __init__(self, output: av.container.OutputContainer, ear: Ear) -> None:
+    def __init__(self, output: av.container.OutputContainer, queue: SoundQueue) -> None:
         self.notes: list[str] = []
         encoder = AUDIO_ENCODERS.get(output.format.name, "aac")
         if encoder not in codecs_taken(output):
             raise InputError(f"--microphone: {output.format.name} has no sound; record to .mp4, .mkv, .webm or .mov")
         self._encoder = AudioEncoder(output, encoder, RATE, LAYOUT)
-        self._ear = ear
+        self._queue = queue
         self._origin: float | None = None
         self._samples = 0  # written so far
 
@@ -150,8 +150,8 @@ class MicrophoneTrack:
     def copy_until(self, seconds: float) -> None:
         """Write what has been heard of the first `seconds` of the recording."""
         assert self._origin is not None
-        while self._ear.chunks and self._ear.chunks[0][0] - self._origin < seconds:
-            began, samples = self._ear.chunks.popleft()
+        while self._queue.chunks and self._queue.chunks[0][0] - self._origin < seconds:
+            began, samples = self._queue.chunks.popleft()
             self._write(round((began - self._origin) * RATE), samples)
 
     def finish(self) -> None:
@@ -160,7 +160,7 @@ class MicrophoneTrack:
 
     def close(self) -> None:
         """Stop listening."""
-        self._ear.close()
+        self._queue.close()
 
     def _write(self, place: int, samples: np.ndarray) -> None:
         """Write samples that begin at a place, unless what has been written ends near it."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.nets.meta import MetaNetwork
-from vidstyle.nets.vgg_encoder import KINDS, VggEncoder, moments
+from vidstyle.perception.vgg import KINDS, Vgg, moments
 
 STAGE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LAYER = STAGE_LAYERS[-1]
@@ -22,14 +22,14 @@ class AdainNet(nn.Module):
     network whose statistics lie between theirs: they mix as all styles do.
 
     Args:
-        encoder: one of vidstyle.nets.vgg_encoder.KINDS.
+        encoder: one of vidstyle.perception.vgg.KINDS.
         strength: how much of the style's statistics replaces the picture's own, 0 to 1 (equation 14).
     """
 
     def __init__(self, encoder: str = "vgg19-distilled", strength: float = 1.0) -> None:
         super().__init__()
         self.strength = strength
-        self.encoder = VggEncoder(encoder, (LAYER,))
+        self.encoder = Vgg.of_kind(encoder, (LAYER,))
         one, two, three, four = KINDS[encoder][1]
         self.register_buffer("mean", torch.zeros(four))
         self.register_buffer("deviation", torch.ones(four))
@@ -47,7 +47,7 @@ class AdainNet(nn.Module):
         """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped."""
         height, width = image.shape[-2:]
         image = F.pad(image, (0, -width % STEP, 0, -height % STEP), mode="reflect")
-        (features,) = self.encoder(image)
+        features = self.encoder(image)[LAYER]
         mean, deviation = (self.get_buffer(name)[:, None, None] for name in ("mean", "deviation"))
         # Equation 8, then 14.
         turned = (F.instance_norm(features) * deviation + mean).to(features.dtype)
@@ -72,9 +72,9 @@ class MetaAdainNet(MetaNetwork):
         self.base = AdainNet(encoder, strength)
 
     @property
-    def encoder(self) -> VggEncoder:
+    def encoder(self) -> Vgg:
         encoder = self.base.get_submodule("encoder")
-        assert isinstance(encoder, VggEncoder)
+        assert isinstance(encoder, Vgg)
         return encoder
 
     def invert(self, picture: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -85,14 +85,14 @@ class MetaAdainNet(MetaNetwork):
         steps to find out about colours.
         """
         with torch.no_grad():
-            features = [*reversed(self.encoder(picture, STAGE_LAYERS)), picture]
+            features = [*reversed(self.encoder(picture, STAGE_LAYERS).values()), picture]
         base = self.base
         assert isinstance(base, AdainNet)
         return [(base.stage(number, deep), shallow) for number, (deep, shallow) in enumerate(pairwise(features))]
 
     def write_weights(self, picture: Tensor) -> dict[str, Tensor]:
         """AdainNet's state dictionary for RGB (1, 3, H, W) in [0, 1]."""
-        mean, deviation = moments(self.encoder(picture)[0].float())
+        mean, deviation = moments(self.encoder(picture)[LAYER].float())
         tensors = dict(self.base.named_parameters()) | dict(self.base.named_buffers())
         return tensors | {"mean": mean[0], "deviation": deviation[0]}
 

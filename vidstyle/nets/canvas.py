@@ -4,11 +4,14 @@ Coordinates count positions of the network's trunk (4 pixels).  A canvas that li
 the positions themselves; one that moves along with what is painted has others.
 """
 
+import math
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from vidstyle.perception.warping import pixel_grid
 
 CANVAS_SIDE = 512
 """Positions after which the plane repeats; 2,048 pixels."""
@@ -49,8 +52,19 @@ def canvas_plane(channels: int) -> Tensor:
 
 def still_coordinates(height: int, width: int) -> Tensor:
     """Coordinates (1, h, w, 2), x before y, of a canvas that lies still."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.stack((x, y), -1)[None].float()
+    return pixel_grid(height, width)[None]
+
+
+def turned_coordinates(height: int, width: int) -> Tensor:
+    """Coordinates (1, h, w, 2) of a canvas that lies anywhere, turned and scaled a little: any of it must do.
+
+    Drawn from torch's own generator.
+    """
+    turn, scale, *shift = torch.rand(4).tolist()
+    angle, factor = (turn - 0.5) * math.pi / 2, math.exp((scale - 0.5) / 2)
+    cos, sin = factor * math.cos(angle), factor * math.sin(angle)
+    rotation = torch.tensor([[cos, sin], [-sin, cos]])
+    return still_coordinates(height, width) @ rotation + torch.tensor(shift) * CANVAS_SIDE
 
 
 def sample_canvas(channels: int, coordinates: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from vidstyle.nets.realtime import (
     FOLD,
-    LUMA,
     USUAL_SPREAD,
     GridFilters,
     RealtimeNet,
@@ -22,6 +21,7 @@ from vidstyle.nets.realtime import (
     spread_of_luma,
     take_out_grid,
 )
+from vidstyle.perception.luma import LUMA
 
 PIXELS = FOLD**2
 RGB_BYTES = 3 * PIXELS

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vidstyle.nets.vgg_encoder import VggEncoder, moments
+from vidstyle.perception.vgg import Vgg, moments
 
 ENDS: dict[str, dict[str, tuple[str, ...]]] = {
     "vgg16": {"vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3")},
@@ -39,7 +39,7 @@ class Description(nn.Module):
         if kind not in ENDS:
             raise ValueError(f"unknown encoder {kind!r}; known: {', '.join(ENDS)}")
         self.kind = kind
-        encoders = [VggEncoder(part, layers) for part, layers in ENDS[kind].items()]
+        encoders = [Vgg.of_kind(part, layers) for part, layers in ENDS[kind].items()]
         self.encoders = nn.ModuleList(encoders)
         self.size = 2 * sum(sum(encoder.channels) for encoder in encoders)
         self.register_buffer("usual", torch.zeros(self.size))
@@ -51,7 +51,7 @@ class Description(nn.Module):
         return found.clamp(-FARTHEST, FARTHEST)
 
     def _measure(self, picture: Tensor) -> Tensor:
-        maps = [features for encoder in self.encoders for features in encoder(picture)]
+        maps = [features for encoder in self.encoders for features in encoder(picture).values()]
         found = torch.cat([part for features in maps for part in moments(features.float())], 1)
         # Features are not negative, and the later ones are a hundred times as large as the first ones.
         return found.log1p()

@@ -15,7 +15,7 @@ PICTURE_SIDE = 360
 
 
 class MetaNetwork(nn.Module):
-    """Paints like the picture that it has been given to wear.
+    """Paints like the picture that it has been given.
 
     Attributes:
         paints_with: name, in vidstyle.nets.NETWORKS, of the network whose weights it writes.
@@ -31,7 +31,7 @@ class MetaNetwork(nn.Module):
         super().__init__()
         self._picture: Tensor | None = None
 
-    def wear(self, picture: Tensor) -> None:
+    def set_picture(self, picture: Tensor) -> None:
         """From now on paint like RGB (1, 3, H, W) in [0, 1], of about PICTURE_SIDE."""
         self._picture = picture
 

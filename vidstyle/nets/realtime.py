@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.nets.canvas import sample_canvas, still_coordinates
+from vidstyle.perception.luma import LUMA
+from vidstyle.perception.warping import TRUNK_STRIDE
 
-FOLD = 4
+FOLD = TRUNK_STRIDE
 """Pixels folded into one position of the trunk, along each axis."""
 WIDEST_MARGIN = 3
 """Positions by which a picture of 16 pixels a side can be extended by reflection."""
-LUMA = (0.2126, 0.7152, 0.0722)
-"""Weights of RGB in luminance, ITU-R BT.709, item 3.2."""
 USUAL_SPREAD = 0.25
 """Standard deviation of luminance that the network is given, whatever the picture's own."""
 LEAST_SPREAD = 0.06

@@ -4,7 +4,6 @@ import itertools
 import random
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,8 +11,9 @@ from torch import Tensor
 from vidstyle.errors import InputError
 from vidstyle.media.images import resize_shorter_side
 from vidstyle.media.sources import FileSource
-from vidstyle.training.data import expose, to_tensor
-from vidstyle.training.motion import Pair, pixel_grid
+from vidstyle.perception.flow import Pair, estimate_flow, inside
+from vidstyle.perception.photographs import expose
+from vidstyle.perception.tensors import to_tensor
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"})
 MEMORY = 512 << 20
@@ -98,31 +98,3 @@ def read_clip(path: Path, shorter_side: int, memory: int) -> np.ndarray:
         return np.stack([first, *itertools.islice(frames, count - 1)])
     finally:
         source.close()
-
-
-def estimate_flow(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flow from the second frame back to the first, and where it can be trusted; frames RGB (H, W, 3) uint8.
-
-    Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search".  Flow there and back again must cancel:
-    |w + w'|^2 < 0.01 (|w|^2 + |w'|^2) + 0.5, Sundaram et al. 2010, as in Ruder et al. 2016, equation 5.
-
-    Returns (H, W, 2) float32, x before y, pixels, and (H, W) bool.
-    """
-    one, other = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second))
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    back, forth = (np.asarray(dis.calc(*greys, None)) for greys in ((other, one), (one, other)))  # type: ignore[call-overload]
-    at = _positions(back) + back
-    returned = cv2.remap(forth, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    lengths = (back**2).sum(-1) + (returned**2).sum(-1)
-    return back, (((back + returned) ** 2).sum(-1) < 0.01 * lengths + 0.5) & inside(back)
-
-
-def inside(flow: np.ndarray) -> np.ndarray:
-    """Where flow (H, W, 2) leads to within the picture: (H, W) bool."""
-    at = _positions(flow) + flow
-    limit = (flow.shape[1] - 1, flow.shape[0] - 1)
-    return ((at >= 0) & (at <= limit)).all(-1)
-
-
-def _positions(flow: np.ndarray) -> np.ndarray:
-    return pixel_grid(*flow.shape[:2]).numpy()

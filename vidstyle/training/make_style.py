@@ -6,16 +6,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vidstyle import metrics
 from vidstyle.engines import choose_device
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork
+from vidstyle.perception import metrics
+from vidstyle.perception.tensors import load_style_image, to_rgb
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
-from vidstyle.training.data import load_style_image, to_rgb
 from vidstyle.training.distributed import finish_together, join_team, leave_team
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.report import Report
-from vidstyle.training.trainer import Progress, Trainer
+from vidstyle.training.trainer import Trainer, TrainingProgress
 
 TEST_SIDE = 384
 """Pixels; side of the held-back photographs on which a finished style is measured."""
@@ -33,11 +33,11 @@ def make_style(
     *,
     device: str = "auto",
     checkpoint_every: int = 200,
-    checkpointing: bool = False,
+    recompute_activations: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     report: Path | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
 ) -> StyleCard | None:
     """Train `recipe`, measure the result on photographs held back from training, and write it to `out`.
@@ -49,7 +49,7 @@ def make_style(
         out: the style file to make.
         device: as for `vidstyle.engines.choose_device`.
         checkpoint_every: steps between checkpoints.
-        checkpointing: less memory for more time, see Trainer.
+        recompute_activations: less memory for more time, see Trainer.
         resume: go on from the checkpoint.
         overwrite: replace `out` and the checkpoint.
         report: folder for what is watched, see vidstyle.training.report.
@@ -71,7 +71,7 @@ def make_style(
             checkpoint=out.with_suffix(".checkpoint"),
             resume=resume,
             checkpoint_every=checkpoint_every,
-            checkpointing=checkpointing,
+            recompute_activations=recompute_activations,
             team=team,
         )
         watched = Report(report, trainer) if report is not None and team.leads else None
@@ -141,14 +141,14 @@ def _test_pictures(trainer: Trainer) -> list[Tensor]:
 
 @torch.inference_mode()
 def measure(trainer: Trainer) -> dict[str, float]:
-    """Style distance, content distance and grid (see vidstyle.metrics) on the held-back photographs."""
+    """Style distance, content distance and grid (see vidstyle.perception.metrics) on the held-back photographs."""
     network = trainer.network.eval()
     perceptual = trainer.objective.perceptual.float()
     styles, contents, grids = [], [], []
     for picture in _test_pictures(trainer):
         style = picture.to(trainer.device)
         if isinstance(network, MetaNetwork):
-            network.wear(style)
+            network.set_picture(style)
         for photo in trainer.photographs.held_back(TEST_SIDE):
             source = photo[None].to(trainer.device)
             painted = network(source).clamp(0, 1)

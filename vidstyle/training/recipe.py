@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle.errors import InputError
-from vidstyle.training.data import SCALES
+from vidstyle.perception.objective import Loss
+from vidstyle.perception.photographs import SCALES
 
 
 @dataclass(frozen=True)
@@ -61,44 +62,6 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Loss:
-    """Weights and layers of the objective; see vidstyle.training.losses for the terms."""
-
-    perceptual: str = "vgg19-hybrid"
-    content_layers: tuple[str, ...] = ()
-    style_layers: tuple[str, ...] = ()
-    """Those that suit the perceptual network, if none are named (vidstyle.training.perceptual.LAYERS)."""
-    style_layer_weights: tuple[float, ...] = ()
-    """One for each style layer; all alike if left out."""
-    content_kind: str = "normalised"
-    """`normalised` or `plain`."""
-    style_kind: str = "relative"
-    """`relative`, `distance`, `gram` or `moments`."""
-    temporal_kind: str = "plain"
-    """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
-    content: float = 1.0
-    style: float = 6.0
-    total_variation: float = 1.0
-    grid: float = 1000.0
-    range: float = 10.0
-    flicker: float = 0.0
-    """Of strokes where the photograph is too dark or flat to show how it moves."""
-    temporal: float = 0.0
-    """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
-    temporal_feature: float = 0.0
-    """As `temporal`, on the network's own features."""
-    inversion: float = 0.0
-    """Of AdaIN: how far its decoder is from turning the features of style pictures back into pixels."""
-    balance: float = 0.0
-    """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
-
-    @property
-    def paired(self) -> bool:
-        """Whether training needs pairs of frames."""
-        return self.temporal > 0 or self.temporal_feature > 0
-
-
-@dataclass(frozen=True)
 class Schedule:
     """How long and how fast: AdamW, linear warm-up, cosine annealing to zero."""
 
@@ -145,7 +108,7 @@ class Recipe:
     data: Data
     folder: Path = Path()
     network: NetworkChoice = NetworkChoice()
-    loss: Loss = Loss()
+    loss: Loss = field(default_factory=Loss)
     schedule: Schedule = Schedule()
 
     def hash(self) -> str:
@@ -232,3 +195,10 @@ def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str)
     if kind == tuple[float, ...] and isinstance(value, list):
         return tuple(map(float, value))
     raise InputError(f"{where}: {value!r} is of the wrong type")
+
+
+def picture_of(style: str, recipes: Path) -> Path | None:
+    """The picture that a style was learnt from, as its recipe in the folder `recipes` says; None if it is not there."""
+    recipe = recipes / f"{style}.toml"
+    picture = load_recipe(recipe).style.image if recipe.is_file() else None
+    return picture if picture is not None and picture.is_file() else None

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from vidstyle.errors import InputError
 from vidstyle.media.images import read_image
-from vidstyle.training.data import to_rgb, to_tensor
-from vidstyle.training.trainer import Progress, Trainer
+from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.training.trainer import Trainer, TrainingProgress
 
 PHOTOGRAPHS, SIDE = 4, 256
 """How many test photographs are painted, and their side in pixels."""
@@ -57,7 +57,7 @@ class Report:
         self._photographs = list(itertools.islice(trainer.photographs.held_back(SIDE), PHOTOGRAPHS))
         self._board = self._open_tensorboard()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: TrainingProgress) -> None:
         """Take note of one step."""
         writer = csv.writer(self._log)
         if self._log.tell() == 0:
@@ -75,7 +75,7 @@ class Report:
 
     def finish(self) -> None:
         """Draw the pictures."""
-        from vidstyle.training import plots
+        from vidstyle import plots
 
         self._log.close()
         if self._board:

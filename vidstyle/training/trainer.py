@@ -11,29 +11,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidstyle.engines.torch_cpu import prefers_bfloat16
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.nets import MetaNetwork
 from vidstyle.nets.adain import MetaAdainNet
-from vidstyle.nets.canvas import sample_canvas
-from vidstyle.training import balance, losses, network
-from vidstyle.training.annealing import annealed
+from vidstyle.nets.canvas import sample_canvas, turned_coordinates
+from vidstyle.perception import losses
+from vidstyle.perception.annealing import annealed
+from vidstyle.perception.flow import Pair
+from vidstyle.perception.objective import Objective
+from vidstyle.perception.perceptual_network import PerceptualNetwork
+from vidstyle.perception.photographs import Photographs
+from vidstyle.perception.tensors import load_style_image
+from vidstyle.processor import prefers_bfloat16
+from vidstyle.training import balance
 from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from vidstyle.training.clips import Clips
-from vidstyle.training.data import Photographs, load_style_image, read_ahead, turned_coordinates
 from vidstyle.training.distributed import Team
-from vidstyle.training.motion import Pair, follow_flow, moving_pair
-from vidstyle.training.objective import Objective
-from vidstyle.training.perceptual import PerceptualNetwork
-from vidstyle.training.pictures import StylePictures
+from vidstyle.training.moving_pairs import follow_flow, moving_pair
+from vidstyle.training.read_ahead import read_ahead
 from vidstyle.training.recipe import Recipe
+from vidstyle.training.residual_blocks import TrunkOutput, painter_in, recompute_blocks
+from vidstyle.training.starting_network import fresh_network, parameter_groups
+from vidstyle.training.style_pictures import StylePictures
 
 CALIBRATED = 64
 """Pictures, at the most, that a meta network looks at before training."""
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What one step reports.
 
     Attributes:
@@ -62,10 +68,10 @@ class Trainer:
         checkpoint: file that keeps the state, so that a stopped run can go on.
         resume: go on from `checkpoint`; exactly as if it had never stopped, unless the recipe goes by minutes.
         checkpoint_every: steps between checkpoints.
-        checkpointing: keep fewer activations and compute them again for the gradient, which is the same.  Memory that
-            a step with four crops of 256 pixels takes on a CPU with bfloat16, without and with it: 650 and 486 MB
-            (realtime, vgg19-hybrid), 499 and 421 MB (realtime, vgg16), 838 and 688 MB (johnson, vgg19-hybrid), for
-            10 to 40 % more time.
+        recompute_activations: keep fewer activations and compute them again for the gradient, which is the same.
+            Memory that a step with four crops of 256 pixels takes on a CPU with bfloat16, without and with it: 650 and
+            486 MB (realtime, vgg19-hybrid), 499 and 421 MB (realtime, vgg16), 838 and 688 MB (johnson, vgg19-hybrid),
+            for 10 to 40 % more time.
         team: the processes that train together; they see the same batches, and each takes its share.
     """
 
@@ -77,7 +83,7 @@ class Trainer:
         checkpoint: Path | None = None,
         resume: bool = False,
         checkpoint_every: int = 200,
-        checkpointing: bool = False,
+        recompute_activations: bool = False,
         team: Team | None = None,
     ) -> None:
         self.recipe = recipe
@@ -85,30 +91,32 @@ class Trainer:
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.team = team or Team()
         torch.manual_seed(recipe.schedule.seed)
-        self.network = network.fresh_network(recipe)
+        self.network = fresh_network(recipe)
         self.network.to(self.device)
-        self._painter = network.painter_in(self.network)
+        self._painter = painter_in(self.network)
         (self._painter or self.network).to(memory_format=torch.channels_last)
         self._check_inversion()
         self._open_data()
         self.half = self.device.type == "cuda" or prefers_bfloat16()
         loss, data = recipe.loss, recipe.data
-        perceptual = PerceptualNetwork(loss.perceptual, data.perceptual, checkpointing=checkpointing).to(self.device)
+        perceptual = PerceptualNetwork(
+            loss.perceptual, data.perceptual, recompute_activations=recompute_activations
+        ).to(self.device)
         if self.pictures is None:
             style = load_style_image(recipe.style.image, recipe.style.shorter_side)
         else:
             style = self.pictures.crop(0)
         self.objective = Objective(loss, perceptual, style.to(self.device))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(network.parameter_groups(self.network), lr=0.0, weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.network), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self.step, self.elapsed = 0, 0.0
         self._before_finish: dict[str, Tensor] = {}
         if resume:
             self._resume()
-        self._trunk = network.TrunkOutput(self.network) if loss.temporal_feature else None
-        if checkpointing:
-            network.recompute_blocks(self.network)
+        self._trunk = TrunkOutput(self.network) if loss.temporal_feature else None
+        if recompute_activations:
+            recompute_blocks(self.network)
         self._paint = self.team.wrap(self.network)
 
     def _check_inversion(self) -> None:
@@ -185,10 +193,10 @@ class Trainer:
             done = self.done if schedule.minutes else step / schedule.steps
         return annealed(schedule.learning_rate, step=step, warm_up=warm_up, done=done)
 
-    def run(self) -> Iterator[Progress]:
-        """Train from the current step to the last, one `Progress` a step.
+    def run(self) -> Iterator[TrainingProgress]:
+        """Train from the current step to the last, one `TrainingProgress` a step.
 
-        A checkpoint is written once a step's `Progress` has been dealt with.
+        A checkpoint is written once a step's `TrainingProgress` has been dealt with.
 
         Raises:
             VidstyleError: when the loss or its gradient is no longer finite; the last checkpoint stays as it was.
@@ -206,7 +214,7 @@ class Trainer:
             self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
             done = self.done
             steps = round(self.step / done) if self.recipe.schedule.minutes else self._whole
-            yield Progress(self.step, steps, terms, time.perf_counter() - started, done)
+            yield TrainingProgress(self.step, steps, terms, time.perf_counter() - started, done)
             if done == 1:
                 self._end_finish()
             if self.checkpoint and self.team.leads and (self.step % self.checkpoint_every == 0 or done == 1):
@@ -271,7 +279,7 @@ class Trainer:
     def _inversion_loss(self, photographs: Tensor | None, style: Tensor) -> Tensor:
         """On photographs and style picture alike, tiles of the one as large as the others."""
         assert isinstance(self.network, MetaAdainNet)
-        images = tiles(style, self.recipe.schedule.crop)
+        images = squares(style, self.recipe.schedule.crop)
         if photographs is not None:
             images = torch.cat((photographs, images))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
@@ -281,8 +289,8 @@ class Trainer:
         """Let a meta network's painter, and the objective, be about the picture (1, 3, H, W) in [0, 1] from now on."""
         assert isinstance(self.network, MetaNetwork)
         style = style.to(self.device)
-        self.network.wear(style)
-        self.objective.aim(style.to(self._feature_dtype))
+        self.network.set_picture(style)
+        self.objective.set_style(style.to(self._feature_dtype))
 
     def _forward(self, batch: Tensor | None, pair: Pair | None) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
@@ -364,7 +372,7 @@ class Trainer:
             self.balance.scale = position.balance
 
 
-def tiles(image: Tensor, side: int) -> Tensor:
+def squares(image: Tensor, side: int) -> Tensor:
     """As many squares as lie in (1, C, H, W) beside one another, (N, C, side, side); of a smaller one, it enlarged."""
     if min(image.shape[-2:]) < side:
         return F.interpolate(image, (side, side), mode="bilinear", antialias=True)

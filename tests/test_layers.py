@@ -1,0 +1,98 @@
+"""The house has floors: nothing imports what stands above it, early or late."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vidstyle
+
+PACKAGE = Path(vidstyle.__file__).parent
+FLOORS = (
+    {"errors", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
+    {"media"},
+    {"perception"},
+    {"nets"},
+    {"style_files", "engines"},
+    {"any_style"},
+    {"styles"},
+    {"pipeline", "live_state"},
+    {"live_brush"},
+    {"restyling", "live"},
+    {"painting", "training", "bench"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
+)
+"""From the ground up: modules and packages of vidstyle.  What shares a floor knows nothing of each other."""
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def room(module: str) -> str:
+    """`media` of `vidstyle.media.sinks`; nothing of `vidstyle` itself, whose version and lazy names are for all."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of every import of ours in a file, inside functions and for types alone as well."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vidstyle":
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield node.lineno, whole if node.module == "vidstyle" and alias.name != "__version__" else node.module
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.split(".")[0] == "vidstyle")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "import_module":
+            (name,) = node.args
+            if isinstance(name, ast.Constant) and str(name.value).startswith("vidstyle"):
+                yield node.lineno, str(name.value)
+
+
+def floor(name: str) -> int:
+    """Which floor a room is on, counted from the ground."""
+    (number,) = (number for number, rooms in enumerate(FLOORS) if name in rooms)
+    return number
+
+
+def test_every_module_has_a_floor_and_every_name_a_module() -> None:
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
+    assert rooms == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_what_stands_beside_or_above_it(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for line, module in imported(path):
+        other = room(module)
+        if other and other != own:
+            assert floor(other) < floor(own), f"{path}:{line}: {own} imports {module}"
+
+
+def test_a_late_import_counts(tmp_path: Path) -> None:
+    file = tmp_path / "late.py"
+    file.write_text(
+        "from vidstyle import cli, __version__\n"
+        "def paint():\n    from vidstyle.demo.app import build_page\n    import_module('vidstyle.live')\n"
+    )
+    assert [module for _, module in imported(file)] == [
+        "vidstyle.cli",
+        "vidstyle",
+        "vidstyle.demo.app",
+        "vidstyle.live",
+    ]
+
+
+def test_nothing_but_the_command_line_trains() -> None:
+    trains = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in FILES
+        for _, module in imported(path)
+        if room(module) == "training"
+    }
+    assert trains == {"cli", "training"}
+
+
+def test_no_two_files_share_a_name() -> None:
+    names = [path.name for path in FILES if path.name not in ("__init__.py", "live.py") and path.parent.name != "cli"]
+    assert sorted(names) == sorted(set(names))

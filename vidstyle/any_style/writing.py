@@ -1,0 +1,97 @@
+"""A style of a picture, as a meta network writes it."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidstyle.errors import InputError
+from vidstyle.media.images import IMAGE_SUFFIXES, read_opaque, resize_shorter_side
+from vidstyle.style_files import Style, StyleCard, load_style_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vidstyle.nets import MetaNetwork
+
+LEAST_SIDE = 16
+"""Pixels; smaller pictures have no strokes to paint with."""
+LONGEST = 3.0
+"""How many times as long as wide a picture is looked at, about its middle."""
+
+
+def is_picture(style: str | Path) -> bool:
+    """Whether a style is named as a picture to make it of."""
+    return Path(style).suffix.lower() in IMAGE_SUFFIXES
+
+
+def read_style_picture(path: Path) -> np.ndarray:
+    """A picture to make a style of: RGB (H, W, 3) uint8, upright, what is transparent laid on white.
+
+    Raises:
+        InputError: for what is no picture or a broken one, is smaller than LEAST_SIDE, or of more than 100 megapixels.
+    """
+    pixels = read_opaque(path)
+    height, width = pixels.shape[:2]
+    if min(height, width) < LEAST_SIDE:
+        raise InputError(
+            f"{path}: {width}x{height} is too small to make a style of: it takes {LEAST_SIDE} pixels a side"
+        )
+    # Of a scroll, what is seen at once.
+    longest = round(LONGEST * min(height, width))
+    top, left = (max(0, length - longest) // 2 for length in (height, width))
+    return pixels[top : top + longest, left : left + longest]
+
+
+def style_of_picture(path: Path, meta: Path) -> Style:
+    """An ordinary style that paints like a picture.
+
+    Args:
+        path: the picture.
+        meta: the file of a meta network.
+
+    Raises:
+        InputError: see `read_style_picture`; and for a file that is no meta network.
+    """
+    import torch
+
+    from vidstyle.any_style.polish import polished_weights
+    from vidstyle.nets import MetaRealtimeNet, build_network
+    from vidstyle.nets.meta import PICTURE_SIDE
+
+    pixels = resize_shorter_side(read_style_picture(path), PICTURE_SIDE)
+    writer = _meta_network(meta)
+    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    if isinstance(writer, MetaRealtimeNet):
+        weights: Mapping[str, Tensor] = polished_weights(writer, picture)
+    else:
+        with torch.inference_mode():
+            weights = writer.write_weights(picture)
+    network = build_network(writer.paints_with, writer.painter)
+    network.load_state_dict(weights)
+    network.eval().requires_grad_(False)
+    card = StyleCard(
+        name=path.stem,
+        path=path,
+        network=writer.paints_with,
+        arguments=writer.painter,
+        title=path.stem.replace("_", " "),
+        parameters=sum(tensor.numel() for tensor in weights.values()),
+    )
+    return Style(card, network)
+
+
+@lru_cache(maxsize=1)
+def _meta_network(path: Path) -> "MetaNetwork":
+    import torch
+
+    from vidstyle.nets import MetaNetwork
+
+    # It is kept, and what comes of it is to be trained, whatever mode the first caller is in.
+    with torch.inference_mode(False):
+        network = load_style_file(path).network
+    if not isinstance(network, MetaNetwork):
+        raise InputError(f"{path}: makes no styles of pictures")
+    return network

@@ -1,0 +1,43 @@
+"""`vidstyle demo`: serve a page in the browser."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from vidstyle.cli.app import app
+from vidstyle.cli.options import Device
+
+
+@app.command()
+def demo(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7860,
+    share: Annotated[bool, typer.Option("--share", help="Open a public link through Gradio's tunnel.")] = False,
+    auth: Annotated[Optional[str], typer.Option(metavar="USER:PASSWORD", help="Ask everyone for it.")] = None,
+    max_upload: Annotated[int, typer.Option(metavar="MB", help="Largest file that is taken.")] = 500,
+    queue: Annotated[int, typer.Option(help="Paintings that may wait for their turn.")] = 8,
+    photos: Annotated[Optional[Path], typer.Option(help="Folder of photographs, to make styles with.")] = None,
+    perceptual_weights: Annotated[
+        Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
+    from vidstyle.allocator import share_one_heap
+    from vidstyle.demo import DemoSettings, serve
+
+    share_one_heap()
+    serve(
+        DemoSettings(
+            host=host,
+            port=port,
+            share=share,
+            auth=auth,
+            max_upload=max_upload,
+            queue=queue,
+            device=device,
+            photos=photos,
+            perceptual_weights=perceptual_weights,
+        )
+    )

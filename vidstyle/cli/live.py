@@ -1,0 +1,90 @@
+"""`vidstyle live`: paint a camera while it plays."""
+
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from typing import Annotated, Optional
+
+import typer
+
+from vidstyle.cli.app import app
+from vidstyle.cli.messages import say
+from vidstyle.cli.options import Device, Strength, parse_size
+from vidstyle.interruption import signals_as_event
+
+
+@app.command()
+def live(
+    style: Annotated[
+        Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with; the first installed one.")
+    ] = None,
+    camera: Annotated[str, typer.Option(help="Camera (number, name, device), screen[:N], URL or video file.")] = "0",
+    to: Annotated[
+        Optional[list[str]],
+        typer.Option(help="window, virtual, pipe:, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."),
+    ] = None,
+    device: Device = "auto",
+    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Paint and show at this size always.")] = None,
+    camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
+    camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
+    microphone: Annotated[bool, typer.Option("--microphone", help="Record the microphone's sound, too.")] = False,
+    microphone_name: Annotated[
+        Optional[str], typer.Option(metavar="NAME|FILE", help="Another microphone than the usual one.")
+    ] = None,
+    strength: Strength = 1.0,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
+    keep_up: Annotated[bool, typer.Option(help="Paint smaller where painting is slower than the camera.")] = True,
+    seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No figures at the end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+) -> None:
+    """Paint a camera, a stream, the screen or a file while it plays; `q` or Ctrl-C ends it."""
+    targets = to or ["window"]
+    with signals_as_event() as stop:
+        # On Linux both carry libraries of X11, and only those of the one that is loaded first work: PyAV grabs
+        # screens, OpenCV opens windows.
+        import_module("av" if camera.startswith("screen") else "cv2")
+        from vidstyle import live as session
+        from vidstyle.allocator import share_one_heap
+
+        share_one_heap()
+
+        figures = session.run(
+            session.Settings(
+                style=style,
+                camera=camera,
+                to=targets,
+                device=device,
+                size=None if size is None else parse_size(size),
+                camera_size=None if camera_size is None else parse_size(camera_size, "--camera-size"),
+                camera_fps=camera_fps,
+                loop=loop,
+                microphone=microphone_name or ("default" if microphone else None),
+                strength=strength,
+                keep_colors=keep_colors,
+                mirror=mirror,
+                keep_up=keep_up,
+                seconds=seconds,
+                overwrite=overwrite,
+            ),
+            stop,
+        )
+        if stop.is_set() and not figures.shown:
+            raise KeyboardInterrupt
+    if as_json:
+        # Frames have standard output to themselves.
+        piped = any(target.startswith("pipe:") for target in targets)
+        print(json.dumps(asdict(figures)), file=sys.stderr if piped else sys.stdout)
+    elif not quiet:
+        delay = figures.delay_ms
+        say(
+            f"{figures.camera}: {figures.captured} frames captured, {figures.shown} shown, {figures.dropped} dropped, "
+            f"{figures.fps:.1f} fps, delay {delay['p50']:.0f} ms (p95 {delay['p95']:.0f}, p99 {delay['p99']:.0f}), "
+            f"painted at {figures.painted_width}x{figures.painted_height} on {figures.device} ({figures.engine})"
+        )
+        for name in figures.files:
+            say(f"saved {name}")

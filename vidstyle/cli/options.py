@@ -1,0 +1,48 @@
+"""Options that several commands share, and what is written in them."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from vidstyle.errors import InputError
+
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")]
+EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
+Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
+PerceptualName = Annotated[
+    Optional[str],
+    typer.Option(metavar="NAME", help="vidstyle, vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),
+]
+PerceptualWeights = Annotated[
+    Optional[Path],
+    typer.Option(help="Its weights: a file or a folder; vidstyle's come along, torchvision's are fetched."),
+]
+RecomputeActivations = Annotated[
+    bool, typer.Option("--checkpointing", help="Less memory for more time: compute activations again.")
+]
+
+
+def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
+    """`WxH` as (width, height)."""
+    match = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text.strip())
+    if not match:
+        raise InputError(f"{option} {text}: takes WIDTHxHEIGHT in pixels, such as 640x360")
+    return int(match[1]), int(match[2])
+
+
+def parse_time(text: str, option: str) -> float:
+    """Seconds, MM:SS or HH:MM:SS, each with a fraction, as seconds."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
+    if not match or (match[2] is not None and float(match[3]) >= 60):
+        raise InputError(f"{option} {text}: takes seconds or HH:MM:SS, such as 12.5 or 00:01:30")
+    return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + float(match[3])
+
+
+def parse_style_at(text: str) -> tuple[float, str]:
+    """`TIME=STYLE` as seconds and the style."""
+    time, equals, style = text.partition("=")
+    if not equals or not style.strip():
+        raise InputError(f"--style-at {text}: takes TIME=STYLE, such as 10=great_wave")
+    return parse_time(time, "--style-at"), style.strip()

@@ -1,0 +1,115 @@
+"""`vidstyle restyle`: paint a file or a folder of files."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from vidstyle.cli.app import app
+from vidstyle.cli.messages import say
+from vidstyle.cli.options import Device, EngineName, Strength, parse_size, parse_style_at, parse_time
+from vidstyle.interruption import interruptible
+
+if TYPE_CHECKING:
+    from vidstyle.pipeline import Progress
+    from vidstyle.restyling import Summary
+
+
+class CodecName(StrEnum):
+    """Keys of vidstyle.media.codecs.CODECS, here so that `--help` need not load FFmpeg."""
+
+    h264 = "h264"
+    hevc = "hevc"
+    av1 = "av1"
+    vp9 = "vp9"
+    prores = "prores"
+    ffv1 = "ffv1"
+    gif = "gif"
+
+
+class AudioChoice(StrEnum):
+    """What happens to the sound."""
+
+    copy = "copy"
+    none = "none"
+
+
+@app.command()
+def restyle(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
+    style: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="NAME|FILE", help="Installed style, style file, any picture, or a mix: NAME:0.3,NAME:0.7."
+        ),
+    ] = None,
+    style_at: Annotated[
+        Optional[list[str]],
+        typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
+    ] = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
+    scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
+    strength: Strength = 1.0,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
+    codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
+    quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
+    start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
+    end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
+    audio: Annotated[AudioChoice, typer.Option(help="What becomes of sound and subtitles.")] = AudioChoice.copy,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on damaged input.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Paint INPUT in a style: video to video, picture to picture, GIF to GIF, folder to folder."""
+    keyframes = [parse_style_at(text) for text in style_at or ()]
+    settings: dict[str, Any] = {
+        "device": device,
+        "engine": engine,
+        "size": None if size is None else parse_size(size),
+        "scale": scale,
+        "strength": strength,
+        "keep_colors": keep_colors,
+        "steady": steady,
+        "codec": codec.value if codec else None,
+        "quality": quality,
+        "start": None if start is None else parse_time(start, "--start"),
+        "end": None if end is None else parse_time(end, "--end"),
+        "audio": audio is AudioChoice.copy,
+        "overwrite": overwrite,
+        "strict": strict,
+    }
+    from vidstyle.cli.progress_bars import FrameBar
+
+    with FrameBar(source.name, quiet=quiet) as bar:
+
+        def paint(check: Callable[[], None]) -> "Summary":
+            from vidstyle import restyling
+
+            def report(progress: "Progress", frames: int | None) -> None:
+                check()
+                bar.update(progress, frames)
+
+            return restyling.restyle(source, output, style=style, style_at=keyframes, on_progress=report, **settings)
+
+        summary = interruptible(paint)
+    for warning in summary.warnings:
+        say(f"warning: {warning}")
+    if as_json:
+        fields = asdict(summary)
+        fields.pop("warnings")
+        print(json.dumps(fields))
+    elif not quiet:
+        say(
+            f"{output}: {summary.frames} frame{'s' * (summary.frames != 1)}, "
+            f"{summary.width}x{summary.height}, in {summary.seconds:.1f} s "
+            f"({summary.fps:.1f} fps) on {summary.device} ({summary.engine})"
+        )

@@ -1,0 +1,159 @@
+"""Tables of the command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from rich.color import Color
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from vidstyle.style_files import StyleCard
+
+PICTURE_WIDTH = 39
+"""Characters; two pictures and what is between them fill a terminal of 80."""
+
+
+def print_styles(cards: "list[StyleCard]") -> None:
+    """The installed styles on standard output, in as many columns as it is wide; with pictures, if it shows colours."""
+    console = Console()
+    if console.color_system in ("256", "truecolor") and not console.no_color:
+        pictures = [(card.name, card.path.with_suffix(".jpg")) for card in cards]
+        console.print(Columns([Group(_picture(path), name, "") for name, path in pictures if path.is_file()]))
+    table = _wide(cards)
+    unbounded = console.options.update(max_width=10_000)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _narrow(cards)
+    console.print(table)
+
+
+def _picture(path: Path) -> Text:
+    """A picture in characters, each the upper half of a block before another colour: two pixels."""
+    with Image.open(path) as image:
+        height = round(PICTURE_WIDTH * image.height / image.width / 2) * 2
+        pixels = np.asarray(image.convert("RGB").resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS))
+    lines = []
+    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
+        colors = [[Color.from_rgb(*pixel) for pixel in row] for row in (upper, lower)]
+        lines.append(Text.assemble(*(("▀", Style(color=a, bgcolor=b)) for a, b in zip(*colors, strict=True))))
+    return Text("\n").join(lines)
+
+
+def _wide(cards: "list[StyleCard]") -> Table:
+    """A column for everything."""
+    table = Table(title=_count(cards))
+    for heading in ("name", "title", "artist", "year", "network"):
+        table.add_column(heading)
+    table.add_column("size", justify="right")
+    metrics = sorted({name for card in cards for name in card.metrics})
+    for name in metrics:
+        table.add_column(escape(_words(name)), justify="right")
+    for card in cards:
+        figures = [f"{card.metrics[name]:.3g}" if name in card.metrics else "" for name in metrics]
+        texts = (card.name, card.title, card.artist, card.year, card.network, _size(card))
+        table.add_row(*map(escape, texts), *figures)
+    return table
+
+
+def _narrow(cards: "list[StyleCard]") -> Table:
+    """What belongs together below each other."""
+    table = Table(title=_count(cards), show_lines=True)
+    table.add_column("name", no_wrap=True, min_width=max((len(card.name) for card in cards), default=0))
+    table.add_column("picture")
+    table.add_column("network, size")
+    table.add_column("metrics")
+    for card in cards:
+        made = ", ".join(filter(None, (card.artist, card.year)))
+        figures = [f"{_words(name)} {value:.3g}" for name, value in sorted(card.metrics.items())]
+        cells = ([card.name], [card.title, made], [card.network, _size(card)], figures)
+        table.add_row(*(escape("\n".join(filter(None, lines))) for lines in cells))
+    return table
+
+
+def _count(cards: "list[StyleCard]") -> str:
+    return f"{len(cards)} style{'s' * (len(cards) != 1)}"
+
+
+def _size(card: "StyleCard") -> str:
+    return f"{card.bytes / 1000:.0f} kB"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def print_figures(rows: list[dict[str, Any]], title: str) -> None:
+    """What vidstyle.bench.evaluate measured, a row for each style, on standard output."""
+    table = Table(title=escape(title))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    for name in columns:
+        table.add_column(_words(name), justify="left" if name == "style" else "right")
+    for row in rows:
+        table.add_row(
+            *(f"{row[name]:.3g}" if isinstance(row.get(name), float) else row.get(name, "") for name in columns)
+        )
+    Console().print(table)
+
+
+def print_bench(result: Mapping[str, Any]) -> None:
+    """What vidstyle.bench measured, on standard output."""
+    table = Table(
+        title=f"{result['style']}, {result['width']}x{result['height']}, {result['engine']} on {result['device']}"
+    )
+    table.add_column("")
+    for column in ("wall ms / frame", "CPU ms / frame", "fps", "busy end to end"):
+        table.add_column(column, justify="right")
+    for stage in ("decode", "network", "encode"):
+        wall = result[f"{stage}_ms"]
+        cpu, busy = result[f"{stage}_cpu_ms"], result[f"{stage}_busy"]
+        table.add_row(f"{stage} alone", f"{wall:.2f}", f"{cpu:.2f}", f"{1000 / wall:.1f}", f"{100 * busy:.0f} %")
+    for key, name in (
+        ("end_to_end", "end to end, each frame by itself"),
+        ("steady_end_to_end", "end to end, steady"),
+        ("transcode", "end to end, no network"),
+        ("johnson_end_to_end", "end to end, Johnson 2016"),
+        ("plain_loop", "plain OpenCV and torch loop, Johnson 2016"),
+    ):
+        fps = result[f"{key}_fps"]
+        table.add_row(name, f"{1000 / fps:.2f}", "", f"{fps:.1f}", "")
+    Console().print(table)
+    print(
+        f"{result['speedup']:.1f} times Johnson's network in the same pipeline, "
+        f"{result['plain_loop_speedup']:.1f} times the plain loop"
+    )
+    print(f"pipeline overhead {100 * result['overhead']:.1f} % over its bound of {result['bound_ms']:.2f} ms")
+    print(f"peak memory {result['peak_memory_mb']:.0f} MB, {result['cores']} cores, {result['rounds']} rounds")
+    if "joules_per_frame" in result:
+        print(f"{result['joules_per_frame']:.2f} J a frame, end to end, of the processor")
+    if "limit_share" in result:
+        print(
+            f"GPU: network {result['resident_network_fps']:.0f} fps on resident frames, up {result['h2d_fps']:.0f}, "
+            f"down {result['d2h_fps']:.0f}; together {result['pipelined_fps']:.0f}, "
+            f"{100 * result['limit_share']:.0f} % of the slowest"
+        )
+    if "growth" in result:
+        _print_growth(result["growth"])
+
+
+def _print_growth(growth: Mapping[str, list[Mapping[str, Any]]]) -> None:
+    for kind, title in (("sizes", "Over the size of the frames, steady"), ("lengths", "Over the length of the video")):
+        table = Table(title=title)
+        for column in ("size", "frames", "wall ms / frame", "CPU ms / frame", "fps", "peak MB"):
+            table.add_column(column, justify="right")
+        for cost in growth[kind]:
+            table.add_row(
+                f"{cost['width']}x{cost['height']}",
+                str(cost["frames"]),
+                f"{cost['ms']:.1f}",
+                f"{cost['cpu_ms']:.1f}",
+                f"{1000 / cost['ms']:.1f}",
+                f"{cost['peak_memory_mb']:.0f}",
+            )
+        Console().print(table)

@@ -1,0 +1,158 @@
+"""What a person asks for, checked."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from vidstyle.errors import InputError
+from vidstyle.painting.presets import Preset, find_preset
+
+SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
+"""Longer side of a painting, pixels."""
+STYLE_SCALES = (0.1, 4.0)
+KEEP_COLORS = ("luminance", "histogram")
+TILE_FROM = 1_500_000
+"""Pixels; larger pictures are looked at tile by tile unless told otherwise."""
+TILE = 1024
+SMALLEST_TILE = 128
+INITS = ("content", "noise", "style")
+
+
+class WeightedStyle(NamedTuple):
+    """A style picture's file and its share."""
+
+    path: Path
+    weight: float = 1.0
+
+
+StylePicture = str | Path | tuple[str | Path, float]
+"""A style as a program may name it: a file, `FILE:WEIGHT`, or both apart."""
+
+
+@dataclass(frozen=True)
+class PaintSettings:
+    """How to paint; see `vidstyle paint --help`.
+
+    Attributes:
+        preset: key of vidstyle.painting.presets.PRESETS.
+        size: longer side of the painting, pixels.
+        content_weight, style_weight: in place of the preset's.
+        init: `content`, `noise`, `style` or a picture file, in place of the preset's.
+        keep_colors: `luminance` takes the painting's luminance only, `histogram` gives the styles the content's
+            colours beforehand; None takes the styles' colours.
+        masks: by style, a picture that is white where it paints; one less than there are styles leaves the rest to
+            the last.
+        style_scale: size of the style pictures; at 1 their shorter side is that of the painting.
+        steps: at each scale, in place of the preset's.
+        seed: of noise.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        perceptual: key of vidstyle.perception.perceptual_network.LAYERS; without weights `vgg19`, with their folder
+            `vgg19-hybrid`.
+        perceptual_weights: see vidstyle.perception.perceptual_network.PerceptualNetwork.
+        recompute_activations: less memory for more time.
+        tile: side of the parts that a large picture is looked at in, pixels; TILE if None, from TILE_FROM on.
+    """
+
+    preset: str = "best"
+    size: int = 512
+    content_weight: float | None = None
+    style_weight: float | None = None
+    init: str | None = None
+    keep_colors: str | None = None
+    masks: tuple[Path, ...] = ()
+    style_scale: float = 1.0
+    steps: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    perceptual: str | None = None
+    perceptual_weights: Path | None = None
+    recompute_activations: bool = False
+    tile: int | None = None
+
+    def check(self) -> None:
+        """Raises InputError for values that cannot be."""
+        find_preset(self.preset)
+        if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            raise InputError(f"--size {self.size}: takes {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, of the longer side")
+        for option, weight in (("content", self.content_weight), ("style", self.style_weight)):
+            if weight is not None and not 0 <= weight < math.inf:
+                raise InputError(f"--{option}-weight {weight:g}: takes 0 or more")
+        if self.content_weight == 0 and self.style_weight == 0:
+            raise InputError("--content-weight and --style-weight: one of the two must be above 0")
+        low, high = STYLE_SCALES
+        if not low <= self.style_scale <= high:
+            raise InputError(f"--style-scale {self.style_scale:g}: takes {low:g} to {high:g}")
+        if self.init is not None and self.init not in INITS and not Path(self.init).exists():
+            raise InputError(
+                f"--init {self.init}: takes {', '.join(INITS)} or a picture file, and there is no such file"
+            )
+        if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
+            raise InputError(f"--keep-colors {self.keep_colors}: takes {' or '.join(KEEP_COLORS)}")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"--steps {self.steps}: takes 1 or more")
+        if not -(2**63) <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed}: takes a whole number of 64 bits")
+        if self.tile is not None and self.tile < SMALLEST_TILE:
+            raise InputError(f"--tile {self.tile}: takes {SMALLEST_TILE} pixels or more")
+
+    def resolve(self) -> Preset:
+        """The preset, with what is given put in."""
+        preset = find_preset(self.preset)
+        content = preset.terms.content if self.content_weight is None else self.content_weight
+        style = preset.terms.style if self.style_weight is None else self.style_weight
+        terms = dataclasses.replace(preset.terms, content=content, style=style)
+        return dataclasses.replace(preset, terms=terms, init=self.init or preset.init, steps=self.steps or preset.steps)
+
+    def tile_for(self, height: int, width: int) -> int | None:
+        """Side of the tiles for a picture of that size; None to look at all at once."""
+        if self.tile is not None:
+            return self.tile
+        return TILE if height * width > TILE_FROM else None
+
+
+def parse_style(text: str) -> WeightedStyle:
+    """`FILE` or `FILE:WEIGHT`.
+
+    Raises:
+        InputError: for a weight that is not above 0.
+    """
+    name, colon, number = text.rpartition(":")
+    # A file's name may hold a colon.
+    if not colon or Path(text).exists():
+        return WeightedStyle(Path(text))
+    try:
+        weight = float(number)
+    except ValueError:
+        return WeightedStyle(Path(text))
+    if not 0 < weight < math.inf:
+        raise InputError(f"{text}: the weight of a style is above 0, such as {name}:0.5")
+    return WeightedStyle(Path(name), weight)
+
+
+def weighted_styles(styles: StylePicture | Sequence[StylePicture]) -> list[WeightedStyle]:
+    """One style or several, each with its weight.
+
+    Raises:
+        InputError: see `parse_style`.
+    """
+    if isinstance(styles, str | Path):
+        return [_weighted(styles)]
+    # A pair of a file and its weight is a sequence, too.
+    if isinstance(styles, tuple) and len(styles) == 2 and isinstance(styles[1], int | float):
+        return [WeightedStyle(Path(styles[0]), float(styles[1]))]
+    return [_weighted(style) for style in styles]
+
+
+def _weighted(style: StylePicture) -> WeightedStyle:
+    if isinstance(style, tuple):
+        return WeightedStyle(Path(style[0]), float(style[1]))
+    return WeightedStyle(style) if isinstance(style, Path) else parse_style(style)
+
+
+def files_read(content: Path, styles: Sequence[WeightedStyle], settings: PaintSettings) -> list[Path]:
+    """The files that a painting is made from."""
+    start = [Path(settings.init)] if settings.init and settings.init not in INITS else []
+    return [content, *(style.path for style in styles), *settings.masks, *start]

@@ -1,0 +1,1 @@
+"""How pictures are seen and compared: VGG's features, losses between them, optical flow, and the figures they give."""

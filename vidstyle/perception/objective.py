@@ -1,0 +1,144 @@
+"""What training makes small: the terms of vidstyle.perception.losses, chosen and weighted by a recipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from vidstyle.errors import InputError
+from vidstyle.perception import losses
+from vidstyle.perception.features import whole
+from vidstyle.perception.flow import Pair
+from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
+
+T = TypeVar("T")
+
+TEMPORAL_KINDS = ("plain", "luminance")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights and layers of the objective; see vidstyle.perception.losses for the terms."""
+
+    perceptual: str = "vgg19-hybrid"
+    content_layers: tuple[str, ...] = ()
+    style_layers: tuple[str, ...] = ()
+    """Those that suit the perceptual network, if none are named (vidstyle.perception.perceptual_network.LAYERS)."""
+    style_layer_weights: tuple[float, ...] = ()
+    """One for each style layer; all alike if left out."""
+    content_kind: str = "normalised"
+    """`normalised` or `plain`."""
+    style_kind: str = "relative"
+    """`relative`, `distance`, `gram` or `moments`."""
+    temporal_kind: str = "plain"
+    """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
+    content: float = 1.0
+    style: float = 6.0
+    total_variation: float = 1.0
+    grid: float = 1000.0
+    range: float = 10.0
+    flicker: float = 0.0
+    """Of strokes where the photograph is too dark or flat to show how it moves."""
+    temporal: float = 0.0
+    """Above zero, training sees pairs of frames that move, and the canvas moves with them."""
+    temporal_feature: float = 0.0
+    """As `temporal`, on the network's own features."""
+    inversion: float = 0.0
+    """Of AdaIN: how far its decoder is from turning the features of style pictures back into pixels."""
+    balance: float = 0.0
+    """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether training needs pairs of frames."""
+        return self.temporal > 0 or self.temporal_feature > 0
+
+
+class Objective(nn.Module):
+    """content + style + total variation + range + grid + flicker + temporal, weighted as the recipe says.
+
+    Args:
+        weights: kinds, layers and weights of the terms.
+        perceptual: where features come from.
+        style: the style picture, (1, 3, H, W) in [0, 1].
+
+    Raises:
+        InputError: for kinds and layers that do not exist.
+    """
+
+    def __init__(self, weights: Loss, perceptual: PerceptualNetwork, style: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+        self.perceptual = perceptual
+        usual = LAYERS[weights.perceptual]
+        self.content_layers = weights.content_layers or usual.content
+        self.style_layers = weights.style_layers or usual.style
+        self.layer_weights = weights.style_layer_weights or (1.0,) * len(self.style_layers)
+        if len(self.layer_weights) != len(self.style_layers):
+            raise InputError(
+                f"loss.style_layer_weights has {len(self.layer_weights)} entries for {len(self.style_layers)} layers"
+            )
+        self._content_loss = _choose("content_kind", weights.content_kind, losses.CONTENT_KINDS)
+        self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
+        _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
+        perceptual.float()
+        self.set_style(style)
+
+    @torch.no_grad()
+    def set_style(self, style: Tensor) -> None:
+        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1]."""
+        features = self.perceptual.compact(style, self.style_layers)
+        self.targets = {layer: self._statistic(f) for layer, f in features.items()}
+
+    def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
+        """The weighted terms by name, for RGB batches (N, 3, H, W)."""
+        w = self.weights
+        with torch.no_grad():
+            content = self.perceptual(source, self.content_layers)
+        features = self.perceptual.compact(painted, {*self.content_layers, *self.style_layers})
+        contents = [self._content_loss(whole(features[layer]), content[layer]) for layer in self.content_layers]
+        styles = [
+            weight * self._style_loss(self._statistic(features[layer]), self.targets[layer])
+            for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)
+        ]
+        painted = painted.float()
+        terms: dict[str, Tensor] = {
+            "content": torch.stack(contents).mean(),
+            "style": torch.stack(styles).sum() / sum(self.layer_weights),
+            "total_variation": losses.total_variation(painted),
+            "range": losses.range_loss(painted),
+        }
+        if w.grid:
+            terms["grid"] = losses.grid_loss(painted)
+        if w.flicker:
+            terms["flicker"] = losses.flicker_loss(painted, source)
+        return losses.weighted(terms, {name: getattr(w, name) for name in terms})
+
+    def temporal(self, pair: Pair, painted: Tensor, trunk: Tensor | None, pixels: Tensor) -> dict[str, Tensor]:
+        """The weighted temporal terms by name.
+
+        painted: (2 N, 3, H, W), first frames before second ones; trunk: the network's features of the same.
+        pixels: visible ones in the whole batch, for each process that shares it.
+        """
+        w = self.weights
+        terms: dict[str, Tensor] = {}
+        first, second = painted.float().chunk(2)
+        if w.temporal and w.temporal_kind == "plain":
+            terms["temporal"] = losses.temporal_loss(first, second, pair.flow, pair.visible, pixels=pixels)
+        elif w.temporal:
+            terms["temporal"] = losses.luminance_temporal_loss(
+                (first, second), (pair.first, pair.second), pair.flow, pair.visible, pixels=pixels
+            )
+        if w.temporal_feature:
+            assert trunk is not None
+            before, after = trunk.chunk(2)
+            terms["temporal_feature"] = losses.feature_temporal_loss(before, after, pair.flow, pair.visible)
+        return losses.weighted(terms, {name: getattr(w, name) for name in terms})
+
+
+def _choose(option: str, kind: str, kinds: Mapping[str, T]) -> T:
+    if kind not in kinds:
+        raise InputError(f"loss.{option} is {kind!r}; it can be {', '.join(kinds)}")
+    return kinds[kind]

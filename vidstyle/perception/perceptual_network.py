@@ -1,0 +1,226 @@
+"""Perceptual networks: VGG features by the names of their layers (relu1_1 to relu5_4).
+
+All take RGB (N, 3, H, W) in [0, 1] and are interchangeable by name.
+"""
+
+import contextlib
+import pickle
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vidstyle.errors import InputError
+from vidstyle.perception.features import Embedded, whole
+from vidstyle.perception.vgg import Normalise, Vgg, torchvision_tensors
+from vidstyle.shipped import library
+
+FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vgg19_distilled16x.safetensors"}
+HYBRID = "vgg19-hybrid"
+OWN = "vidstyle"
+"""The one that ships: made by train/perceptual.py."""
+HYBRID_FROM_DISTILLED = frozenset({"relu4_1", "relu5_1"})
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Where a recipe that names no layers takes content and style."""
+
+    content: tuple[str, ...]
+    style: tuple[str, ...]
+
+
+_BLOCK_STARTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+LAYERS = {
+    # Johnson et al. 2016, section 4.1.
+    "vgg16": Layers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3")),
+    # The last of the same blocks.
+    "vgg19": Layers(("relu3_4",), ("relu1_2", "relu2_2", "relu3_4", "relu4_4")),
+    "vgg19-shallow": Layers(("relu3_1",), _BLOCK_STARTS[:3]),
+    "vgg19-distilled": Layers(("relu3_1",), _BLOCK_STARTS),
+    HYBRID: Layers(("relu3_1",), _BLOCK_STARTS),
+    OWN: Layers(("relu3_1",), _BLOCK_STARTS),
+}
+"""All perceptual networks, with the layers that suit them."""
+
+
+class FeatureStack(nn.Module):
+    """A VGG, some of whose layers are given as those of a wider one by 1x1 maps.
+
+    Args:
+        vgg: where the features come from.
+        maps: by layer, (C, c + 1): weights and, in the last column, biases.
+    """
+
+    def __init__(self, vgg: Vgg, maps: dict[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.vgg = vgg
+        self._mapped = set(maps or {})
+        for layer, matrix in (maps or {}).items():
+            self.register_buffer(f"map_{layer}", matrix)
+
+    def layers(self) -> list[str]:
+        """Names of the layers this network gives, in order."""
+        return self.vgg.layers()
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
+        return {layer: self._feature(x, layer) for layer, x in self.vgg(image, layers).items()}
+
+    def _feature(self, x: Tensor, layer: str) -> Tensor | Embedded:
+        if layer not in self._mapped:
+            return x
+        return Embedded(torch.cat((x, torch.ones_like(x[:, :1])), 1), self.get_buffer(f"map_{layer}"))
+
+
+class HybridStack(nn.Module):
+    """VGG-19 to relu3_1, with relu4_1 and relu5_1 from the distilled network's embeddings."""
+
+    def __init__(self, shallow: FeatureStack, distilled: FeatureStack) -> None:
+        super().__init__()
+        self.shallow, self.distilled = shallow, distilled
+
+    def layers(self) -> list[str]:
+        """Names of the layers this network gives, in order."""
+        return self.shallow.layers() + sorted(HYBRID_FROM_DISTILLED)
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
+        wanted = set(layers)
+        features: dict[str, Tensor | Embedded] = {}
+        if near := wanted - HYBRID_FROM_DISTILLED:
+            features |= self.shallow(image, near)
+        if far := wanted & HYBRID_FROM_DISTILLED:
+            features |= self.distilled(image, far)
+        return features
+
+
+class PerceptualNetwork(nn.Module):
+    """Named features of a picture.
+
+    Args:
+        name: one of LAYERS.
+        weights: for `vgg16` and `vgg19` a file (.safetensors or torchvision's .pth) or a folder with torchvision's
+            file; None downloads torchvision's weights on first use, to where torch keeps such files
+            (`$TORCH_HOME`).  OWN has no need of any.  For the others the folder with the files named in FILES.
+        recompute_activations: trade time for memory, see Vgg.
+
+    Raises:
+        InputError: for an unknown name, and weights that are missing or do not fit.
+    """
+
+    def __init__(self, name: str, weights: Path | None = None, *, recompute_activations: bool = False) -> None:
+        super().__init__()
+        if name not in LAYERS:
+            raise InputError(f"unknown perceptual network {name!r}; known: {', '.join(LAYERS)}")
+        self.stack: FeatureStack | HybridStack = _build(name, weights)
+        self.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, Vgg):
+                module.recompute_activations = recompute_activations
+
+    def layers(self) -> list[str]:
+        """Names of the layers this network gives, in order."""
+        return self.stack.layers()
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1] at `layers`, by name.
+
+        Raises:
+            InputError: for a layer that this network does not reach.
+        """
+        return {name: whole(features) for name, features in self.compact(image, layers).items()}
+
+    def compact(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
+        """The same, those that are a map of fewer ones as such: a fifth of the time for their Gram matrices."""
+        layers = list(layers)
+        if unknown := [layer for layer in layers if layer not in self.layers()]:
+            raise InputError(f"no layer {unknown[0]} in this perceptual network; it has {', '.join(self.layers())}")
+        return self.stack(image, layers)
+
+
+def fastest_perceptual(weights: Path | None) -> str:
+    """The fastest perceptual network that a folder of weights has; without one, one that can be downloaded.
+
+    Not OWN: what it does not see adds up in a training of more than a few hundred steps (docs/any-style.md).
+    """
+    return "vgg19-distilled" if weights is not None and weights.is_dir() else "vgg16"
+
+
+def nearest_perceptual(weights: Path | None) -> str:
+    """What brings a style nearest in a minute, of what a folder of weights has (docs/any-style.md)."""
+    if weights is not None and all((weights / file).is_file() for file in FILES.values()):
+        # Its steps take three times as long as the distilled one's, and are worth it.
+        return HYBRID
+    return fastest_perceptual(weights)
+
+
+def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
+    if name == OWN:
+        return _reflected_stack(_load(library() / "perceptual" / f"{OWN}.safetensors"))
+    if name not in (*FILES, HYBRID):
+        state, where = _torchvision_state(name, weights)
+        try:
+            return FeatureStack(
+                Vgg.of_tensors(torchvision_tensors(state, name), name, reflected=False, first=Normalise())
+            )
+        except KeyError as error:
+            raise InputError(f"{where}: no weights of torchvision's {name}; {error.args[0]} is missing") from error
+    if weights is None:
+        raise InputError(f"{name} needs the folder of its weights: name it with --perceptual-weights")
+    stacks = {key: _reflected_stack(_load(weights / file)) for key, file in FILES.items() if name in (key, HYBRID)}
+    return HybridStack(stacks["vgg19-shallow"], stacks["vgg19-distilled"]) if name == HYBRID else stacks[name]
+
+
+def _reflected_stack(tensors: dict[str, Tensor]) -> FeatureStack:
+    """A VGG-19 that pads by reflection, as in the files that FILES names.
+
+    tensors: see Vgg.of_tensors, and perhaps `embedK_1.weight` and `.bias`, 1x1 maps from relu K_1 of a narrow network
+    into VGG-19's own features.
+    """
+    maps = {}
+    for name in (
+        name.removesuffix(".weight") for name in tensors if name.startswith("embed") and name.endswith(".weight")
+    ):
+        weight, bias = (tensors[f"{name}.{part}"] for part in ("weight", "bias"))
+        maps[name.replace("embed", "relu")] = torch.cat((weight.flatten(1), bias[:, None]), 1)
+    return FeatureStack(Vgg.of_tensors(tensors, "vgg19", reflected=True), maps)
+
+
+def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tensor], str]:
+    """State dictionary of torchvision's `name`, and where it is from."""
+    from torchvision.models import get_model_weights
+
+    # The members of torchvision's enumerations are not known to its types.
+    published: Any = get_model_weights(name).IMAGENET1K_V1
+    if weights is not None:
+        path = weights / Path(published.url).name if weights.is_dir() else weights
+        return _load(path), str(path)
+    try:
+        # torch says on standard output that it downloads, where a summary in JSON may be expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            return published.get_state_dict(progress=False, check_hash=True), published.url
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights, or "
+            f"take --perceptual {OWN}, which comes along"
+        ) from error
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or a state dictionary of torch; no code in them is run."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such perceptual weights; name their file or folder with --perceptual-weights")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InputError(f"{path}: neither safetensors nor a state dictionary of torch") from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(f"{path}: holds something else than the weights of a network")
+    return loaded

@@ -1,0 +1,17 @@
+"""What the processor has."""
+
+import os
+
+
+def prefers_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def usable_cores(*, spare: bool = False) -> int:
+    """Processor cores that this process may use; half of them if it is to spare the others."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2) if spare else cores

@@ -1,0 +1,436 @@
+"""Paint a file, a folder, or frames one by one: what the command line, the demo and programs call."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidstyle import pipeline
+from vidstyle.errors import InputError
+from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.pipeline import Progress
+from vidstyle.style_files import Style
+from vidstyle.styles import load_style
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vidstyle.engines import Engine
+    from vidstyle.media.images import PictureSink
+    from vidstyle.media.sinks import FileSink
+    from vidstyle.media.sources import FileSource
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to paint; see `vidstyle restyle --help`.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        engine: `auto`, `torch`, `openvino` or `cuda`; see vidstyle.engines.choose_engine.
+        size: (width, height) of what the network sees and the output has; the input's own if None.
+        scale: multiple of the input's size, in place of `size`.
+        strength: 0 is the source, 1 the painting, between is a blend.
+        keep_colors: the source's colours with the painting's luminance.
+        steady: carry the paint along with what moves in a video, so that it does not flicker.
+        codec: of a video; chosen by the container if None.
+        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
+        start, end: part of a video to paint, seconds.
+        audio: whether audio and subtitle tracks come along.
+        overwrite: whether existing output may be replaced.
+        strict: whether damaged input is an error rather than a warning.
+    """
+
+    device: str = "auto"
+    engine: str = "auto"
+    size: tuple[int, int] | None = None
+    scale: float | None = None
+    strength: float = 1.0
+    keep_colors: bool = False
+    steady: bool = True
+    codec: str | None = None
+    quality: int | None = None
+    start: float | None = None
+    end: float | None = None
+    audio: bool = True
+    overwrite: bool = False
+    strict: bool = False
+
+    def check(self) -> None:
+        """Raises InputError for values that cannot be."""
+        if not 0 <= self.strength <= 1:
+            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
+        if self.size and self.scale is not None:
+            raise InputError("--size and --scale: give one of the two")
+        if self.scale is not None and not 0 < self.scale <= 16:
+            raise InputError(f"--scale {self.scale:g}: takes a factor above 0 and up to 16")
+        if self.start is not None and not 0 <= self.start < math.inf:
+            raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
+        if self.end is not None and not (self.start or 0) < self.end < math.inf:
+            raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
+
+
+class Timeline:
+    """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
+
+    Raises:
+        InputError: for times that are not finite numbers from 0 on, or of which two are alike.
+    """
+
+    def __init__(self, keyframes: Sequence[tuple[float, Style]]) -> None:
+        self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
+        times = [time for time, _ in self.keyframes]
+        if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
+            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+
+    @property
+    def styles(self) -> list[Style]:
+        """In the order of their times."""
+        return [style for _, style in self.keyframes]
+
+    @property
+    def name(self) -> str:
+        """Of all styles."""
+        return ", ".join(style.card.name for style in self.styles)
+
+    def only(self) -> Style:
+        """The style, where there may be one only.
+
+        Raises:
+            InputError: if there are several.
+        """
+        if len(self.keyframes) > 1:
+            raise InputError("--style-at: is for videos; a picture has one style")
+        return self.styles[0]
+
+    def engine(self, options: Options, *, planes: Color | None) -> "Engine":
+        """What paints it."""
+        if len(self.keyframes) == 1:
+            return _engine(self.styles[0], options, planes=planes)
+        from vidstyle.engines.fading import FadingEngine
+
+        return FadingEngine([(time, partial(_engine, s, options, planes=planes)) for time, s in self.keyframes])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        frames: painted.
+        seconds: it took, from the first to the last.
+        fps: frames / seconds.
+        width, height: of the output, pixels.
+        device, engine: what painted.
+        style: its name.
+        warnings: what a user should know, a line each.
+    """
+
+    frames: int
+    seconds: float
+    fps: float
+    width: int
+    height: int
+    device: str
+    engine: str
+    style: str
+    warnings: list[str] = field(default_factory=list)
+
+
+Report = Callable[[Progress, int | None], None]
+"""Takes the progress and the expected number of frames, None if nobody knows."""
+
+
+class Painter:
+    """Paints frames one by one.
+
+    Args:
+        style: a loaded style, the name of an installed one, or a style file.
+        device, engine, strength, keep_colors, steady: see Options.
+
+    Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
+    """
+
+    def __init__(
+        self,
+        style: Style | str | Path,
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        strength: float = 1.0,
+        keep_colors: bool = False,
+        steady: bool = True,
+    ) -> None:
+        options = Options(device=device, engine=engine, strength=strength, keep_colors=keep_colors, steady=steady)
+        options.check()
+        loaded = style if isinstance(style, Style) else load_style(style)
+        self._engine = _engine(loaded, options, low_latency=True)
+        self._discontinuity = True
+
+    def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
+        """Paint RGB (H, W, 3) uint8, at least 16 pixels a side; returns the same shape and type.
+
+        Raises:
+            InputError: for an array of another shape or type.
+        """
+        import numpy as np
+
+        pixels = np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise InputError(f"a frame is RGB (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
+        if min(pixels.shape[:2]) < SMALLEST_SIDE:
+            height, width = pixels.shape[:2]
+            raise InputError(f"a frame has at least {SMALLEST_SIDE} pixels a side, not {width}x{height}")
+        # The caller may go on to write into its array, and into what it is given.
+        pixels = np.array(pixels, order="C")
+        frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
+        self._discontinuity = False
+        self._engine.submit(frame)
+        return self._engine.result().pixels.copy()
+
+    def reset(self) -> None:
+        """The next frame has nothing to do with the last one."""
+        self._discontinuity = True
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._engine.close()
+
+
+def restyle(
+    source: str | Path,
+    output: str | Path,
+    *,
+    style: Style | str | Path | None = None,
+    style_at: Sequence[tuple[float, Style | str | Path]] = (),
+    on_progress: Report = lambda *_: None,
+    **options: Any,
+) -> Summary:
+    """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
+
+    Nothing appears under the name of `output` before it is complete.
+
+    Args:
+        source, output: files, or two folders.
+        style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
+        style_at: of a video, the styles of certain times, seconds from its first frame on; between two times one
+            fades into the other.  In place of `style`.
+        on_progress: called before anything is written, and several times a second from then on, with the progress
+            and the expected number of frames; what it raises stops the run.
+        options: fields of Options.
+
+    Raises:
+        InputError: for anything that the caller can mend, with a message that says how.
+    """
+    from vidstyle.media.images import is_image
+
+    settings = Options(**options)
+    settings.check()
+    source, output = Path(source), Path(output)
+    _check_paths(source, output, settings)
+    if (style is None) == (not style_at):
+        raise InputError("--style, --style-at: name one style, or those of certain times")
+    if style is not None:
+        style_at = [(0.0, style)]
+    timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
+    if source.is_dir() or is_image(source):
+        loaded = timeline.only()
+
+    if source.is_dir():
+        return _restyle_folder(source, output, loaded, settings, on_progress)
+    if is_image(source):
+        return _restyle_image(source, output, loaded, settings, on_progress)
+    return _restyle_video(source, output, timeline, settings, on_progress)
+
+
+def _check_paths(source: Path, output: Path, options: Options) -> None:
+    for path in (source, output):
+        try:
+            path.exists()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+    if not source.exists():
+        raise InputError(f"{source}: no such file")
+    if not source.is_file() and not source.is_dir():
+        raise InputError(f"{source}: is neither a file nor a folder")
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
+    if output.exists():
+        if source.samefile(output):
+            raise InputError(f"{output}: is the input itself; choose another name")
+        if output.is_dir() and not source.is_dir():
+            raise InputError(f"{output}: is a folder; name a file in it")
+        if source.is_dir() and not output.is_dir():
+            raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
+        if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
+            raise InputError(f"{output}: exists already; --overwrite replaces it")
+
+
+def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
+    from vidstyle.engines import make_engine
+    from vidstyle.engines.frame_function import Look
+
+    look = Look(options.strength, options.keep_colors)
+    # Of the source alone there is nothing to hold.
+    steady = options.steady and options.strength > 0
+    return make_engine(
+        style.network,
+        look,
+        options.device,
+        engine=options.engine,
+        planes=planes,
+        steady=steady,
+        low_latency=low_latency,
+    )
+
+
+def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
+    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.sources import FileSource
+
+    if output.suffix.lower() in IMAGE_SUFFIXES:
+        raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
+    gpu = _gpu(timeline.styles[0], options)
+    video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
+    try:
+        video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
+        engine = timeline.engine(options, planes=video.color if video.planes else None)
+        report(Progress(), video.format.frames)
+        sink = video_sink(video, output, options, gpu=gpu is not None)
+    except BaseException:
+        video.close()
+        raise
+    frames = _read(video, options)
+    try:
+        done = pipeline.run(frames, engine, sink, lambda p: report(p, video.format.frames), sink.close)
+    finally:
+        sink.abort()  # leaves a finished file alone
+        engine.close()
+        # A thread that is stopped in the middle of decoding closes its file itself.
+        with contextlib.suppress(ValueError):
+            frames.close()
+    warnings = list(sink.notes)
+    if video.unreadable_from is not None:
+        warnings.append(_damage(video))
+    return _summary(done, sink, engine, timeline.name, warnings)
+
+
+def _as_planes(video: "FileSource", output: Path, style: Style, options: Options) -> bool:
+    """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
+    from vidstyle.engines.frame_function import takes_planes
+    from vidstyle.media import sinks
+
+    written = sinks.takes_planes(output, video.format, options.codec)
+    return video.has_planes and written and takes_planes(style.network, video.color)
+
+
+def _gpu(style: Style, options: Options) -> int | None:
+    """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
+    from vidstyle.engines import choose_engine
+
+    _, device = choose_engine(options.engine, options.device, style.network)
+    return int(device.partition(":")[2]) if device.startswith("cuda") else None
+
+
+def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool = False) -> "FileSink":
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
+    from av.container import OutputContainer
+
+    from vidstyle.media.sinks import FileSink
+    from vidstyle.media.tracks import OtherTracks
+
+    def tracks(container: OutputContainer) -> OtherTracks:
+        return OtherTracks(
+            video.path,
+            container,
+            origin=video.origin,
+            start=options.start,
+            end=options.end,
+            audio=options.audio,
+        )
+
+    return FileSink(
+        output,
+        video.format,
+        codec=options.codec,
+        quality=options.quality,
+        tracks=tracks,
+        overwrite=options.overwrite,
+        gpu=gpu,
+    )
+
+
+def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]:
+    """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
+    with contextlib.closing(video):
+        yield from video
+        if options.strict and video.unreadable_from is not None:
+            raise InputError(f"{_damage(video)}; without --strict the rest is painted")
+
+
+def _damage(video: "FileSource") -> str:
+    return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
+
+
+def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+    from vidstyle.media.images import check_picture_suffix
+
+    check_picture_suffix(output)
+    strict = dataclasses.replace(options, strict=True)
+    return _restyle_pictures([source], output.parent, [output.name], style, strict, report)
+
+
+def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+    from vidstyle.media.images import IMAGE_SUFFIXES
+
+    pictures = sorted(p for p in source.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not pictures:
+        raise InputError(f"{source}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return _restyle_pictures(pictures, output, [p.name for p in pictures], style, options, report)
+
+
+def _restyle_pictures(
+    pictures: list[Path], folder: Path, names: list[str], style: Style, options: Options, report: Report
+) -> Summary:
+    """Paint `pictures` into `folder`, under `names`."""
+    from vidstyle.engines import choose_device
+    from vidstyle.media.images import PictureSink, PictureSource
+
+    for option in ("codec", "quality", "start", "end"):
+        if getattr(options, option) is not None:
+            raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
+    source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
+    options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
+    if options.engine == "auto" and choose_device(options.device) == "cpu":
+        # OpenVINO would compile a network for each size of picture.
+        options = dataclasses.replace(options, engine="torch")
+    engine = _engine(style, options)
+    report(Progress(), len(pictures))
+    sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
+    try:
+        done = pipeline.run(source, engine, sink, lambda p: report(p, len(pictures)), sink.close)
+    finally:
+        sink.abort()
+        engine.close()
+    return _summary(done, sink, engine, style.card.name, source.notes)
+
+
+def _summary(
+    done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
+) -> Summary:
+    return Summary(
+        frames=done.frames,
+        seconds=round(done.seconds, 3),
+        fps=round(done.fps, 2),
+        width=sink.width,
+        height=sink.height,
+        device=engine.device,
+        engine=engine.name,
+        style=style,
+        warnings=warnings,
+    )

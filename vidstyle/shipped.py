@@ -1,0 +1,12 @@
+"""What comes with the program, and where it lies."""
+
+from pathlib import Path
+
+PHOTOS = Path(__file__).parent / "photos"
+"""Photographs, to calibrate integers and to train the last touch with."""
+
+
+def library() -> Path:
+    """The folder of what ships: styles, what makes them of pictures, and what measures them."""
+    installed = Path(__file__).parent / "weights"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "weights"
