@@ -46,6 +46,10 @@ USUAL_SUFFIXES = "use .mp4, .mkv, .webm, .mov or .gif"
 NO_TIMESTAMPS = 0x0080
 """FFmpeg's AVFMT_NOTIMESTAMPS."""
 WITHOUT_ASPECT = frozenset({"matroska", "webm", "gif"})
+LONGEST_DURATION = 2**30
+"""Ticks of a packet, where FFmpeg allows 2^31 of a clock that may be finer."""
+FINE_CLOCK = 10_000
+"""Ticks per second that are enough; FFmpeg makes the clock of a video in MP4 as fine."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -86,6 +90,12 @@ def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
         partial.replace(target)
     else:
         partial.unlink(missing_ok=True)
+
+
+def _movie_timescale(time_base: Fraction) -> int:
+    """Ticks per second of a movie in MP4 in which those of a video are whole."""
+    scale = time_base.denominator
+    return min(scale * -(-FINE_CLOCK // scale), 2**31 - 1)
 
 
 def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
@@ -182,6 +192,9 @@ class FileSink:
                 f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
             ) from error
         container.container_options.update(CONTAINER_OPTIONS.get(container.format.name, {}))
+        if container.format.name in WITH_EDIT_LISTS:
+            # Edit lists are written in it, and milliseconds would round the end of the video.
+            container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
         if self._codec.encoder not in codecs_taken(container):
             raise InputError(
                 f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
@@ -283,7 +296,10 @@ class FileSink:
         """MP4 adds durations up in decoding order, where the last frame to be shown need not be the last one."""
         if self._container.format.name not in WITH_EDIT_LISTS or last.dts is None or self._first_dts is None:
             return
-        last.duration = self._end - self._first_pts - (last.dts - self._first_dts)
+        # FFmpeg takes the end of what is shown from each packet's pts and duration: that must not move with it.
+        if last.pts is not None:
+            last.dts = max(last.dts, last.pts - (self._first_pts - self._first_dts))
+        last.duration = min(self._end - self._first_pts - (last.dts - self._first_dts), LONGEST_DURATION)
 
     def close(self) -> None:
         """Finish the file and give it its name.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from vidstyle.errors import InputError, reason
 from vidstyle.media.color import SCALING, describe_color, settle_color, to_rgb
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
+from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
 
 DEFAULT_RATE = Fraction(25)
@@ -31,8 +34,15 @@ PLANES = frozenset({"yuv420p", "yuvj420p"})
 INTERLEAVED = "nv12"
 """The same samples with U and V in turns, as GPUs decode."""
 MICROSECOND = Fraction(1, 1_000_000)
-KNOWS_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
-"""Containers that write down how long each track is; from others FFmpeg has one length for all of them."""
+EACH_ITS_DURATION = frozenset({"gif", "apng"})
+"""Containers that write down how long each frame is shown; others have when it begins."""
+FASTEST = Fraction(240)
+"""Frames per second; what is told to be faster may be the clock rather than the rate."""
+USUAL_RATES = tuple(
+    Fraction(rate) for rate in (10, 12, 15, "24000/1001", 24, 25, "30000/1001", 30, 48, 50, "60000/1001", 60, 100, 120)
+)
+RATE_PACKETS = 60
+"""Packets that show the rate where the container has none."""
 
 
 def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
@@ -62,6 +72,32 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
 def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The video tracks, without cover pictures."""
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:
+    """Frames per second of a video; by its packets where the container tells its clock for a rate (DV, FLV, MKV)."""
+    told = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
+    if told <= FASTEST or stream.time_base is None:
+        return told
+    times: set[int] = set()
+    with open_container(path) as container, contextlib.suppress(av.error.FFmpegError):
+        for packet in islice(container.demux(container.streams[stream.index]), RATE_PACKETS):
+            # Those of Matroska have no decoding times at their beginning.
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                times.add(time)
+    steps = [after - before for before, after in pairwise(sorted(times))]
+    if not steps:
+        return stream.guessed_rate if stream.guessed_rate and stream.guessed_rate <= FASTEST else DEFAULT_RATE
+    # Clocks of milliseconds round every step.
+    typical = [step for step in steps if abs(step - statistics.median(steps)) <= 2]
+    return nearest_usual_rate(Fraction(len(typical), sum(typical)) / stream.time_base)
+
+
+def nearest_usual_rate(rate: Fraction) -> Fraction:
+    """A rate that was measured with a coarse clock as the one that cameras and players know, if there is one near."""
+    near = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
+    return near if abs(near - rate) < rate / 200 else rate.limit_denominator(1001)
 
 
 class FileSource:
@@ -119,10 +155,11 @@ class FileSource:
         # Frames decoded in parallel come out before FFmpeg knows whether they are damaged, and of all containers
         # only these hand out half a frame at their end.
         self._stream.thread_type = "SLICE" if counts_from_anywhere(self._container) else "AUTO"
-        self._rate = self._stream.average_rate or self._stream.guessed_rate or DEFAULT_RATE
+        self._rate = usual_rate(self.path, self._stream)
         self._time_base = self._stream.time_base or 1 / self._rate
         self._clock = Clock(self._container)
-        self._timestamps = Timestamps(self._time_base, self._rate)
+        is_avi = self._container.format.name == "avi"
+        self._timestamps = Timestamps(self._time_base, self._rate, decoding_order=is_avi)
         self.unreadable_from: float | None = None
         self._deinterlacer: _Deinterlacer | None = None
         self._reformatter = VideoReformatter()
@@ -232,17 +269,24 @@ class FileSource:
         self._container.close()
 
     def _decode(self) -> Iterator[_Decoded]:
-        """Decoded frames within [start, end), pts and duration in ticks of the stream."""
+        """Decoded frames within [start, end), each until the next one; pts and duration in ticks of the stream."""
+        last: tuple[VideoFrame, int] | None = None
+        end = None if self._end is None else math.ceil(self._end / self._time_base)
         for frame in self._deinterlaced(self._without_damaged_end(self._decode_packets())):
-            pts, duration = self._timestamps.of(frame)
-            time = pts * self._time_base
-            if self._end is not None and time >= self._end:
+            pts = self._timestamps.of(frame)
+            if last is not None:
+                until = pts if end is None else min(pts, end)
+                yield _Decoded(*last, until - last[1])
+            last = None
+            if end is not None and pts >= end:
                 return
-            if self._start is None or time >= self._start:
-                if self._end is not None:
-                    duration = min(duration, math.ceil((self._end - time) / self._time_base))
-                yield _Decoded(frame, pts, duration)
+            if self._start is None or pts * self._time_base >= self._start:
+                last = frame, pts
         self._note_missing_end()
+        if last is not None:
+            frame, pts = last
+            until = self._last_end(pts)
+            yield _Decoded(frame, pts, (until if end is None else max(pts + 1, min(until, end))) - pts)
 
     def _decode_packets(self) -> Iterator[VideoFrame]:
         # The clock needs to see the sound as well.
@@ -260,6 +304,7 @@ class FileSource:
                 return
             self._clock.correct(packet)
             if packet.stream is self._stream:
+                self._timestamps.note_packet(packet.dts)
                 yield from self._decode_packet(packet)
 
     def _decode_packet(self, packet: av.Packet[Any] | None) -> list[VideoFrame]:
@@ -305,23 +350,37 @@ class FileSource:
             self.unreadable_from = max(0.0, float(self._timestamps.end * self._time_base - self._beginning))
 
     def _note_missing_end(self) -> None:
-        """Truncated files end early rather than fail: hold what was decoded against what the index promises."""
-        promised = self._promised_end()
-        # Some slack, since containers round the length of a track.
-        slack = Fraction(3, 4) / self._rate
-        if promised is not None and self._timestamps.end * self._time_base + slack < promised:
+        """Files that were cut off end early rather than fail."""
+        if is_cut_off(self.path, self._container, self._stream):
             self._note_unreadable()
 
-    def _promised_end(self) -> Fraction | None:
-        """Seconds at which the last frame should end, as far as the container says."""
-        if self._container.format.name in KNOWS_DURATIONS and self._stream.duration is not None:
-            return ((self._stream.start_time or 0) + self._stream.duration) * self._time_base
-        # Matroska writes down when the last frame of each track ends.
-        tags = [tag for name, tag in self._stream.metadata.items() if name.startswith("DURATION")]
-        clock = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", tags[0]) if tags else None
-        if clock is None:
-            return None
-        return 3600 * Fraction(clock[1]) + 60 * Fraction(clock[2]) + Fraction(clock[3])
+    def _last_end(self, pts: int) -> int:
+        """Ticks at which the last frame, which begins at `pts`, ends."""
+        if self._container.format.name in EACH_ITS_DURATION:
+            return self._timestamps.end
+        end = None if self.unreadable_from is not None else self._track_end()
+        ticks = 0 if end is None else round(end / self._time_base)
+        return ticks if ticks > pts else pts + self._timestamps.usual_step
+
+    def _track_end(self) -> Fraction | None:
+        """Seconds at which the track ends, as far as the container says."""
+        name = self._container.format.name
+        if name in {MP4, "avi"}:
+            if self._stream.duration is None:
+                return None
+            # In MP4 a sum over frames in decoding order, where the last one to be shown need not be the last one.
+            summed = ((self._stream.start_time or 0) + self._stream.duration) * self._time_base
+            edited = shown_until(self.path, self._stream.id) if name == MP4 else None
+            # The edit list is right always, but its clock may be coarse.
+            return summed if edited is None or abs(edited[0] - summed) < edited[1] else edited[0]
+        if name == MATROSKA:
+            # It writes down when the last frame of each track ends.
+            tags = [tag for key, tag in self._stream.metadata.items() if key.startswith("DURATION")]
+            if tags and (clock := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", tags[0])):
+                return 3600 * Fraction(clock[1]) + 60 * Fraction(clock[2]) + Fraction(clock[3])
+            if len(self._container.streams) == 1 and self._container.duration:
+                return self._container.duration * MICROSECOND
+        return None
 
     def _to_planes(self, frame: VideoFrame) -> np.ndarray:
         size = self.format.width, self.format.height

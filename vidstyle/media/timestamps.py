@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +15,8 @@ TIMESTAMPS_JUMP = 0x0200
 """FFmpeg's AVFMT_TS_DISCONT."""
 JUMP_BACK, JUMP_AHEAD = Fraction(1, 5), Fraction(10)
 """Seconds; timestamps that jump further mean that two recordings have been joined."""
+RECENT_STEPS = 99
+"""Frames that tell how long one usually lasts."""
 
 
 def counts_from_anywhere(container: av.container.InputContainer) -> bool:
@@ -61,41 +65,65 @@ class Clock:
 
 
 class Timestamps:
-    """Gives every frame a pts and a duration; what the file lacks is filled in so that time always moves on.
+    """Gives every frame a pts; what the file lacks is filled in so that time always moves on.
+
+    Args:
+        tick: seconds per tick of the stream.
+        rate: frames per second, as far as it is known.
+        decoding_order: pts are not to be trusted, since the container (AVI) has none, and FFmpeg takes its times of
+            decoding for them; frames then come at those times, from that of the first packet on.
 
     Attributes:
-        end: ticks at which the last frame ends.
+        end: ticks at which the last frame ends by its own duration.
     """
 
-    def __init__(self, tick: Fraction, rate: Fraction) -> None:
+    def __init__(self, tick: Fraction, rate: Fraction, *, decoding_order: bool = False) -> None:
         self._tick = tick
         self._frame_ticks = max(1, round(1 / (rate * tick)))
+        self._decoding_order = decoding_order
         self._first: int | None = None
         self._last: int | None = None
         self._last_pts = self._last_dts = -math.inf
         self._faulty_pts = self._faulty_dts = 0
+        self._first_packet: int | None = None
+        self._lag = 0
+        self._steps: deque[int] = deque(maxlen=RECENT_STEPS)
         self.end = 0
+
+    def note_packet(self, dts: int | None) -> None:
+        """Has to be told when each packet is to be decoded, ticks, before its frames come by."""
+        if self._first_packet is None:
+            self._first_packet = dts
 
     def seen_before(self, time: Fraction | None) -> bool:
         """Whether a frame at `time`, seconds, or earlier has come by."""
         return time is None or (self._first is not None and self._first * self._tick <= time)
 
-    def of(self, frame: VideoFrame) -> tuple[int, int]:
-        """pts and duration of the next frame, in ticks."""
+    @property
+    def usual_step(self) -> int:
+        """Ticks from a frame to the next one, as a rule."""
+        return round(statistics.median(self._steps)) if self._steps else self._frame_ticks
+
+    def of(self, frame: VideoFrame) -> int:
+        """pts of the next frame, ticks."""
         # Filters count in time bases of their own.
         ticks = (frame.time_base or self._tick) / self._tick
         pts = self._choose(frame.pts, frame.dts)
-        pts = self.end if pts is None else round(pts * ticks)
-        if self._last is not None and pts <= self._last:
-            pts = self._last + 1
+        pts = self.end if pts is None else round(pts * ticks) - self._lag
+        if self._last is not None:
+            pts = max(pts, self._last + 1)
+            self._steps.append(pts - self._last)
         if self._first is None:
             self._first = pts
-        duration = round(frame.duration * ticks) or self._frame_ticks
-        self._last, self.end = pts, pts + duration
-        return pts, duration
+        self._last, self.end = pts, pts + (round(frame.duration * ticks) or self.usual_step)
+        return pts
 
     def _choose(self, pts: int | None, dts: int | None) -> int | None:
         """Whichever has gone backwards less often: FFmpeg's guess_correct_pts (libavcodec/decode.c)."""
+        if self._decoding_order:
+            if self._first is None and dts is not None and self._first_packet is not None:
+                self._lag = dts - self._first_packet
+            return dts
         if dts is not None:
             self._faulty_dts += dts <= self._last_dts
             self._last_dts = dts

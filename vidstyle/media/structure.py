@@ -1,0 +1,141 @@
+"""What the bytes of a container say and FFmpeg does not: whether the file is whole, and until when a track is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name of MP4, MOV and their kin."""
+MATROSKA = "matroska,webm"
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+MOST_BOXES = 10_000
+"""Within one box; a file that has more is made to waste time."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of ISO/IEC 14496-12, 4.2: its kind, and where what is in it begins and ends in the file."""
+
+    kind: bytes
+    begin: int
+    end: int
+
+
+def boxes(file: BinaryIO, begin: int, end: int) -> Iterator[Box]:
+    """The boxes between two places of a file, as far as they can be made out."""
+    for _ in range(MOST_BOXES):
+        if begin + 8 > end:
+            return
+        file.seek(begin)
+        header = file.read(16)
+        size, kind, content = int.from_bytes(header[:4], "big"), header[4:8], begin + 8
+        if size == 1:
+            size, content = int.from_bytes(header[8:16], "big"), begin + 16
+        elif size == 0:
+            size = end - begin
+        if begin + size < content or len(header) < 8:
+            return
+        yield Box(kind, content, min(begin + size, end))
+        begin += size
+
+
+def inside(file: BinaryIO, box: Box, *path: bytes) -> Iterator[Box]:
+    """All boxes that lie at `path`, the kinds on the way, within another one."""
+    for found in boxes(file, box.begin, box.end):
+        if found.kind == path[0]:
+            if len(path) == 1:
+                yield found
+            else:
+                yield from inside(file, found, *path[1:])
+
+
+def shown_until(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
+    """When the last frame of a track in MP4 ends by its edit list, and the clock's tick, both in seconds.
+
+    FFmpeg tells the sum of its durations instead, in which frames stand in decoding order.  None where no edit list
+    says anything.
+
+    Args:
+        path: a file in the format MP4.
+        track: its track_ID, FFmpeg's stream id.
+    """
+    try:
+        with path.open("rb") as file:
+            whole = Box(b"", 0, os.fstat(file.fileno()).st_size)
+            for movie in islice(inside(file, whole, b"moov"), 1):
+                tick = 1 / Fraction(max(1, _timescale(file, movie)))
+                for trak in inside(file, movie, b"trak"):
+                    if _track_id(file, trak) == track:
+                        ticks = sum(_segments(file, trak))
+                        return (ticks * tick, tick) if ticks else None
+    except OSError:
+        pass
+    return None
+
+
+def _field(file: BinaryIO, box: Box, offset: int, size: int) -> int:
+    if box.begin + offset + size > box.end:
+        return 0
+    file.seek(box.begin + offset)
+    return int.from_bytes(file.read(size), "big")
+
+
+def _timescale(file: BinaryIO, movie: Box) -> int:
+    for header in inside(file, movie, b"mvhd"):
+        return _field(file, header, 20 if _field(file, header, 0, 1) == 1 else 12, 4)
+    return 0
+
+
+def _track_id(file: BinaryIO, trak: Box) -> int | None:
+    for header in inside(file, trak, b"tkhd"):
+        return _field(file, header, 20 if _field(file, header, 0, 1) == 1 else 12, 4)
+    return None
+
+
+def _segments(file: BinaryIO, trak: Box) -> Iterator[int]:
+    """Durations of the edits, empty ones too, in ticks of the movie."""
+    for edits in inside(file, trak, b"edts", b"elst"):
+        wide = _field(file, edits, 0, 1) == 1
+        count = min(_field(file, edits, 4, 4), MOST_BOXES)
+        for number in range(count):
+            yield _field(file, edits, 8 + number * (20 if wide else 12), 8 if wide else 4)
+        return
+
+
+def is_cut_off(path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Whether a container names bytes of a track that lie beyond the end of the file."""
+    size = path.stat().st_size
+    if container.format.name == MP4:
+        return any(entry.pos + entry.size > size for entry in stream.index_entries)
+    with path.open("rb") as file:
+        if container.format.name == MATROSKA:
+            return _segment_end(file) > size
+        if container.format.name == "avi":
+            file.seek(4)
+            return int.from_bytes(file.read(4), "little") + 8 > size
+    return False
+
+
+def _segment_end(file: BinaryIO) -> int:
+    """Where the first segment of Matroska ends (RFC 8794, RFC 9559); 0 if it does not say."""
+    position = 0
+    for kind in (EBML, SEGMENT):
+        file.seek(position)
+        start = file.read(12)
+        if start[:4] != kind or len(start) < 5 or not start[4]:
+            return 0
+        # The number of leading zeros of a size is that of the bytes that follow.
+        length = 9 - start[4].bit_length()
+        size = int.from_bytes(start[4 : 4 + length], "big") & ((1 << 7 * length) - 1)
+        if size == (1 << 7 * length) - 1:
+            return 0  # unknown, as in recordings that nobody has finished
+        position += 4 + length + size
+    return position
