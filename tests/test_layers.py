@@ -17,7 +17,7 @@ FLOORS = (
     {"style_files", "engines"},
     {"any_style"},
     {"styles"},
-    {"pipeline", "live_state"},
+    {"pipeline", "live_state", "stream"},
     {"live_brush"},
     {"restyling", "live"},
     {"painting", "training", "bench"},

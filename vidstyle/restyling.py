@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vidstyle.engines import Engine
+    from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
+    from vidstyle.stream import Stream
+
+SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
+LOOK_AHEAD = 8
+"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Options:
         strength: 0 is the source, 1 the painting, between is a blend.
         keep_colors: the source's colours with the painting's luminance.
         steady: carry the paint along with what moves in a video, so that it does not flicker.
+        stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
         start, end: part of a video to paint, seconds.
@@ -53,6 +59,7 @@ class Options:
     strength: float = 1.0
     keep_colors: bool = False
     steady: bool = True
+    stroke_size: float = 1.0
     codec: str | None = None
     quality: int | None = None
     start: float | None = None
@@ -65,6 +72,10 @@ class Options:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
             raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
+        if not SMALLEST_STROKE <= self.stroke_size <= LARGEST_STROKE:
+            raise InputError(
+                f"--stroke-size {self.stroke_size:g}: takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
+            )
         if self.size and self.scale is not None:
             raise InputError("--size and --scale: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
@@ -108,13 +119,9 @@ class Timeline:
             raise InputError("--style-at: is for videos; a picture has one style")
         return self.styles[0]
 
-    def engine(self, options: Options, *, planes: Color | None) -> "Engine":
-        """What paints it."""
-        if len(self.keyframes) == 1:
-            return _engine(self.styles[0], options, planes=planes)
-        from vidstyle.engines.fading import FadingEngine
-
-        return FadingEngine([(time, partial(_engine, s, options, planes=planes)) for time, s in self.keyframes])
+    def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
+        """What paints each, when it is needed."""
+        return [(time, open_painter(style, options, planes=planes)) for time, style in self.keyframes]
 
 
 @dataclass(frozen=True)
@@ -151,7 +158,7 @@ class Painter:
 
     Args:
         style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady: see Options.
+        device, engine, strength, keep_colors, steady, stroke_size: see Options.
 
     Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
     """
@@ -165,11 +172,22 @@ class Painter:
         strength: float = 1.0,
         keep_colors: bool = False,
         steady: bool = True,
+        stroke_size: float = 1.0,
     ) -> None:
-        options = Options(device=device, engine=engine, strength=strength, keep_colors=keep_colors, steady=steady)
+        options = Options(
+            device=device,
+            engine=engine,
+            strength=strength,
+            keep_colors=keep_colors,
+            steady=steady,
+            stroke_size=stroke_size,
+        )
         options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
-        self._engine = _engine(loaded, options, low_latency=True)
+        self._painter = open_painter(loaded, options, low_latency=True)
+        # What does not go together is refused here, rather than with the first frame.
+        self._painter.engine  # noqa: B018
+        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
         self._discontinuity = True
 
     def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
@@ -190,8 +208,8 @@ class Painter:
         pixels = np.array(pixels, order="C")
         frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
         self._discontinuity = False
-        self._engine.submit(frame)
-        return self._engine.result().pixels.copy()
+        self._stream.submit(frame)
+        return self._stream.result().pixels.copy()
 
     def reset(self) -> None:
         """The next frame has nothing to do with the last one."""
@@ -199,7 +217,8 @@ class Painter:
 
     def close(self) -> None:
         """Let go of the device."""
-        self._engine.close()
+        self._stream.close()
+        self._painter.close()
 
 
 def restyle(
@@ -271,22 +290,28 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
             raise InputError(f"{output}: exists already; --overwrite replaces it")
 
 
-def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
+def open_painter(
+    style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False
+) -> "PaintingQueue":
+    """What paints frames in a style, of one sequence or of many; made when it is needed first."""
     from vidstyle.engines import make_engine
     from vidstyle.engines.frame_function import Look
+    from vidstyle.engines.painting_queue import PaintingQueue
+
+    def make() -> "Engine":
+        return make_engine(
+            style.network, Look(), options.device, engine=options.engine, planes=planes, low_latency=low_latency
+        )
+
+    return PaintingQueue(make)
+
+
+def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
+    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
+    from vidstyle.stream import Look, Stream
 
     look = Look(options.strength, options.keep_colors)
-    # Of the source alone there is nothing to hold.
-    steady = options.steady and options.strength > 0
-    return make_engine(
-        style.network,
-        look,
-        options.device,
-        engine=options.engine,
-        planes=planes,
-        steady=steady,
-        low_latency=low_latency,
-    )
+    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
@@ -299,18 +324,22 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
     try:
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
-        engine = timeline.engine(options, planes=video.color if video.planes else None)
+        painters = timeline.painters(options, planes=video.color if video.planes else None)
+        engine = painters[0][1].engine
         report(Progress(), video.format.frames)
         sink = video_sink(video, output, options, gpu=gpu is not None)
     except BaseException:
         video.close()
         raise
     frames = _read(video, options)
+    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
     try:
-        done = pipeline.run(frames, engine, sink, lambda p: report(p, video.format.frames), sink.close)
+        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
-        engine.close()
+        stream.close()
+        for _, painter in painters:
+            painter.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
@@ -409,14 +438,17 @@ def _restyle_pictures(
     if options.engine == "auto" and choose_device(options.device) == "cpu":
         # OpenVINO would compile a network for each size of picture.
         options = dataclasses.replace(options, engine="torch")
-    engine = _engine(style, options)
+    painter = open_painter(style, options)
+    engine = painter.engine
+    stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, engine, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
     finally:
         sink.abort()
-        engine.close()
+        stream.close()
+        painter.close()
     return _summary(done, sink, engine, style.card.name, source.notes)
 
 

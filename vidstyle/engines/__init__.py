@@ -17,8 +17,8 @@ class Engine(ABC):
     """Paints frames in the order in which they are submitted.
 
     At most `depth` frames are in flight, all of one size: when as many have been submitted, or before a frame of
-    another size, `result` comes before the next `submit`.  An engine may carry state from frame to frame; a frame
-    marked as a discontinuity starts afresh.
+    another size, `result` comes before the next `submit`.  An engine holds nothing of a sequence of frames: what comes
+    of a frame depends on that frame alone.  vidstyle.engines.painting_queue drives one for everyone.
 
     Attributes:
         name: of the backend.
@@ -114,25 +114,20 @@ def make_engine(
     *,
     engine: str = "auto",
     planes: "Color | None" = None,
-    steady: bool = False,
     low_latency: bool = False,
     spare_cores: bool = False,
 ) -> Engine:
-    """The engine for `device`, which paints no frame twice.  It works on a copy of `network`.
+    """The engine for `device`.  It works on a copy of `network`.
 
     Args:
         network, look, planes: see vidstyle.engines.frame_function.frame_function.
         device, engine: what to run on, see choose_engine.
-        steady: carry paint along with what moves, see vidstyle.engines.memory.
         low_latency: for frames that come one by one, where side by side would not help.
         spare_cores: leave half of the processor's cores to what else must not wait, such as a camera and a window.
 
     Raises:
         InputError: see choose_engine.
     """
-    from vidstyle.engines.idle import IdleEngine
-    from vidstyle.engines.steady import SteadyEngine
-
     kind, device = choose_engine(engine, device, network)
     # Engines change the type of the weights and move them; a style can be painted with again.
     network = copy.deepcopy(network)
@@ -149,4 +144,4 @@ def make_engine(
         from vidstyle.engines.torch_cpu import TorchCpuEngine
 
         backend = TorchCpuEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
-    return IdleEngine(SteadyEngine(backend) if steady else backend)
+    return backend

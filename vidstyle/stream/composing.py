@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vidstyle.nets.realtime import LUMA
+from vidstyle.perception.luma import LUMA
 from vidstyle.stream.planes import is_planar, planes_of
 
 

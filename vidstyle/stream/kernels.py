@@ -3,6 +3,8 @@
 The first call compiles for some seconds; what comes of it is kept on disk.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -12,8 +14,8 @@ CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _linear(planes: np.ndarray, number: int, x: float, y: float) -> float:
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     x = min(max(x, np.float32(0)), np.float32(width - 1))
     y = min(max(y, np.float32(0)), np.float32(height - 1))
@@ -26,8 +28,8 @@ def _linear(planes: np.ndarray, number: int, x: float, y: float) -> float:
     return above + fy * (c + fx * (d - c) - above)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _cubic(planes: np.ndarray, number: int, x: float, y: float) -> float:
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
         return _linear(planes, number, x, y)
@@ -56,7 +58,7 @@ def _cubic(planes: np.ndarray, number: int, x: float, y: float) -> float:
     return total
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def draw_plane(
     out: np.ndarray,
     last: np.ndarray,
@@ -87,7 +89,7 @@ def draw_plane(
     height, width = out.shape
     h, w = changed.shape
     layers = slots.shape[0]
-    one, nothing, least = np.float32(1), np.float32(0), np.float32(VISIBLE)
+    one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
     scale_x, scale_y = np.float32(width / w), np.float32(height / h)
     # Pixels between two positions are drawn together: where they begin, and how far the first one has come.
     begins = np.empty(w + 1, np.int64)
@@ -96,7 +98,11 @@ def draw_plane(
         begins[x] = min(width, max(0, np.int64(np.ceil((x + 0.5) * scale_x - 0.5))))
     step = one / scale_x
     # Maps of one row of pixels.
-    over, sx, sy = np.empty((layers, w), np.float32), np.empty((layers, w), np.float32), np.empty((layers, w), np.float32)
+    over, sx, sy = (
+        np.empty((layers, w), np.float32),
+        np.empty((layers, w), np.float32),
+        np.empty((layers, w), np.float32),
+    )
     fx, fy = np.empty(w, np.float32), np.empty(w, np.float32)
     hold, fade = np.empty(w, np.float32), np.empty(w, np.float32)
     dirty = np.empty(w, np.bool_)
@@ -123,7 +129,7 @@ def draw_plane(
                 for x in range(begin, end):
                     out[y, x] = last[0, y, x]
                 continue
-            f = min(max((np.float32(begin) + np.float32(0.5)) / scale_x - np.float32(0.5) - np.float32(left), nothing), one)
+            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
             bare = fade[left] < least and fade[right] < least
             if bare and layers and over[0, left] > one - least and over[0, right] > one - least:
                 # Nearly everywhere one key is all that shows.
@@ -134,7 +140,7 @@ def draw_plane(
                     px, py = np.float32(x) + ax + f * bx, np.float32(y) + ay + f * by
                     f += step
                     value = _cubic(keys, slot, px, py) if cubic else _linear(keys, slot, px, py)
-                    out[y, x] = np.uint8(min(max(value + np.float32(0.5), nothing), np.float32(255)))
+                    out[y, x] = np.uint8(min(max(value + half, nothing), np.float32(255)))
                 continue
             for x in range(begin, end):
                 rest, total = one, nothing
@@ -162,4 +168,4 @@ def draw_plane(
                         total += rest * (stays * moved + (one - stays) * np.float32(fill[y, x]))
                     total += faded * (moved - total)
                 f += step
-                out[y, x] = np.uint8(min(max(total + np.float32(0.5), nothing), np.float32(255)))
+                out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))

@@ -15,12 +15,16 @@ FIT_SIDE, FIT_SPREAD = 15, 30.0
 """Positions along the square in which colours of source and painting are compared, and the variance of grey levels
 below which there is nothing to compare."""
 
+TINT_BLUR, TINT_SHARE = 4.0, 1e-5
+"""Grey levels over which the colours of lumas are averaged, and the share that the mean of all has in them."""
+
 
 class Layout:
     """Draws what is shown, frame after frame, all of one size and kind."""
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] = ()
+        self._tint: np.ndarray | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -43,15 +47,33 @@ class Layout:
             self._shape = source.shape
             self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(source)]
             self.forget()
+        if view.begins:
+            self.forget()
         for layer in view.layers:
             if layer.key.number not in self._slots:
                 self._keep(layer.key, view)
         if self._last is not None and not view.changed.any():
             return self._last
         if not view.layers:
-            return source if self._last is None else self._last
+            return self._tinted(source) if self._last is None else self._last
         self._last = self._drawn(view, source)
         return self._last
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether frames can be drawn of which nothing has been painted yet."""
+        return self._tint is not None
+
+    def _tinted(self, source: np.ndarray) -> np.ndarray:
+        """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
+        if self._tint is None:
+            return source
+        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        result = np.empty_like(source)
+        outs = _flat(result)
+        for table, out in zip(self._tint, outs, strict=True):
+            cv2.LUT(cv2.resize(luma, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_AREA), table, out)
+        return result if is_planar(source) else cv2.merge(outs)
 
     def _keep(self, key: Key, view: View) -> None:
         """Put the painting of a key where there is room for it."""
@@ -64,7 +86,8 @@ class Layout:
             soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
             cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0, kept[slot])
         self._slots[key.number] = slot
-        self._fits[key.number] = _Fit(painting, key.source)
+        self._fits[key.number] = fit = _Fit(painting, key.source)
+        self._tint = fit.table
 
     def _drawn(self, view: View, source: np.ndarray) -> np.ndarray:
         shape = view.changed.shape
@@ -124,11 +147,32 @@ class _Fit:
         self._painting, self._source = painting, source
 
     @cached_property
-    def fields(self) -> list[np.ndarray]:
-        """Gain and offset, (h, w, 3) float32 each: a guided filter's (He et al. 2010, equations 5 and 6)."""
+    def _small(self) -> np.ndarray:
+        """The painting at the positions, (h, w, 3) float32."""
         height, width = self._source.shape[:2]
         small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in _flat(self._painting)]
-        painted = np.dstack(small).astype(np.float32)
+        return np.dstack(small).astype(np.float32)
+
+    @property
+    def table(self) -> np.ndarray:
+        """(3, 256) uint8: what a luma becomes in each channel, on average."""
+        luma = self._source[..., 0].reshape(-1)
+        counts = np.bincount(luma, minlength=256).astype(np.float32)
+        result = []
+        for number in range(3):
+            sums = np.bincount(luma, self._small[..., number].reshape(-1), 256).astype(np.float32)
+            near = [
+                cv2.GaussianBlur(x[None], (0, 0), TINT_BLUR, borderType=cv2.BORDER_CONSTANT) for x in (sums, counts)
+            ]
+            # Lumas that nothing is near to get the mean of all.
+            mean = (near[0] + TINT_SHARE * sums.sum()) / (near[1] + TINT_SHARE * counts.sum())
+            result.append(np.clip(np.rint(mean[0]), 0, 255).astype(np.uint8))
+        return np.stack(result)
+
+    @cached_property
+    def fields(self) -> list[np.ndarray]:
+        """Gain and offset, (h, w, 3) float32 each: a guided filter's (He et al. 2010, equations 5 and 6)."""
+        painted = self._small
         luma = self._source[..., 0].astype(np.float32)
         side = (FIT_SIDE, FIT_SIDE)
         mean, means = cv2.blur(luma, side), cv2.blur(painted, side)

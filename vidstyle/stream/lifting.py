@@ -12,14 +12,13 @@ from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.stream.planes import empty, is_planar, picture_size, planes_of, resized
 
 STROKE_ROWS = 360
-"""Pixels along the shorter side at which strokes have the size of those in the pictures that styles were learnt from."""
+"""Pixels along the shorter side at which strokes are as large as in the pictures that styles were learnt from."""
 NEAR_ENOUGH = 0.8
 """Share of its size above which a frame is painted as it is."""
 MULTIPLE = 4
 """Sides are painted at multiples of what the network folds."""
 LEAST_ROWS = 48
 """Pixels along the shorter side, below which nobody would know the picture again."""
-LARGEST_STROKE, SMALLEST_STROKE = 8.0, 0.125
 WINDOW, FLAT = 5, 40.0
 """Pixels along the square in which contrasts are compared, and the variance of grey levels that counts as none."""
 GAIN = (0.3, 1.1)
@@ -65,7 +64,13 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
         luma, own, whole = planes[0][0], planes_of(small)[0], planes_of(source)[0]
         gain = _gain(luma, own)
         bare = luma - gain * own
-        cv2.add(_enlarged(bare, size), cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F), planes[1][0], None, cv2.CV_8U)
+        cv2.add(
+            _enlarged(bare, size),
+            cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F),
+            planes[1][0],
+            None,
+            cv2.CV_8U,
+        )
         for plane, out in zip(planes[0][1:], planes[1][1:], strict=True):
             cv2.resize(plane, (out.shape[1], out.shape[0]), out, interpolation=cv2.INTER_CUBIC)
         return result
@@ -88,4 +93,3 @@ def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 def _enlarged(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
-

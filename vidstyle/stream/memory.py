@@ -132,6 +132,7 @@ class View:
         held: where the last output, moved along, can take the place of one.
         fading: the last output's share where another key than before shows.
         changed: (h, w) bool, where anything is to be drawn anew.
+        begins: whether nothing of the last output may show.
     """
 
     now: np.ndarray
@@ -141,6 +142,7 @@ class View:
     held: np.ndarray
     fading: np.ndarray
     changed: np.ndarray
+    begins: bool
 
 
 class Memory:
@@ -210,7 +212,7 @@ class Memory:
         nothing = np.zeros(now.shape[:2], np.float32)
         visible = {layer.key.number: layer.visible for layer in layers}
         if motion is None or self._seen is None:
-            view = View(now, None, layers, uncovered, nothing, nothing, everywhere)
+            view = View(now, None, layers, uncovered, nothing, nothing, everywhere, begins=True)
         else:
             seen, before, fading = self._seen, self._owner, self._fading
             changed = fading > 0
@@ -227,7 +229,9 @@ class Memory:
             changed |= (fading > 0) | (uncovered * (1 - held) > 0)
             for number in visible.keys() | self._visible.keys():
                 changed |= cv2.absdiff(visible.get(number, nothing), self._visible.get(number, nothing)) > 1e-3
-            view = View(now, None if motion.still else motion.flow, layers, uncovered, held, fading, changed)
+            view = View(
+                now, None if motion.still else motion.flow, layers, uncovered, held, fading, changed, begins=False
+            )
             self._remember(view, seen)
         if motion is None or self._seen is None:
             self._seen = now

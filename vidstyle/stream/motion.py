@@ -11,7 +11,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
-from vidstyle.stream.planes import grid, is_planar, places, planes_of, sample
+from vidstyle.stream.planes import is_planar, places, planes_of, sample
 
 FLOW_SIDE = 200
 """Positions along a frame's longer side for which motion is known, about."""

@@ -23,14 +23,14 @@ from vidstyle.media.frame import Frame
 from vidstyle.stream.composing import Look, composed, mixed
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import lifted, painted_size
-from vidstyle.stream.memory import Memory, View
+from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import Motion, find_motion, small_picture
 from vidstyle.stream.planes import picture_size, resized
 
-LOOK_AHEAD = 8
-"""Frames of a file that are in here at a time, so that one is being painted while those before it are shown."""
 SEARCHES = 2
 """Of them, those between which motion is being looked for."""
+BLEND_SECONDS = 0.25
+"""How long one style fades into the next while live."""
 USUAL_SECONDS = 1 / 25
 """Between two frames that do not say when they are."""
 
@@ -40,6 +40,11 @@ class Paints(Protocol):
 
     def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
         """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
+        ...
+
+    def is_free(self) -> bool:
+        """Whether it is painting nothing."""
+        ...
 
 
 @dataclass
@@ -49,7 +54,15 @@ class _Coat:
     painter: Paints
     memory: Memory = field(default_factory=Memory)
     layout: Layout = field(default_factory=Layout)
-    began: bool = False
+
+    def can_show(self, key: Key) -> bool:
+        """Whether a key is painted, or must be waited for, since there is nothing else."""
+        return key.painting.done() or not self.layout.has_colors
+
+
+def always(_: Key) -> bool:
+    """Files wait for each painting."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -63,13 +76,42 @@ class _Waiting:
 
 
 @dataclass(frozen=True)
+class _Drawing:
+    """What one style shows of a frame: a view of keys, or the frame's own painting."""
+
+    coat: _Coat
+    what: "View | Future[np.ndarray]"
+
+    def draw(self, source: np.ndarray) -> np.ndarray:
+        """Its pixels; waits for what has to be painted."""
+        if isinstance(self.what, Future):
+            return self.what.result()
+        return self.coat.layout.draw(self.what, source)
+
+
+@dataclass(frozen=True)
 class _Planned:
     """A frame, and what is shown of it in up to two styles: the second one's share."""
 
     frame: Frame
     small: np.ndarray
-    shown: tuple[tuple[_Coat, View | None, "Future[np.ndarray] | None", bool], ...]
+    shown: tuple[_Drawing, ...]
     share: float
+    look: Look
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What was made of a source and a painting."""
+
+    source: np.ndarray
+    painting: np.ndarray
+    look: Look
+    pixels: np.ndarray
+
+    def serves(self, source: np.ndarray, painting: np.ndarray, look: Look) -> bool:
+        """Whether these would come to the same."""
+        return painting is self.painting and look == self.look and np.array_equal(source, self.source)
 
 
 class Stream:
@@ -80,47 +122,52 @@ class Stream:
     Args:
         styles: what paints, each from a time on, seconds from the first frame; between two times one fades into the
             other.
-        look: how much of the painting to show; may be replaced at any time.
+        look: how much of the painting to show, all of it by default; may be replaced at any time.
         steady: paint seldom, and carry paint along with what moves; otherwise each frame is painted by itself.
         stroke_size: see vidstyle.stream.lifting.painted_size.
         look_ahead: frames that may be in here at a time; 1 where they come one by one.
+        live: never wait for the painter: the newest frame is painted whenever it is free, and joins what is shown when
+            it is ready.  Which ones are depends on the clock then.
 
     Attributes:
         depth: how many frames may be in here: as many may be submitted before the first result is taken.
         paintings: frames that have been painted so far.
+        look, stroke_size: as above; may be replaced at any time.
     """
 
     def __init__(
         self,
         styles: Sequence[tuple[float, Paints]],
-        look: Look = Look(),
+        look: Look | None = None,
         *,
         steady: bool = True,
         stroke_size: float = 1.0,
-        look_ahead: int = LOOK_AHEAD,
+        look_ahead: int = 1,
+        live: bool = False,
     ) -> None:
-        self.look = look
+        self.look = look or Look()
+        self.stroke_size = stroke_size
         self.depth = look_ahead
         self.paintings = 0
         self._times = [time for time, _ in styles]
         self._coats = [_Coat(painter) for _, painter in styles]
-        self._steady, self._stroke_size = steady, stroke_size
+        self._steady, self._live = steady, live
+        self._fade_begin: float | None = None
         self._waiting: deque[_Waiting] = deque()
         self._planned: deque[_Planned] = deque()
         self._searches = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-motion")
         self._begin: float | None = None
-        self._time = -math.inf
-        self._before: Frame | None = None
+        self._time = self._last_time = -math.inf
         self._picture: np.ndarray | None = None
-        self._shown: np.ndarray | None = None
+        self._result: _Shown | None = None
 
     def submit(self, frame: Frame) -> None:
         """Take the next frame, which must not be written to while it is in here."""
         if self.look.strength == 0:
             small = picture = frame.pixels
-            motion = None
+            motion = self._picture = None
         else:
-            small = resized(frame.pixels, painted_size(picture_size(frame.pixels), self._stroke_size))
+            small = resized(frame.pixels, painted_size(picture_size(frame.pixels), self.stroke_size))
             picture, motion = self._search(frame, small) if self._steady else (small, None)
         self._waiting.append(_Waiting(frame, small, picture, motion))
         while len(self._waiting) > min(SEARCHES, self.depth - 1):
@@ -138,23 +185,27 @@ class Stream:
         frame = planned.frame
         if not planned.shown:
             return frame
-        painting: np.ndarray | None = None
-        for coat, view, own, fresh in planned.shown:
-            if fresh:
-                coat.layout.forget()
-            if view is not None:
-                pixels = coat.layout.draw(view, planned.small)
-            else:
-                assert own is not None
-                pixels = own.result()
-            painting = pixels if painting is None else mixed(painting, pixels, planned.share)
-        assert painting is not None
-        shown = composed(frame.pixels, lifted(painting, planned.small, frame.pixels), self.look)
-        return dataclasses.replace(frame, pixels=shown)
+        try:
+            drawn = [drawing.draw(planned.small) for drawing in planned.shown]
+        except Exception:
+            self._forget()
+            raise
+        painting = mixed(drawn[0], drawn[-1], planned.share)
+        result = self._result
+        if result is None or not result.serves(frame.pixels, painting, planned.look):
+            pixels = composed(frame.pixels, lifted(painting, planned.small, frame.pixels), planned.look)
+            result = self._result = _Shown(frame.pixels, painting, planned.look, pixels)
+        return dataclasses.replace(frame, pixels=result.pixels)
 
     def close(self) -> None:
         """Look for nothing more.  The painters are their owner's."""
         self._searches.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        self._picture = None
+        for coat in self._coats:
+            coat.memory.forget()
 
     def _search(self, frame: Frame, small: np.ndarray) -> tuple[np.ndarray, "Future[Motion | None] | None"]:
         picture, before = small_picture(small), self._picture
@@ -168,36 +219,72 @@ class Stream:
         waiting = self._waiting.popleft()
         frame = waiting.frame
         if self.look.strength == 0:
-            self._planned.append(_Planned(frame, waiting.small, (), 0.0))
+            self._planned.append(_Planned(frame, waiting.small, (), 0.0, self.look))
             return
         if self._begin is None:
             self._begin = frame.time
         seconds = frame.time - self._time
-        self._time = frame.time
-        index, share = self._place(frame.time - self._begin)
-        coats = self._coats[index : index + 1 + (share > 0)]
+        self._last_time, self._time = self._time, frame.time
+        if self._live:
+            coats, share = self._coats, self._changed_share(frame.time)
+        else:
+            coats, share = self._at(frame.time - self._begin)
+        motion = waiting.motion.result() if waiting.motion is not None else None
+        for coat in coats:
+            self._carry(coat, waiting, motion, seconds)
+        # What a live stream goes over to does not show before it is painted.
+        shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
+        self._planned.append(_Planned(frame, waiting.small, shown, share, self.look))
+
+    def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
+        """Go on to a frame, and have it painted if that takes it."""
+        memory = coat.memory
+        if motion is None:
+            memory.forget()
+        else:
+            memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
+        if not self._steady:
+            memory.forget()
+        if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
+            self.paintings += 1
+            memory.add(waiting.picture, coat.painter.start(waiting.small))
+
+    def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
+        if not self._steady:
+            return _Drawing(coat, coat.memory.keys[0].painting)
+        return _Drawing(coat, coat.memory.view(motion, waiting.picture, coat.can_show if self._live else always))
+
+    def change(self, painter: Paints) -> None:
+        """Of a live stream: go over to another style as soon as something is painted in it."""
+        self._coats[1:] = [_Coat(painter)]
+        self._fade_begin = None
+
+    @property
+    def painters(self) -> list[Paints]:
+        """What the stream still paints with."""
+        return [coat.painter for coat in self._coats]
+
+    def _changed_share(self, time: float) -> float:
+        """How much shows of the style that a live stream goes over to."""
+        if len(self._coats) == 1:
+            return 0.0
+        if self._fade_begin is None:
+            if not any(key.painting.done() for key in self._coats[1].memory.keys):
+                return 0.0
+            self._fade_begin = self._last_time
+        share = (time - self._fade_begin) / BLEND_SECONDS
+        if share < 1:
+            return share
+        self._coats = self._coats[1:]
+        self._fade_begin = None
+        return 0.0
+
+    def _at(self, time: float) -> tuple[list[_Coat], float]:
+        """The styles that show at a time, and the share of the second one."""
+        index, share = self._place(time)
         for gone in self._coats[:index]:
             gone.memory.forget()
-            gone.layout.forget()
-        motion = waiting.motion.result() if waiting.motion is not None else None
-        shown = tuple(self._coated(coat, waiting, motion, seconds) for coat in coats)
-        self._planned.append(_Planned(frame, waiting.small, shown, share))
-
-    def _coated(
-        self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float
-    ) -> tuple[_Coat, View | None, "Future[np.ndarray] | None", bool]:
-        if not self._steady:
-            self.paintings += 1
-            return coat, None, coat.painter.start(waiting.small), False
-        fresh = motion is None or not coat.memory.keys
-        if motion is None:
-            coat.memory.forget()
-        else:
-            coat.memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
-        if coat.memory.wants_painting:
-            self.paintings += 1
-            coat.memory.add(waiting.picture, coat.painter.start(waiting.small))
-        return coat, coat.memory.view(None if fresh else motion, waiting.picture), None, fresh
+        return self._coats[index : index + 1 + (share > 0)], share
 
     def _place(self, time: float) -> tuple[int, float]:
         """The last style that begins before `time`, and how far it is on the way to the next, 0 to 1."""
