@@ -23,18 +23,28 @@ DESCENTS, STRIDE, REFINEMENTS = 4, 4, 3
 """Of DIS: steps of descent, places from patch to patch, and steps of the refinement that follows."""
 LEAST_SIDE = 12
 """Positions along the shorter side that DIS can do with."""
-SMOOTH, WINDOW = 1.0, 9
+SMOOTH, WINDOW = 1.5, 17
 """Places over which a difference is smoothed before, and averaged after, its sign is dropped: noise goes first."""
 NOISE_SHARE, MOST_NOISE = 0.2, 2.5
 """Of a frame's differences from the last the quantile that is taken for noise, and grey levels of it at the most."""
 STIRRED = (1.6, 0.6)
 """Times the noise, and grey levels more, from which on a difference is not noise."""
-BETTER = (1.25, 0.3)
-"""Times the difference that motion leaves, and grey levels more, from which on standing still explains less."""
+SHIFTED, SHIFT_WINDOW = 0.45, 9
+"""Share of the difference around a position that a small shift explains, from which on it is no noise, either; and
+positions along the square in which it is looked for.  Of noise it explains a fifth."""
+BETTER = 0.65
+"""Share of the difference that motion leaves, up to which standing still explains less.  Of noise it leaves 0.75 and
+more, since optical flow follows it; of what does move, half at the most."""
+LEAST_DIFFERENCE = 0.05
+"""Grey levels below which there is none."""
 REACH = 25
 """Positions around what moves that are let move as well."""
-MOSTLY = 0.5
-"""Share of a picture that moves from which on all of it is let move: the camera does."""
+TEXTURED = 0.5
+"""Squared slope of luma around a position, grey levels a position, from which on it could be seen to move."""
+MOSTLY = 0.4
+"""Share of what could be seen to move that does, from which on everything is let move: the camera does."""
+LEAST_PAN = 0.1
+"""And of the picture."""
 MARGIN = 8
 """Positions around what may move in which motion is looked for, too."""
 CUT, DARKEST_SPREAD = 0.35, 6.0
@@ -93,49 +103,69 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     positions = averaged(now)
     spread = float(cv2.meanStdDev(positions[..., 0])[1].item())
     standing = _difference(luma_before, luma_now)
-    stirred = _stirred(standing)
-    if stirred is None:
-        flow = np.zeros((*positions.shape[:2], 2), np.float32)
-    else:
-        flow = _flow(luma_before, luma_now, standing, stirred)
+    shifted, textured = _shifted(averaged(luma_before), positions[..., 0])
+    noise = min(float(np.quantile(standing[::4, ::4], NOISE_SHARE)), MOST_NOISE)
+    moves = standing > STIRRED[0] * noise + STIRRED[1]
+    moves |= (shifted > SHIFTED) & (standing > LEAST_DIFFERENCE)
+    flow = np.zeros((*positions.shape[:2], 2), np.float32)
+    if moves.any():
+        pans = (moves & textured).sum() > max(MOSTLY * textured.sum(), LEAST_PAN * moves.size)
+        part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
+        flow[part] = _flow(luma_before, luma_now, standing, part, everywhere=pans)
     difference = cv2.absdiff(sample(averaged(before), flow)[..., 0], positions[..., 0])
     if difference.mean() > CUT * max(spread, DARKEST_SPREAD):
         return None
     low = min(max(ALIKE_SPREAD * spread, ALIKE_LEVELS[0]), ALIKE_LEVELS[1])
-    return Motion(positions, flow, stirred is None or not flow.any(), (low, 2 * low))
+    return Motion(positions, flow, not flow.any(), (low, 2 * low))
 
 
-def _stirred(standing: np.ndarray) -> tuple[slice, slice] | None:
-    """Rows and columns (positions) in which something may move; None if there is nothing but noise."""
-    noise = min(float(np.quantile(standing[::4, ::4], NOISE_SHARE)), MOST_NOISE)
-    found = np.argwhere(standing > STIRRED[0] * noise + STIRRED[1])
-    if not len(found):
-        return None
-    first, last = found.min(0), found.max(0)
-    return tuple(
-        slice(max(0, int(a) - REACH - MARGIN), min(int(b) + 1 + REACH + MARGIN, side))
-        for a, b, side in zip(first, last, standing.shape, strict=True)
-    )  # type: ignore[return-value]  # one for each side
+def _around(moves: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns (positions) in which things may move, with what is near them."""
+    found = np.argwhere(moves)
+    first, last = found.min(0), found.max(0) + 1
+    rows, columns = (
+        slice(max(0, int(a) - REACH - MARGIN), min(int(b) + REACH + MARGIN, side))
+        for a, b, side in zip(first, last, moves.shape, strict=True)
+    )
+    return rows, columns
 
 
-def _flow(before: np.ndarray, now: np.ndarray, standing: np.ndarray, part: tuple[slice, slice]) -> np.ndarray:
-    """(h, w, 2), looked for in a part of the positions, and zero where standing still explains as much."""
-    fine = tuple(slice(FINER * one.start, FINER * one.stop) for one in part)
+def _flow(
+    before: np.ndarray, now: np.ndarray, standing: np.ndarray, part: tuple[slice, slice], *, everywhere: bool
+) -> np.ndarray:
+    """(h, w, 2) of a part of the positions; zero where standing still explains as much, unless everything moves."""
+    rows, columns = (slice(FINER * one.start, FINER * one.stop) for one in part)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     search.setGradientDescentIterations(DESCENTS)
     search.setPatchStride(STRIDE)
     search.setVariationalRefinementIterations(REFINEMENTS)
-    seen = [np.ascontiguousarray(picture[fine]) for picture in (now, before)]
-    found = np.asarray(search.calc(seen[0], seen[1], np.zeros((*seen[0].shape, 2), np.float32)))
-    moved = _difference(sample(seen[1], found), seen[0])
-    needs = (standing[part] > BETTER[0] * moved + BETTER[1]).astype(np.uint8)
-    flow = np.zeros((*standing.shape, 2), np.float32)
-    flow[part] = averaged(found) / FINER
-    if needs.mean() * needs.size < MOSTLY * standing.size:
-        near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * REACH + 1,) * 2))
-        flow[part] *= near[..., None]
-    return flow
+    before, now = (np.ascontiguousarray(picture[rows, columns]) for picture in (before, now))
+    found = np.asarray(search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
+    flow = averaged(found) / FINER
+    if everywhere:
+        return flow
+    moved = _difference(sample(before, found), now)
+    needs = ((moved < BETTER * standing[part]) & (standing[part] > LEAST_DIFFERENCE)).astype(np.uint8)
+    near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * REACH + 1,) * 2))
+    return flow * near[..., None]
+
+
+def _shifted(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much of what two lumas (h, w) differ by around each position is explained by a small shift, (h, w), 0 to 1;
+    and whether one could be seen there, (h, w) bool.
+
+    Lucas and Kanade's equations (1981): the share is that of the squared difference that the best shift takes away.
+    """
+    before, now = (cv2.GaussianBlur(picture, (0, 0), 1).astype(np.float32) for picture in (before, now))
+    across, down = cv2.Scharr(now, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(now, cv2.CV_32F, 0, 1, scale=1 / 32)
+    change = cv2.subtract(now, before)
+    pairs = ((across, across), (down, down), (across, down), (across, change), (down, change), (change, change))
+    xx, yy, xy, xt, yt, tt = (cv2.boxFilter(cv2.multiply(a, b), -1, (SHIFT_WINDOW,) * 2) for a, b in pairs)
+    least = np.float32(1e-3)
+    determinant = xx * yy - xy * xy + least * (xx + yy) + least * least
+    explained = (yy * xt * xt + xx * yt * yt - 2 * xy * xt * yt) / determinant
+    return explained / (tt + least), xx + yy > TEXTURED
 
 
 def _difference(before: np.ndarray, now: np.ndarray) -> np.ndarray:
