@@ -657,15 +657,12 @@ def _engine_maker(settings: Settings, keep_up: KeepUp) -> "Callable[[str], Engin
 
     def make(name: str) -> "Engine":
         from vidstyle.engines import choose_device, make_engine
-        from vidstyle.engines.frame_function import Look
 
         style = given if given is not None and name == given.card.name else load_style(name)
         device = choose_device(settings.device)
         # Keep-up changes the size while it plays, and OpenVINO would compile for seconds each time.
         kind = "torch" if device == "cpu" else "cuda"
-        engine = make_engine(
-            style.network, Look(), device, engine=kind, steady=True, low_latency=True, spare_cores=True
-        )
+        engine = make_engine(style.network, device, engine=kind, low_latency=True, spare_cores=True)
         return warmed(engine, *keep_up.size)
 
     return make

@@ -159,6 +159,7 @@ class Painter:
     Args:
         style: a loaded style, the name of an installed one, or a style file.
         device, engine, strength, keep_colors, steady, stroke_size: see Options.
+        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
 
     Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
     """
@@ -173,6 +174,7 @@ class Painter:
         keep_colors: bool = False,
         steady: bool = True,
         stroke_size: float = 1.0,
+        sizes_vary: bool = False,
     ) -> None:
         options = Options(
             device=device,
@@ -184,7 +186,7 @@ class Painter:
         )
         options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
-        self._painter = open_painter(loaded, options, low_latency=True)
+        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
         # What does not go together is refused here, rather than with the first frame.
         self._painter.engine  # noqa: B018
         self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
@@ -291,16 +293,28 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
 
 
 def open_painter(
-    style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False
+    style: Style,
+    options: Options,
+    *,
+    planes: Color | None = None,
+    low_latency: bool = False,
+    sizes_vary: bool = False,
 ) -> "PaintingQueue":
-    """What paints frames in a style, of one sequence or of many; made when it is needed first."""
+    """What paints frames in a style, of one sequence or of many; made when it is needed first.
+
+    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    """
     from vidstyle.engines import make_engine
-    from vidstyle.engines.frame_function import Look
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
         return make_engine(
-            style.network, Look(), options.device, engine=options.engine, planes=planes, low_latency=low_latency
+            style.network,
+            options.device,
+            engine=options.engine,
+            planes=planes,
+            low_latency=low_latency,
+            sizes_vary=sizes_vary,
         )
 
     return PaintingQueue(make)
@@ -427,7 +441,6 @@ def _restyle_pictures(
     pictures: list[Path], folder: Path, names: list[str], style: Style, options: Options, report: Report
 ) -> Summary:
     """Paint `pictures` into `folder`, under `names`."""
-    from vidstyle.engines import choose_device
     from vidstyle.media.images import PictureSink, PictureSource
 
     for option in ("codec", "quality", "start", "end"):
@@ -435,10 +448,7 @@ def _restyle_pictures(
             raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
-    if options.engine == "auto" and choose_device(options.device) == "cpu":
-        # OpenVINO would compile a network for each size of picture.
-        options = dataclasses.replace(options, engine="torch")
-    painter = open_painter(style, options)
+    painter = open_painter(style, options, sizes_vary=True)
     engine = painter.engine
     stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))

@@ -38,9 +38,7 @@ class Easel:
         """
         with self._lock:
             if style not in self._painters:
-                # OpenVINO would compile a network for each size of picture.
-                engine = "auto" if self._device.startswith("cuda") else "torch"
-                self._painters[style] = Painter(style, device=self._device, engine=engine, steady=False)
+                self._painters[style] = Painter(style, device=self._device, steady=False, sizes_vary=True)
                 while len(self._painters) > KEPT_PAINTERS:
                     self._painters.popitem(last=False)[1].close()
             self._painters.move_to_end(style)

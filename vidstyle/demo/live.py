@@ -26,7 +26,6 @@ from vidstyle.demo.easel import as_jpeg
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.visitors import Visitor
 from vidstyle.engines import Engine, make_engine
-from vidstyle.engines.frame_function import Look
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live_brush import Brush, Shelf, composed, scaled, warmed
 from vidstyle.live_state import KeepUp, LiveState
@@ -236,7 +235,7 @@ class LivePainter:
         # torch on a CPU, as in `vidstyle live`: OpenVINO compiles for seconds, in which nobody is painted.
         engine = "auto" if self._device.startswith("cuda") else "torch"
         network = load_style(Path(style)).network
-        made = make_engine(network, Look(), self._device, engine=engine, low_latency=True, spare_cores=True)
+        made = make_engine(network, self._device, engine=engine, low_latency=True, spare_cores=True)
         return warmed(made, *SIZES[0])
 
 

@@ -49,9 +49,13 @@ class Paints(Protocol):
 
 @dataclass
 class _Coat:
-    """What one style makes of the sequence."""
+    """What one style makes of the sequence.
+
+    `painting` is of the last frame, where each is painted by itself.
+    """
 
     painter: Paints
+    painting: "Future[np.ndarray] | None" = None
     memory: Memory = field(default_factory=Memory)
     layout: Layout = field(default_factory=Layout)
 
@@ -67,11 +71,12 @@ def always(_: Key) -> bool:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A frame, and the search for where everything in it was."""
+    """A frame, whether it shows what the last one did, and the search for where everything in it was."""
 
     frame: Frame
     small: np.ndarray
     picture: np.ndarray
+    repeats: bool
     motion: "Future[Motion | None] | None"
 
 
@@ -164,12 +169,12 @@ class Stream:
     def submit(self, frame: Frame) -> None:
         """Take the next frame, which must not be written to while it is in here."""
         if self.look.strength == 0:
-            small = picture = frame.pixels
-            motion = self._picture = None
+            waiting = _Waiting(frame, frame.pixels, frame.pixels, False, None)
+            self._picture = None
         else:
             small = resized(frame.pixels, painted_size(picture_size(frame.pixels), self.stroke_size))
-            picture, motion = self._search(frame, small) if self._steady else (small, None)
-        self._waiting.append(_Waiting(frame, small, picture, motion))
+            waiting = self._looked_at(frame, small)
+        self._waiting.append(waiting)
         while len(self._waiting) > min(SEARCHES, self.depth - 1):
             self._plan()
 
@@ -206,13 +211,16 @@ class Stream:
         self._picture = None
         for coat in self._coats:
             coat.memory.forget()
+            coat.painting = None
 
-    def _search(self, frame: Frame, small: np.ndarray) -> tuple[np.ndarray, "Future[Motion | None] | None"]:
-        picture, before = small_picture(small), self._picture
+    def _looked_at(self, frame: Frame, small: np.ndarray) -> _Waiting:
+        picture, before = small_picture(small) if self._steady else small, self._picture
         self._picture = picture
         if before is None or frame.discontinuity or before.shape != picture.shape:
-            return picture, None
-        return picture, self._searches.submit(find_motion, before, picture)
+            return _Waiting(frame, small, picture, False, None)
+        if not self._steady:
+            return _Waiting(frame, small, picture, np.array_equal(picture, before), None)
+        return _Waiting(frame, small, picture, False, self._searches.submit(find_motion, before, picture))
 
     def _plan(self) -> None:
         """Find out what is shown of the next frame, and have it painted if that takes it."""
@@ -239,19 +247,22 @@ class Stream:
     def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
         """Go on to a frame, and have it painted if that takes it."""
         memory = coat.memory
+        if not self._steady:
+            if coat.painting is None or not waiting.repeats:
+                self.paintings += 1
+                coat.painting = coat.painter.start(waiting.small)
+            return
         if motion is None:
             memory.forget()
         else:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
-        if not self._steady:
-            memory.forget()
         if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
             memory.add(waiting.picture, coat.painter.start(waiting.small))
 
     def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
-        if not self._steady:
-            return _Drawing(coat, coat.memory.keys[0].painting)
+        if coat.painting is not None:
+            return _Drawing(coat, coat.painting)
         return _Drawing(coat, coat.memory.view(motion, waiting.picture, coat.can_show if self._live else always))
 
     def change(self, painter: Paints) -> None:
