@@ -14,7 +14,7 @@ import torch
 from media_files import colorful_picture, make_video
 from training_material import make_material
 
-from vidstyle import cli
+from vidstyle import cli, interruption
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
@@ -91,7 +91,7 @@ def recipe(material: Path) -> Recipe:
 @pytest.fixture
 def run_cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Result]]:
     """Run a command in this process."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in interruption.SIGNALS}
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()

@@ -70,7 +70,7 @@ def test_figures_are_drawn(result: dict[str, object], tmp_path: Path) -> None:
     with Image.open(tmp_path / "bench.png") as picture:
         assert picture.format == "PNG"
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
-    with pytest.raises(InputError, match=r"--plot \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"plot=\S+: cannot be written"):
         plot(result, tmp_path / "missing" / "bench.png")
 
 
@@ -108,7 +108,7 @@ def test_growth_is_drawn(costs: dict[str, list[dict[str, float]]], tmp_path: Pat
     with Image.open(tmp_path / "growth.png") as picture:
         assert picture.size == (1000, 400)
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
-    with pytest.raises(InputError, match=r"--growth \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"growth=\S+: cannot be written"):
         growth.plot(costs, tmp_path / "missing" / "growth.png")
 
 
@@ -178,14 +178,14 @@ def test_a_timeline_shows_each_step_of_each_frame_in_its_place(tmp_path: Path) -
     upload, network, download = (rows[int(len(rows) * share)] for share in (0.25, 0.5, 0.7))
     assert network > 1.5 * upload > 0.1
     assert network > 1.5 * download > 0.1
-    with pytest.raises(InputError, match=r"--timeline \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"timeline=\S+: cannot be written"):
         limits.plot_timeline(spans, tmp_path / "missing" / "timeline.png")
 
 
 def test_without_a_gpu_there_is_no_timeline(tmp_path: Path) -> None:
     with (
         Bench("starry_night", (64, 48), device="cpu", engine="torch", frames=8) as bench,
-        pytest.raises(InputError, match=r"--timeline .*: is of a GPU, and cpu is none"),
+        pytest.raises(InputError, match=r"timeline=.*: is of a GPU, and cpu is none"),
     ):
         bench.timeline(tmp_path / "timeline.png")
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -453,6 +453,53 @@ def test_a_video_does_not_become_a_picture_nor_a_picture_a_video(
     assert "no video container is called .xyz" in refused("restyle", clip, tmp_path / "o.xyz", "--style", style_file)
 
 
+def test_a_file_whose_name_looks_like_an_address_is_a_file(
+    run_cli: Cli, clip: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip.rename("12:30 clip.mkv")
+    result = run_cli("restyle", "12:30 clip.mkv", "http:out.mkv", "--style", style_file, "--strength", "0")
+    assert result.code == 0, result.err
+    assert len(read_times(tmp_path / "http:out.mkv")) == 10
+
+
+@pytest.mark.parametrize("arguments", [("https://example.org/a.mp4", "o.mp4"), ("clip.mkv", "rtmp://example.org/a")])
+def test_an_address_is_refused_as_such(
+    refused: Callable[..., str], clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = refused("restyle", *arguments, "--style", "starry_night")
+    assert "://example.org/a" in message
+    assert "a URL, where restyle takes files" in message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("clip.mkv", "o.xyz"),
+        ("clip.mkv", "o.mp4", "--codec", "prores"),
+        ("clip.mkv", "o.mp4", "--quality", "99"),
+        ("clip.mkv", "o.png"),
+        ("clip.mkv", "o.mp4", "--strength", "2"),
+        ("clip.mkv", "clip.mkv"),
+        ("gone.mkv", "o.mp4"),
+        ("https://example.org/a.mp4", "o.mp4"),
+        ("picture.png", "o.png", "--start", "1"),
+    ],
+)
+def test_what_names_and_options_tell_is_refused_before_torch_is_loaded(
+    clip: Path, picture: Path, arguments: Sequence[str]
+) -> None:
+    code = f"""
+import sys
+from vidstyle import cli
+assert cli.run(["restyle", *{list(arguments)}, "--style", "starry_night"]) == 2
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clip.parent)
+    assert done.returncode == 0, done.stderr
+
+
 def test_outputs_that_cannot_be_written(
     refused: Callable[..., str], clip: Path, style_file: Path, tmp_path: Path
 ) -> None:
@@ -607,12 +654,17 @@ def has_mapped(process: "subprocess.Popen[str]", library: str) -> bool:
     return library in Path(f"/proc/{process.pid}/maps").read_text()
 
 
-def assert_interrupted(process: "subprocess.Popen[str]", folder: Path, before: dict[str, bytes]) -> None:
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def assert_interrupted(
+    process: "subprocess.Popen[str]", folder: Path, before: dict[str, bytes], number: int = signal.SIGINT
+) -> None:
     """Wait for the end of a process that has just been sent a signal."""
     begin = time.monotonic()
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine
-    assert (process.returncode, out, err) == (130, "", "vidstyle: interrupted\n")
+    assert (process.returncode, out, err) == (128 + number, "", "vidstyle: interrupted\n")
     assert contents(folder) == before
 
 
@@ -622,7 +674,7 @@ def long_command(clip: Path, style_file: Path, tmp_path: Path) -> list[object]:
     return ["restyle", clip, tmp_path / "out.mp4", "--style", style_file, "--size", "1600x1200", "--device", "cpu"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_interrupted_while_starting(
     number: int, start_cli: StartCli, long_command: list[object], tmp_path: Path
 ) -> None:
@@ -630,7 +682,7 @@ def test_interrupted_while_starting(
     process = start_cli(*long_command)
     wait_until(process, lambda: catches_signals(process))
     process.send_signal(number)
-    assert_interrupted(process, tmp_path, before)
+    assert_interrupted(process, tmp_path, before, number)
 
 
 @pytest.mark.usefixtures("run_cli")
@@ -665,7 +717,7 @@ def test_interrupted_while_libraries_load(start_cli: StartCli, long_command: lis
     assert_interrupted(process, tmp_path, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_interrupted_while_painting(
     number: int, start_cli: StartCli, long_command: list[object], tmp_path: Path
 ) -> None:
@@ -677,7 +729,7 @@ def test_interrupted_while_painting(
     # The impatient do it twice.
     time.sleep(0.05)
     process.send_signal(number)
-    assert_interrupted(process, tmp_path, before)
+    assert_interrupted(process, tmp_path, before, number)
 
 
 def test_interrupted_while_a_large_picture_is_painted(

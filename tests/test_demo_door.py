@@ -309,8 +309,8 @@ def test_a_crowd_without_cookies_pushes_nobodys_files_out(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"allow_host": ("https://demo.example.org",)}, "--allow-host"),
-        ({"allow_host": ("demo.example.org:80",)}, "--allow-host"),
+        ({"allow_host": ("https://demo.example.org",)}, "allow_host"),
+        ({"allow_host": ("demo.example.org:80",)}, "allow_host"),
         ({"embed": ("'unsafe-inline'; script-src *",)}, "--embed"),
         ({"embed": ("https://a.example/page",)}, "--embed"),
         ({"max_stored": 10}, "--max-stored"),

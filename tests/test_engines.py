@@ -137,13 +137,13 @@ def test_devices_are_named_as_torch_names_them(monkeypatch: pytest.MonkeyPatch) 
     assert choose_device("cpu") == "cpu"
     assert choose_device("cuda") == "cuda:0"
     assert choose_device("cuda:1") == "cuda:1"
-    with pytest.raises(InputError, match="--device cuda:2: there are only 2 here"):
+    with pytest.raises(InputError, match="device='cuda:2': there are only 2 here"):
         choose_device("cuda:2")
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:-1", "cuda:0:1", "CUDA", "cpu:0", "cudax"])
 def test_devices_that_nobody_has(device: str) -> None:
-    with pytest.raises(InputError, match=f"--device {device}: unknown; use auto, cpu, cuda or cuda:N"):
+    with pytest.raises(InputError, match=f"device='{device}': unknown; use auto, cpu, cuda or cuda:N"):
         choose_device(device)
 
 

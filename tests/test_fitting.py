@@ -135,7 +135,7 @@ def test_a_frame_without_room_is_painted_in_parts(room: Callable[[int], list[tup
 def test_where_not_even_parts_fit_a_size_is_named(room: Callable[[int], list[tuple[int, int]]]) -> None:
     room(30 * 30)
     function = FittingFunction(functions(), "cuda:0")
-    message = r"^cuda:0: not enough memory to paint 400x300; 100x74 fits, see --size$"
+    message = r"^cuda:0: not enough memory to paint 400x300; 100x74 fits, see size$"
     with pytest.raises(InputError, match=message):
         paint(function, noisy_picture(400, 300))
     room(10)
@@ -156,7 +156,7 @@ class Cramped(nn.Module):
 
 def test_networks_that_see_the_whole_frame_are_refused_with_a_size_that_fits() -> None:
     function = FittingFunction(frame_function(Cramped(), torch.float32), "cpu")
-    with pytest.raises(InputError, match=r"^cpu: not enough memory to paint 240x180; 120x90 fits, see --size$"):
+    with pytest.raises(InputError, match=r"^cpu: not enough memory to paint 240x180; 120x90 fits, see size$"):
         paint(function, noisy_picture(240, 180))
     assert paint(function, noisy_picture(120, 90)).shape == (90, 120, 3)
 

@@ -28,7 +28,7 @@ from vidstyle.live_brush import BLEND_SECONDS, Brush, Shelf
 from vidstyle.live_state import KeepUp, LiveState
 from vidstyle.media.frame import Frame
 from vidstyle.media.images import read_image
-from vidstyle.media.live_sinks import Recording, StreamSink
+from vidstyle.media.live_sinks import Recording, StreamSink, _has_srt
 from vidstyle.media.sources import MICROSECOND
 
 FPS = 30
@@ -367,14 +367,15 @@ def test_a_pipe_gets_raw_frames_and_a_loop_goes_on(bars: Path, style_file: Path)
     assert numbers[numbers.index(24) + 1] <= 1
 
 
-def test_ctrl_c_finishes_the_recording_within_a_second(
-    start_cli: Callable[..., Any], bars: Path, style_file: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_finishes_the_recording_within_a_second(
+    number: int, start_cli: Callable[..., Any], bars: Path, style_file: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
     process = start_cli(*source_of(bars, style_file), "--loop", "--to", output, "--json")
-    wait_until(process, lambda: [*tmp_path.glob(".*.part*")])
+    wait_until(process, lambda: [*tmp_path.glob("*.recording*")])
     time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     begin = time.monotonic()
     out, err = process.communicate(timeout=20)
     assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine
@@ -413,9 +414,19 @@ def test_a_stream_arrives_at_its_viewer(tmp_path: Path) -> None:
                 packets.append(receiver.recv(65536))
         except TimeoutError:
             (tmp_path / "got.ts").write_bytes(b"".join(packets))
+    # Seven whole packets of MPEG-TS each, filled up rather than held back.
+    assert {len(packet) for packet in packets} == {1316}
     received = read_video(tmp_path / "got.ts")
     assert [read_barcode(pixels) for _, pixels in received] == list(range(20))
     assert np.diff([float(at) for at, _ in received]) == pytest.approx(np.full(19, 1 / FPS), abs=0.001)
+
+
+@pytest.mark.skipif(_has_srt(), reason="this PyAV has SRT")
+def test_srt_is_offered_only_where_ffmpeg_has_it(run_cli: Cli, bars: Path) -> None:
+    result = run_cli("live", "--camera", bars, "--to", "srt://127.0.0.1:1")
+    assert result.code == 2
+    assert "built without SRT; stream by udp://" in result.err
+    assert "srt" not in run_cli("live", "--camera", bars, "--to", "gopher://x/y").err
 
 
 @pytest.mark.parametrize(

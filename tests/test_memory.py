@@ -7,10 +7,10 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-
-from vidstyle.engines import Engine
 from vidstyle.engines.memory import Memory, find_motion, small_picture
 from vidstyle.engines.steady import SteadyEngine
+
+from vidstyle.engines import Engine
 from vidstyle.media.frame import Frame
 
 HEIGHT, WIDTH = 144, 192

@@ -247,13 +247,13 @@ def test_frames_of_many_sizes_are_not_compiled_for_unasked(engine: str, chosen: 
 
 def test_without_openvino_torch_paints(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
-        raise InputError("--engine openvino: not here")
+        raise InputError("engine='openvino': not here")
 
     openvino.is_usable.cache_clear()
     monkeypatch.setattr(openvino, "_import_openvino", missing)
     try:
         assert choose_engine("auto", "cpu", tiny_network()) == ("torch", "cpu")
-        with pytest.raises(InputError, match="--engine openvino: not here"):
+        with pytest.raises(InputError, match="engine='openvino': not here"):
             make_engine(tiny_network(), "cpu", engine="openvino")
     finally:
         openvino.is_usable.cache_clear()
@@ -263,10 +263,10 @@ def test_without_openvino_torch_paints(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_engine_and_device_go_together(engine: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(InputError, match=f"--engine {engine}: does not run on --device {device}"):
+    with pytest.raises(InputError, match=f"engine='{engine}': does not run on device='{device}'"):
         choose_engine(engine, device, tiny_network())
 
 
 def test_engines_that_nobody_has() -> None:
-    with pytest.raises(InputError, match="--engine tensorrt: unknown; use auto, torch, openvino, cuda"):
+    with pytest.raises(InputError, match="engine='tensorrt': unknown; use auto, torch, openvino, cuda"):
         choose_engine("tensorrt", "auto", tiny_network())

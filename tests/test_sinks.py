@@ -143,7 +143,7 @@ def test_a_container_without_timestamps_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_an_unknown_codec_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--codec divx: unknown; choose one of h264"):
+    with pytest.raises(InputError, match="codec='divx': unknown; choose one of h264"):
         FileSink(tmp_path / "b.mp4", video(), codec="divx")
 
 

@@ -12,10 +12,10 @@ import torch
 from conftest import Result
 from media_files import read_video
 from training_material import write_picture
+from vidstyle.engines.fading import FadingEngine
 
 from vidstyle import InputError, restyle
 from vidstyle.engines import Engine
-from vidstyle.engines.fading import FadingEngine
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style

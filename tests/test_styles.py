@@ -112,7 +112,7 @@ def test_the_picture_of_each_installed_style_is_what_it_paints() -> None:
 
 
 def test_an_unknown_name_suggests_its_neighbours() -> None:
-    with pytest.raises(InputError, match="Starry_Nite: no such style; did you mean starry_night"):
+    with pytest.raises(InputError, match="'Starry_Nite': no such style; did you mean starry_night"):
         load_style("Starry_Nite")
     with pytest.raises(InputError, match=r"zzz: no such style; there are: .*starry_night"):
         load_style("zzz")

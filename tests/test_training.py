@@ -150,7 +150,7 @@ def test_training_starts_from_a_style_of_the_same_network(recipe: Recipe, materi
     other = dataclasses.replace(going_on, network=dataclasses.replace(going_on.network, arguments={"channels": 8}))
     with pytest.raises(InputError, match=r"cannot be started from.*'channels': 16.*'channels': 8"):
         Trainer(other)
-    with pytest.raises(InputError, match="--init nothing: no such style"):
+    with pytest.raises(InputError, match="init='nothing': no such style"):
         resolve_recipe(material / "train" / "dots.toml", init="nothing")
 
 
@@ -181,6 +181,11 @@ def test_a_sense_of_form_is_learnt_on_top_of_a_style_that_has_none(recipe: Recip
     make_style(first, taught)
     form = load_style(taught).network.state_dict()
     assert bool(form["form.up.0.weight"].any())
+    held = Trainer(dataclasses.replace(first, network=dataclasses.replace(choice, init_share=0.0)))
+    losses_of(held, 3)
+    for name, tensor in load_style(small).network.state_dict().items():
+        assert torch.equal(held.network.get_parameter(name), tensor), name
+    assert bool(held.network.get_parameter("form.up.0.weight").any())
     again = Trainer(dataclasses.replace(first, network=dataclasses.replace(choice, form=taught))).network
     assert torch.equal(again.get_parameter("form.down.0.weight"), form["form.down.0.weight"])
     with torch.no_grad():
@@ -286,12 +291,12 @@ def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_checkpoint(rec
 def test_nothing_is_overwritten_unasked(recipe: Recipe, material: Path) -> None:
     out = material / "weights" / "dots.safetensors"
     out.write_bytes(b"precious")
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="overwrite=True"):
         make_style(recipe, out)
     assert out.read_bytes() == b"precious"
     unfinished = material / "weights" / "new.checkpoint"
     unfinished.write_bytes(b"hours of work")
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="resume"):
         make_style(recipe, unfinished.with_suffix(".safetensors"))
     assert unfinished.read_bytes() == b"hours of work"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.live_brush import Brush, Shelf, composed, scaled, warmed
 from vidstyle.live_state import HELP, KeepUp, LiveState
 from vidstyle.media.cameras import LiveSource, Request, open_source
@@ -96,24 +96,30 @@ class Settings:
     def check(self) -> None:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
+            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise InputError(f"--seconds {self.seconds:g}: takes seconds above 0")
+            raise InputError(f"{parameter('seconds', self.seconds)}: takes seconds above 0")
         if self.camera_fps is not None and not 0 < self.camera_fps <= 1000:
-            raise InputError(f"--camera-fps {self.camera_fps:g}: takes frames per second, such as 30")
+            raise InputError(f"{parameter('camera_fps', self.camera_fps)}: takes frames per second, such as 30")
         for side in self.size or ():
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE or side % 2:
-                width, height = self.size or (0, 0)
-                raise InputError(f"--size {width}x{height}: takes even sides of {SMALLEST_SIDE} to {LARGEST_SIDE}")
+                raise InputError(
+                    f"{parameter('size', self.size)}: takes even sides of {SMALLEST_SIDE} to {LARGEST_SIDE}"
+                )
         if len(set(self.to)) < len(self.to):
-            raise InputError("--to: names the same place twice")
+            raise InputError(f"{parameter('to')}: names the same place twice")
         for target in self.to:
             check_target(target, overwrite=self.overwrite)
         if self.microphone is not None and not any(t == "window" or is_recording(t) for t in self.to):
-            raise InputError("--microphone: is for recordings; name a file such as --to out.mp4, too")
+            raise InputError(
+                f"{parameter('microphone')}: is for recordings; name a file such as {parameter('to', 'out.mp4')}, too"
+            )
         if "window" in self.to:
             if self.camera.startswith("screen") and sys.platform.startswith("linux"):
-                raise InputError("--camera screen --to window: do not go together on Linux; name another --to")
+                raise InputError(
+                    f"{parameter('camera', 'screen')} {parameter('to', 'window')}: do not go together on Linux; "
+                    f"name another {parameter('to')}"
+                )
             check_window()
 
 
@@ -645,7 +651,7 @@ def _styles(settings: Settings) -> tuple[list[str], str]:
         return [style.card.name, *(name for name in installed if name != style.card.name)], style.card.name
     if style is None:
         if not installed:
-            raise InputError("--style: none is installed; name a style file")
+            raise InputError(f"{parameter('style')}: none is installed; name a style file")
         return installed, first_style(installed)
     find_styles(style)
     name = str(style)

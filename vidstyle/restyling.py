@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
 from vidstyle.pipeline import Progress
+from vidstyle.restyle_options import Options, check_request
 from vidstyle.style_files import Style
 from vidstyle.styles import load_style
 
@@ -26,64 +27,8 @@ if TYPE_CHECKING:
     from vidstyle.media.sources import FileSource
     from vidstyle.stream import Stream
 
-SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 LOOK_AHEAD = 8
 """Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to paint; see `vidstyle restyle --help`.
-
-    Attributes:
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        engine: `auto`, `torch`, `openvino` or `cuda`; see vidstyle.engines.choose_engine.
-        size: (width, height) of what the network sees and the output has; the input's own if None.
-        scale: multiple of the input's size, in place of `size`.
-        strength: 0 is the source, 1 the painting, between is a blend.
-        keep_colors: the source's colours with the painting's luminance.
-        steady: carry the paint along with what moves in a video, so that it does not flicker.
-        stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
-        codec: of a video; chosen by the container if None.
-        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
-        start, end: part of a video to paint, seconds.
-        audio: whether audio and subtitle tracks come along.
-        overwrite: whether existing output may be replaced.
-        strict: whether damaged input is an error rather than a warning.
-    """
-
-    device: str = "auto"
-    engine: str = "auto"
-    size: tuple[int, int] | None = None
-    scale: float | None = None
-    strength: float = 1.0
-    keep_colors: bool = False
-    steady: bool = True
-    stroke_size: float = 1.0
-    codec: str | None = None
-    quality: int | None = None
-    start: float | None = None
-    end: float | None = None
-    audio: bool = True
-    overwrite: bool = False
-    strict: bool = False
-
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
-        if not SMALLEST_STROKE <= self.stroke_size <= LARGEST_STROKE:
-            raise InputError(
-                f"--stroke-size {self.stroke_size:g}: takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
-            )
-        if self.size and self.scale is not None:
-            raise InputError("--size and --scale: give one of the two")
-        if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"--scale {self.scale:g}: takes a factor above 0 and up to 16")
-        if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
-        if self.end is not None and not (self.start or 0) < self.end < math.inf:
-            raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
 
 
 class Timeline:
@@ -97,7 +42,9 @@ class Timeline:
         self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
         times = [time for time, _ in self.keyframes]
         if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+            raise InputError(
+                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
+            )
 
     @property
     def styles(self) -> list[Style]:
@@ -116,7 +63,7 @@ class Timeline:
             InputError: if there are several.
         """
         if len(self.keyframes) > 1:
-            raise InputError("--style-at: is for videos; a picture has one style")
+            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
         return self.styles[0]
 
     def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
@@ -149,6 +96,8 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
+NAMED = 5
+"""Files of a folder that are named where they are left out."""
 Report = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
@@ -251,11 +200,10 @@ def restyle(
     from vidstyle.media.images import is_image
 
     settings = Options(**options)
-    settings.check()
     source, output = Path(source), Path(output)
-    _check_paths(source, output, settings)
+    check_request(source, output, settings)
     if (style is None) == (not style_at):
-        raise InputError("--style, --style-at: name one style, or those of certain times")
+        raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
     if style is not None:
         style_at = [(0.0, style)]
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
@@ -267,29 +215,6 @@ def restyle(
     if is_image(source):
         return _restyle_image(source, output, loaded, settings, on_progress)
     return _restyle_video(source, output, timeline, settings, on_progress)
-
-
-def _check_paths(source: Path, output: Path, options: Options) -> None:
-    for path in (source, output):
-        try:
-            path.exists()
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from error
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
-    if not source.is_file() and not source.is_dir():
-        raise InputError(f"{source}: is neither a file nor a folder")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
-    if output.exists():
-        if source.samefile(output):
-            raise InputError(f"{output}: is the input itself; choose another name")
-        if output.is_dir() and not source.is_dir():
-            raise InputError(f"{output}: is a folder; name a file in it")
-        if source.is_dir() and not output.is_dir():
-            raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
-        if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
-            raise InputError(f"{output}: exists already; --overwrite replaces it")
 
 
 def open_painter(
@@ -329,11 +254,8 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import IMAGE_SUFFIXES
     from vidstyle.media.sources import FileSource
 
-    if output.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     gpu = _gpu(timeline.styles[0], options)
     video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
     try:
@@ -413,7 +335,7 @@ def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]
     with contextlib.closing(video):
         yield from video
         if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without --strict the rest is painted")
+            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
 def _damage(video: "FileSource") -> str:
@@ -421,20 +343,19 @@ def _damage(video: "FileSource") -> str:
 
 
 def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import check_picture_suffix
-
-    check_picture_suffix(output)
     strict = dataclasses.replace(options, strict=True)
     return _restyle_pictures([source], output.parent, [output.name], style, strict, report)
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.images import left_out_of, pictures_in, written_names
 
-    pictures = sorted(p for p in source.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not pictures:
-        raise InputError(f"{source}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return _restyle_pictures(pictures, output, [p.name for p in pictures], style, options, report)
+    pictures, others = pictures_in(source), left_out_of(source)
+    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report)
+    if others:
+        some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
+        done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
+    return done
 
 
 def _restyle_pictures(
@@ -443,9 +364,6 @@ def _restyle_pictures(
     """Paint `pictures` into `folder`, under `names`."""
     from vidstyle.media.images import PictureSink, PictureSource
 
-    for option in ("codec", "quality", "start", "end"):
-        if getattr(options, option) is not None:
-            raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
     painter = open_painter(style, options, sizes_vary=True)

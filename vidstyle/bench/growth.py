@@ -13,10 +13,11 @@ from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.runs import end_to_end, peak_memory
 from vidstyle.bench.sample_clip import RATE, make_clip, planes_color
 from vidstyle.engines.painting_queue import PaintingQueue
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
-from vidstyle.restyling import LOOK_AHEAD, Options, open_painter, open_stream
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
 from vidstyle.styles import load_style
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
@@ -164,7 +165,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--growth: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('growth')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     over_size, over_length = figure.subplots(1, 2)
     sizes, lengths = costs["sizes"], costs["lengths"]
@@ -181,7 +182,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--growth {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('growth', path)}: cannot be written: {error}") from error
 
 
 def _frames_at(size: tuple[int, int]) -> int:

@@ -19,14 +19,15 @@ from vidstyle.bench.sample_clip import RATE, clip_format, make_clip, planes_colo
 from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.cuda import CudaEngine, Spans
 from vidstyle.engines.painting_queue import PaintingQueue
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet
 from vidstyle.pipeline import Painting, Progress
 from vidstyle.processor import usable_cores
-from vidstyle.restyling import LOOK_AHEAD, Options, open_painter, open_stream
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
@@ -128,7 +129,9 @@ class Bench:
             InputError: where there is none; and see vidstyle.bench.limits.plot_timeline.
         """
         if self._engine.name != "cuda":
-            raise InputError(f"--timeline {path}: is of a GPU, and {self._engine.device} is none; leave it out")
+            raise InputError(
+                f"{parameter('timeline', path)}: is of a GPU, and {self._engine.device} is none; leave it out"
+            )
         limits.plot_timeline(self._on_gpu[1], path)
 
     def _limits(self) -> dict[str, float]:
@@ -225,7 +228,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--plot: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('plot')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     bars = {
         "plain loop,\nJohnson 2016": result["plain_loop_fps"],
         "pipeline,\nJohnson 2016": result["johnson_end_to_end_fps"],
@@ -242,7 +245,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--plot {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('plot', path)}: cannot be written: {error}") from error
 
 
 def _all(source: FileSource) -> list[Frame]:

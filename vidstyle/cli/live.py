@@ -8,13 +8,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, Strength, parse_size
 from vidstyle.interruption import signals_as_event
 
 
-@app.command()
 def live(
     style: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with; the first installed one.")

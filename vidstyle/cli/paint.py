@@ -8,7 +8,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
 from vidstyle.errors import InputError
@@ -22,7 +21,6 @@ class KeepColors(StrEnum):
     histogram = "histogram"
 
 
-@app.command()
 def paint(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Picture to paint; with --video, a video.")],
     files: Annotated[

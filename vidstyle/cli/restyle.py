@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, EngineName, Strength, parse_size, parse_style_at, parse_time
 from vidstyle.interruption import interruptible
@@ -38,7 +37,6 @@ class AudioChoice(StrEnum):
     none = "none"
 
 
-@app.command()
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
@@ -88,6 +86,10 @@ def restyle(
         "strict": strict,
     }
     from vidstyle.cli.progress_bars import FrameBar
+    from vidstyle.restyle_options import Options, check_request
+
+    # Before torch is loaded, which takes seconds.
+    check_request(source, output, Options(**settings))
 
     with FrameBar(source.name, quiet=quiet) as bar:
 

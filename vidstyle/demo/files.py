@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from vidstyle.demo.gallery import OWN, Gallery
+from vidstyle.demo.labels import labelled
 from vidstyle.demo.pictures import check_picture, picture_for_style
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.storage import NoRoomError
@@ -195,7 +196,8 @@ _CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
 
 def without_path(error: Exception, path: Path) -> str:
     """What an error says, without where the file lies: that is nobody's business."""
-    return str(error).replace(f"{path}: ", "").replace(str(path), "the file")
+    message = error.worded(labelled) if isinstance(error, VidstyleError) else str(error)
+    return message.replace(f"{path}: ", "").replace(str(path), "the file")
 
 
 def _plain(name: str) -> str:

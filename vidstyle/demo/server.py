@@ -26,7 +26,7 @@ from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 SWEEP_SECONDS = 60
 
@@ -143,7 +143,10 @@ async def _share(port: int, hosts: Hosts) -> None:
         print(f"vidstyle: {link}", file=sys.stderr, flush=True)
     except Exception as error:  # whatever the network does; the page is there all the same
         reason = " ".join(str(error).split())
-        print(f"vidstyle: warning: --share: no public link ({reason}); the local address works", file=sys.stderr)
+        print(
+            f"vidstyle: warning: no public link ({reason}); the local address works",
+            file=sys.stderr,
+        )
 
 
 def _bounded(settings: DemoSettings) -> type[asyncio.Protocol]:
@@ -162,7 +165,8 @@ def _listen(settings: DemoSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise InputError(
-            f"--host {settings.host} --port {settings.port}: cannot listen there ({error.strerror or error}); "
+            f"{parameter('host', settings.host)} {parameter('port', settings.port)}: cannot listen there "
+            f"({error.strerror or error}); "
             "choose another port, or 0 for any"
         ) from error
     return listener

@@ -4,7 +4,7 @@ import copy
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 
 if TYPE_CHECKING:
@@ -54,17 +54,17 @@ def choose_device(device: str) -> str:
         return device
     kind, _, index = device.partition(":")
     if kind != "cuda" or (index and not index.isdecimal()) or (":" in device and not index):
-        raise InputError(f"--device {device}: unknown; use auto, cpu, cuda or cuda:N")
+        raise InputError(f"{parameter('device', device)}: unknown; use auto, cpu, cuda or cuda:N")
     if not torch.cuda.is_available():
-        raise InputError(f"--device {device}: no CUDA device here; use --device cpu")
+        raise InputError(f"{parameter('device', device)}: no CUDA device here; use {parameter('device', 'cpu')}")
     count = torch.cuda.device_count()
     if int(index or 0) >= count:
-        raise InputError(f"--device {device}: there {'is' if count == 1 else 'are'} only {count} here")
+        raise InputError(f"{parameter('device', device)}: there {'is' if count == 1 else 'are'} only {count} here")
     return f"cuda:{int(index or 0)}"
 
 
 ENGINES = ("auto", "torch", "openvino", "cuda")
-"""What `--engine` takes."""
+"""What an engine may be called."""
 
 
 def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, str]:
@@ -84,7 +84,7 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         InputError: for what is unknown, not there, or does not go together.
     """
     if engine not in ENGINES:
-        raise InputError(f"--engine {engine}: unknown; use {', '.join(ENGINES)}")
+        raise InputError(f"{parameter('engine', engine)}: unknown; use {', '.join(ENGINES)}")
     if engine == "cuda":
         settled = choose_device("cuda" if device == "auto" else device)
     elif engine == "auto":
@@ -93,7 +93,10 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         settled = choose_device("cpu" if device == "auto" else device)
     if engine != "auto":
         if (engine == "cuda") != (settled != "cpu"):
-            raise InputError(f"--engine {engine}: does not run on --device {device}; leave one of the two out")
+            raise InputError(
+                f"{parameter('engine', engine)}: does not run on {parameter('device', device)}; "
+                f"leave one of the two out"
+            )
         return engine, settled
     return (_best_on_cpu(network) if settled == "cpu" else "cuda"), settled
 

@@ -13,7 +13,7 @@ from vidstyle.engines import Engine
 from vidstyle.engines.cuda_graph import GraphedFunction
 from vidstyle.engines.fitting import FittingFunction, is_lost_device, is_out_of_memory, lost_device
 from vidstyle.engines.frame_function import frame_function
-from vidstyle.errors import VidstyleError
+from vidstyle.errors import VidstyleError, parameter
 from vidstyle.media.frame import Color, Frame
 
 
@@ -164,7 +164,8 @@ class CudaEngine(Engine):
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise VidstyleError(
-                    f"{self.device}: no memory left; close what else uses it, or paint with --device cpu"
+                    f"{self.device}: no memory left; close what else uses it, or paint with "
+                    f"{parameter('device', 'cpu')}"
                 ) from error
             if not is_lost_device(error):
                 raise

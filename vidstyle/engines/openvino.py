@@ -17,7 +17,7 @@ from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.frame_function import frame_function
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
 from vidstyle.processor import prefers_bfloat16, usable_cores
@@ -162,7 +162,8 @@ def _import_openvino() -> Any:
         import openvino
     except Exception as error:  # a library that is built for another machine can fail in any way
         raise InputError(
-            f"--engine openvino: not here ({reason(error)}); pip install openvino, or --engine torch"
+            f"{parameter('engine', 'openvino')}: not here ({reason(error)}); pip install openvino, or "
+            f"{parameter('engine', 'torch')}"
         ) from error
     silence_openvino()
     return openvino

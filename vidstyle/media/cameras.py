@@ -21,7 +21,7 @@ import av.device
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import settle_color, to_rgb
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
 from vidstyle.media.sources import DEFAULT_RATE, MICROSECOND, FileSource
@@ -93,7 +93,7 @@ class Camera:
     """A camera of this machine.
 
     Attributes:
-        index: what `--camera` takes.
+        index: what `camera` takes.
         device: FFmpeg's name of it.
         title: what its maker calls it.
         modes: what it offers, as far as the system says.
@@ -196,7 +196,7 @@ def needs_mjpeg(modes: tuple[Mode, ...], request: Request) -> bool:
 def open_source(
     camera: str, *, request: Request = Request(), size: tuple[int, int] | None = None, loop: bool = False
 ) -> LiveSource:
-    """The source that `--camera` names.
+    """The source that `camera` names.
 
     Args:
         camera: index or name of a camera, a device, `screen` or `screen:N`, a URL, or a video file.
@@ -211,7 +211,7 @@ def open_source(
     if path.is_file():
         return FilePlayer(path, size=size, loop=loop)
     if loop:
-        raise InputError(f"--loop: is for video files, and --camera {camera} is none")
+        raise InputError(f"{parameter('loop')}: is for video files, and {parameter('camera', camera)} is none")
     return CameraSource(find_address(camera, request), size=size)
 
 
@@ -223,7 +223,7 @@ def find_address(camera: str, request: Request) -> Address:
     if screen := re.fullmatch(r"screen(?::(\d+))?", camera):
         return _screen(camera, int(screen[1] or 0), request)
     if Path(camera).suffix and not camera.startswith("/dev/"):
-        raise InputError(f"--camera {camera}: no such file")
+        raise InputError(f"{parameter('camera', camera)}: no such file")
     cameras = list_cameras(modes=False)
     for found in cameras:
         if camera in (str(found.index), found.device, found.title):
@@ -231,7 +231,7 @@ def find_address(camera: str, request: Request) -> Address:
     if camera.startswith("/dev/") and Path(camera).exists():
         # Links below /dev/v4l name the same cameras for good.
         return _device(camera, camera, request)
-    raise InputError(f"--camera {camera}: no such camera; {_what_there_is(cameras)}")
+    raise InputError(f"{parameter('camera', camera)}: no such camera; {_what_there_is(cameras)}")
 
 
 def _what_there_is(cameras: list[Camera]) -> str:
@@ -256,13 +256,16 @@ def _screen(name: str, number: int, request: Request) -> Address:
     options = {"framerate": str(DEFAULT_FPS)} | _asked(request)
     if sys.platform == "win32":
         if number:
-            raise InputError(f"--camera {name}: Windows shows all its screens as one; use --camera screen")
+            raise InputError(
+                f"{parameter('camera', name)}: Windows shows all its screens as one; "
+                f"use {parameter('camera', 'screen')}"
+            )
         return Address(name, "desktop", "gdigrab", options)
     if sys.platform == "darwin":
         return Address(name, f"Capture screen {number}:none", "avfoundation", options)
     display = os.environ.get("DISPLAY", "")
     if not display:
-        raise InputError(f"--camera {name}: no display here; set DISPLAY to that of an X server")
+        raise InputError(f"{parameter('camera', name)}: no display here; set DISPLAY to that of an X server")
     return Address(name, f"{re.sub(r'[.][0-9]+$', '', display)}.{number}", "x11grab", options)
 
 
@@ -327,7 +330,7 @@ class CameraSource:
         try:
             self._container, self._decoded, first = self._open()
         except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
-            raise InputError(f"--camera {address.name}: cannot be opened ({_reason(error)})") from error
+            raise InputError(f"{parameter('camera', address.name)}: cannot be opened ({_reason(error)})") from error
         self.width, self.height = size or even_size(first.width, first.height)
         rate = self._container.streams.video[0].average_rate or DEFAULT_RATE
         self.rate = float(rate) if 1 <= rate <= 1000 else float(DEFAULT_RATE)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import av
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Codec:
         encoder: FFmpeg's name of the encoder.
         formats: pixel formats for sources of 8 bits and of more.
         options: what the encoder is told.
-        quality_option: encoder option that `--quality` sets, None where there is nothing to choose.
+        quality_option: encoder option that `quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
         tells_range: files of it can say that they use the full range of numbers; others are taken for limited.
@@ -97,9 +97,17 @@ LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # Which its muxer finds out when it writes the header.
         "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
-        "mp4": frozenset({"truehd"}),
     }
 )
+
+
+UNPLAYED: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("pcm_",)})
+"""Beginnings of codecs that FFmpeg writes into a container and that players of the last five years do not play."""
+
+
+def played(codec: str, container: str) -> bool:
+    """Whether players know a codec in a container that takes it."""
+    return not codec.startswith(UNPLAYED.get(container, ("-",)))
 
 
 def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
@@ -113,7 +121,7 @@ def choose_codec(name: str | None, output: Path) -> tuple[str, Codec]:
     """The codec called `name`, or the usual one for the suffix of `output`; with its name."""
     name = name or DEFAULT_CODECS.get(output.suffix.lower(), "h264")
     if name not in CODECS:
-        raise InputError(f"--codec {name}: unknown; choose one of {', '.join(CODECS)}")
+        raise InputError(f"{parameter('codec', name)}: unknown; choose one of {', '.join(CODECS)}")
     return name, CODECS[name]
 
 
@@ -144,12 +152,12 @@ def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, s
     """
     if codec.quality_option is None:
         if quality is not None:
-            raise InputError(f"--quality {quality}: {name} has no quality to choose; leave it out")
+            raise InputError(f"{parameter('quality', quality)}: {name} has no quality to choose; leave it out")
         return {}
     default, worst = codec.quality
     value = default if quality is None else quality
     if not 0 <= value <= worst:
-        raise InputError(f"--quality {value}: {name} takes 0 (best) to {worst}")
+        raise InputError(f"{parameter('quality', value)}: {name} takes 0 (best) to {worst}")
     if codec.quality_option == "global_quality":
         # FFmpeg's fixed quantiser, in units of FF_QP2LAMBDA.
         return {"flags": "+qscale", "global_quality": str(118 * max(1, value))}

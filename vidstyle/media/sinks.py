@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,12 +21,15 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, from_rgb
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
+from vidstyle.media.sources import location
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
+from vidstyle.output_files import move_into_place, partial_path
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -55,43 +58,6 @@ X265_DELAY = 2
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def partial_path(target: Path) -> Path:
-    """A hidden name beside `target`, with its suffix, that nobody else uses: written first, renamed when complete.
-
-    Raises:
-        InputError: if nothing can be written there.
-    """
-    # Not by tempfile, whose files nobody else may read.
-    partial = target.parent / f".vidstyle-{secrets.token_hex(8)}.part{target.suffix}"
-    try:
-        partial.touch(exist_ok=False)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
-    return partial
-
-
-def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a complete file its name, in one step.
-
-    Raises:
-        InputError: if `target` has come into being meanwhile and must not be overwritten.
-    """
-    if overwrite:
-        partial.replace(target)
-        return
-    try:
-        os.link(partial, target)
-    except FileExistsError as error:
-        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
-    except OSError:
-        # No hard links on this file system.
-        if target.exists():
-            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
-        partial.replace(target)
-    else:
-        partial.unlink(missing_ok=True)
-
-
 def _movie_timescale(time_base: Fraction) -> int:
     """Ticks per second of a movie in MP4 in which those of a video are whole."""
     scale = time_base.denominator
@@ -105,10 +71,36 @@ def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
 
 
+def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
+    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
+    name, chosen = choose_codec(codec, path)
+    quality_options(name, chosen, quality)
+    nowhere = io.BytesIO()
+    nowhere.name = path.name  # by which FFmpeg chooses the container
+    _open_for_writing(nowhere, path, name, chosen).close()
+
+
+def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
+    """The container that a file is to be, where it takes the codec and keeps timestamps."""
+    suffix = path.suffix
+    try:
+        container = av.open(where, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
+    if codec.encoder not in codecs_taken(container):
+        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
+    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
+    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
+        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
+    return container
+
+
 class FileSink:
     """Encodes frames into a video file, with the other tracks of its source.
 
-    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.
+    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.  One that is to survive is worth
+    something at any time: it keeps what was written until a disk was full, and a run that is killed leaves it beside
+    `path` (vidstyle.media.recording_file).
 
     Args:
         path: the file; its suffix chooses the container.
@@ -118,6 +110,7 @@ class FileSink:
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
+        survives: whether half of it is better than nothing, as of what will never be seen again.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -133,6 +126,7 @@ class FileSink:
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
         gpu: bool = False,
+        survives: bool = False,
     ) -> None:
         self.path, self._overwrite = path, overwrite
         self._codec_name, self._codec = choose_codec(codec, path)
@@ -152,13 +146,14 @@ class FileSink:
         self._finished = self._aborted = False
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
-        self._partial = partial_path(path)
+        self._recording = RecordingFile(path) if survives else None
+        self._partial = self._recording.path if self._recording else partial_path(path)
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
         except BaseException:
-            self._partial.unlink(missing_ok=True)
+            self._remove()
             raise
         try:
             self._stream = self._add_stream(options)
@@ -184,24 +179,14 @@ class FileSink:
         return self._tracks.notes if self._tracks else []
 
     def _open_container(self) -> av.container.OutputContainer:
-        suffix = self.path.suffix
-        try:
-            container = av.open(str(self._partial), "w")
-        except (av.error.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
-            ) from error
-        container.container_options.update(CONTAINER_OPTIONS.get(container.format.name, {}))
-        if container.format.name in WITH_EDIT_LISTS:
+        where = self._recording or location(self._partial)
+        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
+        name = container.format.name
+        container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
+        container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
+        if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
             container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
-        if self._codec.encoder not in codecs_taken(container):
-            raise InputError(
-                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
-            )
-        # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-        if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-            raise InputError(f"{self.path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
@@ -259,10 +244,14 @@ class FileSink:
             except OSError:
                 raise
             except av.error.FFmpegError as error:
-                width, height = self._size
+                if self._recording is not None and self._recording.failure is not None:
+                    raise
+                if self._stream.codec_context.is_open:
+                    said = f"{self._container.format.name} refuses what is to go into it ({reason(error)})"
+                    raise InputError(f"{self.path}: {said}; choose another suffix") from error
+                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._size)
                 raise InputError(
-                    f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
-                    f"--size or --codec"
+                    f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
     def write(self, frame: Frame) -> None:
@@ -302,7 +291,7 @@ class FileSink:
         last.duration = min(self._end - self._first_pts - (last.dts - self._first_dts), LONGEST_DURATION)
 
     def close(self) -> None:
-        """Finish the file and give it its name.
+        """Finish the file and give it its name; nothing to do where a full disk has kept what there was.
 
         Raises:
             InputError: when the disk is full.
@@ -310,17 +299,15 @@ class FileSink:
         """
         try:
             with self._encoding, self._disk_errors():
+                if self._finished:
+                    return
                 if self._last_pts is None:
                     raise VidstyleError(f"{self.path}: there was no frame to write")
                 self._encode(None)
                 if self._tracks:
                     self._tracks.finish()
                 self._container.close()
-                # Some file systems find out only now that there was no room.
-                with self._partial.open("rb") as written:
-                    os.fsync(written.fileno())
-                move_into_place(self._partial, self.path, overwrite=self._overwrite)
-                self._finished = True
+                self._publish()
         finally:
             self.abort()
 
@@ -331,7 +318,7 @@ class FileSink:
         """
         self._aborted = True
         if not self._finished:
-            self._partial.unlink(missing_ok=True)
+            self._remove()
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
@@ -342,15 +329,41 @@ class FileSink:
             finally:
                 self._encoding.release()
 
+    def _publish(self) -> None:
+        if self._recording is None:
+            move_into_place(self._partial, self.path, overwrite=self._overwrite)
+            self._finished = True
+            return
+        # Whatever happens now, it is not removed.
+        self._finished = True
+        self._recording.close()
+        try:
+            move_into_place(self._partial, self.path, overwrite=self._overwrite)
+        except InputError as error:
+            raise InputError(f"{error}; what was recorded is in {self._partial}") from error
+
+    def _remove(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+        self._partial.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, av.error.FFmpegError) as raised:
+            # FFmpeg has an error of its own for what our file has raised.
+            error = (self._recording and self._recording.failure) or raised
+            if not isinstance(error, OSError):
+                raise
+            left = "nothing was written"
+            if self._recording is not None and not self._finished and plays(self._partial):
+                self._publish()
+                left = "it has what was recorded until then"
             if error.errno in DISK_FULL:
-                raise InputError(f"{self.path}: no space left on the disk; nothing was written") from error
+                raise InputError(f"{self.path}: no space left on the disk; {left}") from error
             if error.errno == errno.EFBIG:
-                raise InputError(f"{self.path}: grew too large for the disk; nothing was written") from error
+                raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _to_picture(self, frame: Frame) -> VideoFrame:

@@ -22,7 +22,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import SCALING, describe_color, settle_color, to_rgb
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
@@ -45,6 +45,11 @@ RATE_PACKETS = 60
 """Packets that show the rate where the container has none."""
 
 
+def location(path: Path) -> str:
+    """What FFmpeg calls a file: whole, since it takes `12:30 clip.mp4` for an address with the protocol `12`."""
+    return str(path.absolute())
+
+
 def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
     """Open a media file for reading; video is decoded on that CUDA device if it can, by the processor otherwise.
 
@@ -61,17 +66,27 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
         hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
         # No such device, no decoder for this codec, or a file that is none: the processor will find out.
         with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
-            return av.open(str(path), metadata_errors="replace", hwaccel=hardware)
+            return av.open(location(path), metadata_errors="replace", hwaccel=hardware)
     try:
         # A damaged tag is no reason to refuse a video.
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(location(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
 
 
 def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video tracks, without cover pictures."""
-    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    """The video tracks, the one to paint first, without cover pictures.
+
+    It is the one that ffmpeg and players choose: the default one if there is such, then the largest, then the first.
+    """
+
+    def rank(stream: av.VideoStream) -> tuple[bool, bool, int]:
+        moves = not stream.disposition & (Disposition.still_image | Disposition.timed_thumbnails)
+        # AVIF lists a still before the animation that it belongs to.
+        return moves, bool(stream.disposition & Disposition.default), stream.width * stream.height
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    return sorted(streams, key=rank, reverse=True)
 
 
 def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:
@@ -179,8 +194,10 @@ class FileSource:
             first = next(self._decoded, None)
         if first is None:
             if (start is not None or end is not None) and self.unreadable_from is None:
-                until = "" if end is None else f" and before --end {end:g} s"
-                raise InputError(f"{self.path}: nothing to paint after --start {start or 0:g} s{until}{self._length()}")
+                until = "" if end is None else f" and before {parameter('end', end)} s"
+                raise InputError(
+                    f"{self.path}: nothing to paint after {parameter('start', start or 0)} s{until}{self._length()}"
+                )
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
         self.color = settle_color(first.frame)
@@ -218,7 +235,7 @@ class FileSource:
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 raise InputError(
                     f"{self.path}: cannot paint at {target[0]}x{target[1]}; each side must be "
-                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see --size"
+                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see {parameter('size')}"
                 )
         # Whatever the size, the picture keeps its shape on the screen.
         pixel *= Fraction(width, height) / Fraction(*target)

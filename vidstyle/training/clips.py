@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import resize_shorter_side
 from vidstyle.media.sources import FileSource
 from vidstyle.perception.flow import Pair, estimate_flow, inside
@@ -54,7 +54,9 @@ class Clips:
             if len(frames) > 1:
                 self.frames.append(frames)
         if not self.frames:
-            raise InputError(f"{folder}: no video here that can be read; name a folder of clips with --clips")
+            raise InputError(
+                f"{folder}: no video here that can be read; name a folder of clips with {parameter('clips')}"
+            )
 
     def batch(self, step: int) -> Pair | None:
         """The pairs of `step`, crops of (crop, crop) pixels; None for a step that is not theirs."""

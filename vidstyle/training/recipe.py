@@ -41,6 +41,8 @@ class NetworkChoice:
     arguments: dict[str, Any] = field(default_factory=dict)
     init: Path | None = None
     """A style file whose weights to start from; of the same network."""
+    init_share: float = 1.0
+    """Share of the learning rate for what starts from `init`: less than 1 leaves more of it as it is."""
     form: Path | None = None
     """A style file of a FormNet: what the network has and `init` has not starts there, and adds nothing yet."""
     train_encoder: bool = False

@@ -107,11 +107,15 @@ def _fill(encoder: Vgg, recipe: Recipe) -> None:
         raise InputError(f"{recipe.data.perceptual}: no weights of {encoder.kind}: their shapes differ") from error
 
 
-def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """What an optimiser is to change, each group with the `share` of the learning rate that it gets."""
-    known = {p for module in network.modules() if isinstance(module, Vgg) for p in module.parameters()}
-    groups = [
-        {"params": [p for p in network.parameters() if (p in known) == is_known], "share": share}
-        for is_known, share in ((False, 1.0), (True, KNOWN))
-    ]
-    return [group for group in groups if group["params"]]
+    encoder = {p for module in network.modules() if isinstance(module, Vgg) for p in module.parameters()}
+    begun: set[str] = set()
+    if recipe.network.init is not None and recipe.network.init_share != 1:
+        style = (load_style_file if isinstance(network, MetaNetwork) else load_style)(recipe.network.init)
+        begun = set(style.network.state_dict())
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in network.named_parameters():
+        share = KNOWN if parameter in encoder else recipe.network.init_share if name in begun else 1.0
+        groups.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]

@@ -108,7 +108,7 @@ class Trainer:
             style = self.pictures.crop(0)
         self.objective = Objective(loss, perceptual, style.to(self.device))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(parameter_groups(self.network), lr=0.0, weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self.step, self.elapsed = 0, 0.0
         self._before_finish: dict[str, Tensor] = {}
