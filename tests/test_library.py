@@ -211,6 +211,17 @@ def test_frames_may_change_their_size(steady: bool) -> None:
         assert_inverts(painter, colorful_picture(0, width, height), levels=4 if steady else 1)
 
 
+def test_whoever_paints_frame_by_frame_may_write_to_them() -> None:
+    painter = painter_of(Inverted())
+    pixels = np.full((32, 32, 3), 10, np.uint8)
+    first = painter(pixels)
+    first[:] = 0
+    assert painter(pixels)[0, 0, 0] == pytest.approx(245, abs=1)
+    pixels[:] = 20  # the same array with other contents
+    assert painter(pixels)[0, 0, 0] == pytest.approx(235, abs=1)
+    painter.close()
+
+
 def test_frames_may_lie_in_memory_as_they_like() -> None:
     painter = painter_of(Inverted())
     frame = colorful_picture(0, 64, 64)
