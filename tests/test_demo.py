@@ -38,6 +38,8 @@ from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 MEGABYTE = 1_000_000
 NAMES = ("testserver",)
 ORIGIN = {"origin": "http://testserver"}

@@ -31,6 +31,8 @@ from vidstyle.media.images import read_image
 from vidstyle.media.live_sinks import Recording, StreamSink, _has_srt
 from vidstyle.media.sources import MICROSECOND
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 FPS = 30
 MILLISECOND = 1000 * MICROSECOND
 Cli = Callable[..., Result]

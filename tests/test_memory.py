@@ -13,6 +13,8 @@ from vidstyle.engines.steady import SteadyEngine
 from vidstyle.engines import Engine
 from vidstyle.media.frame import Frame
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 144, 192
 MIDDLE = (slice(24, -24), slice(24, -24))
 

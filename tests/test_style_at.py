@@ -20,6 +20,8 @@ from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 
 class Flat(Engine):
     """Paints everything in one level."""

@@ -32,6 +32,17 @@ def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def parse_color(text: str, option: str) -> tuple[int, int, int]:
+    """A name or `#RRGGBB` as RGB, 0 to 255."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise InputError(f"{option} {text}: takes a colour, such as white or #f7f4ee") from error
+    return red, green, blue
+
+
 def parse_time(text: str, option: str) -> float:
     """Seconds, MM:SS or HH:MM:SS, each with a fraction, as seconds."""
     match = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())

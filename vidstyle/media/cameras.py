@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.color import settle_color, to_rgb
+from vidstyle.media.color import over_white, settle_color, to_rgb
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
 from vidstyle.media.sources import DEFAULT_RATE, MICROSECOND, FileSource
 
@@ -370,6 +370,8 @@ class CameraSource:
                 captured = clock.captured(decoded.time, time.monotonic())
                 color = settle_color(decoded)
                 pixels = to_rgb(decoded, color, self.width, self.height, self._reformatter)
+                if pixels.shape[2] == 4:
+                    pixels = over_white(pixels)
                 yield Frame(pixels, round(captured / MICROSECOND), MICROSECOND, discontinuity=fresh)
                 fresh = False
                 if self._closed.is_set():
