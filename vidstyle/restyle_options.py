@@ -57,9 +57,7 @@ class Options:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
             raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
-        if not SMALLEST_STROKE <= self.stroke_size <= LARGEST_STROKE:
-            limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
-            raise InputError(f"{parameter('stroke_size', self.stroke_size)}: takes {limits}")
+        check_stroke_size(self.stroke_size)
         if self.size and self.scale is not None:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
@@ -68,6 +66,13 @@ class Options:
             raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+
+
+def check_stroke_size(stroke_size: float) -> None:
+    """Raises InputError for what no strokes can be."""
+    if not SMALLEST_STROKE <= stroke_size <= LARGEST_STROKE:
+        limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
+        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits}")
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:

@@ -62,11 +62,6 @@ class Layout:
         self._last = self._drawn(view, source)
         return self._last
 
-    @property
-    def has_colors(self) -> bool:
-        """Whether frames can be drawn of which nothing has been painted yet."""
-        return self._tint is not None
-
     def _tinted(self, source: np.ndarray) -> np.ndarray:
         """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
         if self._tint is None:
