@@ -39,7 +39,7 @@ class LiveState:
         split: the source on the left, the painting on the right.
         mirror: left and right exchanged.
         full_screen, figures, help: what the window shows.
-        recording: to a file of its own, beside what `--to` names.
+        recording: to a file of its own, beside what `to` names.
         frozen: the picture stands still.
         pictures: how many still pictures have been asked for so far.
         done: the session is to end.

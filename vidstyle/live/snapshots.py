@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vidstyle.errors import VidstyleError, reason
-from vidstyle.media.sinks import move_into_place, partial_path
+from vidstyle.output_files import Part
 
 FINISH_SECONDS = 5.0
 """How long a picture that is being saved is waited for at the end."""
@@ -26,12 +26,12 @@ class Snapshots:
         self.saved: list[Path] = []
         self.failed: list[str] = []
         self._writing: list[tuple[threading.Thread, Path]] = []
-        self._partial: dict[Path, Path] = {}
+        self._parts: dict[Path, Part] = {}
 
     def save(self, rgb: np.ndarray, path: Path) -> None:
         """Begin to write RGB (H, W, 3) uint8, as PNG."""
         try:
-            self._partial[path] = partial_path(path)
+            self._parts[path] = Part(path)
         except VidstyleError as error:
             self.failed.append(f"{path}: not saved ({reason(error)})")
             return
@@ -44,7 +44,7 @@ class Snapshots:
         for thread, path in self._writing:
             thread.join(seconds)
             if thread.is_alive():
-                self._partial[path].unlink(missing_ok=True)
+                self._parts[path].discard()
                 self.failed.append(f"{path}: not saved (writing it took too long)")
 
     @property
@@ -53,12 +53,12 @@ class Snapshots:
         return [path for _, path in self._writing]
 
     def _save(self, rgb: np.ndarray, path: Path) -> None:
-        partial = self._partial[path]
+        part = self._parts[path]
         try:
-            Image.fromarray(rgb).save(partial)
-            move_into_place(partial, path, overwrite=False)
+            Image.fromarray(rgb).save(part.path)
+            part.publish(overwrite=False)
             self.saved.append(path)
         except (OSError, ValueError, VidstyleError) as error:
             self.failed.append(f"{path}: not saved ({reason(error)})")
         finally:
-            partial.unlink(missing_ok=True)
+            part.discard()
