@@ -234,7 +234,8 @@ class Stream:
         seconds = frame.time - self._time
         self._last_time, self._time = self._time, frame.time
         if self._live:
-            coats, share = self._coats, self._changed_share(frame.time)
+            share = self._changed_share(frame.time)
+            coats = self._coats
         else:
             coats, share = self._at(frame.time - self._begin)
         motion = waiting.motion.result() if waiting.motion is not None else None
