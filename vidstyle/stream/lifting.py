@@ -77,8 +77,8 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
     luma, own, whole = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (painting, small, source))
     gain = _gain(luma, own)
     detail = cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F) - _enlarged(gain * own, size)
-    enlarged = cv2.resize(painting, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.add(enlarged, cv2.merge([detail] * 3), dtype=cv2.CV_8U))
+    # As the detail was: where one overshoots and the other does not, edges have halos.
+    return np.asarray(cv2.add(_enlarged(painting, size), cv2.merge([detail] * 3), dtype=cv2.CV_8U))
 
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:

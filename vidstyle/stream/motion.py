@@ -37,8 +37,8 @@ BETTER = 0.65
 more, since optical flow follows it; of what does move, half at the most."""
 LEAST_DIFFERENCE = 0.05
 """Grey levels below which there is none."""
-REACH = 25
-"""Positions around what moves that are let move as well."""
+REACH, NEAR = 25, 4
+"""Positions between what moves that are let move as well, and around it."""
 TEXTURED = 0.5
 """Squared slope of luma around a position, grey levels a position, from which on it could be seen to move."""
 MOSTLY = 0.4
@@ -47,9 +47,9 @@ LEAST_PAN = 0.1
 """And of the picture."""
 MARGIN = 8
 """Positions around what may move in which motion is looked for, too."""
-CUT, DARKEST_SPREAD = 0.35, 6.0
+CUT, LEAST_SPREAD = 0.35, 3.0
 """Mean difference of a frame from the last, moved along, over the spread of its luma, that makes a cut; and the least
-spread that it is measured by, grey levels."""
+spread that it is measured by, grey levels.  Noise goes first: dark shots have no more contrast than it."""
 ALIKE_LEVELS = (3.0, 8.0)
 """Difference in luma or chroma up to which something is what it has been, grey levels: in frames of one colour, and
 at the most.  From twice that on it is not."""
@@ -112,8 +112,8 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
         pans = (moves & textured).sum() > max(MOSTLY * textured.sum(), LEAST_PAN * moves.size)
         part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
         flow[part] = _flow(luma_before, luma_now, standing, part, everywhere=pans)
-    difference = cv2.absdiff(sample(averaged(before), flow)[..., 0], positions[..., 0])
-    if difference.mean() > CUT * max(spread, DARKEST_SPREAD):
+    change = cv2.subtract(sample(averaged(luma_before), flow), positions[..., 0], dtype=cv2.CV_32F)
+    if np.abs(cv2.GaussianBlur(change, (0, 0), 1)).mean() > CUT * max(spread, LEAST_SPREAD):
         return None
     low = min(max(ALIKE_SPREAD * spread, ALIKE_LEVELS[0]), ALIKE_LEVELS[1])
     return Motion(positions, flow, not flow.any(), (low, 2 * low))
@@ -147,7 +147,9 @@ def _flow(
         return flow
     moved = _difference(sample(before, found), now)
     needs = ((moved < BETTER * standing[part]) & (standing[part] > LEAST_DIFFERENCE)).astype(np.uint8)
+    # What is plain within something that moves goes with it; what is plain beside it stays.
     near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * REACH + 1,) * 2))
+    near = cv2.erode(near, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * (REACH - NEAR) + 1,) * 2))
     return flow * near[..., None]
 
 
