@@ -24,6 +24,8 @@ from vidstyle.engines.cuda import CudaEngine, Span
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result() -> dict[str, object]:

@@ -24,6 +24,8 @@ from vidstyle.demo.passwords import FREE_GUESSES, LONGEST_PAUSE, Passwords
 from vidstyle.demo.visitors import MOST_VISITORS, Visitors
 from vidstyle.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 async def who(request: Request) -> Response:
     """Everything that an application can know of a request."""

@@ -25,6 +25,8 @@ from vidstyle.demo.pictures import check_picture, picture_for_style, read_shown
 from vidstyle.demo.storage import NoRoomError, Storage
 from vidstyle.demo.visitors import Visitor, Visitors
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 10
 
 

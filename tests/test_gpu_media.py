@@ -20,6 +20,8 @@ from vidstyle.media.frame import Color, Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 
+pytestmark = pytest.mark.slow
+
 VIDEO = VideoFormat(64, 48, Fraction(1, 25), Fraction(25))
 NOWHERE = 4095
 """A CUDA device that no machine has."""

@@ -25,7 +25,7 @@ from vidstyle.perception.tensors import to_rgb, to_tensor
 SIZE = 96
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

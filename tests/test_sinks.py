@@ -231,12 +231,6 @@ def test_gif_to_gif_keeps_each_delay(tmp_path: Path) -> None:
         assert container.duration == 10_000 * sum(delays)
 
 
-def test_a_gif_faster_than_its_clock_keeps_every_frame(tmp_path: Path) -> None:
-    time_base = Fraction(1, 240)
-    write(FileSink(tmp_path / "b.gif", video(time_base, 240)), frames(12, time_base=time_base))
-    assert read_numbers(tmp_path / "b.gif") == list(range(12))
-
-
 def test_the_index_of_an_mp4_is_in_front(tmp_path: Path) -> None:
     write(FileSink(tmp_path / "b.mp4", video()), frames(5))
     data = (tmp_path / "b.mp4").read_bytes()

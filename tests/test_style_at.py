@@ -15,6 +15,8 @@ from vidstyle import InputError, restyle
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 
 @pytest.fixture
 def two_styles(tmp_path: Path) -> list[Path]:

@@ -28,6 +28,8 @@ from vidstyle.training.recipe_options import resolve_recipe
 from vidstyle.training.report import read_losses
 from vidstyle.training.trainer import Trainer
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 
 def with_schedule(recipe: Recipe, **changes: float) -> Recipe:
     return dataclasses.replace(recipe, schedule=dataclasses.replace(recipe.schedule, **changes))

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.output_files import check_folder, exists_already
+from vidstyle.output_files import check_folder, check_link, check_output, exists_already
+
+ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
+"""Of pictures that a video may become as well."""
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 
@@ -27,6 +30,7 @@ class Options:
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
         start, end: part of a video to paint, seconds.
+        background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
         overwrite: whether existing output may be replaced.
         strict: whether damaged input is an error rather than a warning.
@@ -44,6 +48,7 @@ class Options:
     quality: int | None = None
     start: float | None = None
     end: float | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
     strict: bool = False
@@ -52,9 +57,7 @@ class Options:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
             raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
-        if not SMALLEST_STROKE <= self.stroke_size <= LARGEST_STROKE:
-            limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
-            raise InputError(f"{parameter('stroke_size', self.stroke_size)}: takes {limits}")
+        check_stroke_size(self.stroke_size)
         if self.size and self.scale is not None:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
@@ -63,6 +66,13 @@ class Options:
             raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+
+
+def check_stroke_size(stroke_size: float) -> None:
+    """Raises InputError for what no strokes can be."""
+    if not SMALLEST_STROKE <= stroke_size <= LARGEST_STROKE:
+        limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
+        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits}")
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:
@@ -90,12 +100,19 @@ def check_request(source: Path, output: Path, options: Options) -> None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():
             check_picture_suffix(output)
-    elif output.suffix.lower() in IMAGE_SUFFIXES:
+    elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     else:
         from vidstyle.media.sinks import check_video_name
 
         check_video_name(output, options.codec, options.quality)
+
+
+def _may_be_animated(source: Path, output: Path) -> bool:
+    """Whether an animation becomes an animated PNG; of a film, somebody who names a PNG wants one picture."""
+    from vidstyle.media.animations import is_animation
+
+    return output.suffix.lower() == ".png" and (is_animation(source) or source.suffix.lower() == ".gif")
 
 
 def _check_paths(source: Path, output: Path, options: Options) -> None:
@@ -108,12 +125,15 @@ def _check_paths(source: Path, output: Path, options: Options) -> None:
         raise InputError(f"{source}: no such file")
     if not source.is_file() and not source.is_dir():
         raise InputError(f"{source}: is neither a file nor a folder")
+    check_link(output)
     check_folder(output)
     if output.exists():
         if source.samefile(output):
             raise InputError(f"{output}: is the input itself; choose another name")
         if output.is_dir() and not source.is_dir():
             raise InputError(f"{output}: is a folder; name a file in it")
+        if not output.is_dir() and not output.is_file():
+            check_output(output, overwrite=True)
         if source.is_dir() and not output.is_dir():
             raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
         if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
+    from vidstyle.media.animations import AnimationSource
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
@@ -254,11 +255,14 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
+    from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.sources import FileSource
 
     gpu = _gpu(timeline.styles[0], options)
-    video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
+    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
+    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
     try:
+        video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
         painters = timeline.painters(options, planes=video.color if video.planes else None)
         engine = painters[0][1].engine
@@ -285,7 +289,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     return _summary(done, sink, engine, timeline.name, warnings)
 
 
-def _as_planes(video: "FileSource", output: Path, style: Style, options: Options) -> bool:
+def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
     from vidstyle.engines.frame_function import takes_planes
     from vidstyle.media import sinks
@@ -302,11 +306,14 @@ def _gpu(style: Style, options: Options) -> int | None:
     return int(device.partition(":")[2]) if device.startswith("cuda") else None
 
 
-def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool = False) -> "FileSink":
+def video_sink(
+    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
+) -> "FileSink":
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
     from av.container import OutputContainer
 
     from vidstyle.media.sinks import FileSink
+    from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
 
     def tracks(container: OutputContainer) -> OtherTracks:
@@ -324,13 +331,15 @@ def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool
         video.format,
         codec=options.codec,
         quality=options.quality,
-        tracks=tracks,
+        # An animation has no other tracks, and FFmpeg may not open it.
+        tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,
         gpu=gpu,
+        background=options.background,
     )
 
 
-def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]:
+def _read(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
     """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
     with contextlib.closing(video):
         yield from video
@@ -338,7 +347,7 @@ def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]
             raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
-def _damage(video: "FileSource") -> str:
+def _damage(video: "FileSource | AnimationSource") -> str:
     return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, EngineName, Strength, parse_size, parse_style_at, parse_time
+from vidstyle.cli.options import Device, EngineName, Strength, parse_color, parse_size, parse_style_at, parse_time
 from vidstyle.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class CodecName(StrEnum):
     prores = "prores"
     ffv1 = "ffv1"
     gif = "gif"
+    apng = "apng"
+    webp = "webp"
 
 
 class AudioChoice(StrEnum):
@@ -61,6 +63,9 @@ def restyle(
     quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
     start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
+    background: Annotated[
+        str, typer.Option(metavar="COLOR", help="What is transparent lies on it where OUTPUT has no transparency.")
+    ] = "white",
     audio: Annotated[AudioChoice, typer.Option(help="What becomes of sound and subtitles.")] = AudioChoice.copy,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on damaged input.")] = False,
@@ -81,6 +86,7 @@ def restyle(
         "quality": quality,
         "start": None if start is None else parse_time(start, "--start"),
         "end": None if end is None else parse_time(end, "--end"),
+        "background": parse_color(background, "--background"),
         "audio": audio is AudioChoice.copy,
         "overwrite": overwrite,
         "strict": strict,

@@ -25,8 +25,8 @@ from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.sinks import DISK_FULL
 from vidstyle.media.sources import FileSource
+from vidstyle.output_files import DISK_FULL
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import style_of
 

@@ -100,6 +100,10 @@ class OpenVinoEngine(Engine):
             self.result()
         self._requests.clear()
 
+    def is_compiled(self, shape: tuple[int, ...]) -> bool:
+        """Whether pixels of a shape can be painted without compiling first."""
+        return shape in self._requests or self._cache.has(self._key(shape))
+
     def _requests_for(self, shape: tuple[int, ...]) -> deque[Any]:
         if shape not in self._requests:
             compiled = self._compiled(shape)
@@ -112,9 +116,6 @@ class OpenVinoEngine(Engine):
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         """The network for frames of `shape`, from the disk if it has been compiled before."""
         settings = self._settings(shape)
-        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        library = self._openvino.__version__
-        key = _digest(self._identity, shape, self._precision, sorted(settings.items()), library, processor)
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
@@ -123,7 +124,12 @@ class OpenVinoEngine(Engine):
             compiled = self._core.compile_model(self._graph(shape), "CPU", settings)
             return compiled, lambda: compiled.export_model().getvalue()
 
-        return self._cache.get(key, load, build)
+        return self._cache.get(self._key(shape), load, build)
+
+    def _key(self, shape: tuple[int, ...]) -> str:
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        settings = sorted(self._settings(shape).items())
+        return _digest(self._identity, shape, self._precision, settings, self._openvino.__version__, processor)
 
     def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
         streams = 1 if shape[0] * shape[1] >= LARGE_FRAME else self._streams

@@ -17,7 +17,7 @@ from vidstyle.errors import reason
 
 OPUS_RATE = 48000
 USUAL_LAYOUTS = ("7.1", "5.1", "5.0", "quad", "3.0", "stereo", "mono")
-STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendor_id")
+STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendor_id", "alpha_mode")
 """Beginnings of the names of tags that were true of the old file only."""
 SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(3600)
 """Seconds of silence between two packets that are filled in where sound is encoded."""

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import math
 import struct
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from PIL import ExifTags, Image
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import over_white
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.output_files import exists_already, move_into_place, written_beside
+from vidstyle.output_files import PartFolder, exists_already, is_hidden, move_into_place, written_beside
 
 with contextlib.suppress(ImportError):
     # What iPhones take, whole where it is stored in tiles, and upright.
@@ -95,13 +94,19 @@ def is_image(path: Path) -> bool:
         return False
 
 
+def pictures_by_name(folder: Path) -> list[Path]:
+    """Those of a folder's files that are pictures by their suffix, in order; hidden and half-written ones are none."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES)
+    return sorted(path for path in found if not is_hidden(path) and path.is_file())
+
+
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder, by their suffix, in order.
 
     Raises:
         InputError: if there is none.
     """
-    pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in READ_SUFFIXES and p.is_file())
+    pictures = pictures_by_name(folder)
     if not pictures:
         raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(READ_SUFFIXES))})")
     return pictures
@@ -110,7 +115,7 @@ def pictures_in(folder: Path) -> list[Path]:
 def left_out_of(folder: Path) -> list[str]:
     """The names of what `pictures_in` does not take of a folder, hidden files aside."""
     taken = set(pictures_in(folder))
-    return sorted(p.name for p in folder.iterdir() if p not in taken and not p.name.startswith("."))
+    return sorted(p.name for p in folder.iterdir() if p not in taken and not is_hidden(p))
 
 
 def written_names(pictures: Sequence[Path]) -> list[str]:
@@ -383,12 +388,9 @@ class PictureSink:
         self._new = not folder.exists()
         self.width = self.height = 0
         try:
-            self._staging = tempfile.TemporaryDirectory(
-                prefix=".vidstyle-", suffix=".part", dir=folder.resolve().parent if self._new else folder
-            )
-            # The hidden folder is for nobody else to read, this one may be.
-            self._painted = Path(self._staging.name) / "painted"
-            self._painted.mkdir()
+            target = folder / names[0] if len(names) == 1 else folder
+            self._part = PartFolder(target, folder.resolve().parent if self._new else folder)
+            self._painted = self._part.path
         except OSError as error:
             raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
 
@@ -421,4 +423,4 @@ class PictureSink:
 
     def abort(self) -> None:
         """Remove what was written, unless `close` has moved it."""
-        self._staging.cleanup()
+        self._part.discard()

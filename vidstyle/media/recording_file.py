@@ -15,6 +15,7 @@ from typing import BinaryIO
 import av
 
 from vidstyle.errors import InputError, reason
+from vidstyle.output_files import lock, move_into_place
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class RecordingFile:
     """
 
     def __init__(self, target: Path) -> None:
+        self._target = target
         self.failure: OSError | None = None
         self._over = False
         try:
@@ -76,6 +78,23 @@ class RecordingFile:
         """As of any file."""
         return 0 if self._over else self._file.tell()
 
+    def publish(self, *, overwrite: bool) -> None:
+        """Give it its name.
+
+        Raises:
+            InputError: if the target has come into being meanwhile and must not be overwritten.
+        """
+        self.close()
+        try:
+            move_into_place(self.path, self._target, overwrite=overwrite)
+        except InputError as error:
+            raise InputError(f"{error}; what was recorded is in {self.path}") from error
+
+    def discard(self) -> None:
+        """Remove it, unless it has its name; more than once does no harm."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Let go of it; FFmpeg may go on to write, and this may be called again."""
         self._over = True
@@ -96,7 +115,7 @@ def _opened(target: Path) -> tuple[Path, BinaryIO]:
             continue  # somebody is recording there
         with suppress(FileExistsError):
             file = path.open("xb", buffering=0)
-            _lock(file)
+            lock(file)
             return path, file
     raise AssertionError("names go on for ever")
 
@@ -105,7 +124,7 @@ def _tidied(path: Path, target: Path) -> bool:
     """Whether what lies at `path` was left by a run that is over; it is kept under a name of its own if it plays."""
     try:
         with path.open("r+b") as file:
-            if not _lock(file):
+            if lock(file) is False:
                 return False
         if not plays(path):
             path.unlink()
@@ -123,18 +142,3 @@ def _names(target: Path, what: str) -> Iterator[Path]:
     return (
         target.with_name(f"{target.stem}.{what}{'' if n == 1 else f'-{n}'}{target.suffix}") for n in itertools.count(1)
     )
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Take hold of a file until it is closed, or this process has ended; False if somebody else has."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks
-    return True

@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.color import SCALING, describe_color, settle_color, to_rgb
+from vidstyle.media.color import SCALING, describe_color, has_alpha, over_white, settle_color, split_alpha, to_rgb
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
@@ -34,6 +34,7 @@ PLANES = frozenset({"yuv420p", "yuvj420p"})
 INTERLEAVED = "nv12"
 """The same samples with U and V in turns, as GPUs decode."""
 MICROSECOND = Fraction(1, 1_000_000)
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
 FASTEST = Fraction(240)
@@ -74,8 +75,21 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
         raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
 
 
+def plays_of(path: Path) -> int:
+    """How often an animation is played; 0 is for ever.  FFmpeg does not tell; Pillow does."""
+    from PIL import Image
+
+    with contextlib.suppress(OSError, ValueError), Image.open(path, formats=("GIF", "PNG", "WEBP")) as image:
+        loop = image.info.get("loop")
+        if image.format == "GIF":
+            # The extension of Netscape's says how often it is repeated; without it, it is not.
+            return 1 if loop is None else loop and loop + 1
+        return int(loop or 0)
+    return 0
+
+
 def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video tracks, the one to paint first, without cover pictures.
+    """The video tracks, the one to paint first, without cover pictures and those whose codec is not known.
 
     It is the one that ffmpeg and players choose: the default one if there is such, then the largest, then the first.
     """
@@ -85,7 +99,8 @@ def picture_streams(container: av.container.InputContainer) -> list[av.VideoStre
         # AVIF lists a still before the animation that it belongs to.
         return moves, bool(stream.disposition & Disposition.default), stream.width * stream.height
 
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    known = (s for s in container.streams.video if s.codec_context is not None)
+    streams = [s for s in known if not s.disposition & Disposition.attached_pic]
     return sorted(streams, key=rank, reverse=True)
 
 
@@ -130,6 +145,8 @@ class FileSource:
     Attributes:
         format: what the frames are like.
         planes: whether to give frames as planes of 4:2:0 rather than in RGB; may be set where `has_planes`.
+        cut_out: whether to give transparency as `alpha` of each frame, rather than to lay the picture on white; may be
+            set where the format says that there is some.
         origin: seconds that have been taken off every timestamp; the sink takes them off the other tracks.
         unreadable_from: seconds from the file's beginning from where on it could not be read, None if it could to
             its end.
@@ -149,7 +166,7 @@ class FileSource:
         gpu: int | None = None,
     ) -> None:
         self.path, self._gpu = path, gpu
-        self.planes = False
+        self.planes = self.cut_out = False
         self._open()
         try:
             self._go_to_first_frame(start, end)
@@ -170,6 +187,7 @@ class FileSource:
         # Frames decoded in parallel come out before FFmpeg knows whether they are damaged, and of all containers
         # only these hand out half a frame at their end.
         self._stream.thread_type = "SLICE" if counts_from_anywhere(self._container) else "AUTO"
+        self._decoder = self._alpha_decoder()
         self._rate = usual_rate(self.path, self._stream)
         self._time_base = self._stream.time_base or 1 / self._rate
         self._clock = Clock(self._container)
@@ -179,6 +197,16 @@ class FileSource:
         self._deinterlacer: _Deinterlacer | None = None
         self._reformatter = VideoReformatter()
         self._beginning = (self._container.start_time or 0) * MICROSECOND
+
+    def _alpha_decoder(self) -> av.VideoCodecContext | None:
+        """What decodes VP8 and VP9 with transparency, which FFmpeg's own decoders leave out."""
+        name = ALPHA_DECODERS.get(self._stream.codec_context.name)
+        tags = {tag.lower(): value for tag, value in self._stream.metadata.items()}
+        if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+            return None
+        decoder = av.CodecContext.create(name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        return decoder
 
     def _go_to_first_frame(self, start: float | None, end: float | None) -> None:
         self._start = None if start is None else self._beginning + _exact(start)
@@ -252,6 +280,8 @@ class FileSource:
             color=self.color,
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._expected_frames(),
+            alpha=has_alpha(self._pending.frame),
+            plays=plays_of(self.path) if self._container.format.name == "gif" else 0,
         )
 
     def _expected_frames(self) -> int | None:
@@ -271,8 +301,12 @@ class FileSource:
         discontinuity = True
         while self._pending is not None:
             decoded = self._pending
-            pixels = self._to_planes(decoded.frame) if self.planes else self._to_rgb(decoded.frame)
-            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity)
+            alpha = None
+            if self.planes:
+                pixels = self._to_planes(decoded.frame)
+            else:
+                pixels, alpha = self._to_rgb(decoded.frame)
+            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity, alpha)
             discontinuity = False
             self._pending = next(self._decoded, None)
 
@@ -326,14 +360,18 @@ class FileSource:
 
     def _decode_packet(self, packet: av.Packet[Any] | None) -> list[VideoFrame]:
         try:
-            frames = self._stream.decode(packet)
+            frames = self._stream.decode(packet) if self._decoder is None else self._decoder.decode(packet)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
             # A damaged picture; decoders find their feet again at the next key frame.
             self._note_unreadable()
             return []
-        return [frame for frame in frames if isinstance(frame, VideoFrame)]
+        pictures = [frame for frame in frames if isinstance(frame, VideoFrame)]
+        if self._decoder is not None:
+            for picture in pictures:
+                picture.time_base = self._time_base
+        return pictures
 
     def _without_damaged_end(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """Damage in the middle passes, as in any player, but a file that was cut off ends with its last whole frame."""
@@ -415,11 +453,21 @@ class FileSource:
             )
         return frame.to_ndarray()
 
-    def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
-        width, height = self.format.width, self.format.height
+    def _to_rgb(self, frame: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        size = self.format.width, self.format.height
         if self._turns % 2:
-            width, height = height, width
-        pixels = to_rgb(frame, self.color, width, height, self._reformatter)
+            size = size[::-1]
+        alpha = None
+        if self.cut_out and has_alpha(frame):
+            pixels, alpha = split_alpha(to_rgb(frame, self.color, frame.width, frame.height, self._reformatter), size)
+            alpha = self._upright(alpha)
+        else:
+            pixels = to_rgb(frame, self.color, *size, self._reformatter)
+            if pixels.shape[2] == 4:
+                pixels = over_white(pixels)
+        return self._upright(pixels), alpha
+
+    def _upright(self, pixels: np.ndarray) -> np.ndarray:
         pixels = np.rot90(pixels, self._turns)
         return np.ascontiguousarray(pixels[:, ::-1] if self._mirrored else pixels)
 

@@ -122,6 +122,10 @@ class OtherTracks:
         if stream.codec_context is None:
             self.notes.append(f"{what} left out: its codec is not known")
             return
+        if isinstance(stream, av.AudioStream) and not (stream.codec_context.layout.nb_channels and stream.rate):
+            # A few flipped bits; no muxer takes it, and no encoder either.
+            self.notes.append(f"{what} left out: it has no channels or no sampling rate")
+            return
         taken, container = codecs_taken(self._output), self._output.format.name
         codec = stream.codec_context.codec.canonical_name
         because = f"{container} does not take {codec}"

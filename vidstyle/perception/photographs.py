@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import READ_SUFFIXES, read_image, resize_shorter_side
+from vidstyle.media.images import pictures_by_name, read_image, resize_shorter_side
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import pixel_grid
 
@@ -62,7 +62,7 @@ class Photographs:
     """
 
     def __init__(self, folder: Path, *, crop: int, batch: int, seed: int, scales: Sequence[float] = SCALES) -> None:
-        paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in READ_SUFFIXES)
+        paths = pictures_by_name(folder)
         if not paths:
             raise InputError(f"{folder}: no photographs here; name a folder of pictures with {parameter('photos')}")
         # A few are kept for measuring, fewer of few; with hardly any, they have to serve for both.

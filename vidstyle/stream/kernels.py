@@ -58,6 +58,14 @@ def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     return total
 
 
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _mixed(
+    maps: np.ndarray, n: int, top: int, bottom: int, left: int, right: int, a: Any, b: Any, c: Any, d: Any
+) -> Any:
+    upper = a * maps[n, top, left] + b * maps[n, top, right]
+    return upper + c * maps[n, bottom, left] + d * maps[n, bottom, right]
+
+
 @numba.njit(nogil=True, fastmath=True, cache=True)
 def draw_plane(
     out: np.ndarray,
@@ -67,11 +75,11 @@ def draw_plane(
     shifts: np.ndarray,
     overs: np.ndarray,
     flow: np.ndarray,
-    held: np.ndarray,
-    fading: np.ndarray,
+    fields: np.ndarray,
     changed: np.ndarray,
-    fill: np.ndarray,
+    luma: np.ndarray,
     cubic: bool,
+    drawn: bool,
 ) -> None:
     """Draw one plane of what a View shows; see vidstyle.stream.laying.
 
@@ -79,16 +87,21 @@ def draw_plane(
         out: (H, W) uint8, to be drawn.
         last: (1, H, W) uint8, the last output.
         keys: (K, H, W) uint8, the planes of keys.
-        slots: (n,) int64, which of them are the layers, the one on top first.
-        shifts, overs: (n, h, w, 2) and (n, h, w) float32, of each layer; see vidstyle.stream.memory.Layer.
-        flow, held, fading: (h, w, 2) and (h, w) float32; see vidstyle.stream.memory.View.
+        slots: (n,) int64, which of them are the layers, the one on top first; at least one.
+        shifts, overs: (2 n, h, w), x and y in turns, and (n, h, w) float32, of each layer; see
+            vidstyle.stream.memory.Layer.
+        flow: (2, h, w) float32, x and y; see vidstyle.stream.memory.View.
+        fields: (4, h, w) float32: `fading` and `held` of the View, and gain and offset by which the frame's luma
+            becomes what is drawn where nothing else is there.
         changed: (h, w) bool; where nothing has, `out` is `last`.
-        fill: (H, W) uint8, where nothing else is there.
+        luma: (H, W) or (2 H, 2 W) uint8, the frame's own.
         cubic: whether keys are resampled by cubic convolution rather than linearly.
+        drawn: whether `out` has the layer on top already, wherever it covers all else.
     """
     height, width = out.shape
     h, w = changed.shape
     layers = slots.shape[0]
+    finer = luma.shape[1] // width
     one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
     scale_x, scale_y = np.float32(width / w), np.float32(height / h)
     # Pixels between two positions are drawn together: where they begin, and how far the first one has come.
@@ -97,75 +110,58 @@ def draw_plane(
     for x in range(1, w):
         begins[x] = min(width, max(0, np.int64(np.ceil((x + 0.5) * scale_x - 0.5))))
     step = one / scale_x
-    # Maps of one row of pixels.
-    over, sx, sy = (
-        np.empty((layers, w), np.float32),
-        np.empty((layers, w), np.float32),
-        np.empty((layers, w), np.float32),
-    )
-    fx, fy = np.empty(w, np.float32), np.empty(w, np.float32)
-    hold, fade = np.empty(w, np.float32), np.empty(w, np.float32)
-    dirty = np.empty(w, np.bool_)
     for y in range(height):
         place = min(max((y + 0.5) / scale_y - 0.5, 0.0), h - 1.0)
         top = int(place)
         bottom = min(top + 1, h - 1)
         down = np.float32(place - top)
-        for x in range(w):
-            dirty[x] = changed[top, x] or changed[bottom, x]
-            hold[x] = held[top, x] + down * (held[bottom, x] - held[top, x])
-            fade[x] = fading[top, x] + down * (fading[bottom, x] - fading[top, x])
-            fx[x] = flow[top, x, 0] + down * (flow[bottom, x, 0] - flow[top, x, 0])
-            fy[x] = flow[top, x, 1] + down * (flow[bottom, x, 1] - flow[top, x, 1])
-        for k in range(layers):
-            for x in range(w):
-                over[k, x] = overs[k, top, x] + down * (overs[k, bottom, x] - overs[k, top, x])
-                sx[k, x] = shifts[k, top, x, 0] + down * (shifts[k, bottom, x, 0] - shifts[k, top, x, 0])
-                sy[k, x] = shifts[k, top, x, 1] + down * (shifts[k, bottom, x, 1] - shifts[k, top, x, 1])
         for left in range(w):
             right = min(left + 1, w - 1)
             begin, end = begins[left], begins[left + 1]
-            if not (dirty[left] or dirty[right]):
+            if not (changed[top, left] or changed[top, right] or changed[bottom, left] or changed[bottom, right]):
                 for x in range(begin, end):
                     out[y, x] = last[0, y, x]
                 continue
-            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
-            bare = fade[left] < least and fade[right] < least
-            if bare and layers and over[0, left] > one - least and over[0, right] > one - least:
-                # Nearly everywhere one key is all that shows.
-                slot = slots[0]
-                ax, bx = scale_x * sx[0, left], scale_x * (sx[0, right] - sx[0, left])
-                ay, by = scale_y * sy[0, left], scale_y * (sy[0, right] - sy[0, left])
-                for x in range(begin, end):
-                    px, py = np.float32(x) + ax + f * bx, np.float32(y) + ay + f * by
-                    f += step
-                    value = _cubic(keys, slot, px, py) if cubic else _linear(keys, slot, px, py)
-                    out[y, x] = np.uint8(min(max(value + half, nothing), np.float32(255)))
+            # Nearly everywhere one key is all that shows.
+            covered = min(overs[0, top, left], overs[0, top, right], overs[0, bottom, left], overs[0, bottom, right])
+            fades = max(fields[0, top, left], fields[0, top, right], fields[0, bottom, left], fields[0, bottom, right])
+            alone = covered > one - least and fades < least
+            if alone and drawn:
                 continue
+            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
             for x in range(begin, end):
+                # Weights of the four positions around.
+                d, c = down * f, down * (one - f)
+                b, a = f - d, one - f - c
+                f = min(f + step, one)
                 rest, total = one, nothing
                 for k in range(layers):
-                    share = over[k, left] + f * (over[k, right] - over[k, left])
+                    share = _mixed(overs, k, top, bottom, left, right, a, b, c, d)
                     if share < least:
                         continue
-                    px = np.float32(x) + scale_x * (sx[k, left] + f * (sx[k, right] - sx[k, left]))
-                    py = np.float32(y) + scale_y * (sy[k, left] + f * (sy[k, right] - sy[k, left]))
+                    px = np.float32(x) + scale_x * _mixed(shifts, 2 * k, top, bottom, left, right, a, b, c, d)
+                    py = np.float32(y) + scale_y * _mixed(shifts, 2 * k + 1, top, bottom, left, right, a, b, c, d)
                     slot = slots[k]
                     value = _cubic(keys, slot, px, py) if cubic else _linear(keys, slot, px, py)
                     total += rest * share * value
                     rest *= one - share
                     if rest < least:
                         break
-                faded = fade[left] + f * (fade[right] - fade[left])
                 if rest < least:
                     total /= one - rest
+                faded = nothing if alone else _mixed(fields, 0, top, bottom, left, right, a, b, c, d)
                 if rest >= least or faded >= least:
-                    px = np.float32(x) + scale_x * (fx[left] + f * (fx[right] - fx[left]))
-                    py = np.float32(y) + scale_y * (fy[left] + f * (fy[right] - fy[left]))
+                    px = np.float32(x) + scale_x * _mixed(flow, 0, top, bottom, left, right, a, b, c, d)
+                    py = np.float32(y) + scale_y * _mixed(flow, 1, top, bottom, left, right, a, b, c, d)
                     moved = _linear(last, 0, px, py)
                     if rest >= least:
-                        stays = hold[left] + f * (hold[right] - hold[left])
-                        total += rest * (stays * moved + (one - stays) * np.float32(fill[y, x]))
+                        stays = _mixed(fields, 1, top, bottom, left, right, a, b, c, d)
+                        bare = moved
+                        if stays < one - least:
+                            own = np.float32(luma[y * finer, x * finer])
+                            colored = own * _mixed(fields, 2, top, bottom, left, right, a, b, c, d)
+                            colored += _mixed(fields, 3, top, bottom, left, right, a, b, c, d)
+                            bare = stays * moved + (one - stays) * colored
+                        total += rest * bare
                     total += faded * (moved - total)
-                f += step
                 out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))

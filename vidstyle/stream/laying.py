@@ -1,16 +1,19 @@
 """Laying the pixels of keys over each other, as a View says, where anything has changed."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from vidstyle.stream.kernels import draw_plane
+from vidstyle.stream.kernels import VISIBLE, draw_plane
 from vidstyle.stream.memory import MOST_KEYS, Key, View
-from vidstyle.stream.planes import empty, is_planar, picture_size, planes_of, sample
+from vidstyle.stream.planes import empty, grid, is_planar, picture_size, planes_of, sample
 
 SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
 """Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
+MOSTLY = 0.5
+"""Share of a picture that is all of one key, from which on it is resampled as a whole first."""
 FIT_SIDE, FIT_SPREAD = 15, 30.0
 """Positions along the square in which colours of source and painting are compared, and the variance of grey levels
 below which there is nothing to compare."""
@@ -59,11 +62,6 @@ class Layout:
         self._last = self._drawn(view, source)
         return self._last
 
-    @property
-    def has_colors(self) -> bool:
-        """Whether frames can be drawn of which nothing has been painted yet."""
-        return self._tint is not None
-
     def _tinted(self, source: np.ndarray) -> np.ndarray:
         """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
         if self._tint is None:
@@ -93,51 +91,35 @@ class Layout:
         shape = view.changed.shape
         still = np.zeros((*shape, 2), np.float32)
         changed = view.changed if self._last is not None else np.ones_like(view.changed)
-        flow = still if view.flow is None else view.flow
-        slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
-        shifts = np.stack([still if layer.shift is None else layer.shift for layer in view.layers])
-        overs = np.stack([layer.over for layer in view.layers])
-        bare = changed & (view.uncovered > 0) & ((view.held < 1) if self._last is not None else True)
         last = source if self._last is None else self._last
-        fill = self._fill(view, source) if bare.any() else last
+        held = view.held if self._last is not None else np.zeros_like(view.held)
+        slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
+        shifts = np.concatenate([_planar(still if layer.shift is None else layer.shift) for layer in view.layers])
+        overs = np.stack([layer.over for layer in view.layers])
+        flow = _planar(still if view.flow is None else view.flow)
+        gain = offset = np.zeros((*shape, 3), np.float32)
+        if (changed & (view.uncovered > 0) & (held < 1)).any():
+            gain, offset = self._colors(view)
+        top = view.layers[0]
+        # OpenCV resamples all of one key twice as fast as our loop does what is to be drawn of several.
+        drawn = bool(((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY)
+        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _flat(result)
-        for number, (out, before, keys, under) in enumerate(
-            zip(outs, _flat(last), self._planes, _flat(fill), strict=True)
-        ):
-            draw_plane(
-                out,
-                before[None],
-                keys,
-                slots,
-                shifts,
-                overs,
-                flow,
-                view.held,
-                view.fading,
-                changed,
-                under,
-                # Of chroma nobody sees so much.
-                number == 0 or not is_planar(source),
-            )
+        for number, (out, before, keys) in enumerate(zip(outs, _flat(last), self._planes, strict=True)):
+            # Of chroma nobody sees so much.
+            cubic = number == 0 or not is_planar(source)
+            if drawn:
+                _resample(keys[slots[0]], top.shift, out, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
+            fields = np.stack((view.fading, held, gain[..., number], offset[..., number]))
+            draw_plane(out, before[None], keys, slots, shifts, overs, flow, fields, changed, luma, cubic, drawn)
         return result if is_planar(source) else cv2.merge(outs)
 
-    def _fill(self, view: View, source: np.ndarray) -> np.ndarray:
-        """The frame in the colours that the newest key gives to such luma at such places."""
+    def _colors(self, view: View) -> list[np.ndarray]:
+        """Gain and offset, (h, w, 3) each: the colours that the newest key gives to luma at such places."""
         layer = view.layers[-1]
         fields = self._fits[layer.key.number].fields
-        if layer.shift is not None:
-            fields = [sample(field, layer.shift) for field in fields]
-        gain, offset = fields
-        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
-        result = np.empty_like(source)
-        outs = _flat(result)
-        for number, out in enumerate(outs):
-            size = out.shape[1], out.shape[0]
-            own = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-            colored = cv2.resize(gain[..., number], size) * own + cv2.resize(offset[..., number], size)
-            np.clip(colored, 0, 255, out=out, casting="unsafe")
-        return result if is_planar(source) else cv2.merge(outs)
+        return fields if layer.shift is None else [sample(field, layer.shift) for field in fields]
 
 
 class _Fit:
@@ -180,6 +162,23 @@ class _Fit:
         covariance = cv2.blur(luma[..., None] * painted, side) - mean[..., None] * means
         gain = covariance / (variance + FIT_SPREAD)[..., None]
         return [gain, means - gain * mean[..., None]]
+
+
+def _resample(plane: np.ndarray, shift: np.ndarray | None, out: np.ndarray, interpolation: int) -> None:
+    """Draw a plane (H, W) whose places are a shift (h, w, 2), in positions, away; None for none."""
+    if shift is None:
+        out[:] = plane
+        return
+    height, width = plane.shape
+    scale = np.array([width / shift.shape[1], height / shift.shape[0]], np.float32)
+    way = cv2.add(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR), grid(height, width))
+    remap: Callable[..., np.ndarray] = cv2.remap
+    remap(plane, way, None, interpolation, out, cv2.BORDER_REPLICATE)
+
+
+def _planar(shift: np.ndarray) -> np.ndarray:
+    """(h, w, 2) as (2, h, w)."""
+    return np.stack(cv2.split(shift))
 
 
 def _flat(pixels: np.ndarray) -> list[np.ndarray]:

@@ -39,11 +39,11 @@ SHARE = 0.6
 """Of the last output in the first frame that a place shows another key; its square in the second, and so on."""
 LEAST_SHARE = 0.06
 """Of it, below which it is nothing."""
-PAINTED_SECONDS = 0.13
+PAINTED_SECONDS = 0.2
 """Between two paintings at the least, but for what comes suddenly."""
 SUDDEN = 0.3
 """Share of the picture without a key from which on it is painted at once."""
-NEED_SECONDS = 0.01
+NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""

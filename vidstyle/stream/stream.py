@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -59,9 +60,10 @@ class _Coat:
     memory: Memory = field(default_factory=Memory)
     layout: Layout = field(default_factory=Layout)
 
-    def can_show(self, key: Key) -> bool:
-        """Whether a key is painted, or must be waited for, since there is nothing else."""
-        return key.painting.done() or not self.layout.has_colors
+
+def is_painted(key: Key) -> bool:
+    """Live streams show what has been painted by now; before the first painting, the source."""
+    return key.painting.done()
 
 
 def always(_: Key) -> bool:
@@ -164,6 +166,7 @@ class Stream:
         self._begin: float | None = None
         self._time = self._last_time = -math.inf
         self._picture: np.ndarray | None = None
+        self._small_shape: tuple[int, ...] = ()
         self._result: _Shown | None = None
 
     def submit(self, frame: Frame) -> None:
@@ -215,8 +218,9 @@ class Stream:
 
     def _looked_at(self, frame: Frame, small: np.ndarray) -> _Waiting:
         picture, before = small_picture(small) if self._steady else small, self._picture
+        another_size, self._small_shape = small.shape != self._small_shape, small.shape
         self._picture = picture
-        if before is None or frame.discontinuity or before.shape != picture.shape:
+        if before is None or frame.discontinuity or another_size:
             return _Waiting(frame, small, picture, False, None)
         if not self._steady:
             return _Waiting(frame, small, picture, np.array_equal(picture, before), None)
@@ -234,12 +238,13 @@ class Stream:
         seconds = frame.time - self._time
         self._last_time, self._time = self._time, frame.time
         if self._live:
-            share = self._changed_share(frame.time)
+            share = self._changed_share(frame.time)  # may let go of a style
             coats = self._coats
         else:
             coats, share = self._at(frame.time - self._begin)
         motion = waiting.motion.result() if waiting.motion is not None else None
-        for coat in coats:
+        # What a live stream goes over to is painted first, should both be painted by the same painter.
+        for coat in reversed(coats) if self._live else coats:
             self._carry(coat, waiting, motion, seconds)
         # What a live stream goes over to does not show before it is painted.
         shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
@@ -264,11 +269,14 @@ class Stream:
     def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
         if coat.painting is not None:
             return _Drawing(coat, coat.painting)
-        return _Drawing(coat, coat.memory.view(motion, waiting.picture, coat.can_show if self._live else always))
+        return _Drawing(coat, coat.memory.view(motion, waiting.picture, is_painted if self._live else always))
 
     def change(self, painter: Paints) -> None:
         """Of a live stream: go over to another style as soon as something is painted in it."""
-        self._coats[1:] = [_Coat(painter)]
+        if self._changed_share(self._time) >= 0.5:
+            # In the middle of a change, from what shows more.
+            self._coats = self._coats[1:]
+        self._coats[1:] = [] if painter is self._coats[0].painter else [_Coat(painter)]
         self._fade_begin = None
 
     @property
@@ -308,3 +316,26 @@ class Stream:
             return 0, 0.0
         begin, end = self._times[following - 1 : following + 1]
         return following - 1, (time - begin) / (end - begin)
+
+
+class _Unpainted:
+    """Paints nothing, at once."""
+
+    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+        done: Future[np.ndarray] = Future()
+        done.set_result(pixels)
+        return done
+
+    def is_free(self) -> bool:
+        return True
+
+
+def prepare(*, planar: bool) -> None:
+    """Do now, once for a machine, what the first frames would have to wait for: loops are compiled for the processor.
+
+    planar: whether frames will be planes of 4:2:0 rather than RGB.
+    """
+    stream = Stream([(0.0, _Unpainted())])
+    stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
+    stream.result()
+    stream.close()

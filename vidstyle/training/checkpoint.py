@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError, parameter
@@ -47,7 +47,10 @@ def save_checkpoint(
         tensors |= {f"optimiser.{index}.{key}": value.contiguous() for key, value in state.items()}
     # repr, in which str writes numbers, is exact.
     with written_beside(path) as partial:
-        save_file(tensors, partial, {key: str(value) for key, value in asdict(position).items() if value is not None})
+        # Safetensors' own way to a file has errors of its own for full disks.
+        partial.write_bytes(
+            save(tensors, {key: str(value) for key, value in asdict(position).items() if value is not None})
+        )
 
 
 def load_checkpoint(
