@@ -283,7 +283,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    warnings = list(sink.notes)
+    warnings = [*video.notes, *sink.notes]
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
     return _summary(done, sink, engine, timeline.name, warnings)

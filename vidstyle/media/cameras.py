@@ -422,10 +422,10 @@ class FilePlayer:
         self._closed = threading.Event()
         self._path, self._loop = path, loop
         file = FileSource(path, size=size)
-        if size is None and (wanted := even_size(file.format.width, file.format.height)) != (
-            file.format.width,
-            file.format.height,
-        ):
+        width, height, shape = file.format.width, file.format.height, file.format.sample_aspect_ratio
+        # Windows and pipes know square pixels only.  Upwards, so that nothing is lost.
+        square = (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+        if size is None and (wanted := even_size(*square)) != (width, height):
             file.close()
             file = FileSource(path, size=wanted)
         self._file = file
