@@ -45,6 +45,8 @@ SUDDEN = 0.3
 """Share of the picture without a key from which on it is painted at once."""
 NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
+BARE, HURRY_SECONDS = 0.003, 0.08
+"""Share of the picture that wears colours only, from which on a painting comes sooner: between two so many seconds."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
 MOST_STEP = 0.2
@@ -156,7 +158,7 @@ class Memory:
         """What comes next has nothing to do with what was."""
         self.keys: list[Key] = []
         self._need = self._waited = self._since = 0.0
-        self._uncovered = 1.0
+        self._uncovered, self._bare = 1.0, 0.0
         self._seen: np.ndarray | None = None
         self._owner = np.empty(0, np.int16)
         self._fading = np.empty(0, np.float32)
@@ -183,7 +185,8 @@ class Memory:
             return True
         worn = self.keys[-1].age >= LIFE_FRAMES
         needed = self._need > NEED_SECONDS or self._waited > PATIENCE_SECONDS
-        return self._since >= PAINTED_SECONDS and (worn or needed)
+        hurries = self._bare > BARE and self._since >= HURRY_SECONDS
+        return hurries or (self._since >= PAINTED_SECONDS and (worn or needed))
 
     @property
     def gains_from_painting(self) -> bool:
@@ -224,9 +227,11 @@ class Memory:
             held = alike(seen, now, motion.alike_levels)
             if not motion.still:
                 held *= inside(motion.flow)
+            bare = uncovered * (1 - held)
+            self._bare = float(bare.mean())
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
-            changed |= (fading > 0) | (uncovered * (1 - held) > 0)
+            changed |= (fading > 0) | (bare > 0)
             for number in visible.keys() | self._visible.keys():
                 changed |= cv2.absdiff(visible.get(number, nothing), self._visible.get(number, nothing)) > 1e-3
             view = View(
