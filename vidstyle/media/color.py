@@ -159,6 +159,32 @@ def split_alpha(rgba: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np
     return pixels, alpha
 
 
+def to_planes(
+    frame: VideoFrame, color: Color, planes: Color, width: int, height: int, reformatter: VideoReformatter
+) -> np.ndarray:
+    """A decoded frame as planes of 4:2:0, (3 height / 2, width) uint8; see vidstyle.media.frame.Frame.
+
+    Args:
+        frame, color, reformatter: see to_rgb.
+        planes: what they are to stand for, with 8 bits.
+        width, height: pixels to scale to, even.
+    """
+    describe_color(frame, color)
+    if frame.format.is_rgb:
+        frame.color_range = ColorRange.JPEG
+    converted = reformatter.reformat(
+        frame,
+        width=width,
+        height=height,
+        format="yuv420p",
+        dst_colorspace=SWSCALE_MATRIX.get(planes.matrix, planes.matrix),
+        dst_color_range=ColorRange.JPEG if planes.full_range else ColorRange.MPEG,
+        interpolation=SCALING,
+        threads=1,
+    )
+    return converted.to_ndarray()
+
+
 def from_rgb(
     picture: VideoFrame, pixel_format: str | None, color: Color, matrix: int, reformatter: VideoReformatter
 ) -> VideoFrame:
