@@ -330,7 +330,7 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     viewer = Viewer(source, lambda n: state.press("right") if n == 3 else None)
     Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
     assert {picture.max() for picture in viewer.pictures} == {0}
-    assert opened.notice == "bad is broken"
+    assert opened.problem("bad") == "bad is broken"
 
 
 # --- wishes

@@ -35,6 +35,7 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.live.viewing import View
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
+from vidstyle.stream import prepare
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
 
@@ -96,6 +97,7 @@ class Webcams:
     def __init__(self, gallery: Gallery, device: str) -> None:
         self._gallery, self._device = gallery, device
         self._sessions: list[Session] = []
+        self._parted: list[Session] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
         self._turns: Turns[Session] = Turns()
         self._painting: PaintingTurns[Session] = PaintingTurns()
@@ -161,6 +163,8 @@ class Webcams:
             self._sessions.remove(session)
             self._turns.leave(session)
             self._painting.leave(session)
+            self._parted.append(session)
+            self._changed.notify_all()
 
     async def _send(self, socket: WebSocket, session: Session) -> None:
         try:
@@ -196,6 +200,7 @@ class Webcams:
     # --- in a thread of its own
 
     def _work(self) -> None:
+        prepare(planar=True)
         while (turn := self._next()) is not None:
             session, number, data = turn
             begin = time.monotonic()
@@ -216,6 +221,10 @@ class Webcams:
         """The frame of whoever is next; None when there is nothing more to do."""
         with self._changed:
             while not self._stopped:
+                while self._parted:
+                    gone = self._parted.pop()
+                    if gone.view is not None:
+                        gone.view.close()
                 ready = [session for session in self._sessions if session.newest is not None and not session.sending]
                 session = self._turns.next(sorted(ready, key=lambda session: session.last_turn))
                 if session is not None and session.newest is not None:
@@ -237,7 +246,7 @@ class Webcams:
         elif session.view.style != wanted:
             self._painting.changed(session)
         shown = session.view.show(Frame(planes, round(time.monotonic() * 1000), Fraction(1, 1000)), session.state)
-        notice = self._painters.notice if session.view.style != wanted else self._painting.notice(session)
+        notice = self._painters.problem(wanted) or self._painting.notice(session)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
         session.notice = notice

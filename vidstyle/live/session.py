@@ -235,7 +235,11 @@ class Session:
 
     def _text(self) -> list[str]:
         """What the window shows over the picture, new twice a second so that it can be read."""
-        signs = [self._source.notice, self._painters.notice, self._microphone.notice if self._microphone else ""]
+        signs = [
+            self._source.notice,
+            self._painters.problem(self.state.style),
+            self._microphone.notice if self._microphone else "",
+        ]
         signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen + self._snapshots.failed[-1:]
         lines = [line for line in signs if line]
         if self.state.figures:
