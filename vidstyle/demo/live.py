@@ -9,6 +9,7 @@ import asyncio
 import io
 import json
 import logging
+import math
 import struct
 import threading
 import time
@@ -51,6 +52,8 @@ COLOR = Color(MATRIX_SMPTE170M)
 """Of planes of 4:2:0 as OpenCV makes them."""
 STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 """That a browser may choose from: networks are compiled for each."""
+GAP_SECONDS = 2.0
+"""Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
 MOST_SESSIONS = 8
 
 
@@ -64,6 +67,7 @@ class Session:
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether what was shown last is still on the way, so that a slow line gets no more.
         last_turn: when a frame of it was shown last.
+        last_shown: when the last frame was drawn.
         notice: what its owner should know; sent once.
     """
 
@@ -74,6 +78,7 @@ class Session:
     newest: tuple[int, bytes] | None = None
     sending: bool = False
     last_turn: float = 0.0
+    last_shown: float = -math.inf
     notice: str = ""
 
     @property
@@ -245,7 +250,11 @@ class Webcams:
             session.view = View(self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session))
         elif session.view.style != wanted:
             self._painting.changed(session)
-        shown = session.view.show(Frame(planes, round(time.monotonic() * 1000), Fraction(1, 1000)), session.state)
+        now = time.monotonic()
+        gap = now - session.last_shown > GAP_SECONDS
+        session.last_shown = now
+        frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
+        shown = session.view.show(frame, session.state)
         notice = self._painters.problem(wanted) or self._painting.notice(session)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))

@@ -55,6 +55,14 @@ class _Coat:
     painter: Paints
     memory: Memory = field(default_factory=Memory)
     layout: Layout = field(default_factory=Layout)
+    newest: Key | None = None
+    """What was given to the painter last, until its colours are known."""
+
+    def learn_colors(self) -> None:
+        """Once it is painted; even of a frame that came before a cut, since nothing else may have been painted yet."""
+        if self.newest is not None and self.newest.painting.done():
+            self.layout.learn_colors(self.newest)
+            self.newest = None
 
 
 def is_painted(key: Key) -> bool:
@@ -251,9 +259,12 @@ class Stream:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
         if not self._steady:
             memory.forget()
+        if self._live:
+            coat.learn_colors()
         if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
             memory.add(waiting.picture, coat.painter.start(waiting.small))
+            coat.newest = memory.keys[-1]
 
     def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
         if not self._steady:
