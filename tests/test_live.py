@@ -209,6 +209,17 @@ def test_nothing_of_before_shows_after_a_break(break_: str) -> None:
     assert near(viewer.pictures[10], 255 - source.pictures[10]) < 6
 
 
+def test_cuts_that_come_faster_than_paintings_wear_the_colours_of_the_last_painting() -> None:
+    clock = Clock()
+    pictures = [scene(n // 3)[:, : LARGE[0]].copy() for n in range(30)]
+    source = Steps(pictures, clock)
+    viewer = Viewer(source)
+    painter = Painter(lambda pixels: np.full_like(pixels, (200, 40, 90)), clock, seconds=0.15)
+    watch(source, painter, viewer, clock=clock)
+    for n in range(6, 30):
+        assert near(viewer.pictures[n], np.full_like(pictures[n], (200, 40, 90))) < 12
+
+
 def test_a_camera_that_comes_back_at_another_size_goes_on() -> None:
     clock = Clock()
     pictures = panned(10) + [np.ascontiguousarray(picture[:96, :128]) for picture in panned(10)]
@@ -332,7 +343,7 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     viewer = Viewer(source, lambda n: state.press("right") if n == 3 else None)
     Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
     assert {picture.max() for picture in viewer.pictures} == {0}
-    assert opened.notice == "bad is broken"
+    assert opened.problem("bad") == "bad is broken"
 
 
 # --- wishes

@@ -9,6 +9,7 @@ import asyncio
 import io
 import json
 import logging
+import math
 import struct
 import threading
 import time
@@ -35,6 +36,7 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.live.viewing import View
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
+from vidstyle.stream import prepare
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
 
@@ -50,6 +52,8 @@ COLOR = Color(MATRIX_SMPTE170M)
 """Of planes of 4:2:0 as OpenCV makes them."""
 STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 """That a browser may choose from: networks are compiled for each."""
+GAP_SECONDS = 2.0
+"""Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
 MOST_SESSIONS = 8
 
 
@@ -63,6 +67,7 @@ class Session:
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether what was shown last is still on the way, so that a slow line gets no more.
         last_turn: when a frame of it was shown last.
+        last_shown: when the last frame was drawn.
         notice: what its owner should know; sent once.
     """
 
@@ -73,6 +78,7 @@ class Session:
     newest: tuple[int, bytes] | None = None
     sending: bool = False
     last_turn: float = 0.0
+    last_shown: float = -math.inf
     notice: str = ""
 
     @property
@@ -96,6 +102,7 @@ class Webcams:
     def __init__(self, gallery: Gallery, device: str) -> None:
         self._gallery, self._device = gallery, device
         self._sessions: list[Session] = []
+        self._parted: list[Session] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
         self._turns: Turns[Session] = Turns()
         self._painting: PaintingTurns[Session] = PaintingTurns()
@@ -161,6 +168,8 @@ class Webcams:
             self._sessions.remove(session)
             self._turns.leave(session)
             self._painting.leave(session)
+            self._parted.append(session)
+            self._changed.notify_all()
 
     async def _send(self, socket: WebSocket, session: Session) -> None:
         try:
@@ -196,6 +205,7 @@ class Webcams:
     # --- in a thread of its own
 
     def _work(self) -> None:
+        prepare(planar=True)
         while (turn := self._next()) is not None:
             session, number, data = turn
             begin = time.monotonic()
@@ -216,6 +226,10 @@ class Webcams:
         """The frame of whoever is next; None when there is nothing more to do."""
         with self._changed:
             while not self._stopped:
+                while self._parted:
+                    gone = self._parted.pop()
+                    if gone.view is not None:
+                        gone.view.close()
                 ready = [session for session in self._sessions if session.newest is not None and not session.sending]
                 session = self._turns.next(sorted(ready, key=lambda session: session.last_turn))
                 if session is not None and session.newest is not None:
@@ -236,8 +250,12 @@ class Webcams:
             session.view = View(self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session))
         elif session.view.style != wanted:
             self._painting.changed(session)
-        shown = session.view.show(Frame(planes, round(time.monotonic() * 1000), Fraction(1, 1000)), session.state)
-        notice = self._painters.notice if session.view.style != wanted else self._painting.notice(session)
+        now = time.monotonic()
+        gap = now - session.last_shown > GAP_SECONDS
+        session.last_shown = now
+        frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
+        shown = session.view.show(frame, session.state)
+        notice = self._painters.problem(wanted) or self._painting.notice(session)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
         session.notice = notice

@@ -158,9 +158,6 @@ class Painters(Generic[T]):
     Args:
         open_painter: opens the painter of a style; may take a second.
         opened: those that are there already, by style.
-
-    Attributes:
-        notice: why the last style that was wanted cannot be had; empty if all is well.
     """
 
     def __init__(self, open_painter: Callable[[str], T], opened: Mapping[str, T] = MappingProxyType({})) -> None:
@@ -170,7 +167,6 @@ class Painters(Generic[T]):
         for style, painter in opened.items():
             self._painters[style] = Future()
             self._painters[style].set_result(painter)
-        self.notice = ""
 
     def ready(self, style: str) -> T | None:
         """The painter of a style if it is there; otherwise it will be, sooner or later."""
@@ -183,9 +179,15 @@ class Painters(Generic[T]):
         if error is not None:
             if not isinstance(error, VidstyleError):
                 raise error
-            self.notice = str(error)
             return None
         return opened.result()
+
+    def problem(self, style: str) -> str:
+        """Why a style cannot be had; empty if it is there, or on its way."""
+        opened = self._painters.get(style)
+        failed = opened is not None and opened.done() and not opened.cancelled()
+        error = opened.exception() if opened is not None and failed else None
+        return str(error) if isinstance(error, VidstyleError) else ""
 
     def keep(self, styles: Iterable[str]) -> None:
         """Have these styles ready, and let go of all others."""

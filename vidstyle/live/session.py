@@ -26,6 +26,8 @@ from vidstyle.pipeline import Channel, Stopped
 from vidstyle.stream.lifting import painted_size
 
 POLL_SECONDS = 0.02
+GAP_SECONDS = 0.5
+"""Between two frames of a source, from which on they have nothing to do with each other."""
 STOP_SECONDS = 0.3
 """How long threads are waited for at the end; a recording is waited for until it is finished."""
 
@@ -67,6 +69,7 @@ class Session:
         self._snapshots = Snapshots()
         self._taken = 0
         self._captured = 0
+        self._breaks = self._breaks_seen = 0
         self._begun: float | None = None
         self._waits: deque[float] = deque(maxlen=KEPT_TIMES)
         self._draws: deque[float] = deque(maxlen=KEPT_TIMES)
@@ -149,7 +152,12 @@ class Session:
             self._failures.append(error)
 
     def _capture(self) -> None:
+        last: float | None = None
         for frame in self._source.frames():
+            if frame.discontinuity or (last is not None and frame.time - last > GAP_SECONDS):
+                # The frame itself may give way to the next one.
+                self._breaks += 1
+            last = frame.time
             self._captured += 1
             self._begun = self._clock() if self._begun is None else self._begun
             self._captures.put(frame)
@@ -174,7 +182,9 @@ class Session:
         """The frame, or while the picture stands still the one from which on it does, at this frame's time."""
         if not self.state.frozen or self._held is None:
             self._held = frame.pixels
-        return replace(frame, pixels=self._held)
+        breaks = self._breaks
+        fresh, self._breaks_seen = breaks != self._breaks_seen, breaks
+        return replace(frame, pixels=self._held, discontinuity=fresh)
 
     # --- the caller's thread
 
@@ -235,7 +245,11 @@ class Session:
 
     def _text(self) -> list[str]:
         """What the window shows over the picture, new twice a second so that it can be read."""
-        signs = [self._source.notice, self._painters.notice, self._microphone.notice if self._microphone else ""]
+        signs = [
+            self._source.notice,
+            self._painters.problem(self.state.style),
+            self._microphone.notice if self._microphone else "",
+        ]
         signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen + self._snapshots.failed[-1:]
         lines = [line for line in signs if line]
         if self.state.figures:

@@ -1,7 +1,6 @@
 """What one viewer sees of a source: one stream, painted and arranged as they wish."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -11,9 +10,6 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Look, Paints, Stream
-
-GAP_SECONDS = 0.5
-"""Between two frames, from which on they have nothing to do with each other."""
 
 T = TypeVar("T", bound=LivePaints)
 
@@ -37,7 +33,6 @@ class View(Generic[T]):
         self.style = style
         self._stream: Stream | None = None
         self._used: list[tuple[str, Paints]] = []
-        self._last_time: float | None = None
 
     def show(self, frame: Frame, wishes: LiveState) -> np.ndarray:
         """What is shown of a frame: pixels of the same kind and size, which must not be written to.
@@ -69,14 +64,12 @@ class View(Generic[T]):
             self._stream.close()
 
     def _painted(self, frame: Frame, wishes: LiveState) -> np.ndarray:
-        gap = self._last_time is not None and frame.time - self._last_time > GAP_SECONDS
-        self._last_time = frame.time
         self._follow(wishes.style)
         if self._stream is None:
             return frame.pixels
         self._stream.look = Look(wishes.strength, wishes.keep_colors)
         self._stream.stroke_size = wishes.stroke_size
-        self._stream.submit(replace(frame, discontinuity=frame.discontinuity or gap))
+        self._stream.submit(frame)
         return self._stream.result().pixels
 
     def _follow(self, style: str) -> None:

@@ -62,6 +62,10 @@ class Layout:
         self._last = self._drawn(view, source)
         return self._last
 
+    def learn_colors(self, key: Key) -> None:
+        """From the painting of a key, for frames of which nothing has been painted yet."""
+        self._tint = _Fit(key.painting.result(), key.source).table
+
     def _tinted(self, source: np.ndarray) -> np.ndarray:
         """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
         if self._tint is None:

@@ -59,6 +59,14 @@ class _Coat:
     painting: "Future[np.ndarray] | None" = None
     memory: Memory = field(default_factory=Memory)
     layout: Layout = field(default_factory=Layout)
+    newest: Key | None = None
+    """What was given to the painter last, until its colours are known."""
+
+    def learn_colors(self) -> None:
+        """Once it is painted; even of a frame that came before a cut, since nothing else may have been painted yet."""
+        if self.newest is not None and self.newest.painting.done():
+            self.layout.learn_colors(self.newest)
+            self.newest = None
 
 
 def is_painted(key: Key) -> bool:
@@ -262,9 +270,12 @@ class Stream:
             memory.forget()
         else:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
+        if self._live:
+            coat.learn_colors()
         if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
             memory.add(waiting.picture, coat.painter.start(waiting.small))
+            coat.newest = memory.keys[-1]
 
     def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
         if coat.painting is not None:
