@@ -20,6 +20,7 @@ from PIL import Image
 
 from vidstyle import Painter
 from vidstyle.cli.options import parse_time
+from vidstyle.engines.painting_queue import PaintingQueue
 
 Cli = Callable[..., Result]
 
@@ -123,6 +124,25 @@ def test_size_and_scale(
     assert Image.open(tmp_path / "out.png").size == size
 
 
+def test_stroke_size_chooses_the_size_that_is_painted(
+    run_cli: Cli, clip: Path, picture: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[tuple[int, ...]] = []
+    start = PaintingQueue.start
+    monkeypatch.setattr(
+        PaintingQueue, "start", lambda queue, pixels: painted.append(pixels.shape) or start(queue, pixels)
+    )
+    large = tmp_path / "large.png"
+    Image.open(picture).resize((512, 384)).save(large)
+    for name, expected in (("1", (384, 512, 3)), ("2", (180, 240, 3)), ("0.5", (720, 960, 3))):
+        output = tmp_path / f"{name}.png"
+        result = run_cli("restyle", large, output, "--style", style_file, "--stroke-size", name)
+        assert result.code == 0, result.err
+        assert Image.open(output).size == (512, 384)
+        assert painted.pop() == expected
+    assert not painted
+
+
 def test_strength_and_keep_colors(run_cli: Cli, picture: Path, style_file: Path, tmp_path: Path) -> None:
     source, paint = np.asarray(Image.open(picture)), ["--style", style_file, "--device", "cpu"]
     half, kept, none = (tmp_path / name for name in ("half.png", "kept.png", "none.png"))
@@ -224,6 +244,8 @@ def test_a_terminal_shows_frame_percentage_speed_and_time_left(style_file: Path,
         (["--strength", "-1"], "--strength -1: takes 0"),
         (["--strength", "nan"], "--strength nan: takes 0"),
         (["--strength", "much"], "'--strength'"),
+        (["--stroke-size", "0.1"], "--stroke-size 0.1: takes 0.125 (fine) to 8 (broad)"),
+        (["--stroke-size", "nan"], "--stroke-size nan: takes 0.125 (fine)"),
         (["--quality", "52"], "--quality 52: h264 takes 0 (best) to 51"),
         (["--quality", "-1"], "--quality -1: h264 takes 0 (best) to 51"),
         (["--codec", "mpeg2"], "'--codec'"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-OPTIONS = {"masks": "mask", "recompute_activations": "checkpointing"}
+OPTIONS = {"masks": "mask", "recompute_activations": "checkpointing", "style_scale": "stroke-size"}
 """Options that are called otherwise than the parameters that they set."""
 
 

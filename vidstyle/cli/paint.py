@@ -40,7 +40,9 @@ def paint(
         Optional[list[Path]],
         typer.Option(help="Picture, white where a style paints; one for each style, or all but the last."),
     ] = None,
-    style_scale: Annotated[float, typer.Option(help="Size of the strokes.")] = 1.0,
+    style_scale: Annotated[
+        float, typer.Option("--stroke-size", "--style-scale", help="Of strokes: 2 is twice as large, 0.5 half.")
+    ] = 1.0,
     steps: Annotated[Optional[int], typer.Option(min=1, help="At each scale, in place of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of noise; the same seed makes the same picture.")] = 0,
     device: Device = "auto",

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, EngineName, Strength, parse_color, parse_size, parse_style_at, parse_time
+from vidstyle.cli.options import (
+    Device,
+    EngineName,
+    Strength,
+    StrokeSize,
+    parse_color,
+    parse_size,
+    parse_style_at,
+    parse_time,
+)
 from vidstyle.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -58,6 +67,7 @@ def restyle(
     scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    stroke_size: StrokeSize = 1.0,
     steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
     codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
     quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
@@ -81,6 +91,7 @@ def restyle(
         "scale": scale,
         "strength": strength,
         "keep_colors": keep_colors,
+        "stroke_size": stroke_size,
         "steady": steady,
         "codec": codec.value if codec else None,
         "quality": quality,
