@@ -11,7 +11,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, repaint
 
+from vidstyle import InputError
 from vidstyle.media.color import over_white
+from vidstyle.media.hdr import light_to_pq
 from vidstyle.media.sources import FileSource
 
 SPACES = {
@@ -175,6 +177,103 @@ def test_odd_sides_keep_every_pixel(tmp_path: Path, codec: str, suffix: str, siz
     if size != (63, 49):
         # The last line is doubled.
         assert np.abs(pixels[49].astype(int) - pixels[48].astype(int)).mean() < 4
+
+
+def make_hdr(path: Path, transfer: int, nits: float, peak: int | None = None) -> Path:
+    """Grey HEVC frames of BT.2020 with PQ (16) or HLG (18), as bright as asked."""
+    signal = float(light_to_pq(np.array(nits))) if transfer == 16 else 0.75
+    level = round(64 + 876 * signal)
+    luma = np.full((HEIGHT, WIDTH), level, np.uint16)
+    chroma = np.full((HEIGHT // 2, WIDTH // 2), 512, np.uint16)
+
+    def flat(_: VideoFrame) -> VideoFrame:
+        frame = VideoFrame(WIDTH, HEIGHT, "yuv420p10le")
+        for plane, values in zip(frame.planes, (luma, chroma, chroma), strict=True):
+            rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+            rows[:, : values.shape[1]] = values
+            plane.update(rows.tobytes())
+        frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, transfer
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = 9, 1, 9, transfer
+
+    master = f":master-display=G(1,1)B(1,1)R(1,1)WP(1,1)L({peak * 10000},1)" if peak else ""
+    options = {"crf": "2", "x265-params": f"log-level=error{master}"}
+    return make_video(
+        path, times=range(6), codec="libx265", pixel_format="yuv420p10le", options=options, prepare=tag, encoded=flat
+    )
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_becomes_ordinary_video_and_that_is_told(tmp_path: Path, transfer: int, name: str) -> None:
+    source = make_hdr(tmp_path / "a.mp4", transfer, 203)
+    (note,) = repaint(source, tmp_path / "b.mp4").warnings
+    assert note == f"{source}: its high dynamic range ({name}) is painted and written as ordinary BT.709"
+    frame = decode(tmp_path / "b.mp4")[0]
+    assert tags(frame) == (1, 1, 1, 1)
+    # White paper is bright, and there is room above it.
+    assert 215 < frame.to_ndarray(format="rgb24").mean() < 245
+
+
+def test_what_is_brighter_than_its_display_is_white_and_darker_light_keeps_its_order(tmp_path: Path) -> None:
+    shown = []
+    for nits in (1, 10, 50, 203, 600, 1000):
+        source = FileSource(make_hdr(tmp_path / f"{nits}.mp4", 16, nits, peak=1000))
+        shown.append(float(next(iter(source)).pixels.mean()))
+        source.close()
+    assert shown == sorted(shown)
+    assert shown[0] < 40
+    assert shown[-1] > 252
+    dimmer = FileSource(make_hdr(tmp_path / "dim.mp4", 16, 203, peak=4000))
+    # A display that shows more needs more room for it.
+    assert next(iter(dimmer)).pixels.mean() < shown[3]
+    dimmer.close()
+
+
+def make_matrix(path: Path, matrix: int, primaries: int = 1) -> Path:
+    """FFV1 of a colourful picture that says to be in a matrix; in YCgCo it is."""
+    picture = colorful_picture(0)
+
+    def tagged(frame: VideoFrame) -> VideoFrame:
+        frame = frame.reformat(format="yuv444p", src_color_range=ColorRange.JPEG, dst_colorspace=Colorspace.ITU709)
+        if matrix == 8:
+            r, g, b = (picture[..., channel] / 255 for channel in range(3))
+            y, cg, co = (r + 2 * g + b) / 4, (2 * g - r - b) / 4, (r - b) / 2
+            planes = np.stack([16 + 219 * y, 128 + 224 * cg, 128 + 224 * co])
+            frame = VideoFrame.from_ndarray(np.rint(planes).clip(0, 255).astype(np.uint8), "yuv444p")
+        frame.colorspace, frame.color_range, frame.color_primaries = matrix, ColorRange.MPEG, primaries
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries = matrix, ColorRange.MPEG, primaries
+
+    return make_video(
+        path,
+        pictures=[picture] * 2,
+        times=[0, 1],
+        pixel_format="yuv444p",
+        options={"crf": "1"},
+        prepare=tag,
+        encoded=tagged,
+    )
+
+
+@pytest.mark.parametrize("matrix", [8, 12])
+def test_matrices_that_swscale_does_not_know_are_converted_by_their_formula(tmp_path: Path, matrix: int) -> None:
+    source = make_matrix(tmp_path / "a.mp4", matrix)
+    repaint(source, tmp_path / "b.mp4", quality=2)
+    frame = decode(tmp_path / "b.mp4")[0]
+    assert int(frame.colorspace) in (1, 6)
+    assert psnr(frame.to_ndarray(format="rgb24"), colorful_picture(0)) > 35
+
+
+@pytest.mark.parametrize(("matrix", "name"), [(10, "BT.2020 with constant luminance"), (14, "ICtCp"), (11, "SMPTE")])
+def test_matrices_that_are_not_read_are_refused_by_name(tmp_path: Path, matrix: int, name: str) -> None:
+    with pytest.raises(InputError, match=f"the colours are in {name}.*, which is not read here"):
+        repaint(make_matrix(tmp_path / "a.mp4", matrix), tmp_path / "b.mp4")
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -313,9 +313,9 @@ def test_a_crowd_without_cookies_pushes_nobodys_files_out(
     [
         ({"allow_host": ("https://demo.example.org",)}, "allow_host"),
         ({"allow_host": ("demo.example.org:80",)}, "allow_host"),
-        ({"embed": ("'unsafe-inline'; script-src *",)}, "--embed"),
-        ({"embed": ("https://a.example/page",)}, "--embed"),
-        ({"max_stored": 10}, "--max-stored"),
+        ({"embed": ("'unsafe-inline'; script-src *",)}, "embed"),
+        ({"embed": ("https://a.example/page",)}, "embed"),
+        ({"max_stored": 10}, "max_stored"),
     ],
 )
 def test_an_option_that_would_be_something_else_is_refused(options: dict[str, Any], why: str) -> None:

@@ -281,6 +281,18 @@ def test_animations_are_videos_and_stacks_of_pages_are_not(tmp_path: Path) -> No
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - colorful_picture()).mean() < 5
 
 
+def test_a_jpeg_that_lacks_its_end_is_painted_with_a_warning(tmp_path: Path) -> None:
+    source = tmp_path / "a.jpg"
+    picture = colorful_picture(0, 320, 240)
+    Image.fromarray(picture).save(source, quality=95)
+    source.write_bytes(source.read_bytes()[:-40])
+    summary = restyle(source, tmp_path / "b.png", style=SAME, strength=0, device="cpu")
+    assert summary.warnings == [f"{source}: is cut off; what there is of it is painted"]
+    assert np.abs(read_image(tmp_path / "b.png")[:200].astype(int) - picture[:200]).mean() < 4
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        restyle(source, tmp_path / "c.png", style=SAME, strength=0, device="cpu", strict=True)
+
+
 def test_damaged_pictures_are_refused_rather_than_crash(tmp_path: Path) -> None:
     generator = random.Random(0)
     path = tmp_path / "damaged"

@@ -345,6 +345,7 @@ def refusal(path: Path) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".gif", ".ts"])
 def test_a_file_that_cannot_grow_is_an_error_wherever_it_stops(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"b{suffix}"

@@ -233,6 +233,20 @@ def test_a_picture_that_changes_size_midway_is_scaled_to_the_first(tmp_path: Pat
     assert {frame.pixels.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
 
 
+def test_a_picture_that_changes_its_shape_midway_keeps_it_between_bars(tmp_path: Path) -> None:
+    wide = make_video(tmp_path / "wide.ts", times=range(5))
+    tall = [numbered_picture(n, WIDTH, 2 * WIDTH) for n in range(15, 20)]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(wide.read_bytes() + make_video(tmp_path / "t.ts", times=range(5), pictures=tall).read_bytes())
+    (note,) = repaint(joined, tmp_path / "b.mp4").warnings
+    assert note == f"{joined}: changes to 64x128 in its course, which is fitted into 64x48"
+    *_, (_, last) = read_video(tmp_path / "b.mp4")
+    assert last.shape == (HEIGHT, WIDTH, 3)
+    assert last[:, :16].max() < 20
+    assert last[:, -16:].max() < 20
+    assert number_of(last[:, 24:40]) == 19
+
+
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as output:
@@ -387,6 +401,7 @@ def test_a_whole_file_draws_no_warning(tmp_path: Path, suffix: str) -> None:
     assert repaint(source, tmp_path / "b.mp4").warnings == []
 
 
+@pytest.mark.slow
 def test_very_large_frames_pass(tmp_path: Path) -> None:
     large = np.zeros((4320, 7680, 3), np.uint8)
     large[:, 3840:] = 200

@@ -11,6 +11,8 @@ from vidstyle.output_files import check_folder, check_link, check_output, exists
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
 
+SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,6 +26,7 @@ class Options:
         strength: 0 is the source, 1 the painting, between is a blend.
         keep_colors: the source's colours with the painting's luminance.
         steady: carry the paint along with what moves in a video, so that it does not flicker.
+        stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
         start, end: part of a video to paint, seconds.
@@ -40,6 +43,7 @@ class Options:
     strength: float = 1.0
     keep_colors: bool = False
     steady: bool = True
+    stroke_size: float = 1.0
     codec: str | None = None
     quality: int | None = None
     start: float | None = None
@@ -53,6 +57,7 @@ class Options:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.strength <= 1:
             raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
+        check_stroke_size(self.stroke_size)
         if self.size and self.scale is not None:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.scale is not None and not 0 < self.scale <= 16:
@@ -61,6 +66,13 @@ class Options:
             raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+
+
+def check_stroke_size(stroke_size: float) -> None:
+    """Raises InputError for what no strokes can be."""
+    if not SMALLEST_STROKE <= stroke_size <= LARGEST_STROKE:
+        limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
+        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits}")
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vidstyle.engines import Engine
+    from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
+    from vidstyle.stream import Stream
+
+LOOK_AHEAD = 8
+"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
 
 
 class Timeline:
@@ -63,13 +67,9 @@ class Timeline:
             raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
         return self.styles[0]
 
-    def engine(self, options: Options, *, planes: Color | None) -> "Engine":
-        """What paints it."""
-        if len(self.keyframes) == 1:
-            return _engine(self.styles[0], options, planes=planes)
-        from vidstyle.engines.fading import FadingEngine
-
-        return FadingEngine([(time, partial(_engine, s, options, planes=planes)) for time, s in self.keyframes])
+    def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
+        """What paints each, when it is needed."""
+        return [(time, open_painter(style, options, planes=planes)) for time, style in self.keyframes]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class Painter:
 
     Args:
         style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady: see Options.
+        device, engine, strength, keep_colors, steady, stroke_size: see Options.
+        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
 
     Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
     """
@@ -122,11 +123,23 @@ class Painter:
         strength: float = 1.0,
         keep_colors: bool = False,
         steady: bool = True,
+        stroke_size: float = 1.0,
+        sizes_vary: bool = False,
     ) -> None:
-        options = Options(device=device, engine=engine, strength=strength, keep_colors=keep_colors, steady=steady)
+        options = Options(
+            device=device,
+            engine=engine,
+            strength=strength,
+            keep_colors=keep_colors,
+            steady=steady,
+            stroke_size=stroke_size,
+        )
         options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
-        self._engine = _engine(loaded, options, low_latency=True)
+        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
+        # What does not go together is refused here, rather than with the first frame.
+        self._painter.engine  # noqa: B018
+        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
         self._discontinuity = True
 
     def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
@@ -147,8 +160,8 @@ class Painter:
         pixels = np.array(pixels, order="C")
         frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
         self._discontinuity = False
-        self._engine.submit(frame)
-        return self._engine.result().pixels.copy()
+        self._stream.submit(frame)
+        return self._stream.result().pixels.copy()
 
     def reset(self) -> None:
         """The next frame has nothing to do with the last one."""
@@ -156,7 +169,8 @@ class Painter:
 
     def close(self) -> None:
         """Let go of the device."""
-        self._engine.close()
+        self._stream.close()
+        self._painter.close()
 
 
 def restyle(
@@ -204,22 +218,40 @@ def restyle(
     return _restyle_video(source, output, timeline, settings, on_progress)
 
 
-def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
+def open_painter(
+    style: Style,
+    options: Options,
+    *,
+    planes: Color | None = None,
+    low_latency: bool = False,
+    sizes_vary: bool = False,
+) -> "PaintingQueue":
+    """What paints frames in a style, of one sequence or of many; made when it is needed first.
+
+    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    """
     from vidstyle.engines import make_engine
-    from vidstyle.engines.frame_function import Look
+    from vidstyle.engines.painting_queue import PaintingQueue
+
+    def make() -> "Engine":
+        return make_engine(
+            style.network,
+            options.device,
+            engine=options.engine,
+            planes=planes,
+            low_latency=low_latency,
+            sizes_vary=sizes_vary,
+        )
+
+    return PaintingQueue(make)
+
+
+def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
+    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
+    from vidstyle.stream import Look, Stream
 
     look = Look(options.strength, options.keep_colors)
-    # Of the source alone there is nothing to hold.
-    steady = options.steady and options.strength > 0
-    return make_engine(
-        style.network,
-        look,
-        options.device,
-        engine=options.engine,
-        planes=planes,
-        steady=steady,
-        low_latency=low_latency,
-    )
+    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
@@ -232,22 +264,26 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     try:
         video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
-        engine = timeline.engine(options, planes=video.color if video.planes else None)
+        painters = timeline.painters(options, planes=video.color if video.planes else None)
+        engine = painters[0][1].engine
         report(Progress(), video.format.frames)
         sink = video_sink(video, output, options, gpu=gpu is not None)
     except BaseException:
         video.close()
         raise
     frames = _read(video, options)
+    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
     try:
-        done = pipeline.run(frames, engine, sink, lambda p: report(p, video.format.frames), sink.close)
+        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
-        engine.close()
+        stream.close()
+        for _, painter in painters:
+            painter.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    warnings = list(sink.notes)
+    warnings = [*video.notes, *sink.notes]
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
     return _summary(done, sink, engine, timeline.name, warnings)
@@ -316,8 +352,7 @@ def _damage(video: "FileSource | AnimationSource") -> str:
 
 
 def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    strict = dataclasses.replace(options, strict=True)
-    return _restyle_pictures([source], output.parent, [output.name], style, strict, report)
+    return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
@@ -332,25 +367,31 @@ def _restyle_folder(source: Path, output: Path, style: Style, options: Options, 
 
 
 def _restyle_pictures(
-    pictures: list[Path], folder: Path, names: list[str], style: Style, options: Options, report: Report
+    pictures: list[Path],
+    folder: Path,
+    names: list[str],
+    style: Style,
+    options: Options,
+    report: Report,
+    *,
+    skips: bool = True,
 ) -> Summary:
-    """Paint `pictures` into `folder`, under `names`."""
-    from vidstyle.engines import choose_device
+    """Paint `pictures` into `folder`, under `names`; see PictureSource for `skips`."""
     from vidstyle.media.images import PictureSink, PictureSource
 
-    source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
+    source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
-    if options.engine == "auto" and choose_device(options.device) == "cpu":
-        # OpenVINO would compile a network for each size of picture.
-        options = dataclasses.replace(options, engine="torch")
-    engine = _engine(style, options)
+    painter = open_painter(style, options, sizes_vary=True)
+    engine = painter.engine
+    stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, engine, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
     finally:
         sink.abort()
-        engine.close()
+        stream.close()
+        painter.close()
     return _summary(done, sink, engine, style.card.name, source.notes)
 
 

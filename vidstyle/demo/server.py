@@ -16,13 +16,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from vidstyle.demo.connections import BACKLOG, MOST_OF_ONE_ADDRESS, Connections, OutOfDescriptors
-from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import PAGE, routes
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
-from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
+from vidstyle.demo.live import LARGEST_MESSAGE, Webcams
+from vidstyle.demo.previews import Previews
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
@@ -76,10 +76,10 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     from vidstyle.demo.app import build_page
     from vidstyle.demo.theme import gallery_theme
 
-    easel = Easel(settings.device)
-    gallery = Gallery(easel)
+    previews = Previews(settings.device)
+    gallery = Gallery(previews)
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
-    painter, style_maker = LivePainter(gallery, settings.device), StyleMaker(settings)
+    webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -89,15 +89,15 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
         sweeping.cancel()
         if link is not None:
             link.cancel()
-        painter.close()
-        easel.close()
+        webcams.close()
+        previews.close()
         style_maker.close()
         visitors.close()
 
     app = FastAPI(
-        routes=[painter.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
+        routes=[webcams.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
     )
-    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device, settings.queue), style_maker)
+    page = build_page(settings, gallery, Jobs(gallery, previews, settings.device, settings.queue), style_maker)
     gr.mount_gradio_app(
         app,
         page,

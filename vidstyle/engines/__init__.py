@@ -10,15 +10,13 @@ from vidstyle.media.frame import Color, Frame
 if TYPE_CHECKING:
     from torch import nn
 
-    from vidstyle.engines.frame_function import Look
-
 
 class Engine(ABC):
     """Paints frames in the order in which they are submitted.
 
     At most `depth` frames are in flight, all of one size: when as many have been submitted, or before a frame of
-    another size, `result` comes before the next `submit`.  An engine may carry state from frame to frame; a frame
-    marked as a discontinuity starts afresh.
+    another size, `result` comes before the next `submit`.  An engine holds nothing of a sequence of frames: what comes
+    of a frame depends on that frame alone.  vidstyle.engines.painting_queue drives one for everyone.
 
     Attributes:
         name: of the backend.
@@ -112,44 +110,43 @@ def _best_on_cpu(network: "nn.Module") -> str:
 
 def make_engine(
     network: "nn.Module",
-    look: "Look",
     device: str = "auto",
     *,
     engine: str = "auto",
     planes: "Color | None" = None,
-    steady: bool = False,
     low_latency: bool = False,
     spare_cores: bool = False,
+    sizes_vary: bool = False,
 ) -> Engine:
-    """The engine for `device`, which paints no frame twice.  It works on a copy of `network`.
+    """The engine for `device`.  It works on a copy of `network`.
 
     Args:
-        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        network, planes: see vidstyle.engines.frame_function.frame_function.
         device, engine: what to run on, see choose_engine.
-        steady: carry paint along with what moves, see vidstyle.engines.memory.
         low_latency: for frames that come one by one, where side by side would not help.
         spare_cores: leave half of the processor's cores to what else must not wait, such as a camera and a window.
+        sizes_vary: frames come in many sizes, for each of which OpenVINO would compile the network anew: it is not
+            chosen by itself then.
 
     Raises:
         InputError: see choose_engine.
     """
-    from vidstyle.engines.idle import IdleEngine
-    from vidstyle.engines.steady import SteadyEngine
-
     kind, device = choose_engine(engine, device, network)
+    if sizes_vary and (engine, kind) == ("auto", "openvino"):
+        kind = "torch"
     # Engines change the type of the weights and move them; a style can be painted with again.
     network = copy.deepcopy(network)
     backend: Engine
     if kind == "cuda":
         from vidstyle.engines.cuda import CudaEngine
 
-        backend = CudaEngine(network, look, device, planes=planes)
+        backend = CudaEngine(network, device, planes=planes)
     elif kind == "openvino":
         from vidstyle.engines.openvino import OpenVinoEngine
 
-        backend = OpenVinoEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+        backend = OpenVinoEngine(network, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
     else:
         from vidstyle.engines.torch_cpu import TorchCpuEngine
 
-        backend = TorchCpuEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
-    return IdleEngine(SteadyEngine(backend) if steady else backend)
+        backend = TorchCpuEngine(network, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+    return backend

@@ -49,6 +49,13 @@ class CompiledCache:
             self._write(key, to_bytes())
         return built
 
+    def has(self, key: str) -> bool:
+        """Whether something is kept under `key`, and whole."""
+        with contextlib.suppress(Exception):
+            self._read(key)
+            return True
+        return False
+
     def _path(self, key: str) -> Path:
         return cache_folder() / self._name / f"{key}{SUFFIX}"
 

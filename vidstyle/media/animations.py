@@ -72,6 +72,7 @@ class AnimationSource:
         end: float | None = None,
     ) -> None:
         self.path, self.planes, self.cut_out = path, False, False
+        self.notes: list[str] = []
         self.unreadable_from: float | None = None
         self._start, self._end = round(1000 * (start or 0)), math.inf if end is None else round(1000 * end)
         try:
@@ -96,7 +97,7 @@ class AnimationSource:
         self._pending = self._decoded()
         self._next = next(self._pending, None)
         if self._next is None:
-            raise InputError(f"{path}: nothing to paint after {parameter('start')} {start or 0:g} s")
+            raise InputError(f"{path}: nothing to paint after {parameter('start', start or 0)} s")
         self.origin = Fraction(self._next[1], 1000) if start is not None else Fraction(0)
         self.color = Color(usual_matrix(target[1]))
         self.format = VideoFormat(

@@ -18,12 +18,13 @@ from typing import Protocol
 
 import av
 import av.device
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.color import over_white, settle_color, to_rgb
-from vidstyle.media.frame import SMALLEST_SIDE, Frame
+from vidstyle.media.color import over_white, settle_color, to_planes, to_rgb
+from vidstyle.media.frame import MATRIX_WEIGHTS, SMALLEST_SIDE, Color, Frame, usual_matrix
 from vidstyle.media.sources import DEFAULT_RATE, MICROSECOND, FileSource
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 3.0
@@ -52,6 +53,7 @@ class LiveSource(Protocol):
         name: for messages.
         width, height: of every frame, pixels; even.
         rate: frames per second, as far as the source knows.
+        color: what the planes of 4:2:0 stand for that it gives; None where it gives RGB.
         notice: what a viewer should know, such as that the camera is gone; empty if all is well.
     """
 
@@ -59,6 +61,7 @@ class LiveSource(Protocol):
     width: int
     height: int
     rate: float
+    color: Color | None
     notice: str
 
     def frames(self) -> Iterator[Frame]:
@@ -194,7 +197,12 @@ def needs_mjpeg(modes: tuple[Mode, ...], request: Request) -> bool:
 
 
 def open_source(
-    camera: str, *, request: Request = Request(), size: tuple[int, int] | None = None, loop: bool = False
+    camera: str,
+    *,
+    request: Request = Request(),
+    size: tuple[int, int] | None = None,
+    loop: bool = False,
+    planes: bool = False,
 ) -> LiveSource:
     """The source that `camera` names.
 
@@ -203,16 +211,17 @@ def open_source(
         request: what to ask a camera or a screen for.
         size: (width, height) of the frames to give; the source's own by default.
         loop: begin a file again at its end.
+        planes: give planes of 4:2:0 where that is no detour, see LiveSource.
 
     Raises:
         InputError: if it is not there or cannot be read; for a camera, with the list of what there is.
     """
     path = Path(camera)
     if path.is_file():
-        return FilePlayer(path, size=size, loop=loop)
+        return FilePlayer(path, size=size, loop=loop, planes=planes)
     if loop:
         raise InputError(f"{parameter('loop')}: is for video files, and {parameter('camera', camera)} is none")
-    return CameraSource(find_address(camera, request), size=size)
+    return CameraSource(find_address(camera, request), size=size, planes=planes)
 
 
 def find_address(camera: str, request: Request) -> Address:
@@ -317,12 +326,13 @@ class CameraSource:
     Args:
         address: what to open.
         size: (width, height) of the frames to give; its own by default.
+        planes: give planes of 4:2:0 rather than RGB.
 
     Raises:
         InputError: if it cannot be opened now.
     """
 
-    def __init__(self, address: Address, *, size: tuple[int, int] | None = None) -> None:
+    def __init__(self, address: Address, *, size: tuple[int, int] | None = None, planes: bool = False) -> None:
         self.name, self.notice = address.name, ""
         self._address = address
         self._closed = threading.Event()
@@ -332,6 +342,7 @@ class CameraSource:
         except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
             raise InputError(f"{parameter('camera', address.name)}: cannot be opened ({_reason(error)})") from error
         self.width, self.height = size or even_size(first.width, first.height)
+        self.color = Color(usual_matrix(self.height)) if planes else None
         rate = self._container.streams.video[0].average_rate or DEFAULT_RATE
         self.rate = float(rate) if 1 <= rate <= 1000 else float(DEFAULT_RATE)
 
@@ -368,10 +379,7 @@ class CameraSource:
         try:
             for decoded in self._decoded:
                 captured = clock.captured(decoded.time, time.monotonic())
-                color = settle_color(decoded)
-                pixels = to_rgb(decoded, color, self.width, self.height, self._reformatter)
-                if pixels.shape[2] == 4:
-                    pixels = over_white(pixels)
+                pixels = self._pixels(decoded)
                 yield Frame(pixels, round(captured / MICROSECOND), MICROSECOND, discontinuity=fresh)
                 fresh = False
                 if self._closed.is_set():
@@ -381,6 +389,13 @@ class CameraSource:
             return
         finally:
             self._container.close()
+
+    def _pixels(self, decoded: VideoFrame) -> np.ndarray:
+        color = settle_color(decoded)
+        if self.color is None:
+            pixels = to_rgb(decoded, color, self.width, self.height, self._reformatter)
+            return over_white(pixels) if pixels.shape[2] == 4 else pixels
+        return to_planes(decoded, color, self.color, self.width, self.height, self._reformatter)
 
     def close(self) -> None:
         """Make `frames` end with the next frame, or when READ_SECONDS are over."""
@@ -394,23 +409,28 @@ class FilePlayer:
         path: the file.
         size: (width, height) of the frames to give; the file's own by default.
         loop: begin again at the end.
+        planes: give planes of 4:2:0 where the file has them.
 
     Raises:
         InputError: if it cannot be read.
     """
 
-    def __init__(self, path: Path, *, size: tuple[int, int] | None = None, loop: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, size: tuple[int, int] | None = None, loop: bool = False, planes: bool = False
+    ) -> None:
         self.name, self.notice = path.name, ""
         self._closed = threading.Event()
         self._path, self._loop = path, loop
         file = FileSource(path, size=size)
-        if size is None and (wanted := even_size(file.format.width, file.format.height)) != (
-            file.format.width,
-            file.format.height,
-        ):
+        width, height, shape = file.format.width, file.format.height, file.format.sample_aspect_ratio
+        # Windows and pipes know square pixels only.  Upwards, so that nothing is lost.
+        square = (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+        if size is None and (wanted := even_size(*square)) != (width, height):
             file.close()
             file = FileSource(path, size=wanted)
         self._file = file
+        planes = planes and file.has_planes and file.color.matrix in MATRIX_WEIGHTS
+        self.color = file.color if planes else None
         self.width, self.height, self.rate = file.format.width, file.format.height, float(file.format.rate)
 
     def frames(self) -> Iterator[Frame]:
@@ -427,6 +447,7 @@ class FilePlayer:
         """The frames of the file once, the first at `start`; returns when the last one ends."""
         first: float | None = None
         end = start
+        self._file.planes = self.color is not None
         try:
             for frame in self._file:
                 first = frame.time if first is None else first

@@ -4,6 +4,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
+from vidstyle.errors import InputError
 from vidstyle.media.frame import MATRIX_BT709, RGB_MATRIX, SWSCALE_MATRIX, UNSPECIFIED, Color, usual_matrix
 
 SCALING = (
@@ -48,8 +49,22 @@ def without_what_is_hidden(rgba: np.ndarray) -> np.ndarray:
     return np.where(alpha[..., None] == 0, np.rint(beside), rgba[..., :3]).clip(0, 255).astype(np.uint8)
 
 
+YCGCO, CHROMA_DERIVED = 8, 12
+SWSCALE_KNOWS = frozenset({1, 4, 5, 6, 7, 9})
+"""Matrices of ITU-T H.273."""
+UNREAD_MATRICES = {10: "BT.2020 with constant luminance", 11: "SMPTE ST 2085", 13: "chroma-derived", 14: "ICtCp"}
+
+
+class UnreadColorsError(InputError):
+    """Colours in a matrix that is not read."""
+
+
 def settle_color(frame: VideoFrame) -> Color:
-    """The colour description of a decoded frame, with what it leaves open settled by convention."""
+    """The colour description of a decoded frame, with what it leaves open settled by convention.
+
+    Raises:
+        UnreadColorsError: for a matrix that nothing here converts.
+    """
     name = frame.format.name
     components = frame.format.components
     bits = max(component.bits for component in components)
@@ -57,6 +72,12 @@ def settle_color(frame: VideoFrame) -> Color:
     matrix = int(frame.colorspace)
     if matrix in (UNSPECIFIED, RGB_MATRIX, 3) or rgb:
         matrix = MATRIX_BT709 if rgb else usual_matrix(frame.height)
+    if matrix == CHROMA_DERIVED:
+        # H.273 computes it from the primaries, from which the matrices of their own standards come as well.
+        matrix = {1: 1, 5: 5, 6: 6, 9: 9}.get(int(frame.color_primaries), usual_matrix(frame.height))
+    if matrix not in SWSCALE_KNOWS | {YCGCO}:
+        name = UNREAD_MATRICES.get(matrix, f"matrix {matrix} of ITU-T H.273")
+        raise UnreadColorsError(f"the colours are in {name}, which is not read here; convert them first")
     full_range = frame.color_range == ColorRange.JPEG or name.startswith("yuvj")
     return Color(
         matrix=matrix,
@@ -88,6 +109,8 @@ def to_rgb(frame: VideoFrame, color: Color, width: int, height: int, reformatter
         width, height: pixels to scale to.
         reformatter: keeps its tables from frame to frame.
     """
+    if color.matrix == YCGCO:
+        return _from_ycgco(frame, color, width, height, reformatter)
     describe_color(frame, color)
     converted = reformatter.reformat(
         frame,
@@ -102,6 +125,28 @@ def to_rgb(frame: VideoFrame, color: Color, width: int, height: int, reformatter
     return converted.to_ndarray()
 
 
+def _from_ycgco(frame: VideoFrame, color: Color, width: int, height: int, reformatter: VideoReformatter) -> np.ndarray:
+    """The same of YCgCo (ITU-T H.273, equations 56 to 59), which swscale does not know."""
+    # Any matrix, since none is applied from YUV to YUV of the same.
+    frame.colorspace = MATRIX_BT709
+    frame.color_range = ColorRange.JPEG if color.full_range else ColorRange.MPEG
+    planes = reformatter.reformat(
+        frame,
+        width=width,
+        height=height,
+        format="yuv444p",
+        dst_colorspace=MATRIX_BT709,
+        dst_color_range=frame.color_range,
+        interpolation=SCALING,
+        threads=1,
+    ).to_ndarray()
+    black, luma, chroma = (0, 255, 255) if color.full_range else (16, 219, 224)
+    y = (planes[0].astype(np.float32) - black) / luma
+    cg, co = ((planes[plane].astype(np.float32) - 128) / chroma for plane in (1, 2))
+    rgb = np.stack([y - cg + co, y + cg, y - cg - co], axis=-1)
+    return np.rint(255 * rgb).clip(0, 255).astype(np.uint8)
+
+
 def split_alpha(rgba: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """RGB to paint from (height, width, 3) and alpha (height, width), uint8, of RGBA, scaled to (width, height)."""
     pixels, alpha = without_what_is_hidden(rgba), np.ascontiguousarray(rgba[..., 3])
@@ -112,6 +157,32 @@ def split_alpha(rgba: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np
         how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
         pixels, alpha = (cv2.resize(plane, size, interpolation=how) for plane in (pixels, alpha))
     return pixels, alpha
+
+
+def to_planes(
+    frame: VideoFrame, color: Color, planes: Color, width: int, height: int, reformatter: VideoReformatter
+) -> np.ndarray:
+    """A decoded frame as planes of 4:2:0, (3 height / 2, width) uint8; see vidstyle.media.frame.Frame.
+
+    Args:
+        frame, color, reformatter: see to_rgb.
+        planes: what they are to stand for, with 8 bits.
+        width, height: pixels to scale to, even.
+    """
+    describe_color(frame, color)
+    if frame.format.is_rgb:
+        frame.color_range = ColorRange.JPEG
+    converted = reformatter.reformat(
+        frame,
+        width=width,
+        height=height,
+        format="yuv420p",
+        dst_colorspace=SWSCALE_MATRIX.get(planes.matrix, planes.matrix),
+        dst_color_range=ColorRange.JPEG if planes.full_range else ColorRange.MPEG,
+        interpolation=SCALING,
+        threads=1,
+    )
+    return converted.to_ndarray()
 
 
 def from_rgb(

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import math
 import struct
 import warnings
@@ -183,6 +184,19 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
         raise InputError(f"{path}: not a picture that can be read ({error})") from error
 
 
+def _read_cut_off(path: Path) -> Picture | None:
+    """A JPEG whose end is missing, as far as it goes; None for what is none, or has nothing of its picture."""
+    try:
+        data = path.read_bytes()
+        if not data.startswith(b"\xff\xd8") or b"\xff\xda" not in data:
+            return None
+        # With an end of its own it is read like any other, and what is missing is grey.
+        with Image.open(io.BytesIO(data + b"\xff\xd9"), formats=("JPEG",)) as image:
+            return _upright(image, None) if image.width * image.height <= LARGEST_IMAGE else None
+    except (*DAMAGE, MemoryError, Image.DecompressionBombError):
+        return None
+
+
 def _upright(image: Image.Image, enough: int | None) -> Picture:
     divisor = 1
     if enough is not None:
@@ -314,35 +328,57 @@ class PictureSource:
         paths: the files.
         size: (width, height) of the frames to give; each picture's own by default.
         scale: multiple of each picture's own size, in place of `size`.
-        strict: whether a picture that cannot be read is an error; it is skipped and noted otherwise.
+        strict: whether a picture that cannot be read, or is cut off, is an error; otherwise a JPEG that is cut off is
+            read as far as it goes, others are skipped, and both are noted.
+        skips: whether to go on after a picture that cannot be read, where it need not be strict.
 
     Attributes:
         details: by index, the picture that a frame came from; whoever writes it takes it out.
-        notes: a line for each picture that was skipped.
+        notes: a line for each picture that was skipped or cut off.
 
     Raises:
         InputError: while iterating, at a picture that cannot be read if it is to be strict, and at the end if
             there was none that could.
     """
 
-    def __init__(self, paths: list[Path], size: tuple[int, int] | None, scale: float | None, *, strict: bool) -> None:
-        self._paths, self._size, self._scale, self._strict = paths, size, scale, strict
+    def __init__(
+        self,
+        paths: list[Path],
+        size: tuple[int, int] | None,
+        scale: float | None,
+        *,
+        strict: bool,
+        skips: bool = True,
+    ) -> None:
+        self._paths, self._size, self._scale = paths, size, scale
+        self._strict, self._skips = strict, skips
         self.details: dict[int, Picture] = {}
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
+        skipped = 0
         for index, path in enumerate(self._paths):
             try:
-                picture = self._resized(read_picture(path), path)
+                picture = self._resized(self._read(path), path)
             except InputError as error:
-                if self._strict:
+                if self._strict or not self._skips:
                     raise
                 self.notes.append(f"{error}; skipped")
+                skipped += 1
                 continue
             self.details[index] = picture
             yield Frame(picture.pixels, index, Fraction(1), discontinuity=True)
-        if len(self.notes) == len(self._paths):
+        if skipped == len(self._paths):
             raise InputError(f"{self._paths[0].parent}: none of its pictures can be painted; {self.notes[0]}")
+
+    def _read(self, path: Path) -> Picture:
+        try:
+            return read_picture(path)
+        except InputError:
+            if self._strict or (rest := _read_cut_off(path)) is None:
+                raise
+            self.notes.append(f"{path}: is cut off; what there is of it is painted")
+            return rest
 
     def _resized(self, picture: Picture, path: Path) -> Picture:
         height, width = picture.pixels.shape[:2]

@@ -22,10 +22,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.color import from_rgb
+from vidstyle.media.color import describe_color, from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
-from vidstyle.media.sinks import FileSink
+from vidstyle.media.sinks import FileSink, takes_planes
 from vidstyle.output_files import check_output
 
 TICK = Fraction(1, 90_000)
@@ -76,11 +76,13 @@ class LiveSink(Protocol):
         name: for messages and figures.
         waiting: frames that may wait for it; more are dropped, the oldest first.
         holds: whether it wants the last picture again and again while the camera is gone.
+        planes: whether it takes planes of 4:2:0 as well as RGB.
     """
 
     name: str
     waiting: int
     holds: bool
+    planes: bool
 
     def write(self, frame: Frame) -> None:
         """Show, send or keep one frame."""
@@ -95,6 +97,7 @@ def open_sink(
     height: int,
     rate: float,
     *,
+    color: Color | None = None,
     microphone: Microphone | None = None,
     overwrite: bool = False,
 ) -> LiveSink:
@@ -104,6 +107,7 @@ def open_sink(
         target: `virtual`, `pipe:`, a URL, or a file to record to.
         width, height: pixels, even.
         rate: frames per second.
+        color: what planes of 4:2:0 stand for, where frames come so; None where all are RGB.
         microphone: whose sound a file gets.
         overwrite: whether an existing file may be replaced.
 
@@ -115,8 +119,8 @@ def open_sink(
     if target in {"pipe:", "pipe:1"}:
         return PipeSink()
     if "://" in target:
-        return StreamSink(target, width, height, rate)
-    return Recording(Path(target), width, height, rate, microphone=microphone, overwrite=overwrite)
+        return StreamSink(target, width, height, rate, color=color)
+    return Recording(Path(target), width, height, rate, color=color, microphone=microphone, overwrite=overwrite)
 
 
 def is_recording(target: str) -> bool:
@@ -154,6 +158,7 @@ class Recording:
         path: the file; its suffix chooses the container.
         width, height: pixels, even.
         rate: frames per second, about.
+        color: see open_sink.
         microphone: whose sound comes along.
         overwrite: whether an existing file may be replaced.
 
@@ -170,6 +175,7 @@ class Recording:
         height: int,
         rate: float,
         *,
+        color: Color | None = None,
         microphone: Microphone | None = None,
         overwrite: bool = False,
     ) -> None:
@@ -177,8 +183,8 @@ class Recording:
         self._sound: MicrophoneTrack | None = None
         average = Fraction(rate).limit_denominator(1001)
         self._duration = round(1 / (average * TICK))
-        color = Color(usual_matrix(height))
-        video = VideoFormat(width, height, TICK, average, color)
+        video = VideoFormat(width, height, TICK, average, color or Color(usual_matrix(height)))
+        self.planes = color is not None and takes_planes(path, video, None)
         tracks = None if microphone is None else partial(self._add_sound, microphone)
         self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite, survives=True)
         self._first: float | None = None
@@ -211,6 +217,7 @@ class StreamSink:
         url: rtmp://, rtsp://, udp:// or srt://.
         width, height: pixels, even.
         rate: frames per second.
+        color: see open_sink.
 
     Raises:
         InputError: if nobody answers there.
@@ -218,7 +225,9 @@ class StreamSink:
 
     waiting, holds = 2, True
 
-    def __init__(self, url: str, width: int, height: int, rate: float) -> None:
+    def __init__(self, url: str, width: int, height: int, rate: float, *, color: Color | None = None) -> None:
+        self.planes = color is not None
+        self._color = color or Color(usual_matrix(height))
         self.name = url
         self._size = (width, height)
         self._reformatter = VideoReformatter()
@@ -251,16 +260,20 @@ class StreamSink:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = TICK
-        self._color = Color(usual_matrix(stream.height))
-        context.colorspace, context.color_range = self._color.matrix, ColorRange.MPEG
+        range_ = ColorRange.JPEG if self._color.full_range else ColorRange.MPEG
+        context.colorspace, context.color_range = self._color.matrix, range_
         return stream
 
     def write(self, frame: Frame) -> None:
         """Encode and send one frame.  Raises VidstyleError when the other side has gone."""
         self._first = frame.time if self._first is None else self._first
-        picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
-        picture.color_range = ColorRange.JPEG
-        picture = from_rgb(picture, self._stream.pix_fmt, self._color, self._color.matrix, self._reformatter)
+        if frame.pixels.ndim == 2:
+            picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame.pixels), "yuv420p")
+            describe_color(picture, self._color)
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
+            picture.color_range = ColorRange.JPEG
+            picture = from_rgb(picture, self._stream.pix_fmt, self._color, self._color.matrix, self._reformatter)
         picture.pts = self._last_pts = max(self._last_pts + 1, round((frame.time - self._first) / TICK))
         picture.time_base = TICK
         try:
@@ -348,7 +361,7 @@ def _reason(error: Exception) -> str:
 class PipeSink:
     """Raw frames on standard output, RGB with 8 bits a channel, row after row."""
 
-    name, waiting, holds = "pipe:", 1, False
+    name, waiting, holds, planes = "pipe:", 1, False, False
 
     def write(self, frame: Frame) -> None:
         """Write one frame.  Raises BrokenPipeError when the reader has gone."""
@@ -366,7 +379,7 @@ class VirtualCamera:
         InputError: if pyvirtualcam or the device is missing.
     """
 
-    name, waiting, holds = "virtual", 1, True
+    name, waiting, holds, planes = "virtual", 1, True, False
 
     def __init__(self, width: int, height: int, rate: float) -> None:
         try:
@@ -426,7 +439,7 @@ class WindowSink:
         InputError: see check_window.
     """
 
-    name, waiting, holds = "window", 1, False
+    name, waiting, holds, planes = "window", 1, False, False
 
     def __init__(self, title: str, width: int, height: int) -> None:
         check_window()

@@ -7,7 +7,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -23,8 +23,29 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.color import SCALING, describe_color, has_alpha, over_white, settle_color, split_alpha, to_rgb
-from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
+from vidstyle.media.color import (
+    SCALING,
+    YCGCO,
+    UnreadColorsError,
+    describe_color,
+    has_alpha,
+    over_white,
+    settle_color,
+    split_alpha,
+    to_rgb,
+)
+from vidstyle.media.frame import (
+    LARGEST_SIDE,
+    MATRIX_BT709,
+    SMALLEST_SIDE,
+    SWSCALE_MATRIX,
+    Color,
+    Frame,
+    VideoFormat,
+    usual_matrix,
+)
+from vidstyle.media.hdr import NAMES as HDR_NAMES
+from vidstyle.media.hdr import ToneMapper, peak_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
 
@@ -150,6 +171,7 @@ class FileSource:
         origin: seconds that have been taken off every timestamp; the sink takes them off the other tracks.
         unreadable_from: seconds from the file's beginning from where on it could not be read, None if it could to
             its end.
+        notes: what a user should know of how it has been read, a line each.
 
     Raises:
         InputError: for a file without a picture to paint, and a `start` after its end.
@@ -167,6 +189,7 @@ class FileSource:
     ) -> None:
         self.path, self._gpu = path, gpu
         self.planes = self.cut_out = False
+        self.notes: list[str] = []
         self._open()
         try:
             self._go_to_first_frame(start, end)
@@ -228,7 +251,15 @@ class FileSource:
                 )
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
-        self.color = settle_color(first.frame)
+        try:
+            self.color = settle_color(first.frame)
+        except UnreadColorsError as error:
+            raise InputError(f"{self.path}: {error}") from error
+        self._tone: ToneMapper | None = None
+        if self.color.transfer in HDR_NAMES:
+            self._tone = ToneMapper(self.color, peak_of(first.frame))
+            name = HDR_NAMES[self.color.transfer]
+            self.notes.append(f"{self.path}: its high dynamic range ({name}) is painted and written as ordinary BT.709")
         self._turns, self._mirrored = orientation(first.frame)
         if start is not None:
             self.origin = first.pts * self._time_base
@@ -252,7 +283,7 @@ class FileSource:
 
     def _describe(self, size: tuple[int, int] | None, scale: float | None) -> VideoFormat:
         assert self._pending is not None
-        width, height = self._pending.frame.width, self._pending.frame.height
+        width, height = self._first_size = self._pending.frame.width, self._pending.frame.height
         pixel = self._stream.sample_aspect_ratio or Fraction(1)
         if self._turns % 2:
             width, height, pixel = height, width, 1 / pixel
@@ -269,6 +300,8 @@ class FileSource:
         pixel *= Fraction(width, height) / Fraction(*target)
         self._has_planes = (
             self._pending.frame.format.name in PLANES | {INTERLEAVED}
+            and self.color.matrix != YCGCO
+            and self._tone is None
             and target == (self._pending.frame.width, self._pending.frame.height)
             and not (target[0] % 2 or target[1] % 2 or self._turns or self._mirrored)
         )
@@ -277,12 +310,20 @@ class FileSource:
             height=target[1],
             time_base=self._time_base,
             rate=self._rate,
-            color=self.color,
+            color=self._written_color(),
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._expected_frames(),
             alpha=has_alpha(self._pending.frame),
             plays=plays_of(self.path) if self._container.format.name == "gif" else 0,
         )
+
+    def _written_color(self) -> Color:
+        """The source's own, where that can be written."""
+        if self._tone is not None:
+            return Color(MATRIX_BT709, primaries=MATRIX_BT709, transfer=MATRIX_BT709)
+        if self.color.matrix == YCGCO:
+            return replace(self.color, matrix=usual_matrix(self._pending.frame.height if self._pending else 0))
+        return self.color
 
     def _expected_frames(self) -> int | None:
         seconds = self._stream.duration * self._time_base if self._stream.duration else None
@@ -439,18 +480,22 @@ class FileSource:
 
     def _to_planes(self, frame: VideoFrame) -> np.ndarray:
         size = self.format.width, self.format.height
-        if frame.format.name not in PLANES or (frame.width, frame.height) != size:
-            # U and V lie in turns; or the video has changed in its middle.
-            describe_color(frame, self.color)
-            frame = self._reformatter.reformat(
-                frame,
-                *size,
-                format="yuv420p",
-                dst_colorspace=SWSCALE_MATRIX.get(self.color.matrix, self.color.matrix),
-                dst_color_range=ColorRange.JPEG if self.color.full_range else ColorRange.MPEG,
-                interpolation=SCALING,
-                threads=1,
-            )
+        if (frame.width, frame.height) != size:
+            # The video has changed in its middle.
+            frame = VideoFrame.from_ndarray(self._fitted(frame, size), "rgb24")
+            frame.color_range = ColorRange.JPEG
+        elif frame.format.name in PLANES:
+            return frame.to_ndarray()
+        else:
+            describe_color(frame, self.color)  # U and V lie in turns
+        frame = self._reformatter.reformat(
+            frame,
+            format="yuv420p",
+            dst_colorspace=SWSCALE_MATRIX.get(self.color.matrix, self.color.matrix),
+            dst_color_range=ColorRange.JPEG if self.color.full_range else ColorRange.MPEG,
+            interpolation=SCALING,
+            threads=1,
+        )
         return frame.to_ndarray()
 
     def _to_rgb(self, frame: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
@@ -461,11 +506,36 @@ class FileSource:
         if self.cut_out and has_alpha(frame):
             pixels, alpha = split_alpha(to_rgb(frame, self.color, frame.width, frame.height, self._reformatter), size)
             alpha = self._upright(alpha)
+        elif (frame.width, frame.height) != self._first_size:
+            pixels = self._fitted(frame, size)
         else:
-            pixels = to_rgb(frame, self.color, *size, self._reformatter)
-            if pixels.shape[2] == 4:
-                pixels = over_white(pixels)
+            pixels = self._converted(frame, size)
         return self._upright(pixels), alpha
+
+    def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+        """RGB (height, width, 3) uint8 of a frame, scaled to (width, height)."""
+        if self._tone is not None:
+            return self._tone(frame, *size)
+        pixels = to_rgb(frame, self.color, *size, self._reformatter)
+        return over_white(pixels) if pixels.shape[2] == 4 else pixels
+
+    def _fitted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+        """The same of a frame of another size than the first, its shape kept by black bars."""
+        width, height = self._first_size
+        scale = min(Fraction(width, frame.width), Fraction(height, frame.height))
+        inner = tuple(
+            max(1, min(whole, round(side * scale * whole / first)))
+            for side, whole, first in zip((frame.width, frame.height), size, self._first_size, strict=True)
+        )
+        note = (
+            f"{self.path}: changes to {frame.width}x{frame.height} in its course, which is fitted into {width}x{height}"
+        )
+        if note not in self.notes:
+            self.notes.append(note)
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        canvas[top : top + inner[1], left : left + inner[0]] = self._converted(frame, (inner[0], inner[1]))
+        return canvas
 
     def _upright(self, pixels: np.ndarray) -> np.ndarray:
         pixels = np.rot90(pixels, self._turns)
