@@ -226,9 +226,10 @@ class Visit:
             self.request("GET", "/", kind="page")
             self.request("GET", "/vidstyle/page/main.js", kind="script")
             answer = self.request("PUT", "/vidstyle/upload/picture?name=a.jpg", jpeg, kind="upload")
-            self.request(
-                "POST", "/gradio_api/queue/join", join, kind="event", headers="Content-Type: application/json\r\n"
-            )
+            if self.breaks_off == "event":
+                said = "Content-Type: application/json\r\n"
+                self.request("POST", "/gradio_api/queue/join", join, kind="event", headers=said)
+            self.request("GET", "/gradio_api/startup-events")
             if answer:
                 cookie = answer.split(b"set-cookie: ", 1)[1].split(b";", 1)[0].decode()
                 identity = json.loads(answer.rsplit(b"\r\n\r\n", 1)[1])["id"]
