@@ -8,11 +8,12 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
-from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, repaint
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, quartered_picture, repaint
 
 from vidstyle import InputError
-from vidstyle.media.color import over_white
+from vidstyle.media.color import over_white, settle_color, to_planes, to_rgb
+from vidstyle.media.frame import Color
 from vidstyle.media.hdr import light_to_pq
 from vidstyle.media.sources import FileSource
 
@@ -287,3 +288,20 @@ def test_grey_video_stays_grey(tmp_path: Path) -> None:
     before, after = decode(source)[5], decode(tmp_path / "b.mp4")[5]
     assert (after.width, after.height) == (WIDTH, HEIGHT)
     assert psnr(after.to_ndarray(format="rgb24"), before.to_ndarray(format="rgb24")) > 40
+
+
+@pytest.mark.parametrize("kind", ["rgb24", "bgr0", "yuv422p", "yuvj420p"])
+@pytest.mark.parametrize("color", [Color(1), Color(6), Color(6, full_range=True)])
+def test_planes_of_whatever_a_camera_gives_stand_for_the_same_colours(kind: str, color: Color) -> None:
+    picture = quartered_picture(64, 48)
+    given = VideoFrame.from_ndarray(picture, "rgb24")
+    given.color_range = ColorRange.JPEG
+    frame = VideoReformatter().reformat(given, format=kind, dst_colorspace=5)
+    frame.colorspace = 6
+    planes = to_planes(frame, settle_color(frame), color, 64, 48, VideoReformatter())
+    assert planes.shape == (72, 64)
+    shown = VideoFrame.from_ndarray(planes, "yuv420p")
+    back = to_rgb(shown, color, 64, 48, VideoReformatter())
+    # Away from the edges, where colours are averaged.
+    assert np.abs(back.astype(int) - picture)[4:20, 4:28].max() < 6
+    assert np.abs(back.astype(int) - picture)[28:44, 36:60].max() < 6
