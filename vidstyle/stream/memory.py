@@ -47,6 +47,8 @@ NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
 BARE, HURRY_SECONDS = 0.003, 0.08
 """Share of the picture that wears colours only, from which on a painting comes sooner: between two so many seconds."""
+EAGER = 0.2
+"""Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
 MOST_STEP = 0.2
@@ -190,8 +192,9 @@ class Memory:
 
     @property
     def gains_from_painting(self) -> bool:
-        """Whether painting the frame would change anything."""
-        return not self.keys or self._need > 0 or self.keys[-1].age >= LIFE_FRAMES
+        """Whether the frame is worth the time of a painter who has nothing else to do."""
+        bare = self._bare > BARE
+        return not self.keys or bare or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
 
     def add(self, small: np.ndarray, painting: "Future[np.ndarray]") -> None:
         """The frame of a `small_picture` is being painted, and becomes a key."""
