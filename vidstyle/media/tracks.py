@@ -105,7 +105,9 @@ class OtherTracks:
         for stream in self._input.streams:
             if isinstance(stream, av.VideoStream) and stream.index != painted:
                 kind = "cover" if stream.disposition & Disposition.attached_pic else "video"
-                what = f"{kind} (track {stream.index}, {stream.width}x{stream.height})"
+                known = stream.codec_context is not None
+                size = f", {stream.width}x{stream.height}" if known else ""
+                what = f"{kind} (track {stream.index}{size})"
                 self.notes.append(f"{what} left out: track {painted} is painted")
             elif isinstance(stream, av.AudioStream | SubtitleStream):
                 if audio:
