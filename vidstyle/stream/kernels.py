@@ -14,7 +14,7 @@ CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     x = min(max(x, np.float32(0)), np.float32(width - 1))
@@ -28,7 +28,7 @@ def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     return above + fy * (c + fx * (d - c) - above)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
@@ -58,7 +58,7 @@ def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     return total
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _mixed(
     maps: np.ndarray, n: int, top: int, bottom: int, left: int, right: int, a: Any, b: Any, c: Any, d: Any
 ) -> Any:
