@@ -1,6 +1,7 @@
 """What many tests start from: a style, a clip, and the command line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 from media_files import colorful_picture, make_video
+from PIL import Image
 from training_material import make_material
 
-from vidstyle import cli
+from vidstyle import cli, interruption
 from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
@@ -42,9 +44,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["XDG_CACHE_HOME"] = before
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Styles of pictures as they are made, in a tenth of the time."""
+    """Styles of pictures as they are made, in a tenth of the time, for tests that ask for it."""
     monkeypatch.setattr("vidstyle.any_style.polish.STEPS", 2)
 
 
@@ -91,7 +93,7 @@ def recipe(material: Path) -> Recipe:
 @pytest.fixture
 def run_cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Result]]:
     """Run a command in this process."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in interruption.SIGNALS}
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()
@@ -102,6 +104,30 @@ def run_cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Result
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def refused(run_cli: Callable[..., Result], tmp_path: Path) -> Callable[..., str]:
+    """Run a command that must fail with exit code 2, one line, and nothing written; gives the line."""
+
+    def run(*arguments: object) -> str:
+        before = contents(tmp_path)
+        result = run_cli(*arguments)
+        assert result.code == 2
+        assert result.out == ""
+        assert re.fullmatch(r"vidstyle: error: [^\n]+\n", result.err), result.err
+        assert contents(tmp_path) == before
+        return result.err
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A small PNG."""
+    path = tmp_path / "picture.png"
+    Image.fromarray(colorful_picture()).save(path)
+    return path
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from vidstyle.training.recipe import NetworkChoice, Recipe
 from vidstyle.training.starting_network import fresh_network
 from vidstyle.training.trainer import Trainer, squares
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 DISTILLED = "vgg19-distilled"
 ARGUMENTS = {
     "meta-adain": {"encoder": DISTILLED},

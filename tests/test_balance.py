@@ -14,6 +14,8 @@ from vidstyle.training.distributed import Team
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_balance_makes_gradients_of_constant_size_have_its_ratio() -> None:
     painted = torch.rand(1, 3, 8, 8, requires_grad=True)

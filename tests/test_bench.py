@@ -15,14 +15,16 @@ from PIL import Image
 
 from vidstyle import InputError
 from vidstyle.bench import growth, limits
+from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.energy import EnergyMeter
 from vidstyle.bench.runs import peak_memory
 from vidstyle.bench.sample_clip import make_clip
 from vidstyle.bench.stages import Bench, plot
 from vidstyle.engines.cuda import CudaEngine, Span
-from vidstyle.engines.frame_function import Look
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +39,18 @@ def test_every_stage_and_both_networks_are_measured(result: dict[str, object]) -
             assert isinstance(result[figure], float)
             assert result[figure] > 0
     whole = ("end_to_end_fps", "steady_end_to_end_fps", "johnson_end_to_end_fps", "plain_loop_fps", "transcode_fps")
-    for figure in (*whole, "network_fps", "peak_memory_mb"):
+    carrying = ("paintings_per_frame", "flow_ms", "memory_ms")
+    for figure in (*whole, *carrying, "network_fps", "peak_memory_mb"):
         assert isinstance(result[figure], float)
         assert result[figure] > 0
+    assert result["paintings_per_frame"] < 0.6
+    assert result["lift_ms"] < 0.1, "such small frames are painted as they are"
 
 
 def test_ratios_follow_from_the_figures(result: dict[str, float]) -> None:
     assert result["speedup"] == pytest.approx(result["end_to_end_fps"] / result["johnson_end_to_end_fps"], rel=0.01)
     stages = ("decode", "network", "encode")
-    cpu = sum(result[f"{s}_cpu_ms"] for s in stages) / result["cores"]
+    cpu = (result["lift_ms"] + sum(result[f"{s}_cpu_ms"] for s in stages)) / result["cores"]
     bound = max(cpu, *(result[f"{s}_ms"] for s in stages))
     assert result["bound_ms"] == pytest.approx(bound, rel=0.01)
     assert result["overhead"] == pytest.approx(1000 / result["end_to_end_fps"] / bound - 1, abs=0.01)
@@ -67,7 +72,7 @@ def test_figures_are_drawn(result: dict[str, object], tmp_path: Path) -> None:
     with Image.open(tmp_path / "bench.png") as picture:
         assert picture.format == "PNG"
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
-    with pytest.raises(InputError, match=r"--plot \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"plot=\S+: cannot be written"):
         plot(result, tmp_path / "missing" / "bench.png")
 
 
@@ -96,6 +101,7 @@ def test_every_size_and_length_is_a_run_of_its_own(costs: dict[str, list[dict[st
     rows = [*costs["sizes"], *costs["lengths"]]
     assert [(row["width"], row["height"], row["frames"]) for row in rows] == [(96, 64, 128), (320, 180, 12)]
     assert all(row["ms"] > 0 and row["cpu_ms"] > 0 and row["peak_memory_mb"] > 50 for row in rows)
+    assert all(row["flow_ms"] > 0 and row["memory_ms"] > 0 and 0 < row["paintings_per_frame"] < 0.6 for row in rows)
 
 
 def test_growth_is_drawn(costs: dict[str, list[dict[str, float]]], tmp_path: Path) -> None:
@@ -104,8 +110,16 @@ def test_growth_is_drawn(costs: dict[str, list[dict[str, float]]], tmp_path: Pat
     with Image.open(tmp_path / "growth.png") as picture:
         assert picture.size == (1000, 400)
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
-    with pytest.raises(InputError, match=r"--growth \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"growth=\S+: cannot be written"):
         growth.plot(costs, tmp_path / "missing" / "growth.png")
+
+
+def test_large_frames_are_lifted_and_that_has_a_price() -> None:
+    def frames(width: int, height: int) -> list[Frame]:
+        return [Frame(colorful_picture(n, width, height), n, Fraction(1, 25)) for n in range(4)]
+
+    small, large = (measure_carrying(frames(*size)) for size in ((64, 48), (1280, 720)))
+    assert small["lift_ms"] < 0.1 < large["lift_ms"]
 
 
 # --- energy
@@ -139,7 +153,7 @@ def test_nobody_counts_energy_here(tmp_path: Path) -> None:
 def test_the_limits_are_measured_one_by_one_and_together(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     fake_cuda.install(monkeypatch)
     network = build_network("realtime", {"channels": 16, "blocks": 1}).eval()
-    engine = CudaEngine(network, Look(), "cpu", timeline=True)
+    engine = CudaEngine(network, "cpu", timeline=True)
     frames = [Frame(colorful_picture(n), n, Fraction(1, 25)) for n in range(6)]
     measured = limits.measure_limits(engine, frames)
     engine.close()
@@ -166,21 +180,21 @@ def test_a_timeline_shows_each_step_of_each_frame_in_its_place(tmp_path: Path) -
     upload, network, download = (rows[int(len(rows) * share)] for share in (0.25, 0.5, 0.7))
     assert network > 1.5 * upload > 0.1
     assert network > 1.5 * download > 0.1
-    with pytest.raises(InputError, match=r"--timeline \S+: cannot be written"):
+    with pytest.raises(InputError, match=r"timeline=\S+: cannot be written"):
         limits.plot_timeline(spans, tmp_path / "missing" / "timeline.png")
 
 
 def test_without_a_gpu_there_is_no_timeline(tmp_path: Path) -> None:
     with (
         Bench("starry_night", (64, 48), device="cpu", engine="torch", frames=8) as bench,
-        pytest.raises(InputError, match=r"--timeline .*: is of a GPU, and cpu is none"),
+        pytest.raises(InputError, match=r"timeline=.*: is of a GPU, and cpu is none"),
     ):
         bench.timeline(tmp_path / "timeline.png")
 
 
 def test_peak_memory_is_this_processs_own() -> None:
     held = np.ones(60_000_000)
-    command = "from vidstyle.bench import peak_memory; print(peak_memory())"
+    command = "from vidstyle.bench.runs import peak_memory; print(peak_memory())"
     child = int(subprocess.run([sys.executable, "-c", command], capture_output=True, check=True, text=True).stdout)
     assert peak_memory() > held.nbytes
     assert 10_000_000 < child < peak_memory() - held.nbytes // 2

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 from conftest import Result
@@ -177,6 +178,17 @@ def test_a_file_comes_at_its_own_pace(tmp_path: Path) -> None:
     late = np.array(arrived) - frames
     assert (late >= 0).all()
     assert np.median(late) < 0.03
+
+
+@pytest.mark.parametrize(("shape", "size"), [(Fraction(4, 3), (84, 48)), (Fraction(1, 2), (64, 96))])
+def test_pixels_that_are_not_square_keep_their_shape(tmp_path: Path, shape: Fraction, size: tuple[int, int]) -> None:
+    def anamorphic(stream: av.VideoStream) -> None:
+        stream.codec_context.sample_aspect_ratio = shape
+
+    player = FilePlayer(make_video(tmp_path / "a.mp4", prepare=anamorphic))
+    assert (player.width, player.height) == size
+    assert next(player.frames()).pixels.shape == (size[1], size[0], 3)
+    player.close()
 
 
 def test_odd_sizes_become_even(tmp_path: Path) -> None:

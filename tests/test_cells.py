@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 from media_files import colorful_picture, psnr
 
-from vidstyle.engines.frame_function import FrameFunction, Look, frame_function, takes_planes
+from vidstyle.engines.frame_function import FrameFunction, frame_function, takes_planes
 from vidstyle.media.frame import SWSCALE_MATRIX, Color
 from vidstyle.nets import JohnsonNet
 from vidstyle.nets.cells import fold_bytes, unfold_bytes
@@ -18,7 +18,6 @@ from vidstyle.styles import load_style
 
 MATRICES = {"BT.601": 6, "BT.709": 1, "BT.2020": 9}
 COLORS = [Color(matrix, full_range) for matrix, full_range in product(MATRICES.values(), (False, True))]
-LOOKS = [Look(), Look(strength=0.4), Look(keep_colors=True), Look(strength=0.6, keep_colors=True)]
 
 
 def to_planes(rgb: np.ndarray, color: Color) -> np.ndarray:
@@ -47,12 +46,11 @@ def paint(function: torch.nn.Module, pixels: np.ndarray) -> np.ndarray:
     return function(torch.from_numpy(pixels)).numpy()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("size", [(64, 48), (63, 49), (16, 17)], ids=str)
-def test_rgb_is_painted_as_if_converted_outside(size: tuple[int, int], look: Look) -> None:
+def test_rgb_is_painted_as_if_converted_outside(size: tuple[int, int]) -> None:
     network, pixels = load_style("starry_night").network, colorful_picture(2, *size)
-    outside = paint(FrameFunction(copy.deepcopy(network), look, torch.float32), pixels).astype(int)
-    within = paint(frame_function(copy.deepcopy(network), look, torch.float32), pixels).astype(int)
+    outside = paint(FrameFunction(copy.deepcopy(network), torch.float32), pixels).astype(int)
+    within = paint(frame_function(copy.deepcopy(network), torch.float32), pixels).astype(int)
     assert np.abs(within - outside).max() <= 1
     assert np.abs(within - pixels).mean() > 3
 
@@ -63,30 +61,12 @@ def test_planes_are_painted_as_their_rgb_is(color: Color, size: tuple[int, int])
     network = load_style("starry_night").network
     planes = to_planes(colorful_picture(2, *size), color)
     rgb = to_rgb(planes, color)
-    expected = to_planes(paint(frame_function(copy.deepcopy(network), Look(), torch.float32), rgb), color)
-    painted = paint(frame_function(copy.deepcopy(network), Look(), torch.float32, color), planes)
+    expected = to_planes(paint(frame_function(copy.deepcopy(network), torch.float32), rgb), color)
+    painted = paint(frame_function(copy.deepcopy(network), torch.float32, color), planes)
     height = size[1]
     assert psnr(painted[:height], expected[:height]) > 40
     assert psnr(painted[height:], expected[height:]) > 40
     assert psnr(painted[:height], planes[:height]) < 35
-
-
-@pytest.mark.parametrize("color", COLORS[:2], ids=str)
-def test_strength_blends_planes(color: Color) -> None:
-    network, planes = load_style("starry_night").network, to_planes(colorful_picture(), color)
-    whole = paint(frame_function(copy.deepcopy(network), Look(), torch.float32, color), planes).astype(float)
-    half = paint(frame_function(copy.deepcopy(network), Look(0.5), torch.float32, color), planes)
-    assert np.abs(half - (whole + planes) / 2).max() <= 1
-    assert (paint(frame_function(network, Look(0), torch.float32, color), planes) == planes).all()
-
-
-def test_keeping_colours_keeps_the_chroma_of_planes() -> None:
-    network, planes = load_style("starry_night").network, to_planes(colorful_picture(), Color())
-    whole = paint(frame_function(copy.deepcopy(network), Look(), torch.float32, Color()), planes)
-    kept = paint(frame_function(copy.deepcopy(network), Look(keep_colors=True), torch.float32, Color()), planes)
-    assert (kept[:48] == whole[:48]).all()
-    assert (kept[48:] == planes[48:]).all()
-    assert (whole[48:] != planes[48:]).any()
 
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
@@ -95,7 +75,7 @@ def test_painted_planes_stay_within_their_range(color: Color) -> None:
     with torch.no_grad():
         network.tail.weight *= 50
     noise = np.random.default_rng(0).integers(0, 256, (72, 64), np.uint8)
-    painted = paint(frame_function(network, Look(), torch.float32, color), noise)
+    painted = paint(frame_function(network, torch.float32, color), noise)
     low, high, chroma = (0, 255, 255) if color.full_range else (16, 235, 240)
     assert painted[:48].min() >= low
     assert painted[48:].min() >= low
@@ -119,6 +99,6 @@ def test_planes_are_for_the_real_time_network_and_known_colours_of_8_bits() -> N
     assert not takes_planes(network, Color(bits=10))
     assert not takes_planes(network, Color(matrix=7))
     with pytest.raises(ValueError, match="JohnsonNet takes RGB, not planes"):
-        frame_function(JohnsonNet(), Look(), torch.float32, Color())
+        frame_function(JohnsonNet(), torch.float32, Color())
     with pytest.raises(ValueError, match="no planes of these colours"):
-        frame_function(network, Look(), torch.float32, Color(matrix=7))
+        frame_function(network, torch.float32, Color(matrix=7))

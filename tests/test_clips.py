@@ -109,7 +109,7 @@ def test_clips_have_their_share_of_the_steps(folder: Path) -> None:
 def test_what_is_no_video_is_skipped_and_counted(folder: Path, tmp_path: Path) -> None:
     assert {path.name for path in open_clips(folder).skipped} == {"broken.mp4"}
     (tmp_path / "pan.mkv").unlink()
-    with pytest.raises(InputError, match="--clips"):
+    with pytest.raises(InputError, match="with clips"):
         open_clips(folder)
 
 

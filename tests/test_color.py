@@ -8,10 +8,13 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
-from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, repaint
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from media_files import HEIGHT, WIDTH, colorful_picture, make_video, psnr, quartered_picture, repaint
 
-from vidstyle.media.color import over_white
+from vidstyle import InputError
+from vidstyle.media.color import over_white, settle_color, to_planes, to_rgb
+from vidstyle.media.frame import Color
+from vidstyle.media.hdr import light_to_pq
 from vidstyle.media.sources import FileSource
 
 SPACES = {
@@ -177,6 +180,103 @@ def test_odd_sides_keep_every_pixel(tmp_path: Path, codec: str, suffix: str, siz
         assert np.abs(pixels[49].astype(int) - pixels[48].astype(int)).mean() < 4
 
 
+def make_hdr(path: Path, transfer: int, nits: float, peak: int | None = None) -> Path:
+    """Grey HEVC frames of BT.2020 with PQ (16) or HLG (18), as bright as asked."""
+    signal = float(light_to_pq(np.array(nits))) if transfer == 16 else 0.75
+    level = round(64 + 876 * signal)
+    luma = np.full((HEIGHT, WIDTH), level, np.uint16)
+    chroma = np.full((HEIGHT // 2, WIDTH // 2), 512, np.uint16)
+
+    def flat(_: VideoFrame) -> VideoFrame:
+        frame = VideoFrame(WIDTH, HEIGHT, "yuv420p10le")
+        for plane, values in zip(frame.planes, (luma, chroma, chroma), strict=True):
+            rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+            rows[:, : values.shape[1]] = values
+            plane.update(rows.tobytes())
+        frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, transfer
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = 9, 1, 9, transfer
+
+    master = f":master-display=G(1,1)B(1,1)R(1,1)WP(1,1)L({peak * 10000},1)" if peak else ""
+    options = {"crf": "2", "x265-params": f"log-level=error{master}"}
+    return make_video(
+        path, times=range(6), codec="libx265", pixel_format="yuv420p10le", options=options, prepare=tag, encoded=flat
+    )
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_becomes_ordinary_video_and_that_is_told(tmp_path: Path, transfer: int, name: str) -> None:
+    source = make_hdr(tmp_path / "a.mp4", transfer, 203)
+    (note,) = repaint(source, tmp_path / "b.mp4").warnings
+    assert note == f"{source}: its high dynamic range ({name}) is painted and written as ordinary BT.709"
+    frame = decode(tmp_path / "b.mp4")[0]
+    assert tags(frame) == (1, 1, 1, 1)
+    # White paper is bright, and there is room above it.
+    assert 215 < frame.to_ndarray(format="rgb24").mean() < 245
+
+
+def test_what_is_brighter_than_its_display_is_white_and_darker_light_keeps_its_order(tmp_path: Path) -> None:
+    shown = []
+    for nits in (1, 10, 50, 203, 600, 1000):
+        source = FileSource(make_hdr(tmp_path / f"{nits}.mp4", 16, nits, peak=1000))
+        shown.append(float(next(iter(source)).pixels.mean()))
+        source.close()
+    assert shown == sorted(shown)
+    assert shown[0] < 40
+    assert shown[-1] > 252
+    dimmer = FileSource(make_hdr(tmp_path / "dim.mp4", 16, 203, peak=4000))
+    # A display that shows more needs more room for it.
+    assert next(iter(dimmer)).pixels.mean() < shown[3]
+    dimmer.close()
+
+
+def make_matrix(path: Path, matrix: int, primaries: int = 1) -> Path:
+    """FFV1 of a colourful picture that says to be in a matrix; in YCgCo it is."""
+    picture = colorful_picture(0)
+
+    def tagged(frame: VideoFrame) -> VideoFrame:
+        frame = frame.reformat(format="yuv444p", src_color_range=ColorRange.JPEG, dst_colorspace=Colorspace.ITU709)
+        if matrix == 8:
+            r, g, b = (picture[..., channel] / 255 for channel in range(3))
+            y, cg, co = (r + 2 * g + b) / 4, (2 * g - r - b) / 4, (r - b) / 2
+            planes = np.stack([16 + 219 * y, 128 + 224 * cg, 128 + 224 * co])
+            frame = VideoFrame.from_ndarray(np.rint(planes).clip(0, 255).astype(np.uint8), "yuv444p")
+        frame.colorspace, frame.color_range, frame.color_primaries = matrix, ColorRange.MPEG, primaries
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries = matrix, ColorRange.MPEG, primaries
+
+    return make_video(
+        path,
+        pictures=[picture] * 2,
+        times=[0, 1],
+        pixel_format="yuv444p",
+        options={"crf": "1"},
+        prepare=tag,
+        encoded=tagged,
+    )
+
+
+@pytest.mark.parametrize("matrix", [8, 12])
+def test_matrices_that_swscale_does_not_know_are_converted_by_their_formula(tmp_path: Path, matrix: int) -> None:
+    source = make_matrix(tmp_path / "a.mp4", matrix)
+    repaint(source, tmp_path / "b.mp4", quality=2)
+    frame = decode(tmp_path / "b.mp4")[0]
+    assert int(frame.colorspace) in (1, 6)
+    assert psnr(frame.to_ndarray(format="rgb24"), colorful_picture(0)) > 35
+
+
+@pytest.mark.parametrize(("matrix", "name"), [(10, "BT.2020 with constant luminance"), (14, "ICtCp"), (11, "SMPTE")])
+def test_matrices_that_are_not_read_are_refused_by_name(tmp_path: Path, matrix: int, name: str) -> None:
+    with pytest.raises(InputError, match=f"the colours are in {name}.*, which is not read here"):
+        repaint(make_matrix(tmp_path / "a.mp4", matrix), tmp_path / "b.mp4")
+
+
 def test_transparency_is_laid_on_white() -> None:
     rgba = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 100, 200, 128]]], np.uint8)
     assert over_white(rgba).tolist() == [[[10, 20, 30], [255, 255, 255], [127, 177, 227]]]
@@ -188,3 +288,20 @@ def test_grey_video_stays_grey(tmp_path: Path) -> None:
     before, after = decode(source)[5], decode(tmp_path / "b.mp4")[5]
     assert (after.width, after.height) == (WIDTH, HEIGHT)
     assert psnr(after.to_ndarray(format="rgb24"), before.to_ndarray(format="rgb24")) > 40
+
+
+@pytest.mark.parametrize("kind", ["rgb24", "bgr0", "yuv422p", "yuvj420p"])
+@pytest.mark.parametrize("color", [Color(1), Color(6), Color(6, full_range=True)])
+def test_planes_of_whatever_a_camera_gives_stand_for_the_same_colours(kind: str, color: Color) -> None:
+    picture = quartered_picture(64, 48)
+    given = VideoFrame.from_ndarray(picture, "rgb24")
+    given.color_range = ColorRange.JPEG
+    frame = VideoReformatter().reformat(given, format=kind, dst_colorspace=5)
+    frame.colorspace = 6
+    planes = to_planes(frame, settle_color(frame), color, 64, 48, VideoReformatter())
+    assert planes.shape == (72, 64)
+    shown = VideoFrame.from_ndarray(planes, "yuv420p")
+    back = to_rgb(shown, color, 64, 48, VideoReformatter())
+    # Away from the edges, where colours are averaged.
+    assert np.abs(back.astype(int) - picture)[4:20, 4:28].max() < 6
+    assert np.abs(back.astype(int) - picture)[28:44, 36:60].max() < 6

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from vidstyle import VidstyleError, restyle
 from vidstyle.engines.cuda import CudaEngine
 from vidstyle.engines.cuda_graph import KEPT_SHAPES
-from vidstyle.engines.frame_function import Look
 from vidstyle.engines.torch_cpu import TorchCpuEngine
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import build_network
@@ -52,20 +51,16 @@ def paint(engine: CudaEngine | TorchCpuEngine, source: list[Frame]) -> list[np.n
     return painted + [engine.result().pixels for _ in range(waiting)]
 
 
-LOOKS = [Look(), Look(0.5), Look(keep_colors=True)]
-
-
-@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("planes", [None, Color()], ids=["RGB", "planes"])
-def test_one_graph_paints_all_frames_of_a_shape(device: FakeDevice, look: Look, planes: Color | None) -> None:
+def test_one_graph_paints_all_frames_of_a_shape(device: FakeDevice, planes: Color | None) -> None:
     source = frames(5)
     if planes:
         source = [Frame(to_planes(f.pixels, planes), f.pts, f.time_base) for f in source]
-    engine = CudaEngine(tiny_network(), look, "cpu", planes=planes)
+    engine = CudaEngine(tiny_network(), "cpu", planes=planes)
     painted = paint(engine, source)
     engine.close()
     assert (device.recorded, device.replays) == (1, 5)
-    reference = TorchCpuEngine(tiny_network(), look, planes=planes, dtype=torch.float16)
+    reference = TorchCpuEngine(tiny_network(), planes=planes, dtype=torch.float16)
     for ours, theirs in zip(painted, paint(reference, source), strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
     reference.close()
@@ -73,7 +68,7 @@ def test_one_graph_paints_all_frames_of_a_shape(device: FakeDevice, look: Look, 
 
 
 def test_each_shape_has_its_graph_and_the_oldest_goes(device: FakeDevice) -> None:
-    engine = CudaEngine(tiny_network(), Look(), "cpu")
+    engine = CudaEngine(tiny_network(), "cpu")
     sizes = [(32 + 4 * n, 32) for n in range(KEPT_SHAPES)]
     for size in [*sizes, sizes[0], (64, 64), sizes[0]]:
         assert paint(engine, frames(1, *size))[0].shape == (size[1], size[0], 3)
@@ -85,11 +80,11 @@ def test_each_shape_has_its_graph_and_the_oldest_goes(device: FakeDevice) -> Non
 
 def test_without_graphs_frames_are_painted_all_the_same(device: FakeDevice) -> None:
     device.refuses_graphs = RuntimeError("CUDA error: operation not permitted when stream is capturing")
-    engine = CudaEngine(tiny_network(), Look(), "cpu")
+    engine = CudaEngine(tiny_network(), "cpu")
     painted = paint(engine, frames(4))
     engine.close()
     assert device.replays == 0
-    reference = TorchCpuEngine(tiny_network(), Look(), dtype=torch.float16)
+    reference = TorchCpuEngine(tiny_network(), dtype=torch.float16)
     for ours, theirs in zip(painted, paint(reference, frames(4)), strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
     reference.close()
@@ -97,7 +92,7 @@ def test_without_graphs_frames_are_painted_all_the_same(device: FakeDevice) -> N
 
 def test_parts_are_painted_by_a_graph_too(device: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = CellNet.paint
-    expected = paint(CudaEngine(tiny_network(), Look(), "cpu"), frames(3, 320, 240))
+    expected = paint(CudaEngine(tiny_network(), "cpu"), frames(3, 320, 240))
 
     def within_room(net: CellNet, cells: Tensor, *rest: Tensor) -> Tensor:
         if cells.shape[1] * cells.shape[2] > 60 * 60:
@@ -106,9 +101,7 @@ def test_parts_are_painted_by_a_graph_too(device: FakeDevice, monkeypatch: pytes
 
     monkeypatch.setattr(CellNet, "paint", within_room)
     device.recorded = device.replays = 0
-    for ours, theirs in zip(
-        paint(CudaEngine(tiny_network(), Look(), "cpu"), frames(3, 320, 240)), expected, strict=True
-    ):
+    for ours, theirs in zip(paint(CudaEngine(tiny_network(), "cpu"), frames(3, 320, 240)), expected, strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
     assert (device.recorded, device.replays) == (1, 3)
 
@@ -120,7 +113,7 @@ def test_a_frame_that_cannot_be_painted_leaves_its_place_to_the_next(device: Fak
                 raise ValueError("not these")
             return 1 - image
 
-    engine = CudaEngine(Picky(), Look(), "cpu")
+    engine = CudaEngine(Picky(), "cpu")
     for _ in range(3):
         with pytest.raises(ValueError, match="not these"):
             engine.submit(frames(1, 48, 48)[0])
@@ -129,7 +122,7 @@ def test_a_frame_that_cannot_be_painted_leaves_its_place_to_the_next(device: Fak
 
 
 def test_a_lost_device_is_named_once_and_closing_is_quiet(device: FakeDevice) -> None:
-    engine = CudaEngine(tiny_network(), Look(), "cpu")
+    engine = CudaEngine(tiny_network(), "cpu")
     engine.submit(frames(1)[0])
     device.failure = LOST
     message = r"^cpu: the device has failed \(CUDA error: an illegal memory access was encountered\); start again"
@@ -141,7 +134,7 @@ def test_a_lost_device_is_named_once_and_closing_is_quiet(device: FakeDevice) ->
 
 
 def test_a_device_that_is_lost_while_closing_hides_nothing(device: FakeDevice) -> None:
-    engine = CudaEngine(tiny_network(), Look(), "cpu")
+    engine = CudaEngine(tiny_network(), "cpu")
     paint(engine, frames(2))
     device.failure = LOST
     engine.close()
@@ -151,14 +144,14 @@ def test_a_device_that_is_lost_while_closing_hides_nothing(device: FakeDevice) -
 def test_a_lost_device_ends_a_run(device: FakeDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_video(tmp_path / "a.mp4", pictures=[colorful_picture(n) for n in range(10)])
 
-    def make_engine(network: nn.Module, look: Look, *_: object, planes: Color | None, **__: object) -> CudaEngine:
-        engine = CudaEngine(network, look, "cpu", planes=planes)
+    def make_engine(network: nn.Module, *_: object, planes: Color | None, **__: object) -> CudaEngine:
+        engine = CudaEngine(network, "cpu", planes=planes)
         result = engine.result
 
         def failing() -> Frame:
-            frame = result()
-            device.failure = LOST if frame.pts > 0 else None
-            return frame
+            painted = result()
+            device.failure = LOST
+            return painted
 
         monkeypatch.setattr(engine, "result", failing)
         return engine

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import shutil
@@ -29,14 +30,16 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from vidstyle.demo import DemoSettings
-from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Cancelled, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 
 MEGABYTE = 1_000_000
 NAMES = ("testserver",)
@@ -59,10 +62,10 @@ def browser(folder: Path) -> Iterator[Callable[[], TestClient]]:
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """What paints files, and a visitor for whom it does."""
-    easel = Easel("cpu")
+    previews = Previews("cpu")
     visitor = Visitors(tmp_path).welcome()[1]
-    yield SimpleNamespace(run=Jobs(Gallery(easel), easel, "cpu"), visitor=visitor)
-    easel.close()
+    yield SimpleNamespace(run=Jobs(Gallery(previews), previews, "cpu"), visitor=visitor)
+    previews.close()
 
 
 def send(client: TestClient, kind: str, data: bytes, name: str = "mine") -> Any:
@@ -257,7 +260,7 @@ def test_a_style_that_would_keep_everyone_waiting_is_refused(tmp_path: Path) -> 
         tensor.zero_()
     save_style(path, network, StyleCard("huge", path, "realtime", arguments))
     with pytest.raises(InputError, match="parameters"):
-        Gallery(Easel("cpu")).admit(path)
+        Gallery(Previews("cpu")).admit(path)
 
 
 def test_an_installed_style_is_shown_with_what_is_known_of_it(browser: Callable[[], TestClient]) -> None:
@@ -385,8 +388,8 @@ def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: 
 
 
 def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: Path) -> None:
-    easel, visitors = Easel("cpu"), Visitors(tmp_path / "visitors")
-    run = Jobs(Gallery(easel), easel, "cpu", 1)
+    previews, visitors = Previews("cpu"), Visitors(tmp_path / "visitors")
+    run = Jobs(Gallery(previews), previews, "cpu", 1)
     clip = make_video(tmp_path / "clip.mp4", pictures=30 * [colorful_picture(0)], times=tuple(range(30)))
 
     def begun() -> tuple[Iterator[tuple[str, str]], Any]:
@@ -408,7 +411,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
     assert "Waiting for one painting" in next(fourth)[0]
     assert "<video" in finished(first)
     assert "<video" in finished(fourth)
-    easel.close()
+    previews.close()
 
 
 def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,41 +445,64 @@ def look(**wishes: Any) -> str:
 
 
 def received(socket: Any) -> tuple[int, np.ndarray]:
-    """Number and pixels of the next painting."""
+    """Number and pixels of the next picture."""
     data = socket.receive_bytes()
     return struct.unpack_from("<I", data)[0], np.asarray(Image.open(io.BytesIO(data[4:])), np.float32)
 
 
+def shown_in_the_end(socket: Any, frame: bytes, fits: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """What is shown of a frame that is sent again and again, once it fits: paintings take their time."""
+    deadline = time.monotonic() + 60
+    for number in itertools.count():
+        assert time.monotonic() < deadline, "it never came"
+        socket.send_bytes(struct.pack("<I", number) + frame)
+        again, pixels = received(socket)
+        assert again == number
+        if fits(pixels):
+            return pixels
+    raise AssertionError
+
+
 def test_a_webcam_frame_comes_back_painted_under_its_number(browser: Callable[[], TestClient]) -> None:
-    source = np.asarray(Image.open(io.BytesIO(webcam_frame(0, width=640, height=360)[4:])), np.float32)
+    frame = picture_file(kind="JPEG", width=640, height=360)
+    source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
     with browser().websocket_connect("/vidstyle/live") as socket:
         socket.send_text(look())
-        socket.send_bytes(webcam_frame(7, width=640, height=360))
-        number, painted = received(socket)
+        socket.send_bytes(struct.pack("<I", 7) + frame)
+        number, first = received(socket)
         assert number == 7
+        assert np.abs(first - source).mean() < 8, "nothing is painted yet: the camera's own picture"
+        painted = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
         assert painted.shape == (360, 640, 3)
-        assert np.abs(painted - source).mean() > 15
+        # These act at once.
         socket.send_text(look(split=True))
-        socket.send_bytes(webcam_frame(8, width=640, height=360))
-        number, painted = received(socket)
-        assert number == 8
-        assert np.abs(painted - source)[:, :310].mean() < 5 < np.abs(painted - source)[:, 330:].mean()
+        socket.send_bytes(struct.pack("<I", 8) + frame)
+        _, halves = received(socket)
+        assert np.abs(halves - source)[:, :310].mean() < 5 < np.abs(halves - source)[:, 330:].mean()
+        socket.send_text(look(strength=0))
+        socket.send_bytes(struct.pack("<I", 9) + frame)
+        assert np.abs(received(socket)[1] - source).mean() < 5
+
+
+def test_a_webcam_is_painted_at_the_size_that_strokes_need_and_shown_at_its_own(
+    browser: Callable[[], TestClient],
+) -> None:
+    frame = picture_file(kind="JPEG", width=1280, height=720)
+    source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
+    with browser().websocket_connect("/vidstyle/live") as socket:
+        painted = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
+        assert painted.shape == (720, 1280, 3)
 
 
 def test_a_style_of_ones_own_paints_the_webcam(browser: Callable[[], TestClient], style_file: Path) -> None:
     client = browser()
     key = send(client, "style", style_file.read_bytes(), "noise.safetensors").json()["id"]
     with client.websocket_connect("/vidstyle/live") as socket:
-        socket.send_bytes(webcam_frame(1))
-        installed = received(socket)[1]
+        frame = picture_file(kind="JPEG", width=640, height=360)
+        source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
+        installed = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
         socket.send_text(look(style=key))
-        deadline = time.monotonic() + 30
-        number, change = 2, 0.0
-        while change < 10:
-            assert time.monotonic() < deadline, "the style never changed"
-            socket.send_bytes(webcam_frame(number))
-            change = float(np.abs(received(socket)[1] - installed).mean())
-            number += 1
+        shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - installed).mean() > 10)
 
 
 @pytest.mark.parametrize(
@@ -503,7 +529,7 @@ def test_nonsense_on_the_websocket_ends_it_with_a_message(browser: Callable[[], 
         assert "load it again" in json.loads(socket.receive_text())["error"]
 
 
-def test_two_webcams_share_the_painter_fairly(browser: Callable[[], TestClient]) -> None:
+def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> None:
     # Both have a frame waiting at all times, the first one many.
     with contextlib.ExitStack() as stack:
         greedy, modest = (stack.enter_context(browser().websocket_connect("/vidstyle/live")) for _ in range(2))

@@ -24,6 +24,8 @@ from starlette.websockets import WebSocket
 
 from vidstyle.demo.connections import Connections, OutOfDescriptors, network_of
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 10.0
 HELLO = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -24,6 +24,8 @@ from vidstyle.demo.passwords import FREE_GUESSES, LONGEST_PAUSE, Passwords
 from vidstyle.demo.visitors import MOST_VISITORS, Visitors
 from vidstyle.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 async def who(request: Request) -> Response:
     """Everything that an application can know of a request."""
@@ -309,11 +311,11 @@ def test_a_crowd_without_cookies_pushes_nobodys_files_out(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"allow_host": ("https://demo.example.org",)}, "--allow-host"),
-        ({"allow_host": ("demo.example.org:80",)}, "--allow-host"),
-        ({"embed": ("'unsafe-inline'; script-src *",)}, "--embed"),
-        ({"embed": ("https://a.example/page",)}, "--embed"),
-        ({"max_stored": 10}, "--max-stored"),
+        ({"allow_host": ("https://demo.example.org",)}, "allow_host"),
+        ({"allow_host": ("demo.example.org:80",)}, "allow_host"),
+        ({"embed": ("'unsafe-inline'; script-src *",)}, "embed"),
+        ({"embed": ("https://a.example/page",)}, "embed"),
+        ({"max_stored": 10}, "max_stored"),
     ],
 )
 def test_an_option_that_would_be_something_else_is_refused(options: dict[str, Any], why: str) -> None:

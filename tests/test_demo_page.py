@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from demo_camera import WATCH_WEBCAM, write_camera
+from helper_demo_camera import WATCH_WEBCAM, write_camera
 from media_files import Sound, colorful_picture, make_video
 from PIL import Image
 from training_material import make_material
@@ -22,7 +22,11 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
+    pytest.mark.slow,
+    pytest.mark.usefixtures("few_steps"),
+]
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from media_files import colorful_picture
+from media_files import colorful_picture, make_video
 from PIL import Image
 
 pytest.importorskip("starlette", reason="the demo is not installed")
@@ -24,6 +24,8 @@ from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.pictures import check_picture, picture_for_style, read_shown
 from vidstyle.demo.storage import NoRoomError, Storage
 from vidstyle.demo.visitors import Visitor, Visitors
+
+pytestmark = pytest.mark.slow
 
 PATIENCE = 10
 
@@ -200,6 +202,20 @@ def test_large_pictures_that_come_at_once_are_decoded_one_at_a_time_and_once_in_
     kilobytes = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     # Pillow has 4 bytes for each of the 49 million pixels.
     assert kilobytes * 1024 < 4 * 7000**2 + 100_000_000
+
+
+def test_a_video_of_frames_that_are_too_large_is_refused_before_one_is_decoded(
+    tmp_path: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_video(tmp_path / "large.mp4", pictures=[colorful_picture(0, 320, 180)] * 3, times=range(3))
+    monkeypatch.setattr("vidstyle.demo.files.LARGEST_VIDEO", 200 * 100)
+    monkeypatch.setattr("vidstyle.demo.files.FileSource", None)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    answer = door(Visitors(folder), gallery).put("/vidstyle/upload/video?name=large.mp4", content=clip.read_bytes())
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("large.mp4: 320x180 is larger than")
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from vidstyle.training import trainer
 from vidstyle.training.distributed import Team, finish_together, join_team, leave_team
 from vidstyle.training.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 STEPS = 2
 
 

@@ -17,6 +17,8 @@ from vidstyle.media.sinks import FileSink
 from vidstyle.style_files import read_card, save_style
 from vidstyle.styles import find_style, load_style
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Result]
 SIDE = 128
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from media_files import colorful_picture, make_video, psnr
-from test_cells import LOOKS, to_planes
+from test_cells import to_planes
 from torch import Tensor, nn
 
 from vidstyle import InputError, restyle
 from vidstyle.engines.fitting import SMALLEST_TILE, FittingFunction, is_lost_device, is_out_of_memory
-from vidstyle.engines.frame_function import CellFunction, Look, frame_function
+from vidstyle.engines.frame_function import CellFunction, frame_function
 from vidstyle.media.frame import Color
 from vidstyle.nets import FormNet, RealtimeNet
 from vidstyle.nets.cells import CellNet
@@ -37,8 +37,8 @@ def paint(function: Callable[..., Tensor], pixels: np.ndarray, *arguments: int) 
     return function(torch.from_numpy(pixels), *arguments).numpy()
 
 
-def functions(look: Look, planes: Color | None = None) -> CellFunction:
-    function = frame_function(load_style("starry_night_light").network, look, torch.float32, planes)
+def functions(planes: Color | None = None) -> CellFunction:
+    function = frame_function(load_style("starry_night_light").network, torch.float32, planes)
     assert isinstance(function, CellFunction)
     return function
 
@@ -46,14 +46,13 @@ def functions(look: Look, planes: Color | None = None) -> CellFunction:
 # --- in parts
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("planes", [False, True])
-def test_parts_leave_no_seams(look: Look, planes: bool) -> None:
+def test_parts_leave_no_seams(planes: bool) -> None:
     width, height = (size - size % 2 for size in SIZE) if planes else SIZE
     pixels = noisy_picture(width, height)
     color = Color() if planes else None
     pixels = to_planes(pixels, color) if color else pixels
-    function = functions(look, color)
+    function = functions(color)
     whole = paint(function, pixels)
     for side in (20, 57):
         parts = paint(function.in_tiles, pixels, side)
@@ -68,7 +67,7 @@ def test_parts_leave_no_seams_in_forms_either(planes: Color | None) -> None:
     nn.init.normal_(network.form.up[0].weight, std=0.2)
     pixels = noisy_picture(402, 298)
     pixels = to_planes(pixels, planes) if planes else pixels
-    function = frame_function(network, Look(), torch.float32, planes)
+    function = frame_function(network, torch.float32, planes)
     assert isinstance(function, CellFunction)
     whole = paint(function, pixels)
     for side in (21, 34):
@@ -76,7 +75,7 @@ def test_parts_leave_no_seams_in_forms_either(planes: Color | None) -> None:
 
 
 def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels, function = noisy_picture(*SIZE), functions(Look())
+    pixels, function = noisy_picture(*SIZE), functions()
     whole = paint(function, pixels)
     half = SIZE[0] // 8 * 4
     assert psnr(paint(function, np.ascontiguousarray(pixels[:, :half])), whole[:, :half]) < 45
@@ -120,9 +119,9 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[tuple[int, int
 
 def test_a_frame_without_room_is_painted_in_parts(room: Callable[[int], list[tuple[int, int]]]) -> None:
     pixels = noisy_picture(400, 300)
-    whole = paint(functions(Look()), pixels)
+    whole = paint(functions(), pixels)
     asked = room(90 * 70)
-    function = FittingFunction(functions(Look()), "cuda:0")
+    function = FittingFunction(functions(), "cuda:0")
     assert psnr(paint(function, pixels), whole) > 45
     assert function.side(torch.Size(pixels.shape)) == 50
     # What does not fit is not tried again, and what fits is painted whole.
@@ -135,8 +134,8 @@ def test_a_frame_without_room_is_painted_in_parts(room: Callable[[int], list[tup
 
 def test_where_not_even_parts_fit_a_size_is_named(room: Callable[[int], list[tuple[int, int]]]) -> None:
     room(30 * 30)
-    function = FittingFunction(functions(Look()), "cuda:0")
-    message = r"^cuda:0: not enough memory to paint 400x300; 100x74 fits, see --size$"
+    function = FittingFunction(functions(), "cuda:0")
+    message = r"^cuda:0: not enough memory to paint 400x300; 100x74 fits, see size$"
     with pytest.raises(InputError, match=message):
         paint(function, noisy_picture(400, 300))
     room(10)
@@ -156,8 +155,8 @@ class Cramped(nn.Module):
 
 
 def test_networks_that_see_the_whole_frame_are_refused_with_a_size_that_fits() -> None:
-    function = FittingFunction(frame_function(Cramped(), Look(), torch.float32), "cpu")
-    with pytest.raises(InputError, match=r"^cpu: not enough memory to paint 240x180; 120x90 fits, see --size$"):
+    function = FittingFunction(frame_function(Cramped(), torch.float32), "cpu")
+    with pytest.raises(InputError, match=r"^cpu: not enough memory to paint 240x180; 120x90 fits, see size$"):
         paint(function, noisy_picture(240, 180))
     assert paint(function, noisy_picture(120, 90)).shape == (90, 120, 3)
 
@@ -168,7 +167,7 @@ def test_other_failures_pass() -> None:
             raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        paint(FittingFunction(frame_function(Broken(), Look(), torch.float32), "cpu"), noisy_picture(64, 48))
+        paint(FittingFunction(frame_function(Broken(), torch.float32), "cpu"), noisy_picture(64, 48))
 
 
 def test_an_engine_paints_a_frame_without_room(room: Callable[[int], list[tuple[int, int]]], tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from torch import nn
 
 from vidstyle import restyle
 from vidstyle.engines.cuda import CudaEngine
-from vidstyle.engines.frame_function import Look
 from vidstyle.media import codecs, sources
 from vidstyle.media.codecs import Codec
 from vidstyle.media.frame import Color, Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
+
+pytestmark = pytest.mark.slow
 
 VIDEO = VideoFormat(64, 48, Fraction(1, 25), Fraction(25))
 NOWHERE = 4095
@@ -118,8 +119,8 @@ def test_what_paints_on_a_gpu_encodes_there(
 ) -> None:
     fake_cuda.install(monkeypatch)
 
-    def make_engine(network: nn.Module, look: Look, *_: object, planes: Color | None, **__: object) -> CudaEngine:
-        return CudaEngine(network, look, "cpu", planes=planes)
+    def make_engine(network: nn.Module, *_: object, planes: Color | None, **__: object) -> CudaEngine:
+        return CudaEngine(network, "cpu", planes=planes)
 
     choose: Callable[..., tuple[str, str]] = lambda *_: ("cuda", f"cuda:{NOWHERE}")  # noqa: E731
     monkeypatch.setattr("vidstyle.engines.choose_engine", choose)

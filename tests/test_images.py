@@ -38,6 +38,75 @@ def test_every_format_is_read_and_written(suffix: str, tmp_path: Path) -> None:
     assert error.max() == 0 if lossless else error.mean() < 3
 
 
+@pytest.mark.parametrize("suffix", [".avif", ".jp2", ".ppm", ".tga"])
+def test_rarer_formats_are_read_and_written(suffix: str, tmp_path: Path) -> None:
+    source, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    picture = colorful_picture(0, 61, 47)
+    Image.fromarray(picture).save(source, **({"quality": 95} if suffix == ".avif" else {}))
+    assert is_image(source)
+    repaint(source, output)
+    assert np.abs(read_image(output).astype(int) - picture).mean() < 3
+
+
+def make_tiles(path: Path, tiles: tuple[int, int], exif: bytes | None = None) -> np.ndarray:
+    """A HEIC of more than one tile, as phones write them, and its picture."""
+    picture = quartered_picture(512 * tiles[0], 512 * tiles[1])
+    Image.fromarray(picture).save(path, quality=90, **({"exif": exif} if exif else {}))
+    return picture
+
+
+@pytest.mark.skipif("HEIF" not in Image.registered_extensions().values(), reason="pillow-heif is not installed")
+@pytest.mark.parametrize(("orientation", "corners"), [(1, "rgbw"), (6, "brwg"), (3, "wbgr")])
+def test_heic_is_read_whole_and_upright_and_written_as_jpeg(orientation: int, corners: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    make_tiles(tmp_path / "in.heic", (2, 1), exif.tobytes())
+    assert is_image(tmp_path / "in.heic")
+    pixels = read_image(tmp_path / "in.heic")
+    assert pixels.shape == ((1024, 512, 3) if orientation == 6 else (512, 1024, 3))
+    assert "".join(name[0] for name in corner_colors(pixels)) == corners
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "in.heic").rename(folder / "in.heic")
+    repaint(folder, tmp_path / "painted")
+    assert [p.name for p in (tmp_path / "painted").iterdir()] == ["in.jpg"]
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".tga", ".webp"])
+def test_transparency_is_kept_where_the_format_has_it(suffix: str, tmp_path: Path) -> None:
+    image = Image.fromarray(colorful_picture())
+    alpha = Image.new("L", image.size, 255)
+    alpha.paste(0, (0, 0, 20, 48))
+    image.putalpha(alpha)
+    image.save(tmp_path / f"in{suffix}")
+    repaint(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
+    kept = read_picture(tmp_path / f"out{suffix}").alpha
+    assert kept is not None
+    assert kept[24, 4] == 0
+    assert kept[24, 60] == 255
+
+
+@pytest.mark.parametrize(
+    ("begin", "name"), [(b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"), (b"8BPS\0\1", "Photoshop")]
+)
+def test_a_format_that_is_not_read_is_refused_by_its_name(begin: bytes, name: str, tmp_path: Path) -> None:
+    (tmp_path / "in.jxl").write_bytes(begin + bytes(64))
+    with pytest.raises(InputError, match=f"{name}.*, which is not read here; convert it to PNG or AVIF first"):
+        repaint(tmp_path / "in.jxl", tmp_path / "out.png")
+
+
+def test_an_icon_in_a_folder_becomes_a_png_and_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    Image.fromarray(colorful_picture(0, 32, 32)).save(folder / "a.ico")
+    Image.fromarray(colorful_picture(0, 32, 32)).save(folder / "a.png")
+    (folder / "notes.txt").write_text("mine")
+    (folder / ".hidden").write_text("mine")
+    summary = restyle(folder, tmp_path / "painted", style=SAME, strength=0, device="cpu")
+    assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["a.ico.png", "a.png"]
+    assert summary.warnings == [f"{folder}: 1 left out, which are no pictures: notes.txt"]
+
+
 def test_grey_becomes_rgb(tmp_path: Path) -> None:
     grey = colorful_picture()[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
@@ -210,6 +279,18 @@ def test_animations_are_videos_and_stacks_of_pages_are_not(tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir() if is_image(path)} == {"a.tiff", "a.jpg"}
     assert (read_image(tmp_path / "a.tiff") == colorful_picture()).all()
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - colorful_picture()).mean() < 5
+
+
+def test_a_jpeg_that_lacks_its_end_is_painted_with_a_warning(tmp_path: Path) -> None:
+    source = tmp_path / "a.jpg"
+    picture = colorful_picture(0, 320, 240)
+    Image.fromarray(picture).save(source, quality=95)
+    source.write_bytes(source.read_bytes()[:-40])
+    summary = restyle(source, tmp_path / "b.png", style=SAME, strength=0, device="cpu")
+    assert summary.warnings == [f"{source}: is cut off; what there is of it is painted"]
+    assert np.abs(read_image(tmp_path / "b.png")[:200].astype(int) - picture[:200]).mean() < 4
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        restyle(source, tmp_path / "c.png", style=SAME, strength=0, device="cpu", strict=True)
 
 
 def test_damaged_pictures_are_refused_rather_than_crash(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.style_pictures import StylePictures
 from vidstyle.training.trainer import Trainer
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
 META_FILE = f"{styles.META_STYLE}.safetensors"
 PAINTER = {"channels": 16, "blocks": 1}
 ARGUMENTS = {"kernels": 3, "size": 8, "painter": PAINTER}

@@ -169,6 +169,6 @@ def test_every_platform_has_its_own_names_for_microphones(
 
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setattr("av.open", refuse)
-    with pytest.raises(InputError, match=f"--microphone {name}: cannot be opened"):
+    with pytest.raises(InputError, match=f"microphone='{name}': cannot be opened"):
         open_microphone(name)
     assert tried == opened

@@ -104,6 +104,7 @@ def test_loss_and_gradient_are_those_of_the_whole_picture(name: str, perceptual:
     torch.testing.assert_close(found.gradient, image.grad, rtol=1e-3, atol=1e-5 * image.grad.abs().max().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, tiled_loss.KEPT_BYTES])
 @pytest.mark.parametrize("terms", [BEST.terms, GATYS.terms, D2L.terms], ids=["best", "gatys", "d2l"])
 def test_tiles_give_the_gradient_of_the_whole(

@@ -25,7 +25,7 @@ from vidstyle.perception.tensors import to_rgb, to_tensor
 SIZE = 96
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +391,8 @@ def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable
         (("photo.png", "a.png", "out.png", "--size", "5000"), "--size 5000: takes 64 to 4096 pixels"),
         (("photo.png", "a.png", "out.png", "--preset", "nice"), "--preset nice: unknown; use best, gatys, d2l, adam"),
         (("photo.png", "a.png", "out.png", "--style-weight", "nan"), "--style-weight nan: takes 0 or more"),
-        (("photo.png", "a.png", "out.png", "--style-scale", "0"), "--style-scale 0: takes 0.1 to 4"),
+        (("photo.png", "a.png", "out.png", "--stroke-size", "0"), "--stroke-size 0: takes 0.1 to 4"),
+        (("photo.png", "a.png", "out.png", "--style-scale", "5"), "--stroke-size 5: takes 0.1 to 4"),
         (("photo.png", "a.png", "out.png", "--tile", "8"), "--tile 8: takes 128 pixels or more"),
         (("photo.png", "a.png", "out.png", "--init", "notes.txt"), "notes.txt: not a picture that can be read"),
         (("photo.png", "a.png", "out.png", "--init", "nosie"), "--init nosie: takes content, noise, style or"),

@@ -22,7 +22,7 @@ FRAMES, SHIFT = 4, 3
 TIMES = (0, 1, 2, 5)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
 @pytest.fixture

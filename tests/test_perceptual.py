@@ -89,7 +89,7 @@ def test_weights_that_cannot_be_downloaded_can_be_named(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(InputError, match=r"vgg16-397923af.pth: cannot be downloaded .*--perceptual-weights"):
+    with pytest.raises(InputError, match=r"vgg16-397923af.pth: cannot be downloaded .*perceptual_weights"):
         PerceptualNetwork("vgg16")
     # Standard output is for summaries.
     assert capsys.readouterr().out == ""

@@ -1,6 +1,5 @@
-"""From decoder to encoder without converting colours, where both speak 8-bit 4:2:0; and frames that are not new."""
+"""From decoder to encoder without converting colours, where both speak 8-bit 4:2:0."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -11,10 +10,7 @@ from media_files import colorful_picture, make_video, psnr
 from test_color import RANGES, SPACES, decode, luma, make_colored, tags
 from torch import Tensor, nn
 
-from vidstyle import Painter, restyle
-from vidstyle.engines import make_engine
-from vidstyle.engines.frame_function import Look
-from vidstyle.media.frame import Frame
+from vidstyle import restyle
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet, RealtimeNet
 from vidstyle.style_files import Style, StyleCard
@@ -100,83 +96,6 @@ def test_looks_need_no_conversion(tmp_path: Path, converted: list[str], look: di
     assert (plain[0].to_ndarray() != looked[0].to_ndarray()).any()
 
 
-# --- frames that show nothing new
-
-
-class Inverting(nn.Module):
-    """Counts the pictures that it paints, and fails on what is all black."""
-
-    calls = 0
-
-    def forward(self, image: Tensor) -> Tensor:
-        type(self).calls += 1
-        if not image.any():
-            raise RuntimeError("nothing to see")
-        return 1 - image
-
-
-@pytest.fixture(autouse=True)
-def _uncounted() -> None:
-    Inverting.calls = 0
-
-
-def flat(level: int) -> np.ndarray:
-    return np.full((32, 32, 3), level, np.uint8)
-
-
-def levels_of(pictures: Sequence[np.ndarray], cuts: Sequence[int] = (), in_flight: int = 3) -> list[int]:
-    """What becomes of each picture; `cuts` are discontinuities."""
-    engine = make_engine(Inverting(), Look(), "cpu")
-    levels, waiting = [], 0
-    for number, pixels in enumerate(pictures):
-        if waiting == min(in_flight, engine.depth):
-            levels.append(int(engine.result().pixels[0, 0, 0]))
-            waiting -= 1
-        engine.submit(Frame(pixels, number, Fraction(1), discontinuity=number in cuts))
-        waiting += 1
-    levels += [int(engine.result().pixels[0, 0, 0]) for _ in range(waiting)]
-    engine.close()
-    return levels
-
-
-@pytest.mark.parametrize("in_flight", [1, 3])
-def test_a_frame_that_shows_nothing_new_is_not_painted_again(in_flight: int) -> None:
-    pictures = [flat(level) for level in (10, 10, 10, 20, 10, 10, 30)]
-    assert levels_of(pictures, in_flight=in_flight) == pytest.approx([245, 245, 245, 235, 245, 245, 225], abs=1)
-    assert Inverting.calls == 4
-
-
-def test_a_discontinuity_is_painted_anew() -> None:
-    levels_of([flat(10)] * 4, cuts=(0, 2))
-    assert Inverting.calls == 2
-
-
-def test_one_pixel_is_something_new() -> None:
-    other = flat(10)
-    other[31, 31, 2] += 1
-    levels_of([flat(10), other])
-    assert Inverting.calls == 2
-
-
-def test_an_idle_frame_keeps_its_own_time() -> None:
-    engine = make_engine(Inverting(), Look(), "cpu")
-    for pts in (3, 5):
-        engine.submit(Frame(flat(9), pts, Fraction(1, 7), duration=pts))
-        painted = engine.result()
-        assert (painted.pts, painted.time_base, painted.duration) == (pts, Fraction(1, 7), pts)
-    engine.close()
-
-
-def test_a_failure_is_tried_again() -> None:
-    engine = make_engine(Inverting(), Look(), "cpu")
-    for calls in (1, 2):
-        engine.submit(Frame(flat(0), 0, Fraction(1)))
-        with pytest.raises(RuntimeError, match="nothing to see"):
-            engine.result()
-        assert Inverting.calls == calls
-    engine.close()
-
-
 def test_a_still_video_is_painted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_video(
         tmp_path / "a.mkv", pictures=[colorful_picture()] * 6, times=range(6), codec="ffv1", pixel_format="yuv420p"
@@ -193,15 +112,3 @@ def test_a_still_video_is_painted_once(tmp_path: Path, monkeypatch: pytest.Monke
     paint_file(path, tmp_path / "b.mp4", network)
     assert len(calls) == 1
     assert len(decode(tmp_path / "b.mp4")) == 6
-
-
-def test_whoever_paints_frame_by_frame_may_write_to_them() -> None:
-    style = Style(StyleCard("any", Path("any"), "any"), Inverting())
-    painter = Painter(style, device="cpu")
-    pixels = flat(10)
-    first = painter(pixels)
-    first[:] = 0
-    assert painter(pixels)[0, 0, 0] == pytest.approx(245, abs=1)
-    pixels[:] = 20  # the same array with other contents
-    assert painter(pixels)[0, 0, 0] == pytest.approx(235, abs=1)
-    painter.close()

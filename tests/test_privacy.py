@@ -15,6 +15,8 @@ from training_material import make_material
 
 from vidstyle import cli
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = Path(__file__).parent / "offline"
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 

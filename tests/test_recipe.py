@@ -21,7 +21,7 @@ def test_a_recipe_writes_beside_its_folder_into_weights(material: Path) -> None:
 def test_a_picture_alone_makes_a_recipe_when_the_rest_is_named(material: Path) -> None:
     recipe = resolve_recipe(material / "dots.png", photos=material / "photos", perceptual_weights=material, steps=7)
     assert (recipe.name, recipe.style.title, recipe.schedule.steps) == ("dots", "Dots", 7)
-    with pytest.raises(InputError, match="--photos"):
+    with pytest.raises(InputError, match="with photos"):
         resolve_recipe(material / "dots.png")
 
 

@@ -18,6 +18,8 @@ from vidstyle.training.recipe import Recipe, load_recipe
 from vidstyle.training.report import Report, read_losses
 from vidstyle.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib")
 
 

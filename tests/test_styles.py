@@ -97,6 +97,7 @@ def test_installed_styles_load_by_name() -> None:
         assert find_style(card.name) == card.path
 
 
+@pytest.mark.slow
 def test_the_picture_of_each_installed_style_is_what_it_paints() -> None:
     with av.open(str(Path(__file__).parents[1] / "examples" / "harbour.mp4")) as container:
         frame = next(f.to_ndarray(format="rgb24") for f in container.decode(video=0) if f.time >= 1)
@@ -112,9 +113,9 @@ def test_the_picture_of_each_installed_style_is_what_it_paints() -> None:
 
 
 def test_an_unknown_name_suggests_its_neighbours() -> None:
-    with pytest.raises(InputError, match="Starry_Nite: no such style; did you mean starry_night"):
+    with pytest.raises(InputError, match="'Starry_Nite': no such style; did you mean starry_night"):
         load_style("Starry_Nite")
-    with pytest.raises(InputError, match=r"zzz: no such style; there are: .*starry_night"):
+    with pytest.raises(InputError, match=r"'zzz': no such style; there are: .*starry_night"):
         load_style("zzz")
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: what they stop, when, and how the process ends.
+"""SIGINT, SIGTERM and SIGHUP: what they stop, when, and how the process ends.
 
 Loaded before everything else, so that a program can be interrupted while it is being loaded.
 """
@@ -16,37 +16,55 @@ from typing import NoReturn, TypeVar
 T = TypeVar("T")
 
 INTERRUPTED = 130
-"""Exit code."""
+"""Exit code after Ctrl-C; other signals have their own, see exit_code."""
 STOP_SECONDS = 0.7
 """How long an interrupted run may take to tidy up."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+"""The last one says that the terminal has gone; Windows has none."""
+
+
+class _Received:
+    """The last signal of this process that was heeded."""
+
+    number: int = signal.SIGINT
+
+
+def exit_code() -> int:
+    """Of a process that ends since it was interrupted."""
+    return 128 + _Received.number
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Let `handler` answer all signals, but SIGHUP where nohup has it ignored."""
+    for number in SIGNALS:
+        if number in SIGNALS[:2] or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def end_at_once() -> None:
-    """Let both signals end the process, which has nothing to tidy up yet."""
+    """Let signals end the process, which has nothing to tidy up yet."""
 
-    def leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-        os.write(2, b"vidstyle: interrupted\n")
-        os._exit(INTERRUPTED)
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        with contextlib.suppress(OSError):
+            os.write(2, b"vidstyle: interrupted\n")
+        os._exit(128 + number)
 
-    for number in SIGNALS:
-        signal.signal(number, leave)
+    _handle(leave)
 
 
 def catch_signals() -> None:
-    """Turn SIGINT and SIGTERM into one KeyboardInterrupt; nothing disturbs the tidying up that follows."""
+    """Turn signals into one KeyboardInterrupt; nothing disturbs the tidying up that follows."""
     first: float | None = None
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal first
         if first is None:
-            first = time.monotonic()
+            first, _Received.number = time.monotonic(), number
             raise KeyboardInterrupt
         if time.monotonic() - first > 2 * STOP_SECONDS:
-            os._exit(INTERRUPTED)
+            os._exit(128 + number)
 
-    for number in SIGNALS:
-        signal.signal(number, interrupt)
+    _handle(interrupt)
 
 
 def ignore_signals() -> None:
@@ -92,25 +110,27 @@ def interruptible(work: Callable[[Callable[[], None]], T]) -> T:
 
 @contextlib.contextmanager
 def signals_as_event(notice: str = "") -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM set the event rather than strike in the middle of anything; repeated, they end the process.
+    """Signals set the event rather than strike in the middle of anything; repeated, they end the process.
 
     notice: what is said at the first, since it may take a while.
     """
     stop = threading.Event()
     first = 0.0
 
-    def note(_signal: int, _frame: FrameType | None) -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
         nonlocal first
         if not stop.is_set():
-            first = time.monotonic()
+            first, _Received.number = time.monotonic(), number
             stop.set()
             if notice:
                 # Not print, which this may have interrupted.
-                os.write(2, f"\nvidstyle: {notice}\n".encode())
+                with contextlib.suppress(OSError):
+                    os.write(2, f"\nvidstyle: {notice}\n".encode())
         elif time.monotonic() - first > 2 * STOP_SECONDS:
-            os._exit(INTERRUPTED)
+            os._exit(128 + number)
 
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _handle(note)
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""source -> engine -> sink: three threads, two bounded queues."""
+"""source -> stream -> sink: three threads, two bounded queues."""
 
 import threading
 import time
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from vidstyle.engines import Engine
 from vidstyle.media.frame import Frame
 
 QUEUED_FRAMES = 2
-"""Frames that wait in front of the engine and of the sink."""
+"""Frames that wait in front of the painter and of the sink."""
 POLL_SECONDS = 0.05
 """How long the caller's thread sleeps between looks, and so the time until Ctrl-C is noticed."""
 STOP_SECONDS = 0.25
@@ -88,6 +87,22 @@ class Channel(Generic[T]):
             return item
 
 
+class Painting(Protocol):
+    """Takes frames and gives back paintings of them, in order; see vidstyle.stream.Stream.
+
+    As many as `depth` may be inside at a time.
+    """
+
+    depth: int
+
+    def submit(self, frame: Frame) -> None:
+        """Take the next frame."""
+
+    def result(self) -> Frame:
+        """The painting of the oldest frame inside."""
+        ...
+
+
 class Sink(Protocol):
     """Takes frames, one after the other; see vidstyle.media.sinks."""
 
@@ -125,7 +140,7 @@ class Progress:
 
 def run(
     source: Iterable[Frame],
-    engine: Engine,
+    painter: Painting,
     sink: Sink,
     on_progress: Callable[[Progress], None] = lambda _: None,
     finish: Callable[[], None] = lambda: None,
@@ -134,7 +149,7 @@ def run(
 
     `on_progress` is called in the caller's thread, several times a second; what it raises stops the run.
     `finish` is called after the last frame, in the thread that encodes, so that a run can be interrupted while
-    it takes its time.  Whatever else source, engine and sink need is the caller's business.
+    it takes its time.  Whatever else source, painter and sink need is the caller's business.
 
     Raises:
         Exception: the first failure of any of the three threads, with its own traceback.
@@ -171,22 +186,15 @@ def run(
         unpainted.end()
 
     def paint() -> None:
-        shapes: deque[tuple[int, ...]] = deque()  # of the frames in flight
-
-        def hand_on() -> None:
-            shapes.popleft()
-            painted.put(progress.timed("network", engine.result))
-
+        inside = 0
         while (frame := unpainted.get()) is not None:
-            while shapes and (len(shapes) == engine.depth or shapes[-1] != frame.pixels.shape):
-                hand_on()
-            progress.timed("network", partial(engine.submit, frame))
-            shapes.append(frame.pixels.shape)
-            if engine.depth == 1:
-                # Nothing overlaps in a synchronous engine.
-                hand_on()
-        while shapes:
-            hand_on()
+            progress.timed("network", partial(painter.submit, frame))
+            inside += 1
+            if inside >= painter.depth:
+                painted.put(progress.timed("network", painter.result))
+                inside -= 1
+        for _ in range(inside):
+            painted.put(progress.timed("network", painter.result))
         painted.end()
 
     def encode() -> None:

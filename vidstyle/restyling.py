@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
 from vidstyle.pipeline import Progress
+from vidstyle.restyle_options import Options, check_request
 from vidstyle.style_files import Style
 from vidstyle.styles import load_style
 
@@ -21,58 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vidstyle.engines import Engine
+    from vidstyle.engines.painting_queue import PaintingQueue
+    from vidstyle.media.animations import AnimationSource
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
+    from vidstyle.stream import Stream
 
-
-@dataclass(frozen=True)
-class Options:
-    """How to paint; see `vidstyle restyle --help`.
-
-    Attributes:
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        engine: `auto`, `torch`, `openvino` or `cuda`; see vidstyle.engines.choose_engine.
-        size: (width, height) of what the network sees and the output has; the input's own if None.
-        scale: multiple of the input's size, in place of `size`.
-        strength: 0 is the source, 1 the painting, between is a blend.
-        keep_colors: the source's colours with the painting's luminance.
-        steady: carry the paint along with what moves in a video, so that it does not flicker.
-        codec: of a video; chosen by the container if None.
-        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
-        start, end: part of a video to paint, seconds.
-        audio: whether audio and subtitle tracks come along.
-        overwrite: whether existing output may be replaced.
-        strict: whether damaged input is an error rather than a warning.
-    """
-
-    device: str = "auto"
-    engine: str = "auto"
-    size: tuple[int, int] | None = None
-    scale: float | None = None
-    strength: float = 1.0
-    keep_colors: bool = False
-    steady: bool = True
-    codec: str | None = None
-    quality: int | None = None
-    start: float | None = None
-    end: float | None = None
-    audio: bool = True
-    overwrite: bool = False
-    strict: bool = False
-
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength:g}: takes 0 (the source) to 1 (the painting)")
-        if self.size and self.scale is not None:
-            raise InputError("--size and --scale: give one of the two")
-        if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"--scale {self.scale:g}: takes a factor above 0 and up to 16")
-        if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"--start {self.start:g}: takes seconds from the beginning")
-        if self.end is not None and not (self.start or 0) < self.end < math.inf:
-            raise InputError(f"--end {self.end:g}: must come after --start {self.start or 0:g}")
+LOOK_AHEAD = 8
+"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
 
 
 class Timeline:
@@ -86,7 +43,9 @@ class Timeline:
         self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
         times = [time for time, _ in self.keyframes]
         if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError("--style-at: takes different times from 0 on, such as 0=great_wave and 10=starry_night")
+            raise InputError(
+                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
+            )
 
     @property
     def styles(self) -> list[Style]:
@@ -105,16 +64,12 @@ class Timeline:
             InputError: if there are several.
         """
         if len(self.keyframes) > 1:
-            raise InputError("--style-at: is for videos; a picture has one style")
+            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
         return self.styles[0]
 
-    def engine(self, options: Options, *, planes: Color | None) -> "Engine":
-        """What paints it."""
-        if len(self.keyframes) == 1:
-            return _engine(self.styles[0], options, planes=planes)
-        from vidstyle.engines.fading import FadingEngine
-
-        return FadingEngine([(time, partial(_engine, s, options, planes=planes)) for time, s in self.keyframes])
+    def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
+        """What paints each, when it is needed."""
+        return [(time, open_painter(style, options, planes=planes)) for time, style in self.keyframes]
 
 
 @dataclass(frozen=True)
@@ -142,6 +97,8 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
+NAMED = 5
+"""Files of a folder that are named where they are left out."""
 Report = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
@@ -151,7 +108,8 @@ class Painter:
 
     Args:
         style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady: see Options.
+        device, engine, strength, keep_colors, steady, stroke_size: see Options.
+        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
 
     Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
     """
@@ -165,11 +123,23 @@ class Painter:
         strength: float = 1.0,
         keep_colors: bool = False,
         steady: bool = True,
+        stroke_size: float = 1.0,
+        sizes_vary: bool = False,
     ) -> None:
-        options = Options(device=device, engine=engine, strength=strength, keep_colors=keep_colors, steady=steady)
+        options = Options(
+            device=device,
+            engine=engine,
+            strength=strength,
+            keep_colors=keep_colors,
+            steady=steady,
+            stroke_size=stroke_size,
+        )
         options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
-        self._engine = _engine(loaded, options, low_latency=True)
+        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
+        # What does not go together is refused here, rather than with the first frame.
+        self._painter.engine  # noqa: B018
+        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
         self._discontinuity = True
 
     def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
@@ -190,8 +160,8 @@ class Painter:
         pixels = np.array(pixels, order="C")
         frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
         self._discontinuity = False
-        self._engine.submit(frame)
-        return self._engine.result().pixels.copy()
+        self._stream.submit(frame)
+        return self._stream.result().pixels.copy()
 
     def reset(self) -> None:
         """The next frame has nothing to do with the last one."""
@@ -199,7 +169,8 @@ class Painter:
 
     def close(self) -> None:
         """Let go of the device."""
-        self._engine.close()
+        self._stream.close()
+        self._painter.close()
 
 
 def restyle(
@@ -230,11 +201,10 @@ def restyle(
     from vidstyle.media.images import is_image
 
     settings = Options(**options)
-    settings.check()
     source, output = Path(source), Path(output)
-    _check_paths(source, output, settings)
+    check_request(source, output, settings)
     if (style is None) == (not style_at):
-        raise InputError("--style, --style-at: name one style, or those of certain times")
+        raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
     if style is not None:
         style_at = [(0.0, style)]
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
@@ -248,79 +218,78 @@ def restyle(
     return _restyle_video(source, output, timeline, settings, on_progress)
 
 
-def _check_paths(source: Path, output: Path, options: Options) -> None:
-    for path in (source, output):
-        try:
-            path.exists()
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from error
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
-    if not source.is_file() and not source.is_dir():
-        raise InputError(f"{source}: is neither a file nor a folder")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
-    if output.exists():
-        if source.samefile(output):
-            raise InputError(f"{output}: is the input itself; choose another name")
-        if output.is_dir() and not source.is_dir():
-            raise InputError(f"{output}: is a folder; name a file in it")
-        if source.is_dir() and not output.is_dir():
-            raise InputError(f"{output}: is a file; a folder of pictures becomes a folder")
-        if not options.overwrite and not (output.is_dir() and not any(output.iterdir())):
-            raise InputError(f"{output}: exists already; --overwrite replaces it")
+def open_painter(
+    style: Style,
+    options: Options,
+    *,
+    planes: Color | None = None,
+    low_latency: bool = False,
+    sizes_vary: bool = False,
+) -> "PaintingQueue":
+    """What paints frames in a style, of one sequence or of many; made when it is needed first.
 
-
-def _engine(style: Style, options: Options, *, planes: Color | None = None, low_latency: bool = False) -> "Engine":
+    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    """
     from vidstyle.engines import make_engine
-    from vidstyle.engines.frame_function import Look
+    from vidstyle.engines.painting_queue import PaintingQueue
+
+    def make() -> "Engine":
+        return make_engine(
+            style.network,
+            options.device,
+            engine=options.engine,
+            planes=planes,
+            low_latency=low_latency,
+            sizes_vary=sizes_vary,
+        )
+
+    return PaintingQueue(make)
+
+
+def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
+    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
+    from vidstyle.stream import Look, Stream
 
     look = Look(options.strength, options.keep_colors)
-    # Of the source alone there is nothing to hold.
-    steady = options.steady and options.strength > 0
-    return make_engine(
-        style.network,
-        look,
-        options.device,
-        engine=options.engine,
-        planes=planes,
-        steady=steady,
-        low_latency=low_latency,
-    )
+    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.sources import FileSource
 
-    if output.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     gpu = _gpu(timeline.styles[0], options)
-    video = FileSource(source, size=options.size, scale=options.scale, start=options.start, end=options.end, gpu=gpu)
+    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
+    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
     try:
+        video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
-        engine = timeline.engine(options, planes=video.color if video.planes else None)
+        painters = timeline.painters(options, planes=video.color if video.planes else None)
+        engine = painters[0][1].engine
         report(Progress(), video.format.frames)
         sink = video_sink(video, output, options, gpu=gpu is not None)
     except BaseException:
         video.close()
         raise
     frames = _read(video, options)
+    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
     try:
-        done = pipeline.run(frames, engine, sink, lambda p: report(p, video.format.frames), sink.close)
+        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
-        engine.close()
+        stream.close()
+        for _, painter in painters:
+            painter.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    warnings = list(sink.notes)
+    warnings = [*video.notes, *sink.notes]
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
     return _summary(done, sink, engine, timeline.name, warnings)
 
 
-def _as_planes(video: "FileSource", output: Path, style: Style, options: Options) -> bool:
+def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
     from vidstyle.engines.frame_function import takes_planes
     from vidstyle.media import sinks
@@ -337,11 +306,14 @@ def _gpu(style: Style, options: Options) -> int | None:
     return int(device.partition(":")[2]) if device.startswith("cuda") else None
 
 
-def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool = False) -> "FileSink":
+def video_sink(
+    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
+) -> "FileSink":
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
     from av.container import OutputContainer
 
     from vidstyle.media.sinks import FileSink
+    from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
 
     def tracks(container: OutputContainer) -> OtherTracks:
@@ -359,64 +331,67 @@ def video_sink(video: "FileSource", output: Path, options: Options, *, gpu: bool
         video.format,
         codec=options.codec,
         quality=options.quality,
-        tracks=tracks,
+        # An animation has no other tracks, and FFmpeg may not open it.
+        tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,
         gpu=gpu,
+        background=options.background,
     )
 
 
-def _read(video: "FileSource", options: Options) -> Generator[Frame, None, None]:
+def _read(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
     """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
     with contextlib.closing(video):
         yield from video
         if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without --strict the rest is painted")
+            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
-def _damage(video: "FileSource") -> str:
+def _damage(video: "FileSource | AnimationSource") -> str:
     return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
 
 
 def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import check_picture_suffix
-
-    check_picture_suffix(output)
-    strict = dataclasses.replace(options, strict=True)
-    return _restyle_pictures([source], output.parent, [output.name], style, strict, report)
+    return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
 
 
 def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.images import left_out_of, pictures_in, written_names
 
-    pictures = sorted(p for p in source.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not pictures:
-        raise InputError(f"{source}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return _restyle_pictures(pictures, output, [p.name for p in pictures], style, options, report)
+    pictures, others = pictures_in(source), left_out_of(source)
+    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report)
+    if others:
+        some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
+        done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
+    return done
 
 
 def _restyle_pictures(
-    pictures: list[Path], folder: Path, names: list[str], style: Style, options: Options, report: Report
+    pictures: list[Path],
+    folder: Path,
+    names: list[str],
+    style: Style,
+    options: Options,
+    report: Report,
+    *,
+    skips: bool = True,
 ) -> Summary:
-    """Paint `pictures` into `folder`, under `names`."""
-    from vidstyle.engines import choose_device
+    """Paint `pictures` into `folder`, under `names`; see PictureSource for `skips`."""
     from vidstyle.media.images import PictureSink, PictureSource
 
-    for option in ("codec", "quality", "start", "end"):
-        if getattr(options, option) is not None:
-            raise InputError(f"--{option}: is for videos, and {pictures[0]} is a picture")
-    source = PictureSource(pictures, options.size, options.scale, strict=options.strict)
+    source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
-    if options.engine == "auto" and choose_device(options.device) == "cpu":
-        # OpenVINO would compile a network for each size of picture.
-        options = dataclasses.replace(options, engine="torch")
-    engine = _engine(style, options)
+    painter = open_painter(style, options, sizes_vary=True)
+    engine = painter.engine
+    stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, engine, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
     finally:
         sink.abort()
-        engine.close()
+        stream.close()
+        painter.close()
     return _summary(done, sink, engine, style.card.name, source.notes)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, reason
+from vidstyle.output_files import written_beside
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -125,14 +126,8 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
     tensors = {
         name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()
     }
-    partial = path.with_name(f".{path.name}.part")
-    try:
+    with written_beside(path) as partial:
         partial.write_bytes(save(tensors, metadata))
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {reason(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidstyle.any_style.writing import is_picture, style_of_picture
-from vidstyle.errors import InputError
+from vidstyle.any_style import is_picture, style_of_picture
+from vidstyle.errors import InputError, parameter
+from vidstyle.output_files import check_output
 from vidstyle.shipped import library
 from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card, save_style
 
@@ -43,8 +44,10 @@ def first_style(names: Sequence[str]) -> str:
     return DEFAULT_STYLE if DEFAULT_STYLE in names else names[0]
 
 
-def find_style(style: str | Path) -> Path:
+def find_style(style: str | Path, *, argument: str = "style") -> Path:
     """The file of a style, named or given as a path; of a picture to make one of, the picture.
+
+    argument: what the parameter is called that names it.
 
     Raises:
         InputError: if there is none; the nearest names are suggested.
@@ -65,7 +68,7 @@ def find_style(style: str | Path) -> Path:
         return Path(style)
     near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
-    raise InputError(f"--style {text}: no such style; {hint}")
+    raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
 
 
 def find_styles(style: str | Path) -> list[tuple[Path, float]]:
@@ -95,7 +98,8 @@ def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
     meta = library() / f"{by}{SUFFIX}" if by in META_STYLES else Path(by)
     if not meta.is_file():
         raise InputError(
-            f"--by {by}: nothing that makes styles; there are {', '.join(META_STYLES)}, and files of your own"
+            f"{parameter('by', by)}: nothing that makes styles; there are {', '.join(META_STYLES)}, "
+            f"and files of your own"
         )
     return style_of_picture(find_style(picture), meta)
 
@@ -121,10 +125,7 @@ def check_style_output(out: Path, *, overwrite: bool) -> None:
     """Raises InputError unless a style file can be made at `out`, or replaced if it may be."""
     if out.suffix != SUFFIX:
         raise InputError(f"{out}: a style file ends in {SUFFIX}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; --overwrite replaces it")
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
+    check_output(out, overwrite=overwrite)
 
 
 def _share(part: str, mix: str) -> tuple[str, float]:
@@ -135,7 +136,7 @@ def _share(part: str, mix: str) -> tuple[str, float]:
         with contextlib.suppress(ValueError):
             weight, part = float(number), name
     if not part or not 0 < weight < math.inf:
-        raise InputError(f"--style {mix}: takes NAME:WEIGHT,NAME:WEIGHT with weights above 0")
+        raise InputError(f"{parameter('style', mix)}: takes NAME:WEIGHT,NAME:WEIGHT with weights above 0")
     return part, weight
 
 
@@ -188,7 +189,7 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
         # Arguments may say the default or leave it out; what counts is what they make.
         if not fits or _shapes(state) != _shapes(base):
             raise InputError(
-                f"--style {name}: cannot be mixed: {first.card.name} is a network {first.card.network} "
+                f"{parameter('style', name)}: cannot be mixed: {first.card.name} is a network {first.card.network} "
                 f"{first.card.arguments}, {card.name} {card.network} {card.arguments}"
             )
         states.append(state)

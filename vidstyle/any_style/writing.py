@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import IMAGE_SUFFIXES, read_opaque, resize_shorter_side
+from vidstyle.media.images import READ_SUFFIXES, read_opaque, resize_shorter_side
 from vidstyle.style_files import Style, StyleCard, load_style_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LONGEST = 3.0
 
 def is_picture(style: str | Path) -> bool:
     """Whether a style is named as a picture to make it of."""
-    return Path(style).suffix.lower() in IMAGE_SUFFIXES
+    return Path(style).suffix.lower() in READ_SUFFIXES
 
 
 def read_style_picture(path: Path) -> np.ndarray:

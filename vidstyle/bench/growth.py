@@ -9,22 +9,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.runs import end_to_end, peak_memory
 from vidstyle.bench.sample_clip import RATE, make_clip, planes_color
-from vidstyle.engines import make_engine
-from vidstyle.engines.frame_function import Look
-from vidstyle.errors import InputError
+from vidstyle.engines.painting_queue import PaintingQueue
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.sources import FileSource
+from vidstyle.pipeline import Progress
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
 from vidstyle.styles import load_style
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 """Width and height."""
-PIXELS = 8_000_000
-"""Painted at each size, about: small frames vary more, and cost less."""
-FEWEST_FRAMES, MOST_FRAMES = 4, 128
+PIXELS = 30_000_000
+"""Of all frames at each size, about: small frames vary more, and cost less."""
+FEWEST_FRAMES, MOST_FRAMES = 32, 128
+"""A frame is painted now and then; what that costs shows in some seconds of video only."""
 LENGTHS = (32, 128, 512)
 """Frames of the videos whose lengths are compared."""
 LENGTHS_SIZE = (320, 180)
 WARM_UP_FRAMES = 3
+CARRIED_FRAMES = 24
+"""Of which the processor's time is taken apart."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Cost:
         frames: painted.
         ms, cpu_ms: a frame, wall and CPU, without what comes once.
         peak_memory_mb: the most memory that the process had resident.
+        paintings_per_frame: how often the network was asked.
+        flow_ms, memory_ms, lift_ms: see vidstyle.bench.carrying.
     """
 
     width: int
@@ -64,6 +73,10 @@ class Cost:
     ms: float
     cpu_ms: float
     peak_memory_mb: float
+    paintings_per_frame: float
+    flow_ms: float
+    memory_ms: float
+    lift_ms: float
 
 
 def measure(
@@ -100,15 +113,16 @@ def measure(
 
 def run(work: Work) -> Cost:
     """Do it, and tell what it took."""
-    network = load_style(work.style).network
-    color = planes_color(work.clip, network)
-    engine = make_engine(network, Look(), work.device, engine=work.engine, planes=color, steady=True)
+    style = load_style(work.style)
+    color = planes_color(work.clip, style.network)
+    painter = open_painter(style, Options(device=work.device, engine=work.engine), planes=color)
     painted = work.clip.with_name("painted.mp4")
-    end_to_end(work.clip, painted, engine, min(work.frames, WARM_UP_FRAMES), planes=color is not None)
+    _painted(work, painter, painted, min(work.frames, WARM_UP_FRAMES), planes=color is not None)
     cpu, begin = time.process_time(), time.perf_counter()
-    done = end_to_end(work.clip, painted, engine, work.frames, planes=color is not None)
+    done, paintings = _painted(work, painter, painted, work.frames, planes=color is not None)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    engine.close()
+    memory = peak_memory()
+    painter.close()
     painted.unlink()
     return Cost(
         width=work.size[0],
@@ -116,8 +130,30 @@ def run(work: Work) -> Cost:
         frames=done.frames,
         ms=round(1000 * seconds / done.frames, 3),
         cpu_ms=round(1000 * cpu / done.frames, 3),
-        peak_memory_mb=round(peak_memory() / 1e6, 1),
+        peak_memory_mb=round(memory / 1e6, 1),
+        paintings_per_frame=round(paintings / done.frames, 3),
+        **_carrying(work.clip, planes=color is not None),
     )
+
+
+def _painted(work: Work, painter: PaintingQueue, painted: Path, frames: int, *, planes: bool) -> tuple[Progress, int]:
+    """What came of so many frames, and how many of them have been painted."""
+    stream = open_stream([(0.0, painter)], Options(), look_ahead=LOOK_AHEAD)
+    try:
+        return end_to_end(work.clip, painted, stream, frames, planes=planes), stream.paintings
+    finally:
+        stream.close()
+
+
+def _carrying(clip: Path, *, planes: bool) -> dict[str, float]:
+    source = FileSource(clip, end=CARRIED_FRAMES / RATE)
+    source.planes = planes
+    try:
+        # Decoders have threads of their own, which must not count.
+        frames = list(source)
+    finally:
+        source.close()
+    return {name: round(value, 3) for name, value in measure_carrying(frames).items()}
 
 
 def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
@@ -129,7 +165,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--growth: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('growth')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     over_size, over_length = figure.subplots(1, 2)
     sizes, lengths = costs["sizes"], costs["lengths"]
@@ -146,7 +182,7 @@ def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--growth {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('growth', path)}: cannot be written: {error}") from error
 
 
 def _frames_at(size: tuple[int, int]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidstyle.engines.cuda import CudaEngine, Spans
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Frame
 
 REPEATS = 50
@@ -48,7 +48,7 @@ def plot_timeline(spans: Sequence[Spans], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--timeline: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('timeline')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     shown = spans[-SHOWN_FRAMES:]
     origin = min(span.begin for frame in shown for span in frame)
     figure = Figure(figsize=(10, 2.5), layout="constrained")
@@ -63,7 +63,7 @@ def plot_timeline(spans: Sequence[Spans], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--timeline {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('timeline', path)}: cannot be written: {error}") from error
 
 
 def _paint_all(engine: CudaEngine, frames: Sequence[Frame]) -> float:

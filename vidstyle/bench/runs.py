@@ -11,40 +11,40 @@ import torch
 
 from vidstyle import pipeline
 from vidstyle.bench.sample_clip import RATE
-from vidstyle.engines import Engine
 from vidstyle.media.frame import Frame
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet
-from vidstyle.pipeline import Progress
+from vidstyle.pipeline import Painting, Progress
 
 
-def end_to_end(clip: Path, painted: Path, engine: Engine, frames: int, *, planes: bool) -> Progress:
-    """Paint so many frames from file to file."""
+def end_to_end(clip: Path, painted: Path, painter: Painting, frames: int, *, planes: bool) -> Progress:
+    """Paint so many frames from file to file; `painter` is a vidstyle.stream.Stream, or takes its place."""
     source = FileSource(clip, end=frames / RATE)
     source.planes = planes
     sink = FileSink(painted, source.format, overwrite=True)
     try:
         # Closing is encoding, too: some encoders hold dozens of frames.
-        return pipeline.run(source, engine, sink, finish=sink.close)
+        return pipeline.run(source, painter, sink, finish=sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         source.close()
 
 
-class Untouched(Engine):
+class Untouched:
     """Hands frames through."""
 
-    name = device = "none"
     depth = 1
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
 
     def submit(self, frame: Frame) -> None:
+        """Take the next frame."""
         self._frames.append(frame)
 
     def result(self) -> Frame:
+        """The oldest one inside."""
         return self._frames.popleft()
 
 

@@ -1,29 +1,35 @@
 """How fast it is here: every stage alone, the pipeline whole, Johnson's network in it and in a plain loop."""
 
 import copy
+import dataclasses
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from vidstyle.bench import limits
+from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.energy import EnergyMeter
 from vidstyle.bench.runs import Untouched, end_to_end, peak_memory, plain_loop
 from vidstyle.bench.sample_clip import RATE, clip_format, make_clip, planes_color
-from vidstyle.engines import Engine, choose_engine, make_engine
+from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.cuda import CudaEngine, Spans
-from vidstyle.engines.frame_function import Look
-from vidstyle.errors import InputError
+from vidstyle.engines.painting_queue import PaintingQueue
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet
-from vidstyle.pipeline import Progress
+from vidstyle.pipeline import Painting, Progress
 from vidstyle.processor import usable_cores
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.stream.lifting import lifted, painted_size
+from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
 
 JOHNSON_FRAMES = 12
@@ -53,13 +59,11 @@ class Bench:
         self._clip = Path(self._folder.name) / "clip.mp4"
         make_clip(self._clip, size, frames)
         self._planes = planes_color(self._clip, self._style.network)
-        self._engine, self._steady = (
-            make_engine(self._style.network, Look(), device, engine=engine, planes=self._planes, steady=steady)
-            for steady in (False, True)
-        )
-        self._johnson = make_engine(JohnsonNet(), Look(), device)
+        options = Options(device=device, engine=engine)
+        self._painter = open_painter(self._style, options, planes=self._planes)
+        self._engine = self._painter.engine
+        self._johnson = PaintingQueue(lambda: make_engine(JohnsonNet(), device))
         self._kept = min(frames, max(8, KEPT_BYTES // (3 * size[0] * size[1])))
-        self._painted: list[Frame] = []
 
     def __enter__(self) -> Self:
         return self
@@ -67,25 +71,26 @@ class Bench:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._engine.close()
-        self._steady.close()
+        self._painter.close()
         self._johnson.close()
         self._folder.cleanup()
 
     def run(self, rounds: int) -> dict[str, Any]:
         """Measure everything once a round, one after the other, and take medians over the rounds.
 
-        Returns milliseconds a frame, wall and CPU, for each stage alone; frames a second for the whole, for the
-        whole with paint that is carried along, as vidstyle.restyle does (`steady_end_to_end_fps`), for decoding and
-        encoding without a network (`transcode_fps`), and for the loop of plain_loop; the share of the time that
-        each stage works in the whole (`decode_busy` and so on); `joules_per_frame` of the processor for the whole,
-        where the platform tells; `bound_ms`, the larger of the slowest stage and of the stages' CPU time over the
-        cores; `overhead` of the whole over it.  On a GPU, what vidstyle.bench.limits.measure_limits gives as well.
+        Returns milliseconds a frame, wall and CPU, for each stage alone, the network's at the size that is painted;
+        frames a second for the whole, each frame painted by itself, for the whole with paint that is carried along, as
+        vidstyle.restyle does (`steady_end_to_end_fps`), for decoding and encoding without a network
+        (`transcode_fps`), and for the loop of plain_loop; `paintings_per_frame`, and what vidstyle.bench.carrying
+        measures, for the steady one; the share of the time that each stage works in the whole (`decode_busy` and so
+        on); `joules_per_frame` of the processor for the whole, where the platform tells; `bound_ms`, the larger of
+        the slowest stage and of the stages' CPU time, and that of lifting, over the cores; `overhead` of the whole
+        over it.  On a GPU, what vidstyle.bench.limits.measure_limits gives as well.
         """
         measured: dict[str, list[float]] = {}
-        _paint_in_flight(self._johnson, self._source(WARM_UP_FRAMES, planes=False))
+        self._end_to_end(self._johnson, WARM_UP_FRAMES, planes=False)
         # Before anything keeps frames for measuring, this is what a run needs.
-        self._end_to_end(self._steady, self._frames)
+        self._end_to_end(self._painter, self._frames, steady=True)
         memory = peak_memory()
         for _ in range(rounds):
             for name, value in self._round().items():
@@ -95,7 +100,7 @@ class Bench:
         stages = ("decode", "network", "encode")
         bound = max(
             *(median[f"{stage}_ms"] for stage in stages),
-            sum(median[f"{stage}_cpu_ms"] for stage in stages) / cores,
+            (median["lift_ms"] + sum(median[f"{stage}_cpu_ms"] for stage in stages)) / cores,
         )
         return {
             **{name: round(value, 3) for name, value in median.items()},
@@ -108,6 +113,8 @@ class Bench:
             "style": self._style.card.name,
             "width": self._size[0],
             "height": self._size[1],
+            "painted_width": self._painted_size[0],
+            "painted_height": self._painted_size[1],
             "device": self._engine.device,
             "engine": self._engine.name,
             "cores": cores,
@@ -122,7 +129,9 @@ class Bench:
             InputError: where there is none; and see vidstyle.bench.limits.plot_timeline.
         """
         if self._engine.name != "cuda":
-            raise InputError(f"--timeline {path}: is of a GPU, and {self._engine.device} is none; leave it out")
+            raise InputError(
+                f"{parameter('timeline', path)}: is of a GPU, and {self._engine.device} is none; leave it out"
+            )
         limits.plot_timeline(self._on_gpu[1], path)
 
     def _limits(self) -> dict[str, float]:
@@ -132,41 +141,49 @@ class Bench:
     def _on_gpu(self) -> tuple[dict[str, float], list[Spans]]:
         """What bounds painting, and what the device did when meanwhile; measured once for both."""
         network = copy.deepcopy(self._style.network)
-        engine = CudaEngine(network, Look(), self._engine.device, planes=self._planes, timeline=True)
-        frames: list[Frame] = []
-        _count(self._source(self._kept), frames)
+        engine = CudaEngine(network, self._engine.device, planes=self._planes, timeline=True)
+        frames = _all(self._source(self._kept))
         try:
             return limits.measure_limits(engine, frames), engine.spans
         finally:
             engine.close()
 
     def _round(self) -> dict[str, float]:
-        decoded: list[Frame] = []
-        self._painted.clear()
-        figures: dict[str, float] = {}
-        work: dict[str, Callable[[], int]] = {
-            "decode": lambda: _count(self._source(self._kept), decoded),
-            "network": lambda: _paint_in_flight(self._engine, decoded, self._painted),
-            "encode": lambda: self._encode(self._painted),
-        }
-        for stage, call in work.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            frames = call()
-            figures[f"{stage}_ms"] = 1000 * (time.perf_counter() - wall) / frames
-            figures[f"{stage}_cpu_ms"] = 1000 * (time.process_time() - cpu) / frames
-        decoded.clear()
-        self._painted.clear()
+        figures = self._alone()
         meter = EnergyMeter()
-        whole = self._end_to_end(self._engine, self._frames)
+        whole, _ = self._end_to_end(self._painter, self._frames)
         if (joules := meter.joules()) is not None:
             figures["joules_per_frame"] = joules / whole.frames
         figures["end_to_end_fps"] = whole.fps
         figures |= {f"{stage}_busy": seconds / whole.seconds for stage, seconds in whole.busy.items()}
-        figures["steady_end_to_end_fps"] = self._end_to_end(self._steady, self._frames).fps
-        figures["transcode_fps"] = self._end_to_end(Untouched(), self._frames).fps
-        figures["johnson_end_to_end_fps"] = self._end_to_end(self._johnson, JOHNSON_FRAMES, planes=False).fps
+        steady, paintings = self._end_to_end(self._painter, self._frames, steady=True)
+        figures |= {"steady_end_to_end_fps": steady.fps, "paintings_per_frame": paintings / steady.frames}
+        figures["transcode_fps"] = self._through(Untouched(), self._frames).fps
+        figures["johnson_end_to_end_fps"] = self._end_to_end(self._johnson, JOHNSON_FRAMES, planes=False)[0].fps
         painted = Path(self._folder.name) / "plain.mp4"
         figures["plain_loop_fps"] = plain_loop(self._clip, painted, PLAIN_FRAMES, self._engine.device)
+        return figures
+
+    def _alone(self) -> dict[str, float]:
+        """Each stage on frames that are there."""
+        figures: dict[str, float] = {}
+
+        def timed(stage: str, work: Callable[[], list[Frame]]) -> list[Frame]:
+            wall, cpu = time.perf_counter(), time.process_time()
+            frames = work()
+            figures[f"{stage}_ms"] = 1000 * (time.perf_counter() - wall) / len(frames)
+            figures[f"{stage}_cpu_ms"] = 1000 * (time.process_time() - cpu) / len(frames)
+            return frames
+
+        decoded = timed("decode", lambda: _all(self._source(self._kept)))
+        figures |= measure_carrying(decoded)
+        small = [dataclasses.replace(frame, pixels=resized(frame.pixels, self._painted_size)) for frame in decoded]
+        painted = timed("network", lambda: _painted(self._painter, small))
+        shown = [
+            dataclasses.replace(frame, pixels=lifted(painting.pixels, little.pixels, frame.pixels))
+            for frame, little, painting in zip(decoded, small, painted, strict=True)
+        ]
+        timed("encode", lambda: self._encode(shown))
         return figures
 
     def _source(self, frames: int | None = None, *, planes: bool = True) -> FileSource:
@@ -177,15 +194,29 @@ class Bench:
     def _sink(self, video: VideoFormat) -> FileSink:
         return FileSink(Path(self._folder.name) / "painted.mp4", video, overwrite=True)
 
-    def _encode(self, frames: list[Frame]) -> int:
+    def _encode(self, frames: list[Frame]) -> list[Frame]:
         with self._sink(clip_format(self._size)) as sink:
             for frame in frames:
                 sink.write(frame)
-        return len(frames)
+        return frames
 
-    def _end_to_end(self, engine: Engine, frames: int, *, planes: bool = True) -> Progress:
+    def _end_to_end(
+        self, painter: PaintingQueue, frames: int, *, steady: bool = False, planes: bool = True
+    ) -> tuple[Progress, int]:
+        """What came of it, and how many frames have been painted for it."""
+        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=LOOK_AHEAD)
+        try:
+            return self._through(stream, frames, planes=planes), stream.paintings
+        finally:
+            stream.close()
+
+    def _through(self, painter: Painting, frames: int, *, planes: bool = True) -> Progress:
         painted = Path(self._folder.name) / "painted.mp4"
-        return end_to_end(self._clip, painted, engine, frames, planes=planes and self._planes is not None)
+        return end_to_end(self._clip, painted, painter, frames, planes=planes and self._planes is not None)
+
+    @property
+    def _painted_size(self) -> tuple[int, int]:
+        return painted_size(self._size)
 
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
@@ -197,7 +228,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--plot: needs matplotlib; pip install 'vidstyle[plot]'") from error
+        raise InputError(f"{parameter('plot')}: needs matplotlib; pip install 'vidstyle[plot]'") from error
     bars = {
         "plain loop,\nJohnson 2016": result["plain_loop_fps"],
         "pipeline,\nJohnson 2016": result["johnson_end_to_end_fps"],
@@ -214,35 +245,17 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"--plot {path}: cannot be written: {error}") from error
+        raise InputError(f"{parameter('plot', path)}: cannot be written: {error}") from error
 
 
-def _count(source: FileSource, frames: list[Frame]) -> int:
-    frames.extend(source)
+def _all(source: FileSource) -> list[Frame]:
+    frames = list(source)
     source.close()
-    return len(frames)
+    return frames
 
 
-def _paint_in_flight(engine: Engine, frames: "FileSource | list[Frame]", painted: list[Frame] | None = None) -> int:
-    count = in_flight = 0
-    for frame in _each(frames):
-        if in_flight == engine.depth:
-            _keep(engine.result(), painted)
-            in_flight -= 1
-        engine.submit(frame)
-        in_flight += 1
-        count += 1
-    for _ in range(in_flight):
-        _keep(engine.result(), painted)
-    return count
-
-
-def _each(frames: "FileSource | list[Frame]") -> Iterator[Frame]:
-    yield from frames
-    if isinstance(frames, FileSource):
-        frames.close()
-
-
-def _keep(frame: Frame, painted: list[Frame] | None) -> None:
-    if painted is not None:
-        painted.append(frame)
+def _painted(painter: PaintingQueue, frames: list[Frame]) -> list[Frame]:
+    paintings = [painter.start(frame.pixels) for frame in frames]
+    return [
+        dataclasses.replace(frame, pixels=painting.result()) for frame, painting in zip(frames, paintings, strict=True)
+    ]

@@ -1,33 +1,62 @@
 """The command line: a file a command, each a thin layer over what the library offers."""
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
-# Each joins `app` as it is loaded, and `--help` lists them in this order.
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train  # noqa: F401
+from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
 from vidstyle.cli.app import app
-from vidstyle.cli.messages import say
-from vidstyle.errors import VidstyleError
-from vidstyle.interruption import INTERRUPTED, catch_signals, ignore_signals
+from vidstyle.cli.messages import option, say, speak_to_whoever_hears
+from vidstyle.errors import VidstyleError, reason
+from vidstyle.interruption import INTERRUPTED, catch_signals, exit_code, ignore_signals
+
+REFUSALS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""What a system may say when it is written to; no bug of ours, wherever it is said."""
+
+__all__ = ["app", "main", "run"]
+
+# `--help` lists them in this order.
+for _command in (
+    restyle.restyle,
+    live.live,
+    cameras.cameras,
+    styles.styles,
+    evaluate.evaluate,
+    train.train,
+    style_from.style_from,
+    paint.paint,
+    demo.demo,
+    bench.bench,
+):
+    app.command()(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks for; its exit code: 0 done, 2 usage or input, 1 anything else, 130 interrupted."""
+    """Do what the command line asks for; its exit code.
+
+    0 done, 2 usage or input, 1 anything else; 130, 143 and 129 after SIGINT, SIGTERM and SIGHUP.
+    """
     try:
         # typer turns a KeyboardInterrupt into this code, too.
         code: int = app(arguments, standalone_mode=False) or 0
         if code == INTERRUPTED:
-            say("interrupted")
+            raise KeyboardInterrupt
+        sys.stdout.flush()
     except KeyboardInterrupt:
         say("interrupted")
-        return INTERRUPTED
+        return exit_code()
     except VidstyleError as error:
-        say(f"error: {error}")
+        say(f"error: {error.worded(option)}")
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has gone.
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        # Whoever read our output has gone, or its disk is full.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives until the exit)
+        if error.errno != errno.EPIPE:
+            say(f"error: {error.filename or 'standard output'}: {reason(error)}")
         return 1
     except Exception as error:
         if not hasattr(error, "format_message"):
@@ -38,10 +67,12 @@ def run(arguments: list[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """Run the command line and exit; see `run`."""
+    speak_to_whoever_hears()
     catch_signals()
     code = run()
     ignore_signals()
-    sys.stdout.flush()
+    with suppress(OSError):
+        sys.stdout.flush()
     sys.stderr.flush()
     # All is done: there is no need to wait for threads of a stopped run that are still inside a network or an encoder,
     # nor for the libraries, which take a second to take themselves apart.

@@ -7,11 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.options import Device, EngineName, parse_size
 
 
-@app.command()
 def bench(
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the frames.")] = "640x360",
     style: Annotated[str, typer.Option(metavar="NAME|FILE", help="Style to measure.")] = "starry_night",

@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 
 
-@app.command()
 def cameras(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the cameras that are there, with their modes."""
     from vidstyle.media.cameras import list_cameras

@@ -7,13 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, parse_size
 from vidstyle.errors import InputError
 
 
-@app.command()
 def evaluate(
     clip: Annotated[Path, typer.Option(metavar="VIDEO", help="What to paint.")],
     names: Annotated[

@@ -8,13 +8,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, Strength, parse_size
+from vidstyle.cli.options import Device, Strength, StrokeSize, parse_size
 from vidstyle.interruption import signals_as_event
 
 
-@app.command()
 def live(
     style: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with; the first installed one.")
@@ -25,7 +23,7 @@ def live(
         typer.Option(help="window, virtual, pipe:, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."),
     ] = None,
     device: Device = "auto",
-    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Paint and show at this size always.")] = None,
+    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Show at this size.")] = None,
     camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
     camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
@@ -36,7 +34,7 @@ def live(
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
-    keep_up: Annotated[bool, typer.Option(help="Paint smaller where painting is slower than the camera.")] = True,
+    stroke_size: StrokeSize = 1.0,
     seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No figures at the end.")] = False,
@@ -67,7 +65,7 @@ def live(
                 strength=strength,
                 keep_colors=keep_colors,
                 mirror=mirror,
-                keep_up=keep_up,
+                stroke_size=stroke_size,
                 seconds=seconds,
                 overwrite=overwrite,
             ),
@@ -88,3 +86,5 @@ def live(
         )
         for name in figures.files:
             say(f"saved {name}")
+    for line in figures.not_saved:
+        say(f"warning: {line}")

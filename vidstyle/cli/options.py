@@ -11,6 +11,7 @@ from vidstyle.errors import InputError
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")]
 EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
+StrokeSize = Annotated[float, typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half.")]
 PerceptualName = Annotated[
     Optional[str],
     typer.Option(metavar="NAME", help="vidstyle, vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),
@@ -30,6 +31,17 @@ def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
     if not match:
         raise InputError(f"{option} {text}: takes WIDTHxHEIGHT in pixels, such as 640x360")
     return int(match[1]), int(match[2])
+
+
+def parse_color(text: str, option: str) -> tuple[int, int, int]:
+    """A name or `#RRGGBB` as RGB, 0 to 255."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise InputError(f"{option} {text}: takes a colour, such as white or #f7f4ee") from error
+    return red, green, blue
 
 
 def parse_time(text: str, option: str) -> float:

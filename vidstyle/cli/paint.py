@@ -8,7 +8,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
 from vidstyle.errors import InputError
@@ -22,7 +21,6 @@ class KeepColors(StrEnum):
     histogram = "histogram"
 
 
-@app.command()
 def paint(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Picture to paint; with --video, a video.")],
     files: Annotated[
@@ -42,7 +40,9 @@ def paint(
         Optional[list[Path]],
         typer.Option(help="Picture, white where a style paints; one for each style, or all but the last."),
     ] = None,
-    style_scale: Annotated[float, typer.Option(help="Size of the strokes.")] = 1.0,
+    style_scale: Annotated[
+        float, typer.Option("--stroke-size", "--style-scale", help="Of strokes: 2 is twice as large, 0.5 half.")
+    ] = 1.0,
     steps: Annotated[Optional[int], typer.Option(min=1, help="At each scale, in place of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of noise; the same seed makes the same picture.")] = 0,
     device: Device = "auto",

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, EngineName, Strength, parse_size, parse_style_at, parse_time
+from vidstyle.cli.options import (
+    Device,
+    EngineName,
+    Strength,
+    StrokeSize,
+    parse_color,
+    parse_size,
+    parse_style_at,
+    parse_time,
+)
 from vidstyle.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ class CodecName(StrEnum):
     prores = "prores"
     ffv1 = "ffv1"
     gif = "gif"
+    apng = "apng"
+    webp = "webp"
 
 
 class AudioChoice(StrEnum):
@@ -38,7 +48,6 @@ class AudioChoice(StrEnum):
     none = "none"
 
 
-@app.command()
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
@@ -58,11 +67,15 @@ def restyle(
     scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    stroke_size: StrokeSize = 1.0,
     steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
     codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
     quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
     start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
+    background: Annotated[
+        str, typer.Option(metavar="COLOR", help="What is transparent lies on it where OUTPUT has no transparency.")
+    ] = "white",
     audio: Annotated[AudioChoice, typer.Option(help="What becomes of sound and subtitles.")] = AudioChoice.copy,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on damaged input.")] = False,
@@ -78,16 +91,22 @@ def restyle(
         "scale": scale,
         "strength": strength,
         "keep_colors": keep_colors,
+        "stroke_size": stroke_size,
         "steady": steady,
         "codec": codec.value if codec else None,
         "quality": quality,
         "start": None if start is None else parse_time(start, "--start"),
         "end": None if end is None else parse_time(end, "--end"),
+        "background": parse_color(background, "--background"),
         "audio": audio is AudioChoice.copy,
         "overwrite": overwrite,
         "strict": strict,
     }
     from vidstyle.cli.progress_bars import FrameBar
+    from vidstyle.restyle_options import Options, check_request
+
+    # Before torch is loaded, which takes seconds.
+    check_request(source, output, Options(**settings))
 
     with FrameBar(source.name, quiet=quiet) as bar:
 

@@ -6,12 +6,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights
 
 
-@app.command()
 def style_from(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="What to paint like.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Style file (.safetensors) to make.")],

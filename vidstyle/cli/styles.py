@@ -6,10 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vidstyle.cli.app import app
 
-
-@app.command()
 def styles(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the installed styles."""
     from vidstyle.styles import list_styles

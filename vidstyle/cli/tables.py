@@ -129,6 +129,11 @@ def print_bench(result: Mapping[str, Any]) -> None:
         f"{result['plain_loop_speedup']:.1f} times the plain loop"
     )
     print(f"pipeline overhead {100 * result['overhead']:.1f} % over its bound of {result['bound_ms']:.2f} ms")
+    size = f"{result['painted_width']}x{result['painted_height']}"
+    print(
+        f"steady: {result['paintings_per_frame']:.2f} paintings a frame, of {size}; CPU ms / frame: "
+        f"flow {result['flow_ms']:.1f}, memory {result['memory_ms']:.1f}, lifting {result['lift_ms']:.1f}"
+    )
     print(f"peak memory {result['peak_memory_mb']:.0f} MB, {result['cores']} cores, {result['rounds']} rounds")
     if "joules_per_frame" in result:
         print(f"{result['joules_per_frame']:.2f} J a frame, end to end, of the processor")
@@ -145,7 +150,8 @@ def print_bench(result: Mapping[str, Any]) -> None:
 def _print_growth(growth: Mapping[str, list[Mapping[str, Any]]]) -> None:
     for kind, title in (("sizes", "Over the size of the frames, steady"), ("lengths", "Over the length of the video")):
         table = Table(title=title)
-        for column in ("size", "frames", "wall ms / frame", "CPU ms / frame", "fps", "peak MB"):
+        columns = ("size", "frames", "wall ms / frame", "CPU ms / frame", "fps", "peak MB")
+        for column in (*columns, "paintings / frame", "flow", "memory", "lifting"):
             table.add_column(column, justify="right")
         for cost in growth[kind]:
             table.add_row(
@@ -155,5 +161,7 @@ def _print_growth(growth: Mapping[str, list[Mapping[str, Any]]]) -> None:
                 f"{cost['cpu_ms']:.1f}",
                 f"{1000 / cost['ms']:.1f}",
                 f"{cost['peak_memory_mb']:.0f}",
+                f"{cost['paintings_per_frame']:.2f}",
+                *(f"{cost[name]:.1f}" for name in ("flow_ms", "memory_ms", "lift_ms")),
             )
         Console().print(table)

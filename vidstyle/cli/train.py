@@ -5,12 +5,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.app import app
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
 
 
-@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE|PICTURE", help="A recipe (.toml) or a style picture.")],
     out: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from vidstyle.demo.labels import LABELS, labelled
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import VidstyleError
 
@@ -48,8 +49,8 @@ def look_controls(first: str) -> LookControls:
     """Style, strength and colours."""
     style = style_picker(first)
     with gr.Row(elem_classes="vs-controls"):
-        strength = gr.Slider(0, 100, 100, step=1, label="Strength, %", min_width=240)
-        keep_colors = gr.Checkbox(False, label="Keep the original colours", min_width=240)
+        strength = gr.Slider(0, 100, 100, step=1, label=f"{LABELS['strength']}, %", min_width=240)
+        keep_colors = gr.Checkbox(False, label=LABELS["keep_colors"], min_width=240)
     return LookControls(style, strength, keep_colors)
 
 
@@ -65,4 +66,4 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except VidstyleError as error:
-        raise gr.Error(str(error), duration=8, print_exception=False) from error
+        raise gr.Error(error.worded(labelled), duration=8, print_exception=False) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import av
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -19,13 +20,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from vidstyle.demo.gallery import OWN, Gallery
+from vidstyle.demo.labels import labelled
 from vidstyle.demo.pictures import check_picture, picture_for_style
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
-from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.sinks import DISK_FULL
+from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.media.sources import FileSource
+from vidstyle.output_files import DISK_FULL
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import style_of
 
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
 LONGEST_NAME = 80
+LARGEST_VIDEO = 4096 * 2304
+"""Pixels of a frame."""
 SNIFFED = 12
 """Bytes at the beginning of a file that tell what it is."""
 
@@ -141,6 +145,7 @@ def _check_video(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> 
         raise InputError("not a video that can be read here; mp4, mov, mkv, webm and avi are")
     accepted = path.rename(path.with_suffix(suffix))
     try:
+        _check_video_size(accepted)
         video = FileSource(accepted)
         seconds = float(video.format.frames / video.format.rate) if video.format.frames else 0.0
         width, height = video.format.width, video.format.height
@@ -150,6 +155,20 @@ def _check_video(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> 
         raise InputError(without_path(error, accepted)) from error
     identity = visitor.keep(accepted, name, "video")
     return {"id": identity, "name": name, "width": width, "height": height, "seconds": round(seconds, 2)}
+
+
+def _check_video_size(path: Path) -> None:
+    """Before it is decoded: a few kilobytes can hold frames of hundreds of megapixels."""
+    try:
+        # FFmpeg looks at a frame when it opens a file; not at one that large.
+        with av.open(str(path), options={"max_pixels": str(LARGEST_VIDEO)}, metadata_errors="replace") as container:
+            known = [stream for stream in container.streams.video if stream.codec_context is not None]
+            sizes = [(stream.width, stream.height) for stream in known]
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+    for width, height in sizes:
+        if width * height > LARGEST_VIDEO:
+            raise InputError(f"{width}x{height} is larger than what is painted here, 4096x2304; scale it down first")
 
 
 def _video_suffix(head: bytes) -> str | None:
@@ -195,7 +214,8 @@ _CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
 
 def without_path(error: Exception, path: Path) -> str:
     """What an error says, without where the file lies: that is nobody's business."""
-    return str(error).replace(f"{path}: ", "").replace(str(path), "the file")
+    message = error.worded(labelled) if isinstance(error, VidstyleError) else str(error)
+    return message.replace(f"{path}: ", "").replace(str(path), "the file")
 
 
 def _plain(name: str) -> str:

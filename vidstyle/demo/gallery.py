@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from vidstyle.demo.easel import Easel, as_jpeg, sample_picture
+from vidstyle.demo.previews import Previews, as_jpeg, sample_picture
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
 from vidstyle.style_files import StyleCard, read_card
@@ -20,11 +20,11 @@ class Gallery:
     """Looks styles up by the keys that the page knows, and paints their thumbnails.
 
     Args:
-        easel: paints.
+        previews: paints thumbnails.
     """
 
-    def __init__(self, easel: Easel) -> None:
-        self._easel = easel
+    def __init__(self, previews: Previews) -> None:
+        self._previews = previews
         self._installed = {card.name: card for card in live_styles()}
         if not self._installed:
             raise InputError("no styles are installed; make one with vidstyle train")
@@ -61,7 +61,7 @@ class Gallery:
         path = self.card(visitor, key).path
         with self._lock:
             if path not in self._thumbnails:
-                self._thumbnails[path] = as_jpeg(self._easel.paint(path, sample_picture()))
+                self._thumbnails[path] = as_jpeg(self._previews.paint(path, sample_picture()))
             return self._thumbnails[path]
 
     def admit(self, path: Path) -> StyleCard:
@@ -74,7 +74,7 @@ class Gallery:
         if card.parameters > MOST_PARAMETERS:
             raise InputError(f"{path}: {card.parameters:,} parameters; {MOST_PARAMETERS:,} is the most here")
         load_style(path)
-        self._easel.paint(path, sample_picture())
+        self._previews.paint(path, sample_picture())
         return card
 
 

@@ -24,7 +24,7 @@ class Hosts:
 
     Args:
         listening: the address or the name that the demo listens on.
-        allowed: further names, as in `--allow-host`; ANY_NAME is all of them.
+        allowed: further names, as in DemoSettings.allow_host; ANY_NAME is all of them.
     """
 
     def __init__(self, listening: str, allowed: Iterable[str] = ()) -> None:

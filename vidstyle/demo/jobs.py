@@ -11,20 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from vidstyle.demo.easel import Easel, as_jpeg, shrunk
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.pictures import read_shown
+from vidstyle.demo.previews import Previews, as_jpeg, shrunk
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyling import restyle
+from vidstyle.stream import Look
 from vidstyle.style_files import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
+LARGEST_SIDE = 2560
+"""Pixels; the longer side of what is painted for a preview: memory is everyone's."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -110,13 +113,13 @@ class Jobs:
 
     Args:
         gallery: where styles are looked up.
-        easel: paints previews.
+        previews: paints single frames.
         device: as in vidstyle.demo.DemoSettings.
         queue: paintings that may wait for their turn.
     """
 
-    def __init__(self, gallery: Gallery, easel: Easel, device: str, queue: int = 8) -> None:
-        self._gallery, self._easel, self._device = gallery, easel, device
+    def __init__(self, gallery: Gallery, previews: Previews, device: str, queue: int = 8) -> None:
+        self._gallery, self._previews, self._device = gallery, previews, device
         self._queue = JobQueue(queue)
 
     def preview(self, visitor: Visitor, request: PaintRequest) -> str:
@@ -127,9 +130,10 @@ class Jobs:
         """
         file = visitor.file(request.file, "video", "picture")
         style = self._gallery.card(visitor, request.style).path
-        before = shrunk(_frame(file, request.start))
-        after = self._easel.paint(style, before, request.strength, request.keep_colors)
-        return self._compared(visitor, before, after)
+        # Painted as large as the file will be, and only then shrunk: it shows what one would get.
+        frame = shrunk(_frame(file, request.start), LARGEST_SIDE)
+        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors))
+        return self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(self, visitor: Visitor, request: PaintRequest) -> Iterator[tuple[str, str]]:
         """Paint a whole file: HTML of the progress and of the result, again and again.

@@ -1,18 +1,21 @@
-"""Webcams painted while they play: one painter for all, who gives everyone a turn.
+"""Webcams painted while they play: a stream for each browser, and one painter for all who want the same style.
 
-A browser sends JPEG frames over a websocket, each with its number, and gets the painted ones back under the same
-numbers.  The newest frame of each browser wins; whoever waited longest is painted next.
+A browser sends JPEG frames over a websocket, each with its number, and gets what is shown back under the same
+numbers.  The newest frame of each browser wins.  Time is shared out twice: that of the thread which carries paint
+along and shows every frame, and that of the painters, which delay nobody.
 """
 
 import asyncio
 import io
 import json
 import logging
+import math
 import struct
 import threading
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +25,19 @@ from PIL import Image
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from vidstyle.demo.easel import as_jpeg
 from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.painting_turns import PaintingTurns, SharedPainter
+from vidstyle.demo.previews import as_jpeg
+from vidstyle.demo.turns import Turns
 from vidstyle.demo.visitors import Visitor
-from vidstyle.engines import Engine, make_engine
-from vidstyle.engines.frame_function import Look
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.live_brush import Brush, Shelf, composed, scaled, warmed
-from vidstyle.live_state import KeepUp, LiveState
-from vidstyle.media.frame import Frame
+from vidstyle.live.compiling import Compiler
+from vidstyle.live.keys import LiveState
+from vidstyle.live.painters import Painters, StylePainter
+from vidstyle.live.viewing import View
+from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
+from vidstyle.stream import prepare
+from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
 
 log = logging.getLogger(__name__)
@@ -39,10 +46,14 @@ NUMBER = struct.Struct("<I")
 """Comes before each JPEG file, in both directions."""
 LARGEST_MESSAGE = 1_000_000
 LARGEST_SIDE = 1280
-SIZES = ((640, 360), (360, 640))
-"""Width and height at which frames are painted at most, so that no browser can ask for a size of its own."""
-LEAST_RATE = 15.0
-"""Frames a second that every browser shall see; they are painted smaller where that takes too long."""
+SIZES = ((640, 360), (360, 640), (1280, 720), (720, 1280))
+"""Width and height at which frames are shown, so that no browser can ask for a size of its own."""
+COLOR = Color(MATRIX_SMPTE170M)
+"""Of planes of 4:2:0 as OpenCV makes them."""
+STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
+"""That a browser may choose from: networks are compiled for each."""
+GAP_SECONDS = 2.0
+"""Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
 MOST_SESSIONS = 8
 
 
@@ -52,31 +63,36 @@ class Session:
 
     Attributes:
         state: how to show the painting; `style` is a style file's path.
-        brush: fades from style to style; None before the first frame.
-        keep_up: chooses the painted size; of the shape that frames have had last.
+        view: its stream; None before the first frame.
         newest: number and JPEG file of the frame that waits, if one does.
-        sending: whether its last painting is still on the way, so that a slow line gets no more.
-        last_turn: when it was painted last.
+        sending: whether what was shown last is still on the way, so that a slow line gets no more.
+        last_turn: when a frame of it was shown last.
+        last_shown: when the last frame was drawn.
         notice: what its owner should know; sent once.
     """
 
     state: LiveState
     loop: asyncio.AbstractEventLoop
     answers: "asyncio.Queue[tuple[int, bytes] | str]" = field(default_factory=asyncio.Queue)
-    brush: Brush | None = None
-    keep_up: KeepUp = field(default_factory=lambda: KeepUp(*SIZES[0]))
+    view: "View[StylePainter] | None" = None
     newest: tuple[int, bytes] | None = None
     sending: bool = False
     last_turn: float = 0.0
+    last_shown: float = -math.inf
     notice: str = ""
 
+    @property
+    def styles(self) -> set[str]:
+        """Those that must stay open for it."""
+        return {self.state.style} | (self.view.used if self.view is not None else set())
+
     def answer(self, what: "tuple[int, bytes] | str") -> None:
-        """Send a painting or a message; from any thread."""
+        """Send a picture or a message; from any thread."""
         self.loop.call_soon_threadsafe(self.answers.put_nowait, what)
 
 
-class LivePainter:
-    """Paints the newest frames of all sessions in a thread of its own, one after the other.
+class Webcams:
+    """Shows the newest frames of all sessions in a thread of its own, one after the other, painted as far as they are.
 
     Args:
         gallery: where styles are looked up.
@@ -86,8 +102,12 @@ class LivePainter:
     def __init__(self, gallery: Gallery, device: str) -> None:
         self._gallery, self._device = gallery, device
         self._sessions: list[Session] = []
+        self._parted: list[Session] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
-        self._shelf: Shelf | None = None
+        self._turns: Turns[Session] = Turns()
+        self._painting: PaintingTurns[Session] = PaintingTurns()
+        self._compiler = Compiler()
+        self._painters = Painters(self._open)
         self._thread: threading.Thread | None = None
         self._stopped = False
 
@@ -97,14 +117,14 @@ class LivePainter:
         return WebSocketRoute("/vidstyle/live", self._connect)
 
     def close(self) -> None:
-        """Stop painting."""
+        """Show nothing more."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(1)
-        if self._shelf is not None:
-            self._shelf.close()
+        self._painters.close()
+        self._compiler.close()
 
     # --- the browsers, in the server's event loop
 
@@ -129,18 +149,27 @@ class LivePainter:
             await asyncio.sleep(0.2)
         finally:
             sender.cancel()
-            with self._changed:
-                self._sessions.remove(session)
+            self._part(session)
 
     def _join(self, session: Session) -> bool:
         with self._changed:
             if len(self._sessions) >= MOST_SESSIONS or self._stopped:
                 return False
             self._sessions.append(session)
+            self._turns.join(session)
+            self._painting.join(session)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="vidstyle-webcams", daemon=True)
                 self._thread.start()
         return True
+
+    def _part(self, session: Session) -> None:
+        with self._changed:
+            self._sessions.remove(session)
+            self._turns.leave(session)
+            self._painting.leave(session)
+            self._parted.append(session)
+            self._changed.notify_all()
 
     async def _send(self, socket: WebSocket, session: Session) -> None:
         try:
@@ -168,76 +197,75 @@ class LivePainter:
             session.state.style = str(self._gallery.card(visitor, str(wishes["style"])).path)
             session.state.strength = min(1.0, max(0.0, float(wishes["strength"])))
             session.state.keep_colors, session.state.split = bool(wishes["keep_colors"]), bool(wishes["split"])
+            strokes = float(wishes.get("stroke_size", 1.0))
+            session.state.stroke_size = min(STROKE_SIZES, key=lambda size: abs(size - strokes))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError("this page is not from this version of vidstyle; load it again") from error
 
-    # --- the painter, in its thread
+    # --- in a thread of its own
 
     def _work(self) -> None:
+        prepare(planar=True)
         while (turn := self._next()) is not None:
             session, number, data = turn
             begin = time.monotonic()
             try:
-                painted = as_jpeg(self._painted(session, data))
+                shown = as_jpeg(self._shown(session, data))
             except Exception as error:
                 if not isinstance(error, VidstyleError):
                     log.exception("a webcam frame could not be painted")
                 message = str(error) if isinstance(error, VidstyleError) else "This frame could not be painted."
                 session.answer(json.dumps({"error": message}))
-                continue
-            session.sending = True
-            session.answer((number, painted))
-            end = time.monotonic()
-            if session.brush is not None and not session.brush.fading:
-                session.keep_up.painted(end - begin, 1 / (LEAST_RATE * max(1, len(self._sessions))), end)
+            else:
+                session.sending = True
+                session.answer((number, shown))
+            with self._changed:
+                self._turns.took(session, time.monotonic() - begin)
 
     def _next(self) -> tuple[Session, int, bytes] | None:
-        """The frame of whoever waited longest; None when there is nothing more to do."""
+        """The frame of whoever is next; None when there is nothing more to do."""
         with self._changed:
             while not self._stopped:
-                ready = [(s.last_turn, s, s.newest) for s in self._sessions if s.newest is not None and not s.sending]
-                if ready:
-                    _, session, frame = min(ready, key=lambda turn: turn[0])
-                    session.newest, session.last_turn = None, time.monotonic()
+                while self._parted:
+                    gone = self._parted.pop()
+                    if gone.view is not None:
+                        gone.view.close()
+                ready = [session for session in self._sessions if session.newest is not None and not session.sending]
+                session = self._turns.next(sorted(ready, key=lambda session: session.last_turn))
+                if session is not None and session.newest is not None:
+                    frame, session.newest = session.newest, None
+                    session.last_turn = time.monotonic()
                     return session, *frame
                 self._changed.wait(1)
         return None
 
-    def _painted(self, session: Session, data: bytes) -> np.ndarray:
+    def _shown(self, session: Session, data: bytes) -> np.ndarray:
+        """Planes of what its owner sees of a frame."""
         source = read_jpeg(data)
+        height, width = source.shape[:2]
+        source = resized(source, min(SIZES, key=lambda size: abs(size[0] - width) + abs(size[1] - height)))
+        planes = cv2.cvtColor(source, cv2.COLOR_RGB2YUV_I420)
         wanted = session.state.style
-        shelf = self._shelf
-        if shelf is None:
-            shelf = self._shelf = Shelf(self._make, wanted, self._make(wanted))
-        if session.brush is None:
-            if shelf.ready(wanted) is None:
-                # Its own style is on the way; until then, the picture as it is.
-                self._say(session, shelf.notice)
-                return source
-            session.brush = Brush(shelf, wanted)
-        self._say(session, shelf.notice if wanted != session.brush.style else "")
-        with self._changed:
-            used = {style for s in self._sessions for style in ({s.state.style} | (s.brush.used if s.brush else set()))}
-        shelf.keep(used)
-        full = SIZES[0] if source.shape[1] >= source.shape[0] else SIZES[1]
-        if session.keep_up.full != full:
-            session.keep_up = KeepUp(*full)
-        pixels = np.ascontiguousarray(scaled(source, session.keep_up.size))
-        frame = Frame(pixels, round(time.monotonic() * 1000), Fraction(1, 1000))
-        painted = session.brush.paint(frame, wanted) if session.state.strength else None
-        return composed(source, painted, session.state)
-
-    def _say(self, session: Session, notice: str) -> None:
+        if session.view is None:
+            session.view = View(self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session))
+        elif session.view.style != wanted:
+            self._painting.changed(session)
+        now = time.monotonic()
+        gap = now - session.last_shown > GAP_SECONDS
+        session.last_shown = now
+        frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
+        shown = session.view.show(frame, session.state)
+        notice = self._painters.problem(wanted) or self._painting.notice(session)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
         session.notice = notice
+        with self._changed:
+            sessions = list(self._sessions)
+        self._painters.keep({style for one in sessions for style in one.styles})
+        return shown
 
-    def _make(self, style: str) -> Engine:
-        # torch on a CPU, as in `vidstyle live`: OpenVINO compiles for seconds, in which nobody is painted.
-        engine = "auto" if self._device.startswith("cuda") else "torch"
-        network = load_style(Path(style)).network
-        made = make_engine(network, Look(), self._device, engine=engine, low_latency=True, spare_cores=True)
-        return warmed(made, *SIZES[0])
+    def _open(self, style: str) -> StylePainter:
+        return StylePainter(load_style(Path(style)), self._device, COLOR, self._compiler)
 
 
 def read_jpeg(data: bytes) -> np.ndarray:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, visitor_of
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
+from vidstyle.demo.labels import LABELS
 from vidstyle.errors import InputError
 
 WORDS = {
@@ -29,8 +30,8 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     dropped = drop_zone(kind, *WORDS[kind], largest)
     preview = element(elem_id=f"{kind}-preview", elem_classes="vs-stage")
     with gr.Row(visible=False, elem_classes="vs-controls") as cut:
-        start = gr.Slider(0, 1, 0, step=0.1, label="From, s", min_width=200)
-        end = gr.Slider(0, 1, 1, step=0.1, label="To, s", min_width=200)
+        start = gr.Slider(0, 1, 0, step=0.1, label=f"{LABELS['start']}, s", min_width=200)
+        end = gr.Slider(0, 1, 1, step=0.1, label=f"{LABELS['end']}, s", min_width=200)
     look = look_controls(first)
     with gr.Row(elem_classes="vs-buttons"):
         paint = gr.Button(f"Paint the {kind}", variant="primary", elem_id=f"{kind}-paint", min_width=140)

@@ -16,17 +16,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from vidstyle.demo.connections import BACKLOG, MOST_OF_ONE_ADDRESS, Connections, OutOfDescriptors
-from vidstyle.demo.easel import Easel
 from vidstyle.demo.files import PAGE, routes
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
-from vidstyle.demo.live import LARGEST_MESSAGE, LivePainter
+from vidstyle.demo.live import LARGEST_MESSAGE, Webcams
+from vidstyle.demo.previews import Previews
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 SWEEP_SECONDS = 60
 
@@ -76,10 +76,10 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     from vidstyle.demo.app import build_page
     from vidstyle.demo.theme import gallery_theme
 
-    easel = Easel(settings.device)
-    gallery = Gallery(easel)
+    previews = Previews(settings.device)
+    gallery = Gallery(previews)
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
-    painter, style_maker = LivePainter(gallery, settings.device), StyleMaker(settings)
+    webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -89,15 +89,15 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
         sweeping.cancel()
         if link is not None:
             link.cancel()
-        painter.close()
-        easel.close()
+        webcams.close()
+        previews.close()
         style_maker.close()
         visitors.close()
 
     app = FastAPI(
-        routes=[painter.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
+        routes=[webcams.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
     )
-    page = build_page(settings, gallery, Jobs(gallery, easel, settings.device, settings.queue), style_maker)
+    page = build_page(settings, gallery, Jobs(gallery, previews, settings.device, settings.queue), style_maker)
     gr.mount_gradio_app(
         app,
         page,
@@ -143,7 +143,10 @@ async def _share(port: int, hosts: Hosts) -> None:
         print(f"vidstyle: {link}", file=sys.stderr, flush=True)
     except Exception as error:  # whatever the network does; the page is there all the same
         reason = " ".join(str(error).split())
-        print(f"vidstyle: warning: --share: no public link ({reason}); the local address works", file=sys.stderr)
+        print(
+            f"vidstyle: warning: no public link ({reason}); the local address works",
+            file=sys.stderr,
+        )
 
 
 def _bounded(settings: DemoSettings) -> type[asyncio.Protocol]:
@@ -159,10 +162,13 @@ def _listen(settings: DemoSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # Whoever reads the address may come at once; the server takes them when it is ready.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise InputError(
-            f"--host {settings.host} --port {settings.port}: cannot listen there ({error.strerror or error}); "
+            f"{parameter('host', settings.host)} {parameter('port', settings.port)}: cannot listen there "
+            f"({error.strerror or error}); "
             "choose another port, or 0 for any"
         ) from error
     return listener

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 MEGABYTE = 1_000_000
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+|\*")
@@ -48,25 +48,32 @@ class DemoSettings:
     def check(self) -> None:
         """Raises InputError for values that cannot be."""
         if not 0 <= self.port <= 65535:
-            raise InputError(f"--port {self.port}: takes 0 to 65535")
+            raise InputError(f"{parameter('port', self.port)}: takes 0 to 65535")
         if self.auth is not None and not all(self.auth.partition(":")[::2]):
-            raise InputError("--auth: takes USER:PASSWORD, and neither may be empty")
+            raise InputError(f"{parameter('auth')}: takes USER:PASSWORD, and neither may be empty")
         if self.max_upload < 1:
-            raise InputError(f"--max-upload {self.max_upload}: takes megabytes, at least 1")
+            raise InputError(f"{parameter('max_upload', self.max_upload)}: takes megabytes, at least 1")
         if self.max_stored < self.max_upload:
-            raise InputError(f"--max-stored {self.max_stored}: takes megabytes, at least those of --max-upload")
+            raise InputError(
+                f"{parameter('max_stored', self.max_stored)}: takes megabytes, at least those of "
+                f"{parameter('max_upload')}"
+            )
         for name in self.allow_host:
             if not _HOST.fullmatch(name):
-                raise InputError(f"--allow-host {name}: takes a name such as demo.example.org, without port; * is any")
+                raise InputError(
+                    f"{parameter('allow_host', name)}: takes a name such as demo.example.org, without port; * is any"
+                )
         for source in self.embed:
             if not _SOURCE.fullmatch(source):
-                raise InputError(f"--embed {source}: takes a host such as https://example.org")
+                raise InputError(f"{parameter('embed', source)}: takes a host such as https://example.org")
         if self.queue < 1:
-            raise InputError(f"--queue {self.queue}: takes the number of paintings that may wait, at least 1")
+            raise InputError(
+                f"{parameter('queue', self.queue)}: takes the number of paintings that may wait, at least 1"
+            )
         if self.photos is not None and not self.photos.is_dir():
-            raise InputError(f"--photos {self.photos}: no such folder")
+            raise InputError(f"{parameter('photos', self.photos)}: no such folder")
         if self.perceptual_weights is not None and not self.perceptual_weights.exists():
-            raise InputError(f"--perceptual-weights {self.perceptual_weights}: no such file or folder")
+            raise InputError(f"{parameter('perceptual_weights', self.perceptual_weights)}: no such file or folder")
 
     @property
     def largest_upload(self) -> int:
@@ -81,6 +88,6 @@ class DemoSettings:
     @property
     def why_no_training(self) -> str:
         """What is missing to make styles, for the page; empty if nothing is."""
-        missing = {"--photos": self.photos, "--perceptual-weights": self.perceptual_weights}
-        options = [f"{option} PATH" for option, given in missing.items() if given is None]
+        missing = {"photos": self.photos, "perceptual-weights": self.perceptual_weights}
+        options = [f"--{option} PATH" for option, given in missing.items() if given is None]
         return f"start vidstyle demo with {' and '.join(options)}" if options else ""

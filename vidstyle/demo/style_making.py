@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from vidstyle.demo.easel import as_jpeg, sample_picture
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import OWN
 from vidstyle.demo.jobs import bar, spoken
+from vidstyle.demo.previews import as_jpeg, sample_picture
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError

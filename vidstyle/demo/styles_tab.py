@@ -6,6 +6,7 @@ import json
 import gradio as gr
 
 from vidstyle.demo.controls import drop_zone, element, errors_shown, visitor_of
+from vidstyle.demo.labels import LABELS
 from vidstyle.demo.style_making import StyleMaker
 
 LOOK_SECONDS = 1.5
@@ -39,7 +40,7 @@ def _make_a_style(style_maker: StyleMaker, largest: int) -> None:
     with gr.Row(elem_classes="vs-controls"):
         title = gr.Textbox(label="Title", max_lines=1, min_width=140, max_length=80)
         artist = gr.Textbox(label="Artist", max_lines=1, min_width=140, max_length=80)
-    minutes = gr.Slider(0.1, 120, 30, step=0.1, label="Minutes to train", elem_id="training-minutes")
+    minutes = gr.Slider(0.1, 120, 30, step=0.1, label=LABELS["minutes"], elem_id="training-minutes")
     with gr.Row(elem_classes="vs-buttons"):
         start = gr.Button("Make the style", variant="primary", elem_id="training-start", min_width=140)
         cancel = gr.Button("Cancel", elem_id="training-cancel", min_width=100)

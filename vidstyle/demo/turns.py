@@ -93,4 +93,6 @@ class Turns(Generic[Key]):
         times = self.times_others(key)
         if times < HEAVY:
             return ""
-        return f"This style takes {times:.0f} times as long as those of the others here, so you see fewer frames."
+        return (
+            f"This style takes {times:.0f} times as long as those of the others here, so yours is painted less often."
+        )

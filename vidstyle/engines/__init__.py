@@ -4,21 +4,19 @@ import copy
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from vidstyle.engines.frame_function import Look
 
 
 class Engine(ABC):
     """Paints frames in the order in which they are submitted.
 
     At most `depth` frames are in flight, all of one size: when as many have been submitted, or before a frame of
-    another size, `result` comes before the next `submit`.  An engine may carry state from frame to frame; a frame
-    marked as a discontinuity starts afresh.
+    another size, `result` comes before the next `submit`.  An engine holds nothing of a sequence of frames: what comes
+    of a frame depends on that frame alone.  vidstyle.engines.painting_queue drives one for everyone.
 
     Attributes:
         name: of the backend.
@@ -56,17 +54,17 @@ def choose_device(device: str) -> str:
         return device
     kind, _, index = device.partition(":")
     if kind != "cuda" or (index and not index.isdecimal()) or (":" in device and not index):
-        raise InputError(f"--device {device}: unknown; use auto, cpu, cuda or cuda:N")
+        raise InputError(f"{parameter('device', device)}: unknown; use auto, cpu, cuda or cuda:N")
     if not torch.cuda.is_available():
-        raise InputError(f"--device {device}: no CUDA device here; use --device cpu")
+        raise InputError(f"{parameter('device', device)}: no CUDA device here; use {parameter('device', 'cpu')}")
     count = torch.cuda.device_count()
     if int(index or 0) >= count:
-        raise InputError(f"--device {device}: there {'is' if count == 1 else 'are'} only {count} here")
+        raise InputError(f"{parameter('device', device)}: there {'is' if count == 1 else 'are'} only {count} here")
     return f"cuda:{int(index or 0)}"
 
 
 ENGINES = ("auto", "torch", "openvino", "cuda")
-"""What `--engine` takes."""
+"""What an engine may be called."""
 
 
 def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, str]:
@@ -86,7 +84,7 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         InputError: for what is unknown, not there, or does not go together.
     """
     if engine not in ENGINES:
-        raise InputError(f"--engine {engine}: unknown; use {', '.join(ENGINES)}")
+        raise InputError(f"{parameter('engine', engine)}: unknown; use {', '.join(ENGINES)}")
     if engine == "cuda":
         settled = choose_device("cuda" if device == "auto" else device)
     elif engine == "auto":
@@ -95,7 +93,10 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         settled = choose_device("cpu" if device == "auto" else device)
     if engine != "auto":
         if (engine == "cuda") != (settled != "cpu"):
-            raise InputError(f"--engine {engine}: does not run on --device {device}; leave one of the two out")
+            raise InputError(
+                f"{parameter('engine', engine)}: does not run on {parameter('device', device)}; "
+                f"leave one of the two out"
+            )
         return engine, settled
     return (_best_on_cpu(network) if settled == "cpu" else "cuda"), settled
 
@@ -109,44 +110,43 @@ def _best_on_cpu(network: "nn.Module") -> str:
 
 def make_engine(
     network: "nn.Module",
-    look: "Look",
     device: str = "auto",
     *,
     engine: str = "auto",
     planes: "Color | None" = None,
-    steady: bool = False,
     low_latency: bool = False,
     spare_cores: bool = False,
+    sizes_vary: bool = False,
 ) -> Engine:
-    """The engine for `device`, which paints no frame twice.  It works on a copy of `network`.
+    """The engine for `device`.  It works on a copy of `network`.
 
     Args:
-        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        network, planes: see vidstyle.engines.frame_function.frame_function.
         device, engine: what to run on, see choose_engine.
-        steady: carry paint along with what moves, see vidstyle.engines.memory.
         low_latency: for frames that come one by one, where side by side would not help.
         spare_cores: leave half of the processor's cores to what else must not wait, such as a camera and a window.
+        sizes_vary: frames come in many sizes, for each of which OpenVINO would compile the network anew: it is not
+            chosen by itself then.
 
     Raises:
         InputError: see choose_engine.
     """
-    from vidstyle.engines.idle import IdleEngine
-    from vidstyle.engines.steady import SteadyEngine
-
     kind, device = choose_engine(engine, device, network)
+    if sizes_vary and (engine, kind) == ("auto", "openvino"):
+        kind = "torch"
     # Engines change the type of the weights and move them; a style can be painted with again.
     network = copy.deepcopy(network)
     backend: Engine
     if kind == "cuda":
         from vidstyle.engines.cuda import CudaEngine
 
-        backend = CudaEngine(network, look, device, planes=planes)
+        backend = CudaEngine(network, device, planes=planes)
     elif kind == "openvino":
         from vidstyle.engines.openvino import OpenVinoEngine
 
-        backend = OpenVinoEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+        backend = OpenVinoEngine(network, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
     else:
         from vidstyle.engines.torch_cpu import TorchCpuEngine
 
-        backend = TorchCpuEngine(network, look, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
-    return IdleEngine(SteadyEngine(backend) if steady else backend)
+        backend = TorchCpuEngine(network, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+    return backend

@@ -3,11 +3,12 @@
 import contextlib
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from platformdirs import user_cache_path
 
 LARGEST_CACHE = 512 << 20
 """Bytes; the entries that have been unused for longest make room."""
@@ -19,12 +20,7 @@ T = TypeVar("T")
 
 def cache_folder() -> Path:
     """Where this platform keeps what programs can make again: `$XDG_CACHE_HOME/vidstyle` if that is set."""
-    chosen = os.environ.get("XDG_CACHE_HOME")
-    if chosen and Path(chosen).is_absolute():
-        return Path(chosen) / "vidstyle"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "vidstyle" / "cache"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "vidstyle"
+    return user_cache_path("vidstyle", appauthor=False)
 
 
 class CompiledCache:
@@ -52,6 +48,13 @@ class CompiledCache:
         with contextlib.suppress(Exception):
             self._write(key, to_bytes())
         return built
+
+    def has(self, key: str) -> bool:
+        """Whether something is kept under `key`, and whole."""
+        with contextlib.suppress(Exception):
+            self._read(key)
+            return True
+        return False
 
     def _path(self, key: str) -> Path:
         return cache_folder() / self._name / f"{key}{SUFFIX}"

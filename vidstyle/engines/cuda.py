@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from vidstyle.engines import Engine
 from vidstyle.engines.cuda_graph import GraphedFunction
 from vidstyle.engines.fitting import FittingFunction, is_lost_device, is_out_of_memory, lost_device
-from vidstyle.engines.frame_function import Look, frame_function
-from vidstyle.errors import VidstyleError
+from vidstyle.engines.frame_function import frame_function
+from vidstyle.errors import VidstyleError, parameter
 from vidstyle.media.frame import Color, Frame
 
 
@@ -52,7 +52,7 @@ class CudaEngine(Engine):
     that does is one CUDA graph for each shape.
 
     Args:
-        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        network, planes: see vidstyle.engines.frame_function.frame_function.
         device: `cuda:N`.
         timeline: keep the spans of every frame's upload, computation and download in `spans`.
 
@@ -64,9 +64,7 @@ class CudaEngine(Engine):
     name = "cuda"
     depth = 2
 
-    def __init__(
-        self, network: nn.Module, look: Look, device: str, *, planes: Color | None = None, timeline: bool = False
-    ) -> None:
+    def __init__(self, network: nn.Module, device: str, *, planes: Color | None = None, timeline: bool = False) -> None:
         self.device = device
         self.spans: list[Spans] = []
         self._device = torch.device(device)
@@ -77,7 +75,7 @@ class CudaEngine(Engine):
         self._free: deque[_Slot] = deque()
         self._busy: deque[tuple[_Slot, Frame]] = deque()
         with self._device_errors():
-            paint = frame_function(network.to(self._device), look, torch.float16, planes).to(self._device)
+            paint = frame_function(network.to(self._device), torch.float16, planes).to(self._device)
             self._upload, self._compute, self._download = (torch.cuda.Stream(self._device) for _ in range(3))
             self._paint = GraphedFunction(FittingFunction(paint, device), self._compute)
 
@@ -166,7 +164,8 @@ class CudaEngine(Engine):
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise VidstyleError(
-                    f"{self.device}: no memory left; close what else uses it, or paint with --device cpu"
+                    f"{self.device}: no memory left; close what else uses it, or paint with "
+                    f"{parameter('device', 'cpu')}"
                 ) from error
             if not is_lost_device(error):
                 raise

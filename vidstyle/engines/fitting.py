@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vidstyle.engines.frame_function import CellFunction
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import SMALLEST_SIDE
 
 SMALLEST_TILE = 32
@@ -98,8 +98,8 @@ class FittingFunction(nn.Module):
             fits = self.attempt(pixels.new_zeros(shape)) is not None
             self._let_go()
             if fits:
-                raise InputError(f"{problem}; {width}x{height} fits, see --size")
-        raise InputError(f"{problem}; close what else uses it, or paint with --device cpu")
+                raise InputError(f"{problem}; {width}x{height} fits, see {parameter('size')}")
+        raise InputError(f"{problem}; close what else uses it, or paint with {parameter('device', 'cpu')}")
 
     @staticmethod
     def _picture(shape: torch.Size) -> tuple[int, int]:
@@ -117,4 +117,4 @@ def lost_device(device: str, error: BaseException) -> str:
     """What to tell a user."""
     # CUDA adds a paragraph of advice for programmers.
     first = reason(Exception(str(error).splitlines()[0] if str(error) else "no reason given"))
-    return f"{device}: the device has failed ({first}); start again, or paint with --device cpu"
+    return f"{device}: the device has failed ({first}); start again, or paint with {parameter('device', 'cpu')}"

@@ -1,7 +1,5 @@
 """From pixels to pixels: what every engine runs on a frame."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +9,6 @@ from vidstyle.nets import RealtimeNet
 from vidstyle.nets.canvas import sample_canvas, still_coordinates
 from vidstyle.nets.cells import (
     BYTE_SCALE,
-    PIXELS,
     CellNet,
     Cells,
     fold_bytes,
@@ -20,28 +17,13 @@ from vidstyle.nets.cells import (
     yuv_cells,
 )
 from vidstyle.nets.realtime import FOLD, spread_of_luma
-from vidstyle.perception.luma import LUMA
 
 
-@dataclass(frozen=True)
-class Look:
-    """How much of the painting to show.
-
-    Attributes:
-        strength: 0 shows the source, 1 the painting, anything between a blend.
-        keep_colors: take the painting's luminance only, and the source's colours.
-    """
-
-    strength: float = 1.0
-    keep_colors: bool = False
-
-
-def frame_function(network: nn.Module, look: Look, dtype: torch.dtype, planes: Color | None = None) -> nn.Module:
+def frame_function(network: nn.Module, dtype: torch.dtype, planes: Color | None = None) -> nn.Module:
     """What paints a frame, uint8 to uint8 of the same shape.
 
     Args:
         network: maps (1, 3, H, W) in [0, 1] to the same shape.
-        look: how much of the painting to show.
         dtype: in which the network computes.
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
 
@@ -49,10 +31,10 @@ def frame_function(network: nn.Module, look: Look, dtype: torch.dtype, planes: C
         ValueError: for planes, where takes_planes says that they are not for this network or these colours.
     """
     if isinstance(network, RealtimeNet):
-        return CellFunction(network, look, dtype, planes)
+        return CellFunction(network, dtype, planes)
     if planes is not None:
         raise ValueError(f"{type(network).__name__} takes RGB, not planes")
-    return FrameFunction(network, look, dtype)
+    return FrameFunction(network, dtype)
 
 
 def takes_planes(network: nn.Module, color: Color) -> bool:
@@ -65,34 +47,21 @@ class FrameFunction(nn.Module):
 
     Args:
         network: maps (1, 3, H, W) in [0, 1] to the same shape.
-        look: how much of the painting to show.
         dtype: in which the network computes.
     """
 
-    luma: Tensor
-
-    def __init__(self, network: nn.Module, look: Look, dtype: torch.dtype) -> None:
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.network.to(dtype).to(memory_format=torch.channels_last)
-        self.look, self.dtype = look, dtype
-        # On the device from the beginning: a CUDA graph can copy nothing from the host.
-        self.register_buffer("luma", torch.tensor(LUMA))
+        self.dtype = dtype
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Paint one frame."""
-        if self.look.strength == 0:
-            return rgb.clone()
         # (H, W, 3) seen as (1, 3, H, W) is channels_last already; nothing is moved.
         source = rgb.permute(2, 0, 1)[None]
         painted = self.network(source.to(self.dtype) / 255)
         levels = painted[0].permute(1, 2, 0).float().mul_(255)
-        if self.look.keep_colors:
-            # In every YCbR space a change of luma alone adds the same to R, G and B.
-            pixels = rgb.float()
-            levels = pixels + ((levels.clamp(0, 255) - pixels) @ self.luma)[..., None]
-        if self.look.strength != 1:
-            levels = torch.lerp(rgb.float(), levels.clamp_(0, 255), self.look.strength)
         return levels.round_().clamp_(0, 255).to(torch.uint8)
 
 
@@ -100,34 +69,28 @@ class CellFunction(nn.Module):
     """A RealtimeNet with the conversions around it folded into its convolutions; see vidstyle.nets.cells.
 
     Args:
-        network, look, dtype, planes: see frame_function.
+        network, dtype, planes: see frame_function.
     """
 
     middle: Tensor
     lowest: Tensor
     highest: Tensor
-    luma: Tensor
 
-    def __init__(self, network: RealtimeNet, look: Look, dtype: torch.dtype, planes: Color | None) -> None:
+    def __init__(self, network: RealtimeNet, dtype: torch.dtype, planes: Color | None) -> None:
         super().__init__()
         cells = _cells(planes)
         self.network = CellNet(network, cells).eval().requires_grad_(False)
         self.network.to(dtype).to(memory_format=torch.channels_last)
-        self.look, self.dtype, self.planes = look, dtype, cells.planes
+        self.dtype, self.planes = dtype, cells.planes
         self._laid: Tensor | None = None
         for name in ("middle", "lowest", "highest"):
             self.register_buffer(name, getattr(cells, name))
-        self.register_buffer("luma", torch.tensor(LUMA))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Paint one frame: RGB (H, W, 3), or planes (3 H / 2, W), uint8."""
-        if self.look.strength == 0:
-            return pixels.clone()
-        margin = self.network.margin
-        source = fold_bytes(pixels, margin, planes=self.planes)
+        source = fold_bytes(pixels, self.network.margin, planes=self.planes)
         levels = self.network(self._centred(source))
-        within = source[:, margin : margin + levels.shape[1], margin : margin + levels.shape[2]]
-        return unfold_bytes(self._bytes(levels, within), self._picture_shape(pixels), planes=self.planes)
+        return unfold_bytes(self._bytes(levels), self._picture_shape(pixels), planes=self.planes)
 
     def in_tiles(self, pixels: Tensor, side: int) -> Tensor:
         """The same picture, painted part by part: memory for one part is enough, and there are no seams.
@@ -138,8 +101,6 @@ class CellFunction(nn.Module):
             pixels: as in `forward`.
             side: of the parts, positions of the network's trunk (4 pixels).
         """
-        if self.look.strength == 0:
-            return pixels.clone()
         source = fold_bytes(pixels, self.network.margin, planes=self.planes)
         margin, (height, width) = self.network.margin, source.shape[1:3]
         canvas = self._canvas(height, width)
@@ -149,8 +110,7 @@ class CellFunction(nn.Module):
         for part in cell_tiles(height, width, margin, side=side, reach=network.reach, alignment=network.alignment):
             seen = self._centred(part.seen(source))
             levels = self.network.paint(seen, light, canvas[:, :, part.seen_rows, part.seen_columns])
-            own = part.without_surroundings(levels)
-            part.place(result).copy_(self._bytes(own, part.own(source)))
+            part.place(result).copy_(self._bytes(part.without_surroundings(levels)))
         return unfold_bytes(result, self._picture_shape(pixels), planes=self.planes)
 
     def positions(self, pixels: Tensor) -> tuple[int, int]:
@@ -166,12 +126,9 @@ class CellFunction(nn.Module):
         """Bytes as the network takes them."""
         return (source.to(self.dtype) - self.middle.to(self.dtype)) * (1 / BYTE_SCALE)
 
-    def _bytes(self, levels: Tensor, source: Tensor) -> Tensor:
-        """What to show, cells (1, h, w, K) uint8, of what the network made of `source`."""
-        levels = levels.float() + self.middle
-        if self.look != Look():
-            levels = self._blended(source.float(), levels.clamp(self.lowest, self.highest))
-        return levels.round_().clamp_(self.lowest, self.highest).to(torch.uint8)
+    def _bytes(self, levels: Tensor) -> Tensor:
+        """What the network has made, as cells (1, h, w, K) uint8."""
+        return (levels.float() + self.middle).round_().clamp_(self.lowest, self.highest).to(torch.uint8)
 
     def _light_of(self, source: Tensor, rows: int) -> Tensor:
         """Light (2,) of a picture's cells with their margin, some rows at a time."""
@@ -186,16 +143,6 @@ class CellFunction(nn.Module):
             canvas = sample_canvas(self.network.network.canvas, still_coordinates(height, width))
             self._laid = canvas.to(self.middle.device, self.dtype)
         return self._laid
-
-    def _blended(self, source: Tensor, painted: Tensor) -> Tensor:
-        """As much of the painting as the look asks for; cells (1, h, w, K)."""
-        if self.look.keep_colors and self.planes:
-            painted = torch.cat((painted[..., :PIXELS], source[..., PIXELS:]), -1)
-        elif self.look.keep_colors:
-            # In every YCbCr space a change of luma alone adds the same to R, G and B.
-            change = (painted - source).unflatten(-1, (PIXELS, 3)) @ self.luma
-            painted = (source + change.repeat_interleave(3, -1)).clamp(0, 255)
-        return torch.lerp(source, painted, self.look.strength) if self.look.strength != 1 else painted
 
 
 def _cells(planes: Color | None) -> Cells:

@@ -15,16 +15,16 @@ from torch import nn
 from vidstyle import __version__
 from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
-from vidstyle.engines.frame_function import Look, frame_function
+from vidstyle.engines.frame_function import frame_function
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
 from vidstyle.processor import prefers_bfloat16, usable_cores
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""
-GRAPH = 3
+GRAPH = 4
 """Goes up when the same style makes another graph."""
 
 
@@ -43,7 +43,7 @@ class OpenVinoEngine(Engine):
     Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.
 
     Args:
-        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        network, planes: see vidstyle.engines.frame_function.frame_function.
         low_latency: paint one frame at a time, on all cores.
         spare_cores: use half of the cores only.
         precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; chosen by the processor if None.
@@ -58,7 +58,6 @@ class OpenVinoEngine(Engine):
     def __init__(
         self,
         network: nn.Module,
-        look: Look,
         *,
         planes: Color | None = None,
         low_latency: bool = False,
@@ -68,11 +67,10 @@ class OpenVinoEngine(Engine):
         self._openvino = _import_openvino()
         self._core = self._openvino.Core()
         # In float32 whatever the precision: the plugin converts weights itself.
-        self._paint = frame_function(network, look, torch.float32, planes)
+        self._paint = frame_function(network, torch.float32, planes)
         self._precision = precision or self._fastest_precision()
         self._bounds: int8.Bounds | None = None
-        self._look = look
-        self._identity = _identity(network, look, planes)
+        self._identity = _identity(network, planes)
         self._cache = CompiledCache("openvino")
         self._cores = usable_cores(spare=spare_cores)
         self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
@@ -82,9 +80,6 @@ class OpenVinoEngine(Engine):
         self._in_flight: deque[tuple[Any, np.ndarray, Frame]] = deque()
 
     def submit(self, frame: Frame) -> None:
-        if self._look.strength == 0:
-            self._in_flight.append((None, frame.pixels.copy(), frame))
-            return
         requests = self._requests_for(frame.pixels.shape)
         request = requests[0]
         requests.rotate(-1)
@@ -97,14 +92,17 @@ class OpenVinoEngine(Engine):
 
     def result(self) -> Frame:
         request, painted, frame = self._in_flight.popleft()
-        if request is not None:
-            request.wait()
+        request.wait()
         return dataclasses.replace(frame, pixels=painted)
 
     def close(self) -> None:
         while self._in_flight:
             self.result()
         self._requests.clear()
+
+    def is_compiled(self, shape: tuple[int, ...]) -> bool:
+        """Whether pixels of a shape can be painted without compiling first."""
+        return shape in self._requests or self._cache.has(self._key(shape))
 
     def _requests_for(self, shape: tuple[int, ...]) -> deque[Any]:
         if shape not in self._requests:
@@ -118,9 +116,6 @@ class OpenVinoEngine(Engine):
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         """The network for frames of `shape`, from the disk if it has been compiled before."""
         settings = self._settings(shape)
-        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        library = self._openvino.__version__
-        key = _digest(self._identity, shape, self._precision, sorted(settings.items()), library, processor)
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
@@ -129,7 +124,12 @@ class OpenVinoEngine(Engine):
             compiled = self._core.compile_model(self._graph(shape), "CPU", settings)
             return compiled, lambda: compiled.export_model().getvalue()
 
-        return self._cache.get(key, load, build)
+        return self._cache.get(self._key(shape), load, build)
+
+    def _key(self, shape: tuple[int, ...]) -> str:
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        settings = sorted(self._settings(shape).items())
+        return _digest(self._identity, shape, self._precision, settings, self._openvino.__version__, processor)
 
     def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
         streams = 1 if shape[0] * shape[1] >= LARGE_FRAME else self._streams
@@ -168,16 +168,17 @@ def _import_openvino() -> Any:
         import openvino
     except Exception as error:  # a library that is built for another machine can fail in any way
         raise InputError(
-            f"--engine openvino: not here ({reason(error)}); pip install openvino, or --engine torch"
+            f"{parameter('engine', 'openvino')}: not here ({reason(error)}); pip install openvino, or "
+            f"{parameter('engine', 'torch')}"
         ) from error
     silence_openvino()
     return openvino
 
 
-def _identity(network: nn.Module, look: Look, planes: Color | None) -> str:
-    """What tells this network and look from every other."""
+def _identity(network: nn.Module, planes: Color | None) -> str:
+    """What tells this network from every other."""
     settings = {name: value for name, value in vars(network).items() if isinstance(value, bool | int | float | str)}
-    digest = hashlib.sha256(_digest(GRAPH, __version__, repr(network), settings, look, planes).encode())
+    digest = hashlib.sha256(_digest(GRAPH, __version__, repr(network), settings, planes).encode())
     for name, tensor in network.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.float().numpy().tobytes())

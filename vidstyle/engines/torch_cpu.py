@@ -9,7 +9,7 @@ from torch import nn
 
 from vidstyle.engines import Engine
 from vidstyle.engines.fitting import FittingFunction
-from vidstyle.engines.frame_function import Look, frame_function
+from vidstyle.engines.frame_function import frame_function
 from vidstyle.media.frame import Color, Frame
 from vidstyle.processor import prefers_bfloat16, usable_cores
 
@@ -26,7 +26,7 @@ class TorchCpuEngine(Engine):
     together wait for each other at its end, and wait long where decoder and encoder want a core as well.
 
     Args:
-        network, look, planes: see vidstyle.engines.frame_function.frame_function.
+        network, planes: see vidstyle.engines.frame_function.frame_function.
         low_latency: paint one frame at a time, on all cores.
         spare_cores: use half of the cores only.  While one of the threads that share a layer waits for its core, all
             of them wait, and a frame can take ten times as long.
@@ -39,7 +39,6 @@ class TorchCpuEngine(Engine):
     def __init__(
         self,
         network: nn.Module,
-        look: Look,
         *,
         planes: Color | None = None,
         low_latency: bool = False,
@@ -47,7 +46,7 @@ class TorchCpuEngine(Engine):
         dtype: torch.dtype | None = None,
     ) -> None:
         dtype = dtype or (torch.bfloat16 if prefers_bfloat16() else torch.float32)
-        self._paint = FittingFunction(frame_function(network, look, dtype, planes), self.device)
+        self._paint = FittingFunction(frame_function(network, dtype, planes), self.device)
         cores = usable_cores(spare=spare_cores)
         workers = 1 if low_latency else min(cores, MOST_WORKERS)
         # One more in flight than is painted, so that no worker waits for the pipeline.

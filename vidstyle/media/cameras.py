@@ -18,12 +18,13 @@ from typing import Protocol
 
 import av
 import av.device
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from vidstyle.errors import InputError, reason
-from vidstyle.media.color import settle_color, to_rgb
-from vidstyle.media.frame import SMALLEST_SIDE, Frame
+from vidstyle.errors import InputError, parameter, reason
+from vidstyle.media.color import over_white, settle_color, to_planes, to_rgb
+from vidstyle.media.frame import MATRIX_WEIGHTS, SMALLEST_SIDE, Color, Frame, usual_matrix
 from vidstyle.media.sources import DEFAULT_RATE, MICROSECOND, FileSource
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 3.0
@@ -52,6 +53,7 @@ class LiveSource(Protocol):
         name: for messages.
         width, height: of every frame, pixels; even.
         rate: frames per second, as far as the source knows.
+        color: what the planes of 4:2:0 stand for that it gives; None where it gives RGB.
         notice: what a viewer should know, such as that the camera is gone; empty if all is well.
     """
 
@@ -59,6 +61,7 @@ class LiveSource(Protocol):
     width: int
     height: int
     rate: float
+    color: Color | None
     notice: str
 
     def frames(self) -> Iterator[Frame]:
@@ -93,7 +96,7 @@ class Camera:
     """A camera of this machine.
 
     Attributes:
-        index: what `--camera` takes.
+        index: what `camera` takes.
         device: FFmpeg's name of it.
         title: what its maker calls it.
         modes: what it offers, as far as the system says.
@@ -194,25 +197,31 @@ def needs_mjpeg(modes: tuple[Mode, ...], request: Request) -> bool:
 
 
 def open_source(
-    camera: str, *, request: Request = Request(), size: tuple[int, int] | None = None, loop: bool = False
+    camera: str,
+    *,
+    request: Request = Request(),
+    size: tuple[int, int] | None = None,
+    loop: bool = False,
+    planes: bool = False,
 ) -> LiveSource:
-    """The source that `--camera` names.
+    """The source that `camera` names.
 
     Args:
         camera: index or name of a camera, a device, `screen` or `screen:N`, a URL, or a video file.
         request: what to ask a camera or a screen for.
         size: (width, height) of the frames to give; the source's own by default.
         loop: begin a file again at its end.
+        planes: give planes of 4:2:0 where that is no detour, see LiveSource.
 
     Raises:
         InputError: if it is not there or cannot be read; for a camera, with the list of what there is.
     """
     path = Path(camera)
     if path.is_file():
-        return FilePlayer(path, size=size, loop=loop)
+        return FilePlayer(path, size=size, loop=loop, planes=planes)
     if loop:
-        raise InputError(f"--loop: is for video files, and --camera {camera} is none")
-    return CameraSource(find_address(camera, request), size=size)
+        raise InputError(f"{parameter('loop')}: is for video files, and {parameter('camera', camera)} is none")
+    return CameraSource(find_address(camera, request), size=size, planes=planes)
 
 
 def find_address(camera: str, request: Request) -> Address:
@@ -223,7 +232,7 @@ def find_address(camera: str, request: Request) -> Address:
     if screen := re.fullmatch(r"screen(?::(\d+))?", camera):
         return _screen(camera, int(screen[1] or 0), request)
     if Path(camera).suffix and not camera.startswith("/dev/"):
-        raise InputError(f"--camera {camera}: no such file")
+        raise InputError(f"{parameter('camera', camera)}: no such file")
     cameras = list_cameras(modes=False)
     for found in cameras:
         if camera in (str(found.index), found.device, found.title):
@@ -231,7 +240,7 @@ def find_address(camera: str, request: Request) -> Address:
     if camera.startswith("/dev/") and Path(camera).exists():
         # Links below /dev/v4l name the same cameras for good.
         return _device(camera, camera, request)
-    raise InputError(f"--camera {camera}: no such camera; {_what_there_is(cameras)}")
+    raise InputError(f"{parameter('camera', camera)}: no such camera; {_what_there_is(cameras)}")
 
 
 def _what_there_is(cameras: list[Camera]) -> str:
@@ -256,13 +265,16 @@ def _screen(name: str, number: int, request: Request) -> Address:
     options = {"framerate": str(DEFAULT_FPS)} | _asked(request)
     if sys.platform == "win32":
         if number:
-            raise InputError(f"--camera {name}: Windows shows all its screens as one; use --camera screen")
+            raise InputError(
+                f"{parameter('camera', name)}: Windows shows all its screens as one; "
+                f"use {parameter('camera', 'screen')}"
+            )
         return Address(name, "desktop", "gdigrab", options)
     if sys.platform == "darwin":
         return Address(name, f"Capture screen {number}:none", "avfoundation", options)
     display = os.environ.get("DISPLAY", "")
     if not display:
-        raise InputError(f"--camera {name}: no display here; set DISPLAY to that of an X server")
+        raise InputError(f"{parameter('camera', name)}: no display here; set DISPLAY to that of an X server")
     return Address(name, f"{re.sub(r'[.][0-9]+$', '', display)}.{number}", "x11grab", options)
 
 
@@ -314,12 +326,13 @@ class CameraSource:
     Args:
         address: what to open.
         size: (width, height) of the frames to give; its own by default.
+        planes: give planes of 4:2:0 rather than RGB.
 
     Raises:
         InputError: if it cannot be opened now.
     """
 
-    def __init__(self, address: Address, *, size: tuple[int, int] | None = None) -> None:
+    def __init__(self, address: Address, *, size: tuple[int, int] | None = None, planes: bool = False) -> None:
         self.name, self.notice = address.name, ""
         self._address = address
         self._closed = threading.Event()
@@ -327,8 +340,9 @@ class CameraSource:
         try:
             self._container, self._decoded, first = self._open()
         except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
-            raise InputError(f"--camera {address.name}: cannot be opened ({_reason(error)})") from error
+            raise InputError(f"{parameter('camera', address.name)}: cannot be opened ({_reason(error)})") from error
         self.width, self.height = size or even_size(first.width, first.height)
+        self.color = Color(usual_matrix(self.height)) if planes else None
         rate = self._container.streams.video[0].average_rate or DEFAULT_RATE
         self.rate = float(rate) if 1 <= rate <= 1000 else float(DEFAULT_RATE)
 
@@ -365,8 +379,7 @@ class CameraSource:
         try:
             for decoded in self._decoded:
                 captured = clock.captured(decoded.time, time.monotonic())
-                color = settle_color(decoded)
-                pixels = to_rgb(decoded, color, self.width, self.height, self._reformatter)
+                pixels = self._pixels(decoded)
                 yield Frame(pixels, round(captured / MICROSECOND), MICROSECOND, discontinuity=fresh)
                 fresh = False
                 if self._closed.is_set():
@@ -376,6 +389,13 @@ class CameraSource:
             return
         finally:
             self._container.close()
+
+    def _pixels(self, decoded: VideoFrame) -> np.ndarray:
+        color = settle_color(decoded)
+        if self.color is None:
+            pixels = to_rgb(decoded, color, self.width, self.height, self._reformatter)
+            return over_white(pixels) if pixels.shape[2] == 4 else pixels
+        return to_planes(decoded, color, self.color, self.width, self.height, self._reformatter)
 
     def close(self) -> None:
         """Make `frames` end with the next frame, or when READ_SECONDS are over."""
@@ -389,23 +409,28 @@ class FilePlayer:
         path: the file.
         size: (width, height) of the frames to give; the file's own by default.
         loop: begin again at the end.
+        planes: give planes of 4:2:0 where the file has them.
 
     Raises:
         InputError: if it cannot be read.
     """
 
-    def __init__(self, path: Path, *, size: tuple[int, int] | None = None, loop: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, size: tuple[int, int] | None = None, loop: bool = False, planes: bool = False
+    ) -> None:
         self.name, self.notice = path.name, ""
         self._closed = threading.Event()
         self._path, self._loop = path, loop
         file = FileSource(path, size=size)
-        if size is None and (wanted := even_size(file.format.width, file.format.height)) != (
-            file.format.width,
-            file.format.height,
-        ):
+        width, height, shape = file.format.width, file.format.height, file.format.sample_aspect_ratio
+        # Windows and pipes know square pixels only.  Upwards, so that nothing is lost.
+        square = (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+        if size is None and (wanted := even_size(*square)) != (width, height):
             file.close()
             file = FileSource(path, size=wanted)
         self._file = file
+        planes = planes and file.has_planes and file.color.matrix in MATRIX_WEIGHTS
+        self.color = file.color if planes else None
         self.width, self.height, self.rate = file.format.width, file.format.height, float(file.format.rate)
 
     def frames(self) -> Iterator[Frame]:
@@ -422,6 +447,7 @@ class FilePlayer:
         """The frames of the file once, the first at `start`; returns when the last one ends."""
         first: float | None = None
         end = start
+        self._file.planes = self.color is not None
         try:
             for frame in self._file:
                 first = frame.time if first is None else first

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import av
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class Codec:
         encoder: FFmpeg's name of the encoder.
         formats: pixel formats for sources of 8 bits and of more.
         options: what the encoder is told.
-        quality_option: encoder option that `--quality` sets, None where there is nothing to choose.
+        quality_option: encoder option that `quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
         tells_range: files of it can say that they use the full range of numbers; others are taken for limited.
+        alpha: pixel format for sources with transparency, None if it has none; where, and with which further options.
     """
 
     encoder: str
@@ -32,6 +33,9 @@ class Codec:
     quality: tuple[int, int] = (20, 51)
     even: bool = True
     tells_range: bool = True
+    alpha: str | None = None
+    alpha_options: Mapping[str, str] = field(default_factory=dict)
+    alpha_containers: tuple[str, ...] = ("matroska", "webm", "mov", "gif", "apng", "webp")
 
 
 CODECS: Mapping[str, Codec] = MappingProxyType(
@@ -51,6 +55,10 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             {"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
             quality=(28, 63),
             even=False,
+            alpha="yuva420p",
+            # Frames that are not shown have no room for it.
+            alpha_options={"auto-alt-ref": "0"},
+            alpha_containers=("matroska", "webm"),
         ),
         "prores": Codec(
             "prores_ks",
@@ -59,9 +67,29 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             quality_option="global_quality",
             quality=(9, 31),
             tells_range=False,
+            alpha="yuva444p10le",
+            alpha_options={"profile": "4", "alpha_bits": "16"},
+            alpha_containers=("mov", "matroska"),
         ),
-        "ffv1": Codec("ffv1", ("bgr0", "bgr0"), {"level": "3", "slicecrc": "1"}, quality_option=None, even=False),
-        "gif": Codec("gif", ("pal8", "pal8"), quality_option=None, even=False),
+        "ffv1": Codec(
+            "ffv1",
+            ("bgr0", "bgr0"),
+            {"level": "3", "slicecrc": "1"},
+            quality_option=None,
+            even=False,
+            alpha="bgra",
+        ),
+        "gif": Codec("gif", ("pal8", "pal8"), quality_option=None, even=False, alpha="pal8"),
+        "apng": Codec("apng", ("rgb24", "rgb24"), quality_option=None, even=False, alpha="rgba"),
+        "webp": Codec(
+            "libwebp_anim",
+            ("yuv420p", "yuv420p"),
+            {"lossless": "0"},
+            quality_option="quality",
+            quality=(10, 100),
+            even=False,
+            alpha="yuva420p",
+        ),
     }
 )
 
@@ -79,8 +107,10 @@ GPU_CODECS: Mapping[str, Codec] = MappingProxyType(
 )
 """Encoders of NVIDIA's GPUs, for what has one in CODECS as well."""
 
-DEFAULT_CODECS = {".gif": "gif", ".webm": "vp9"}
+DEFAULT_CODECS = {".gif": "gif", ".webm": "vp9", ".apng": "apng", ".png": "apng", ".webp": "webp", ".avif": "av1"}
 """By suffix; all other containers get H.264."""
+TRANSPARENT_CODECS = {".mov": "prores"}
+"""The same for sources with transparency."""
 
 
 UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -97,9 +127,17 @@ LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # Which its muxer finds out when it writes the header.
         "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
-        "mp4": frozenset({"truehd"}),
     }
 )
+
+
+UNPLAYED: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("pcm_",)})
+"""Beginnings of codecs that FFmpeg writes into a container and that players of the last five years do not play."""
+
+
+def played(codec: str, container: str) -> bool:
+    """Whether players know a codec in a container that takes it."""
+    return not codec.startswith(UNPLAYED.get(container, ("-",)))
 
 
 def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
@@ -109,11 +147,18 @@ def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
     return frozenset(listed - LISTED_WRONGLY.get(name, frozenset()))
 
 
-def choose_codec(name: str | None, output: Path) -> tuple[str, Codec]:
-    """The codec called `name`, or the usual one for the suffix of `output`; with its name."""
+def choose_codec(name: str | None, output: Path, *, alpha: bool = False) -> tuple[str, Codec]:
+    """The codec called `name`, or the usual one for the suffix of `output`; with its name.
+
+    Args:
+        name: key of CODECS.
+        output: the file to write.
+        alpha: whether there is transparency to keep.
+    """
+    name = name or (TRANSPARENT_CODECS.get(output.suffix.lower()) if alpha else None)
     name = name or DEFAULT_CODECS.get(output.suffix.lower(), "h264")
     if name not in CODECS:
-        raise InputError(f"--codec {name}: unknown; choose one of {', '.join(CODECS)}")
+        raise InputError(f"{parameter('codec', name)}: unknown; choose one of {', '.join(CODECS)}")
     return name, CODECS[name]
 
 
@@ -144,12 +189,14 @@ def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, s
     """
     if codec.quality_option is None:
         if quality is not None:
-            raise InputError(f"--quality {quality}: {name} has no quality to choose; leave it out")
+            raise InputError(f"{parameter('quality', quality)}: {name} has no quality to choose; leave it out")
         return {}
     default, worst = codec.quality
     value = default if quality is None else quality
     if not 0 <= value <= worst:
-        raise InputError(f"--quality {value}: {name} takes 0 (best) to {worst}")
+        raise InputError(f"{parameter('quality', value)}: {name} takes 0 (best) to {worst}")
+    if codec.quality_option == "quality":
+        return {"quality": str(worst - value)}  # larger is better in WebP
     if codec.quality_option == "global_quality":
         # FFmpeg's fixed quantiser, in units of FF_QP2LAMBDA.
         return {"flags": "+qscale", "global_quality": str(118 * max(1, value))}

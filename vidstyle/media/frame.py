@@ -55,6 +55,7 @@ class Frame:
         time_base: seconds.
         duration: in units of `time_base`; 0 where it is not known.
         discontinuity: nothing may be carried over from the frame before this one (start, seek).
+        alpha: how opaque each pixel is, (H, W) uint8; None for what is opaque throughout.
     """
 
     pixels: np.ndarray
@@ -62,6 +63,7 @@ class Frame:
     time_base: Fraction
     duration: int = 0
     discontinuity: bool = False
+    alpha: np.ndarray | None = None
 
     @property
     def time(self) -> float:
@@ -80,6 +82,8 @@ class VideoFormat:
         color: of the source; the output is made alike.
         sample_aspect_ratio: width of a pixel over its height.
         frames: how many there will be, as far as is known beforehand.
+        alpha: whether frames may be transparent.
+        plays: how often an animation is played; 0 is for ever.
     """
 
     width: int
@@ -89,3 +93,5 @@ class VideoFormat:
     color: Color = Color()
     sample_aspect_ratio: Fraction = Fraction(1)
     frames: int | None = None
+    alpha: bool = False
+    plays: int = 0

@@ -2,32 +2,57 @@
 
 import contextlib
 import errno
+import io
 import math
 import struct
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import over_white
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.media.sinks import move_into_place
+from vidstyle.output_files import PartFolder, exists_already, is_hidden, move_into_place, written_beside
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+with contextlib.suppress(ImportError):
+    # What iPhones take, whole where it is stored in tiles, and upright.
+    from pillow_heif import HeifImagePlugin  # noqa: F401 (it makes itself known to Pillow)
+
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What Pillow may read; it knows others that run programs or are videos."""
-ANIMATIONS = {"GIF", "PNG", "WEBP"}
+BY_SUFFIX = MappingProxyType({".tga": ("TGA",)})
+"""Formats of which nothing in the file tells, so that other files may be taken for them."""
+ANIMATIONS = {"AVIF", "GIF", "PNG", "WEBP"}
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
 """What Pillow raises for files that are not what they say."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-OPAQUE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".tga"})
+"""Of pictures that are written."""
+INSTEAD = MappingProxyType(
+    {".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".ico": ".png", ".j2k": ".jp2", ".pgm": ".png", ".pnm": ".ppm"}
+)
+"""What pictures that are read only are written as."""
+READ_SUFFIXES = IMAGE_SUFFIXES | frozenset(INSTEAD)
+OPAQUE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".ppm"})
+UNREAD = MappingProxyType(
+    {
+        b"\xff\x0a": "JPEG XL",
+        b"\0\0\0\x0cJXL ": "JPEG XL",
+        b"8BPS": "Photoshop's format",
+        b"FUJIFILMCCD-RAW": "raw data of a camera",
+        b"II*\0\x10\0\0\0CR": "raw data of a camera",
+        b"v/1\x01": "OpenEXR",
+        b"#?RADIANCE": "Radiance HDR",
+    }
+)
+"""Pictures that are known by their first bytes, and not read."""
 LARGEST_IMAGE = 100_000_000
 """Pixels; a larger picture would take more memory than most machines have."""
 STRIP_PIXELS = 4_000_000
@@ -60,15 +85,66 @@ class Picture:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is a still picture, by its content; GIFs and animated PNG and WebP are videos."""
+    """Whether a file is a still picture, by its content; GIFs and animated PNG, WebP and AVIF are videos."""
     try:
         with _opened(path) as image:
-            animated = image.format in ANIMATIONS and getattr(image, "n_frames", 1) > 1
-            return image.format != "GIF" and not animated
+            return image.format != "GIF" and not _is_animated(image)
     except Image.DecompressionBombError:
         return True
     except DAMAGE:
         return False
+
+
+def pictures_by_name(folder: Path) -> list[Path]:
+    """Those of a folder's files that are pictures by their suffix, in order; hidden and half-written ones are none."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES)
+    return sorted(path for path in found if not is_hidden(path) and path.is_file())
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, by their suffix, in order.
+
+    Raises:
+        InputError: if there is none.
+    """
+    pictures = pictures_by_name(folder)
+    if not pictures:
+        raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(READ_SUFFIXES))})")
+    return pictures
+
+
+def left_out_of(folder: Path) -> list[str]:
+    """The names of what `pictures_in` does not take of a folder, hidden files aside."""
+    taken = set(pictures_in(folder))
+    return sorted(p.name for p in folder.iterdir() if p not in taken and not is_hidden(p))
+
+
+def written_names(pictures: Sequence[Path]) -> list[str]:
+    """Under which name each picture is written: its own, but for formats that are read only; no two are alike."""
+    taken = {p.name.lower() for p in pictures if p.suffix.lower() in IMAGE_SUFFIXES}
+    names = []
+    for picture in pictures:
+        name, suffix = picture.name, INSTEAD.get(picture.suffix.lower())
+        if suffix is not None:
+            name = picture.stem + suffix
+            if name.lower() in taken:
+                name = picture.name + suffix
+            taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def refuse_unread(path: Path) -> None:
+    """Raises InputError for a picture in a format that is known and not read."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        begin = file.read(16)
+        for magic, name in UNREAD.items():
+            if begin.startswith(magic):
+                raise InputError(f"{path}: {name}, which is not read here; convert it to PNG or AVIF first")
+
+
+def _is_animated(image: Image.Image) -> bool:
+    return image.format in ANIMATIONS and getattr(image, "n_frames", 1) > 1
 
 
 @contextlib.contextmanager
@@ -76,7 +152,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         # The limit is ours; nor is damage that Pillow can live with worth a line.
         warnings.simplefilter("ignore")
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=FORMATS + BY_SUFFIX.get(path.suffix.lower(), ())) as image:
             yield image
 
 
@@ -94,6 +170,7 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
         InputError: for what is no picture, is damaged, has more than LARGEST_IMAGE pixels, or more than there is
             memory for.
     """
+    refuse_unread(path)
     try:
         with _opened(path) as image:
             if image.width * image.height > LARGEST_IMAGE:
@@ -105,6 +182,19 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
         raise InputError(f"{path}: there is not enough memory to read it; scale it down first") from error
     except DAMAGE as error:
         raise InputError(f"{path}: not a picture that can be read ({error})") from error
+
+
+def _read_cut_off(path: Path) -> Picture | None:
+    """A JPEG whose end is missing, as far as it goes; None for what is none, or has nothing of its picture."""
+    try:
+        data = path.read_bytes()
+        if not data.startswith(b"\xff\xd8") or b"\xff\xda" not in data:
+            return None
+        # With an end of its own it is read like any other, and what is missing is grey.
+        with Image.open(io.BytesIO(data + b"\xff\xd9"), formats=("JPEG",)) as image:
+            return _upright(image, None) if image.width * image.height <= LARGEST_IMAGE else None
+    except (*DAMAGE, MemoryError, Image.DecompressionBombError):
+        return None
 
 
 def _upright(image: Image.Image, enough: int | None) -> Picture:
@@ -197,6 +287,20 @@ def check_picture_suffix(path: Path) -> None:
         raise InputError(f"{path}: no picture format; use one of {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
+def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
+    """Write a picture; it appears whole or not at all.  What is transparent is laid on white where it has to be.
+
+    Raises:
+        InputError: if it exists and may not be replaced, cannot be written, or is too large for its format.
+    """
+    check_picture_suffix(path)
+    with written_beside(path, overwrite=overwrite) as partial:
+        try:
+            _save(partial, picture)
+        except ValueError as error:
+            raise InputError(f"{path}: cannot be written: {reason(error)}") from error
+
+
 def _save(path: Path, picture: Picture) -> None:
     suffix = path.suffix.lower()
     pixels, alpha = picture.pixels, picture.alpha
@@ -210,6 +314,10 @@ def _save(path: Path, picture: Picture) -> None:
         options |= {"quality": 95, "subsampling": 0}
     elif suffix == ".webp":
         options |= {"quality": 95}
+    elif suffix == ".avif":
+        options |= {"quality": 92, "subsampling": "4:4:4"}
+    elif suffix == ".jp2":
+        options |= {"irreversible": False}
     image.save(path, **options)
 
 
@@ -220,35 +328,57 @@ class PictureSource:
         paths: the files.
         size: (width, height) of the frames to give; each picture's own by default.
         scale: multiple of each picture's own size, in place of `size`.
-        strict: whether a picture that cannot be read is an error; it is skipped and noted otherwise.
+        strict: whether a picture that cannot be read, or is cut off, is an error; otherwise a JPEG that is cut off is
+            read as far as it goes, others are skipped, and both are noted.
+        skips: whether to go on after a picture that cannot be read, where it need not be strict.
 
     Attributes:
         details: by index, the picture that a frame came from; whoever writes it takes it out.
-        notes: a line for each picture that was skipped.
+        notes: a line for each picture that was skipped or cut off.
 
     Raises:
         InputError: while iterating, at a picture that cannot be read if it is to be strict, and at the end if
             there was none that could.
     """
 
-    def __init__(self, paths: list[Path], size: tuple[int, int] | None, scale: float | None, *, strict: bool) -> None:
-        self._paths, self._size, self._scale, self._strict = paths, size, scale, strict
+    def __init__(
+        self,
+        paths: list[Path],
+        size: tuple[int, int] | None,
+        scale: float | None,
+        *,
+        strict: bool,
+        skips: bool = True,
+    ) -> None:
+        self._paths, self._size, self._scale = paths, size, scale
+        self._strict, self._skips = strict, skips
         self.details: dict[int, Picture] = {}
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
+        skipped = 0
         for index, path in enumerate(self._paths):
             try:
-                picture = self._resized(read_picture(path), path)
+                picture = self._resized(self._read(path), path)
             except InputError as error:
-                if self._strict:
+                if self._strict or not self._skips:
                     raise
                 self.notes.append(f"{error}; skipped")
+                skipped += 1
                 continue
             self.details[index] = picture
             yield Frame(picture.pixels, index, Fraction(1), discontinuity=True)
-        if len(self.notes) == len(self._paths):
+        if skipped == len(self._paths):
             raise InputError(f"{self._paths[0].parent}: none of its pictures can be painted; {self.notes[0]}")
+
+    def _read(self, path: Path) -> Picture:
+        try:
+            return read_picture(path)
+        except InputError:
+            if self._strict or (rest := _read_cut_off(path)) is None:
+                raise
+            self.notes.append(f"{path}: is cut off; what there is of it is painted")
+            return rest
 
     def _resized(self, picture: Picture, path: Path) -> Picture:
         height, width = picture.pixels.shape[:2]
@@ -258,7 +388,7 @@ class PictureSource:
         if min(size) < SMALLEST_SIDE or size[0] * size[1] > LARGEST_IMAGE:
             raise InputError(
                 f"{path}: cannot paint at {size[0]}x{size[1]}; it takes {SMALLEST_SIDE} pixels a side to "
-                f"{LARGEST_IMAGE // 1_000_000} megapixels, see --size"
+                f"{LARGEST_IMAGE // 1_000_000} megapixels, see {parameter('size')}"
             )
         if size == (width, height):
             return picture
@@ -294,12 +424,9 @@ class PictureSink:
         self._new = not folder.exists()
         self.width = self.height = 0
         try:
-            self._staging = tempfile.TemporaryDirectory(
-                prefix=".vidstyle-", suffix=".part", dir=folder.resolve().parent if self._new else folder
-            )
-            # The hidden folder is for nobody else to read, this one may be.
-            self._painted = Path(self._staging.name) / "painted"
-            self._painted.mkdir()
+            target = folder / names[0] if len(names) == 1 else folder
+            self._part = PartFolder(target, folder.resolve().parent if self._new else folder)
+            self._painted = self._part.path
         except OSError as error:
             raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
 
@@ -325,11 +452,11 @@ class PictureSink:
                 move_into_place(picture, self._folder / picture.name, overwrite=self._overwrite)
         except OSError as error:
             if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
-                raise InputError(f"{self._folder}: exists already; --overwrite replaces it") from error
+                raise exists_already(self._folder) from error
             raise InputError(f"{self._folder}: cannot be written: {error.strerror}") from error
         finally:
             self.abort()
 
     def abort(self) -> None:
         """Remove what was written, unless `close` has moved it."""
-        self._staging.cleanup()
+        self._part.discard()

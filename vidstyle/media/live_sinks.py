@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import av
 import cv2
@@ -19,16 +21,21 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError, reason
-from vidstyle.media.color import from_rgb
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.color import describe_color, from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
-from vidstyle.media.sinks import FileSink
+from vidstyle.media.sinks import FileSink, takes_planes
+from vidstyle.output_files import check_output
 
 TICK = Fraction(1, 90_000)
 """Of recordings and streams: MPEG's own clock, fine enough for any camera."""
 STREAM_FORMATS = MappingProxyType({"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "udp": "mpegts", "srt": "mpegts"})
 """FFmpeg's container by the scheme of the URL."""
+TS_PACKET, NULL_PACKET = 188, b"\x47\x1f\xff\x10" + b"\xff" * 184
+"""Of an MPEG transport stream (ISO/IEC 13818-1, 2.4.3): length of a packet, and one that says nothing."""
+DATAGRAM = 7 * TS_PACKET
+"""Bytes of a datagram of UDP: as many whole packets as networks carry in one piece."""
 CONNECT_SECONDS = 10.0
 QUALITY = "23"
 """CRF of a stream."""
@@ -69,11 +76,13 @@ class LiveSink(Protocol):
         name: for messages and figures.
         waiting: frames that may wait for it; more are dropped, the oldest first.
         holds: whether it wants the last picture again and again while the camera is gone.
+        planes: whether it takes planes of 4:2:0 as well as RGB.
     """
 
     name: str
     waiting: int
     holds: bool
+    planes: bool
 
     def write(self, frame: Frame) -> None:
         """Show, send or keep one frame."""
@@ -88,15 +97,17 @@ def open_sink(
     height: int,
     rate: float,
     *,
+    color: Color | None = None,
     microphone: Microphone | None = None,
     overwrite: bool = False,
 ) -> LiveSink:
-    """The sink that `--to` names, for frames of a size and about a rate; a WindowSink is made by itself.
+    """The sink that `target` names, for frames of a size and about a rate; a WindowSink is made by itself.
 
     Args:
         target: `virtual`, `pipe:`, a URL, or a file to record to.
         width, height: pixels, even.
         rate: frames per second.
+        color: what planes of 4:2:0 stand for, where frames come so; None where all are RGB.
         microphone: whose sound a file gets.
         overwrite: whether an existing file may be replaced.
 
@@ -108,29 +119,31 @@ def open_sink(
     if target in {"pipe:", "pipe:1"}:
         return PipeSink()
     if "://" in target:
-        return StreamSink(target, width, height, rate)
-    return Recording(Path(target), width, height, rate, microphone=microphone, overwrite=overwrite)
+        return StreamSink(target, width, height, rate, color=color)
+    return Recording(Path(target), width, height, rate, color=color, microphone=microphone, overwrite=overwrite)
 
 
 def is_recording(target: str) -> bool:
-    """Whether `--to` names a file."""
+    """Whether `target` is a file."""
     return target not in {"window", "virtual", "pipe:", "pipe:1"} and "://" not in target
 
 
 def check_target(target: str, *, overwrite: bool = False) -> None:
-    """Raises InputError for a `--to` that cannot be, as far as that can be known before anything is opened."""
+    """Raises InputError for a `target` that cannot be, as far as that can be known before anything is opened."""
     scheme, separator, _ = target.partition("://")
+    if separator and scheme.lower() == "srt" and not _has_srt():
+        raise InputError(f"{target}: this PyAV has been built without SRT; stream by udp://, rtsp:// or rtmp://")
     if separator and scheme.lower() not in STREAM_FORMATS:
-        raise InputError(f"--to {target}: cannot stream there; use one of {', '.join(STREAM_FORMATS)}")
+        known = [name for name in STREAM_FORMATS if name != "srt" or _has_srt()]
+        raise InputError(f"{parameter('to', target)}: cannot stream there; use one of {', '.join(known)}")
     if not is_recording(target):
         return
     path = Path(target)
     if not path.suffix:
-        raise InputError(f"--to {target}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4")
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")
+        raise InputError(
+            f"{parameter('to', target)}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4"
+        )
+    check_output(path, overwrite=overwrite)
 
 
 # --- recording and streaming
@@ -139,10 +152,13 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
 class Recording:
     """A video file in which every frame keeps the time of its capture, counted from the first one.
 
+    What has been recorded cannot be recorded again: all but the last seconds of it is there whatever happens.
+
     Args:
         path: the file; its suffix chooses the container.
         width, height: pixels, even.
         rate: frames per second, about.
+        color: see open_sink.
         microphone: whose sound comes along.
         overwrite: whether an existing file may be replaced.
 
@@ -159,6 +175,7 @@ class Recording:
         height: int,
         rate: float,
         *,
+        color: Color | None = None,
         microphone: Microphone | None = None,
         overwrite: bool = False,
     ) -> None:
@@ -166,10 +183,10 @@ class Recording:
         self._sound: MicrophoneTrack | None = None
         average = Fraction(rate).limit_denominator(1001)
         self._duration = round(1 / (average * TICK))
-        color = Color(usual_matrix(height))
-        video = VideoFormat(width, height, TICK, average, color)
+        video = VideoFormat(width, height, TICK, average, color or Color(usual_matrix(height)))
+        self.planes = color is not None and takes_planes(path, video, None)
         tracks = None if microphone is None else partial(self._add_sound, microphone)
-        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite)
+        self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite, survives=True)
         self._first: float | None = None
 
     def _add_sound(self, microphone: Microphone, output: av.container.OutputContainer) -> MicrophoneTrack:
@@ -200,6 +217,7 @@ class StreamSink:
         url: rtmp://, rtsp://, udp:// or srt://.
         width, height: pixels, even.
         rate: frames per second.
+        color: see open_sink.
 
     Raises:
         InputError: if nobody answers there.
@@ -207,7 +225,9 @@ class StreamSink:
 
     waiting, holds = 2, True
 
-    def __init__(self, url: str, width: int, height: int, rate: float) -> None:
+    def __init__(self, url: str, width: int, height: int, rate: float, *, color: Color | None = None) -> None:
+        self.planes = color is not None
+        self._color = color or Color(usual_matrix(height))
         self.name = url
         self._size = (width, height)
         self._reformatter = VideoReformatter()
@@ -215,14 +235,21 @@ class StreamSink:
         self._last_pts = -1
         scheme = url.partition("://")[0].lower()
         options = {"rtsp_transport": "tcp"} if scheme == "rtsp" else {"flush_packets": "1"}
+        self._datagrams: Datagrams | None = None
         try:
+            if scheme == "udp" and not urlsplit(url).query:
+                self._datagrams = Datagrams(url)
             self._container = av.open(
-                url, "w", format=STREAM_FORMATS[scheme], options=options, timeout=(CONNECT_SECONDS, CONNECT_SECONDS)
+                self._datagrams or url,
+                "w",
+                format=STREAM_FORMATS[scheme],
+                options=options,
+                timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
             )
             self._stream = self._add_stream(rate)
             self._container.start_encoding()
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"--to {url}: cannot stream there ({_reason(error)})") from error
+            raise InputError(f"{parameter('to', url)}: cannot stream there ({_reason(error)})") from error
 
     def _add_stream(self, rate: float) -> av.VideoStream:
         key_frames = str(max(1, round(KEY_FRAME_SECONDS * rate)))
@@ -233,22 +260,28 @@ class StreamSink:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = TICK
-        self._color = Color(usual_matrix(stream.height))
-        context.colorspace, context.color_range = self._color.matrix, ColorRange.MPEG
+        range_ = ColorRange.JPEG if self._color.full_range else ColorRange.MPEG
+        context.colorspace, context.color_range = self._color.matrix, range_
         return stream
 
     def write(self, frame: Frame) -> None:
         """Encode and send one frame.  Raises VidstyleError when the other side has gone."""
         self._first = frame.time if self._first is None else self._first
-        picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
-        picture.color_range = ColorRange.JPEG
-        picture = from_rgb(picture, self._stream.pix_fmt, self._color, self._color.matrix, self._reformatter)
+        if frame.pixels.ndim == 2:
+            picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame.pixels), "yuv420p")
+            describe_color(picture, self._color)
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
+            picture.color_range = ColorRange.JPEG
+            picture = from_rgb(picture, self._stream.pix_fmt, self._color, self._color.matrix, self._reformatter)
         picture.pts = self._last_pts = max(self._last_pts + 1, round((frame.time - self._first) / TICK))
         picture.time_base = TICK
         try:
             self._container.mux(self._stream.encode(picture))
+            if self._datagrams:
+                self._datagrams.send()
         except (av.error.FFmpegError, OSError) as error:
-            raise VidstyleError(f"--to {self.name}: the stream broke off ({_reason(error)})") from error
+            raise VidstyleError(f"{parameter('to', self.name)}: the stream broke off ({_reason(error)})") from error
 
     def close(self) -> None:
         """Say goodbye, if anyone still listens."""
@@ -256,6 +289,64 @@ class StreamSink:
             self._container.mux(self._stream.encode(None))
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._container.close()
+        if self._datagrams:
+            self._datagrams.close()
+
+
+class Datagrams:
+    """What FFmpeg writes an MPEG transport stream into: datagrams of DATAGRAM bytes, filled up with null packets.
+
+    FFmpeg's own output breaks packets in two, and sends what is left of a frame as a datagram of any length.
+
+    Args:
+        url: udp://HOST:PORT.
+
+    Raises:
+        OSError: if there is no such host.
+        ValueError: without a port.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        if not address.hostname or not address.port:
+            raise ValueError("takes udp://HOST:PORT")
+        found = socket.getaddrinfo(address.hostname, address.port, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, to = found[0]
+        self._to: Any = to
+        self._socket = socket.socket(family, kind, protocol)
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> int:
+        """Take what the muxer writes."""
+        self._waiting += data
+        return len(data)
+
+    def send(self) -> None:
+        """Send all that has been written; nothing of a frame is held back."""
+        missing = -len(self._waiting) % DATAGRAM
+        self._waiting += NULL_PACKET * (missing // TS_PACKET)
+        while self._waiting:
+            # Nobody need listen.
+            with contextlib.suppress(ConnectionRefusedError):
+                self._socket.sendto(self._waiting[:DATAGRAM], self._to)
+            del self._waiting[:DATAGRAM]
+
+    def close(self) -> None:
+        """Send the rest."""
+        with contextlib.suppress(OSError):
+            self.send()
+        self._socket.close()
+
+
+def _has_srt() -> bool:
+    """Whether FFmpeg has been built with SRT; an address without host and port is refused for another reason then."""
+    try:
+        av.open("srt://").close()
+    except av.error.ProtocolNotFoundError:
+        return False
+    except (av.error.FFmpegError, OSError, ValueError):
+        pass
+    return True
 
 
 def _reason(error: Exception) -> str:
@@ -270,7 +361,7 @@ def _reason(error: Exception) -> str:
 class PipeSink:
     """Raw frames on standard output, RGB with 8 bits a channel, row after row."""
 
-    name, waiting, holds = "pipe:", 1, False
+    name, waiting, holds, planes = "pipe:", 1, False, False
 
     def write(self, frame: Frame) -> None:
         """Write one frame.  Raises BrokenPipeError when the reader has gone."""
@@ -288,20 +379,23 @@ class VirtualCamera:
         InputError: if pyvirtualcam or the device is missing.
     """
 
-    name, waiting, holds = "virtual", 1, True
+    name, waiting, holds, planes = "virtual", 1, True, False
 
     def __init__(self, width: int, height: int, rate: float) -> None:
         try:
             import pyvirtualcam
         except ImportError as error:
             raise InputError(
-                "--to virtual: needs pyvirtualcam, which is not installed; pip install 'vidstyle[virtual]'"
+                f"{parameter('to', 'virtual')}: needs pyvirtualcam, which is not installed; "
+                "pip install 'vidstyle[virtual]'"
             ) from error
         try:
             self._camera: Any = pyvirtualcam.Camera(width=width, height=height, fps=rate)
         except RuntimeError as error:
             device = "sudo modprobe v4l2loopback" if sys.platform.startswith("linux") else "install OBS Studio"
-            raise InputError(f"--to virtual: there is no virtual camera here ({device}): {reason(error)}") from error
+            raise InputError(
+                f"{parameter('to', 'virtual')}: there is no virtual camera here ({device}): {reason(error)}"
+            ) from error
 
     def write(self, frame: Frame) -> None:
         """Hand one frame to whoever watches."""
@@ -317,15 +411,15 @@ class VirtualCamera:
 
 def check_window() -> None:
     """Raises InputError, with a way out, where no window can be opened."""
-    instead = "or name another --to, such as out.mp4"
+    instead = f"or name another {parameter('to')}, such as out.mp4"
     if "GUI:                           NONE" in cv2.getBuildInformation():
         raise InputError(
-            f"--to window: this OpenCV has no windows; pip uninstall opencv-python-headless, then "
+            f"{parameter('to', 'window')}: this OpenCV has no windows; pip uninstall opencv-python-headless, then "
             f"pip install --force-reinstall opencv-python, {instead}"
         )
     # Qt would end the whole process.
     if sys.platform.startswith("linux") and not _x11_answers(os.environ.get("DISPLAY", "")):
-        raise InputError(f"--to window: no display here; set DISPLAY to that of an X server, {instead}")
+        raise InputError(f"{parameter('to', 'window')}: no display here; set DISPLAY to that of an X server, {instead}")
 
 
 def _x11_answers(display: str) -> bool:
@@ -345,7 +439,7 @@ class WindowSink:
         InputError: see check_window.
     """
 
-    name, waiting, holds = "window", 1, False
+    name, waiting, holds, planes = "window", 1, False, False
 
     def __init__(self, title: str, width: int, height: int) -> None:
         check_window()

@@ -18,10 +18,11 @@ import av.device
 import numpy as np
 from av.audio.resampler import AudioResampler
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.cameras import OPEN_SECONDS, PROBE, READ_SECONDS, Address, ArrivalClock
 from vidstyle.media.codecs import codecs_taken
-from vidstyle.media.tracks import AUDIO_ENCODERS, AudioEncoder
+from vidstyle.media.copies import AudioEncoder
+from vidstyle.media.tracks import AUDIO_ENCODERS
 
 RATE, LAYOUT, CHANNELS = 48_000, "stereo", 2
 DEFAULT = "default"
@@ -81,12 +82,12 @@ class Microphone:
                 self._container = av.open(address.file, format=address.format, options=options, timeout=timeout)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
-                f"--microphone {address.name}: cannot be opened ({reason(error)}); name another one with "
-                "--microphone-name"
+                f"{parameter('microphone', address.name)}: cannot be opened ({reason(error)}); name another one with "
+                f"{parameter('microphone_name')}"
             ) from error
         if not self._container.streams.audio:
             self._container.close()
-            raise InputError(f"--microphone {address.name}: has no sound")
+            raise InputError(f"{parameter('microphone', address.name)}: has no sound")
         threading.Thread(target=self._listen, name="vidstyle-microphone", daemon=True).start()
 
     def listen(self) -> SoundQueue:
@@ -137,7 +138,9 @@ class MicrophoneTrack:
         self.notes: list[str] = []
         encoder = AUDIO_ENCODERS.get(output.format.name, "aac")
         if encoder not in codecs_taken(output):
-            raise InputError(f"--microphone: {output.format.name} has no sound; record to .mp4, .mkv, .webm or .mov")
+            raise InputError(
+                f"{parameter('microphone')}: {output.format.name} has no sound; record to .mp4, .mkv, .webm or .mov"
+            )
         self._encoder = AudioEncoder(output, encoder, RATE, LAYOUT)
         self._queue = queue
         self._origin: float | None = None
@@ -181,7 +184,7 @@ class MicrophoneTrack:
 
 
 def open_microphone(name: str) -> Microphone:
-    """The microphone that `--microphone-name` names.
+    """The microphone of that name.
 
     Args:
         name: `default`, FFmpeg's name of a device, a URL, or a file, which sounds at its own pace.
@@ -226,4 +229,4 @@ def _first_of_windows() -> str:
     for device in av.device.enumerate_input_devices("dshow"):
         if "audio" in device.media_types:
             return str(device.name)
-    raise InputError("--microphone: there is none here")
+    raise InputError(f"{parameter('microphone')}: there is none here")

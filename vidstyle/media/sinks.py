@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,12 +21,16 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.codecs import choose_codec, codecs_taken, on_gpu, quality_options
-from vidstyle.media.color import SCALING, from_rgb
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
+from vidstyle.media.sources import location
+from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
+from vidstyle.output_files import DISK_FULL, Part
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -39,9 +43,12 @@ CONTAINER_OPTIONS = {
     "ipod": FASTSTART,
     "matroska": NEGATIVE_TIMES,
     "webm": NEGATIVE_TIMES,
-    "gif": {"loop": "0"},
 }
 """By FFmpeg's name of the container."""
+PLAYS_OPTIONS = {"gif": "loop", "apng": "plays", "webp": "loop"}
+"""By the same, what says how often an animation is played."""
+FORMATS = {".png": "apng"}
+"""FFmpeg's name of the container by suffix, where it would choose another one."""
 USUAL_SUFFIXES = "use .mp4, .mkv, .webm, .mov or .gif"
 NO_TIMESTAMPS = 0x0080
 """FFmpeg's AVFMT_NOTIMESTAMPS."""
@@ -50,46 +57,12 @@ LONGEST_DURATION = 2**30
 """Ticks of a packet, where FFmpeg allows 2^31 of a clock that may be finer."""
 FINE_CLOCK = 10_000
 """Ticks per second that are enough; FFmpeg makes the clock of a video in MP4 as fine."""
+CLOCKS = {"gif": Fraction(1, 100), "libwebp_anim": Fraction(1, 1000), "apng": Fraction(1, 1000)}
+"""Seconds per tick of formats that have a clock of their own, or write delays as short fractions."""
+SHORTEST_GIF_STEP = 2
+"""Hundredths of a second."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def partial_path(target: Path) -> Path:
-    """A hidden name beside `target`, with its suffix, that nobody else uses: written first, renamed when complete.
-
-    Raises:
-        InputError: if nothing can be written there.
-    """
-    # Not by tempfile, whose files nobody else may read.
-    partial = target.parent / f".vidstyle-{secrets.token_hex(8)}.part{target.suffix}"
-    try:
-        partial.touch(exist_ok=False)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
-    return partial
-
-
-def move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a complete file its name, in one step.
-
-    Raises:
-        InputError: if `target` has come into being meanwhile and must not be overwritten.
-    """
-    if overwrite:
-        partial.replace(target)
-        return
-    try:
-        os.link(partial, target)
-    except FileExistsError as error:
-        raise InputError(f"{target}: exists already; --overwrite replaces it") from error
-    except OSError:
-        # No hard links on this file system.
-        if target.exists():
-            raise InputError(f"{target}: exists already; --overwrite replaces it") from None
-        partial.replace(target)
-    else:
-        partial.unlink(missing_ok=True)
 
 
 def _movie_timescale(time_base: Fraction) -> int:
@@ -100,15 +73,41 @@ def _movie_timescale(time_base: Fraction) -> int:
 
 def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
-    chosen = choose_codec(codec, path)[1]
+    chosen = choose_codec(codec, path, alpha=video.alpha)[1]
     # Pixels that are not square may have to be scaled.
     return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
+
+
+def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
+    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
+    name, chosen = choose_codec(codec, path)
+    quality_options(name, chosen, quality)
+    nowhere = io.BytesIO()
+    nowhere.name = path.name  # by which FFmpeg chooses the container
+    _open_for_writing(nowhere, path, name, chosen).close()
+
+
+def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
+    """The container that a file is to be, where it takes the codec and keeps timestamps."""
+    suffix = path.suffix
+    try:
+        container = av.open(where, "w", format=FORMATS.get(suffix.lower()))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
+    if codec.encoder not in codecs_taken(container):
+        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
+    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
+    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
+        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
+    return container
 
 
 class FileSink:
     """Encodes frames into a video file, with the other tracks of its source.
 
-    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.
+    The file is written beside `path` and renamed on `close`; `abort` leaves nothing.  One that is to survive is worth
+    something at any time: it keeps what was written until a disk was full, and a run that is killed leaves it beside
+    `path` (vidstyle.media.recording_file).
 
     Args:
         path: the file; its suffix chooses the container.
@@ -118,6 +117,8 @@ class FileSink:
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
+        survives: whether half of it is better than nothing, as of what will never be seen again.
+        background: what transparent frames are laid on where codec or container have no transparency.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -133,9 +134,11 @@ class FileSink:
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
         gpu: bool = False,
+        survives: bool = False,
+        background: tuple[int, int, int] = WHITE,
     ) -> None:
-        self.path, self._overwrite = path, overwrite
-        self._codec_name, self._codec = choose_codec(codec, path)
+        self.path, self._overwrite, self._background = path, overwrite, background
+        self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha)
         if gpu:
             self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
         full_range = video.color.full_range and self._codec.tells_range
@@ -149,16 +152,19 @@ class FileSink:
         self._first_dts: int | None = None
         self._last_pts: int | None = None
         self._frames = 0
+        self._laid_down = False
         self._finished = self._aborted = False
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
-        self._partial = partial_path(path)
+        self._recording = RecordingFile(path) if survives else None
+        self._part = self._recording or Part(path)
+        self._partial = self._part.path
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
         except BaseException:
-            self._partial.unlink(missing_ok=True)
+            self._part.discard()
             raise
         try:
             self._stream = self._add_stream(options)
@@ -181,36 +187,36 @@ class FileSink:
     @property
     def notes(self) -> list[str]:
         """What a user should know of the other tracks, a line each."""
-        return self._tracks.notes if self._tracks else []
+        notes = list(self._tracks.notes) if self._tracks else []
+        if self._laid_down:
+            notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
+        return notes
 
     def _open_container(self) -> av.container.OutputContainer:
-        suffix = self.path.suffix
-        try:
-            container = av.open(str(self._partial), "w")
-        except (av.error.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}"
-            ) from error
-        container.container_options.update(CONTAINER_OPTIONS.get(container.format.name, {}))
-        if container.format.name in WITH_EDIT_LISTS:
+        where = self._recording or location(self._partial)
+        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
+        name, times = container.format.name, self.video.plays
+        container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
+        container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
+        if name in PLAYS_OPTIONS:
+            # A GIF says how often it is repeated, and without it, it is not.
+            times = times if name != "gif" else -1 if times == 1 else max(0, times - 1)
+            container.container_options[PLAYS_OPTIONS[name]] = str(times)
+        self._alpha = self.video.alpha and self._codec.alpha is not None and name in self._codec.alpha_containers
+        if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
             container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
-        if self._codec.encoder not in codecs_taken(container):
-            raise InputError(
-                f"{self.path}: a {suffix} file cannot hold {self._codec_name}; choose another --codec or suffix"
-            )
-        # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-        if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-            raise InputError(f"{self.path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
         video, color = self.video, self.video.color
+        if self._alpha:
+            options = options | dict(self._codec.alpha_options)
         stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options)
         assert isinstance(stream, av.VideoStream)
         self._even = 2 if self._codec.even else 1
         stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
-        stream.pix_fmt = self._codec.formats[color.bits > 8]
+        stream.pix_fmt = self._codec.alpha if self._alpha else self._codec.formats[color.bits > 8]
         context = stream.codec_context
         context.time_base = self._time_base
         # Without it an encoder makes durations up from the average rate.
@@ -243,7 +249,7 @@ class FileSink:
     @property
     def _time_base(self) -> Fraction:
         """Seconds per tick of the encoder."""
-        return Fraction(1, 100) if self._codec.encoder == "gif" else self.video.time_base
+        return CLOCKS.get(self._codec.encoder, self.video.time_base)
 
     def _matrix_and_range(self) -> tuple[int, ColorRange]:
         color = self.video.color
@@ -259,10 +265,14 @@ class FileSink:
             except OSError:
                 raise
             except av.error.FFmpegError as error:
-                width, height = self._size
+                if self._recording is not None and self._recording.failure is not None:
+                    raise
+                if self._stream.codec_context.is_open:
+                    said = f"{self._container.format.name} refuses what is to go into it ({reason(error)})"
+                    raise InputError(f"{self.path}: {said}; choose another suffix") from error
+                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._size)
                 raise InputError(
-                    f"{self.path}: {self._codec_name} cannot be written at {width}x{height}; choose another "
-                    f"--size or --codec"
+                    f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
     def write(self, frame: Frame) -> None:
@@ -273,7 +283,8 @@ class FileSink:
             VidstyleError: when it cannot be written for another reason, and after `abort`.
         """
         with self._encoding, self._disk_errors():
-            self._encode(self._to_picture(frame))
+            if self._is_due(frame):
+                self._encode(self._to_picture(frame))
             if self._tracks:
                 self._tracks.copy_until(frame.time)
 
@@ -302,7 +313,7 @@ class FileSink:
         last.duration = min(self._end - self._first_pts - (last.dts - self._first_dts), LONGEST_DURATION)
 
     def close(self) -> None:
-        """Finish the file and give it its name.
+        """Finish the file and give it its name; nothing to do where a full disk has kept what there was.
 
         Raises:
             InputError: when the disk is full.
@@ -310,17 +321,19 @@ class FileSink:
         """
         try:
             with self._encoding, self._disk_errors():
+                if self._finished:
+                    return
                 if self._last_pts is None:
                     raise VidstyleError(f"{self.path}: there was no frame to write")
                 self._encode(None)
                 if self._tracks:
                     self._tracks.finish()
+                name = self._container.format.name
                 self._container.close()
-                # Some file systems find out only now that there was no room.
-                with self._partial.open("rb") as written:
-                    os.fsync(written.fileno())
-                move_into_place(self._partial, self.path, overwrite=self._overwrite)
-                self._finished = True
+                if name in {"apng", "webp"}:
+                    last = round(1000 * (self._end - self._last_pts) * self._time_base)
+                    finish_animation(self._partial, last, alpha=self._alpha)
+                self._publish()
         finally:
             self.abort()
 
@@ -331,7 +344,7 @@ class FileSink:
         """
         self._aborted = True
         if not self._finished:
-            self._partial.unlink(missing_ok=True)
+            self._part.discard()
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
@@ -342,15 +355,30 @@ class FileSink:
             finally:
                 self._encoding.release()
 
+    def _publish(self) -> None:
+        # Whatever happens now, what cannot be recorded again is not removed.
+        self._finished = self._recording is not None
+        self._part.publish(overwrite=self._overwrite)
+        self._finished = True
+
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, av.error.FFmpegError) as raised:
+            # FFmpeg has an error of its own for what our file has raised.
+            error = (self._recording and self._recording.failure) or raised
+            if not isinstance(error, OSError):
+                sound = f"; its sound may be damaged, see {parameter('audio')}" if self._tracks else ""
+                raise VidstyleError(f"{self.path}: cannot be written: {reason(error)}{sound}") from error
+            left = "nothing was written"
+            if self._recording is not None and not self._finished and plays(self._partial):
+                self._publish()
+                left = "it has what was recorded until then"
             if error.errno in DISK_FULL:
-                raise InputError(f"{self.path}: no space left on the disk; nothing was written") from error
+                raise InputError(f"{self.path}: no space left on the disk; {left}") from error
             if error.errno == errno.EFBIG:
-                raise InputError(f"{self.path}: grew too large for the disk; nothing was written") from error
+                raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _to_picture(self, frame: Frame) -> VideoFrame:
@@ -362,10 +390,10 @@ class FileSink:
             # 4:2:0 has no odd sides; the last line is doubled rather than lost.
             pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
             pixels = np.pad(picture.to_ndarray(), pad, mode="edge").astype(np.uint8, copy=False)
-            picture = VideoFrame.from_ndarray(pixels, "rgb24")
+            picture = VideoFrame.from_ndarray(pixels, picture.format.name)
             picture.color_range = ColorRange.JPEG
         picture = self._to_palette(picture) if self._codec.encoder == "gif" else self._converted(picture)
-        # Ticks of a GIF are so coarse that two frames can fall into one.
+        # Ticks of some containers are so coarse that two frames can fall into one.
         earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
         ticks = frame.time_base / self._time_base
         picture.pts, picture.time_base = max(earliest, round(frame.pts * ticks)), self._time_base
@@ -377,9 +405,22 @@ class FileSink:
         self._frames += 1
         return picture
 
+    def _is_due(self, frame: Frame) -> bool:
+        """Whether a GIF, whose readers take shorter steps for long ones, has room for a frame yet."""
+        if self._codec.encoder != "gif" or self._last_pts is None:
+            return True
+        return round(frame.pts * frame.time_base / self._time_base) >= self._last_pts + SHORTEST_GIF_STEP
+
     def _wrapped(self, frame: Frame) -> VideoFrame:
         if frame.pixels.ndim == 3:
-            picture = VideoFrame.from_ndarray(frame.pixels, "rgb24")
+            pixels = frame.pixels
+            if self._alpha:
+                alpha = np.full(pixels.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
+                pixels = np.dstack([pixels, alpha])
+            elif frame.alpha is not None and frame.alpha.min() < 255:
+                self._laid_down = True
+                pixels = over(np.dstack([pixels, frame.alpha]), self._background)
+            picture = VideoFrame.from_ndarray(pixels, "rgba" if self._alpha else "rgb24")
             picture.color_range = ColorRange.JPEG
         else:
             picture = VideoFrame.from_ndarray(frame.pixels, "yuv420p")

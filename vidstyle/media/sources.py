@@ -7,7 +7,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -22,9 +22,30 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, reason
-from vidstyle.media.color import SCALING, describe_color, settle_color, to_rgb
-from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, SWSCALE_MATRIX, Frame, VideoFormat
+from vidstyle.errors import InputError, parameter, reason
+from vidstyle.media.color import (
+    SCALING,
+    YCGCO,
+    UnreadColorsError,
+    describe_color,
+    has_alpha,
+    over_white,
+    settle_color,
+    split_alpha,
+    to_rgb,
+)
+from vidstyle.media.frame import (
+    LARGEST_SIDE,
+    MATRIX_BT709,
+    SMALLEST_SIDE,
+    SWSCALE_MATRIX,
+    Color,
+    Frame,
+    VideoFormat,
+    usual_matrix,
+)
+from vidstyle.media.hdr import NAMES as HDR_NAMES
+from vidstyle.media.hdr import ToneMapper, peak_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
 
@@ -34,6 +55,7 @@ PLANES = frozenset({"yuv420p", "yuvj420p"})
 INTERLEAVED = "nv12"
 """The same samples with U and V in turns, as GPUs decode."""
 MICROSECOND = Fraction(1, 1_000_000)
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
 FASTEST = Fraction(240)
@@ -43,6 +65,11 @@ USUAL_RATES = tuple(
 )
 RATE_PACKETS = 60
 """Packets that show the rate where the container has none."""
+
+
+def location(path: Path) -> str:
+    """What FFmpeg calls a file: whole, since it takes `12:30 clip.mp4` for an address with the protocol `12`."""
+    return str(path.absolute())
 
 
 def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
@@ -61,17 +88,41 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
         hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
         # No such device, no decoder for this codec, or a file that is none: the processor will find out.
         with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
-            return av.open(str(path), metadata_errors="replace", hwaccel=hardware)
+            return av.open(location(path), metadata_errors="replace", hwaccel=hardware)
     try:
         # A damaged tag is no reason to refuse a video.
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(location(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
 
 
+def plays_of(path: Path) -> int:
+    """How often an animation is played; 0 is for ever.  FFmpeg does not tell; Pillow does."""
+    from PIL import Image
+
+    with contextlib.suppress(OSError, ValueError), Image.open(path, formats=("GIF", "PNG", "WEBP")) as image:
+        loop = image.info.get("loop")
+        if image.format == "GIF":
+            # The extension of Netscape's says how often it is repeated; without it, it is not.
+            return 1 if loop is None else loop and loop + 1
+        return int(loop or 0)
+    return 0
+
+
 def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video tracks, without cover pictures."""
-    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    """The video tracks, the one to paint first, without cover pictures and those whose codec is not known.
+
+    It is the one that ffmpeg and players choose: the default one if there is such, then the largest, then the first.
+    """
+
+    def rank(stream: av.VideoStream) -> tuple[bool, bool, int]:
+        moves = not stream.disposition & (Disposition.still_image | Disposition.timed_thumbnails)
+        # AVIF lists a still before the animation that it belongs to.
+        return moves, bool(stream.disposition & Disposition.default), stream.width * stream.height
+
+    known = (s for s in container.streams.video if s.codec_context is not None)
+    streams = [s for s in known if not s.disposition & Disposition.attached_pic]
+    return sorted(streams, key=rank, reverse=True)
 
 
 def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:
@@ -115,9 +166,12 @@ class FileSource:
     Attributes:
         format: what the frames are like.
         planes: whether to give frames as planes of 4:2:0 rather than in RGB; may be set where `has_planes`.
+        cut_out: whether to give transparency as `alpha` of each frame, rather than to lay the picture on white; may be
+            set where the format says that there is some.
         origin: seconds that have been taken off every timestamp; the sink takes them off the other tracks.
         unreadable_from: seconds from the file's beginning from where on it could not be read, None if it could to
             its end.
+        notes: what a user should know of how it has been read, a line each.
 
     Raises:
         InputError: for a file without a picture to paint, and a `start` after its end.
@@ -134,7 +188,8 @@ class FileSource:
         gpu: int | None = None,
     ) -> None:
         self.path, self._gpu = path, gpu
-        self.planes = False
+        self.planes = self.cut_out = False
+        self.notes: list[str] = []
         self._open()
         try:
             self._go_to_first_frame(start, end)
@@ -155,6 +210,7 @@ class FileSource:
         # Frames decoded in parallel come out before FFmpeg knows whether they are damaged, and of all containers
         # only these hand out half a frame at their end.
         self._stream.thread_type = "SLICE" if counts_from_anywhere(self._container) else "AUTO"
+        self._decoder = self._alpha_decoder()
         self._rate = usual_rate(self.path, self._stream)
         self._time_base = self._stream.time_base or 1 / self._rate
         self._clock = Clock(self._container)
@@ -164,6 +220,16 @@ class FileSource:
         self._deinterlacer: _Deinterlacer | None = None
         self._reformatter = VideoReformatter()
         self._beginning = (self._container.start_time or 0) * MICROSECOND
+
+    def _alpha_decoder(self) -> av.VideoCodecContext | None:
+        """What decodes VP8 and VP9 with transparency, which FFmpeg's own decoders leave out."""
+        name = ALPHA_DECODERS.get(self._stream.codec_context.name)
+        tags = {tag.lower(): value for tag, value in self._stream.metadata.items()}
+        if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+            return None
+        decoder = av.CodecContext.create(name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        return decoder
 
     def _go_to_first_frame(self, start: float | None, end: float | None) -> None:
         self._start = None if start is None else self._beginning + _exact(start)
@@ -179,11 +245,21 @@ class FileSource:
             first = next(self._decoded, None)
         if first is None:
             if (start is not None or end is not None) and self.unreadable_from is None:
-                until = "" if end is None else f" and before --end {end:g} s"
-                raise InputError(f"{self.path}: nothing to paint after --start {start or 0:g} s{until}{self._length()}")
+                until = "" if end is None else f" and before {parameter('end', end)} s"
+                raise InputError(
+                    f"{self.path}: nothing to paint after {parameter('start', start or 0)} s{until}{self._length()}"
+                )
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
-        self.color = settle_color(first.frame)
+        try:
+            self.color = settle_color(first.frame)
+        except UnreadColorsError as error:
+            raise InputError(f"{self.path}: {error}") from error
+        self._tone: ToneMapper | None = None
+        if self.color.transfer in HDR_NAMES:
+            self._tone = ToneMapper(self.color, peak_of(first.frame))
+            name = HDR_NAMES[self.color.transfer]
+            self.notes.append(f"{self.path}: its high dynamic range ({name}) is painted and written as ordinary BT.709")
         self._turns, self._mirrored = orientation(first.frame)
         if start is not None:
             self.origin = first.pts * self._time_base
@@ -207,7 +283,7 @@ class FileSource:
 
     def _describe(self, size: tuple[int, int] | None, scale: float | None) -> VideoFormat:
         assert self._pending is not None
-        width, height = self._pending.frame.width, self._pending.frame.height
+        width, height = self._first_size = self._pending.frame.width, self._pending.frame.height
         pixel = self._stream.sample_aspect_ratio or Fraction(1)
         if self._turns % 2:
             width, height, pixel = height, width, 1 / pixel
@@ -218,12 +294,14 @@ class FileSource:
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 raise InputError(
                     f"{self.path}: cannot paint at {target[0]}x{target[1]}; each side must be "
-                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see --size"
+                    f"{SMALLEST_SIDE} to {LARGEST_SIDE} pixels, see {parameter('size')}"
                 )
         # Whatever the size, the picture keeps its shape on the screen.
         pixel *= Fraction(width, height) / Fraction(*target)
         self._has_planes = (
             self._pending.frame.format.name in PLANES | {INTERLEAVED}
+            and self.color.matrix != YCGCO
+            and self._tone is None
             and target == (self._pending.frame.width, self._pending.frame.height)
             and not (target[0] % 2 or target[1] % 2 or self._turns or self._mirrored)
         )
@@ -232,10 +310,20 @@ class FileSource:
             height=target[1],
             time_base=self._time_base,
             rate=self._rate,
-            color=self.color,
+            color=self._written_color(),
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._expected_frames(),
+            alpha=has_alpha(self._pending.frame),
+            plays=plays_of(self.path) if self._container.format.name == "gif" else 0,
         )
+
+    def _written_color(self) -> Color:
+        """The source's own, where that can be written."""
+        if self._tone is not None:
+            return Color(MATRIX_BT709, primaries=MATRIX_BT709, transfer=MATRIX_BT709)
+        if self.color.matrix == YCGCO:
+            return replace(self.color, matrix=usual_matrix(self._pending.frame.height if self._pending else 0))
+        return self.color
 
     def _expected_frames(self) -> int | None:
         seconds = self._stream.duration * self._time_base if self._stream.duration else None
@@ -254,8 +342,12 @@ class FileSource:
         discontinuity = True
         while self._pending is not None:
             decoded = self._pending
-            pixels = self._to_planes(decoded.frame) if self.planes else self._to_rgb(decoded.frame)
-            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity)
+            alpha = None
+            if self.planes:
+                pixels = self._to_planes(decoded.frame)
+            else:
+                pixels, alpha = self._to_rgb(decoded.frame)
+            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity, alpha)
             discontinuity = False
             self._pending = next(self._decoded, None)
 
@@ -309,14 +401,18 @@ class FileSource:
 
     def _decode_packet(self, packet: av.Packet[Any] | None) -> list[VideoFrame]:
         try:
-            frames = self._stream.decode(packet)
+            frames = self._stream.decode(packet) if self._decoder is None else self._decoder.decode(packet)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
             # A damaged picture; decoders find their feet again at the next key frame.
             self._note_unreadable()
             return []
-        return [frame for frame in frames if isinstance(frame, VideoFrame)]
+        pictures = [frame for frame in frames if isinstance(frame, VideoFrame)]
+        if self._decoder is not None:
+            for picture in pictures:
+                picture.time_base = self._time_base
+        return pictures
 
     def _without_damaged_end(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """Damage in the middle passes, as in any player, but a file that was cut off ends with its last whole frame."""
@@ -384,25 +480,64 @@ class FileSource:
 
     def _to_planes(self, frame: VideoFrame) -> np.ndarray:
         size = self.format.width, self.format.height
-        if frame.format.name not in PLANES or (frame.width, frame.height) != size:
-            # U and V lie in turns; or the video has changed in its middle.
-            describe_color(frame, self.color)
-            frame = self._reformatter.reformat(
-                frame,
-                *size,
-                format="yuv420p",
-                dst_colorspace=SWSCALE_MATRIX.get(self.color.matrix, self.color.matrix),
-                dst_color_range=ColorRange.JPEG if self.color.full_range else ColorRange.MPEG,
-                interpolation=SCALING,
-                threads=1,
-            )
+        if (frame.width, frame.height) != size:
+            # The video has changed in its middle.
+            frame = VideoFrame.from_ndarray(self._fitted(frame, size), "rgb24")
+            frame.color_range = ColorRange.JPEG
+        elif frame.format.name in PLANES:
+            return frame.to_ndarray()
+        else:
+            describe_color(frame, self.color)  # U and V lie in turns
+        frame = self._reformatter.reformat(
+            frame,
+            format="yuv420p",
+            dst_colorspace=SWSCALE_MATRIX.get(self.color.matrix, self.color.matrix),
+            dst_color_range=ColorRange.JPEG if self.color.full_range else ColorRange.MPEG,
+            interpolation=SCALING,
+            threads=1,
+        )
         return frame.to_ndarray()
 
-    def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
-        width, height = self.format.width, self.format.height
+    def _to_rgb(self, frame: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        size = self.format.width, self.format.height
         if self._turns % 2:
-            width, height = height, width
-        pixels = to_rgb(frame, self.color, width, height, self._reformatter)
+            size = size[::-1]
+        alpha = None
+        if self.cut_out and has_alpha(frame):
+            pixels, alpha = split_alpha(to_rgb(frame, self.color, frame.width, frame.height, self._reformatter), size)
+            alpha = self._upright(alpha)
+        elif (frame.width, frame.height) != self._first_size:
+            pixels = self._fitted(frame, size)
+        else:
+            pixels = self._converted(frame, size)
+        return self._upright(pixels), alpha
+
+    def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+        """RGB (height, width, 3) uint8 of a frame, scaled to (width, height)."""
+        if self._tone is not None:
+            return self._tone(frame, *size)
+        pixels = to_rgb(frame, self.color, *size, self._reformatter)
+        return over_white(pixels) if pixels.shape[2] == 4 else pixels
+
+    def _fitted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+        """The same of a frame of another size than the first, its shape kept by black bars."""
+        width, height = self._first_size
+        scale = min(Fraction(width, frame.width), Fraction(height, frame.height))
+        inner = tuple(
+            max(1, min(whole, round(side * scale * whole / first)))
+            for side, whole, first in zip((frame.width, frame.height), size, self._first_size, strict=True)
+        )
+        note = (
+            f"{self.path}: changes to {frame.width}x{frame.height} in its course, which is fitted into {width}x{height}"
+        )
+        if note not in self.notes:
+            self.notes.append(note)
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        canvas[top : top + inner[1], left : left + inner[0]] = self._converted(frame, (inner[0], inner[1]))
+        return canvas
+
+    def _upright(self, pixels: np.ndarray) -> np.ndarray:
         pixels = np.rot90(pixels, self._turns)
         return np.ascontiguousarray(pixels[:, ::-1] if self._mirrored else pixels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -139,3 +140,58 @@ def _segment_end(file: BinaryIO) -> int:
             return 0  # unknown, as in recordings that nobody has finished
         position += 4 + length + size
     return position
+
+
+WEBP_ALPHA = 0x10
+"""Flag of a WebP's header: its canvas may be transparent."""
+
+
+def finish_animation(path: Path, milliseconds: int, *, alpha: bool) -> None:
+    """Write into an animated PNG or WebP how long its last picture is shown, which FFmpeg's encoders guess.
+
+    Args:
+        path: the file, complete.
+        milliseconds: of the last picture.
+        alpha: whether it is transparent anywhere; libwebp forgets it where all that is drawn is opaque.
+    """
+    with path.open("r+b") as file:
+        if file.read(4) == b"RIFF":
+            _finish_webp(file, min(milliseconds, 0xFFFFFF), alpha)
+        else:
+            _finish_png(file, min(milliseconds, 0xFFFF))
+
+
+def _finish_png(file: BinaryIO, milliseconds: int) -> None:
+    """The last chunk of control (fcTL, PNG third edition, 11.3.6.2) anew, with its sum."""
+    last, position = None, 8
+    file.seek(position)
+    while len(header := file.read(8)) == 8:
+        if header[4:] == b"fcTL":
+            last = position
+        position += 12 + int.from_bytes(header[:4], "big")
+        file.seek(position)
+    if last is not None:
+        file.seek(last + 4)
+        chunk = bytearray(file.read(4 + 26))
+        chunk[24:28] = milliseconds.to_bytes(2, "big") + (1000).to_bytes(2, "big")
+        file.seek(last + 4)
+        file.write(chunk + zlib.crc32(chunk).to_bytes(4, "big"))
+
+
+def _finish_webp(file: BinaryIO, milliseconds: int, alpha: bool) -> None:
+    """The duration of the last frame (ANMF of the WebP container specification), and the flag of transparency."""
+    last, position = None, 12
+    file.seek(position)
+    while len(header := file.read(8)) == 8:
+        if header[:4] == b"VP8X" and alpha:
+            flags = file.read(1)[0] | WEBP_ALPHA
+            file.seek(position + 8)
+            file.write(bytes([flags]))
+        if header[:4] == b"ANMF":
+            last = position
+        size = int.from_bytes(header[4:], "little")
+        position += 8 + size + size % 2
+        file.seek(position)
+    if last is not None:
+        file.seek(last + 8 + 12)
+        file.write(milliseconds.to_bytes(3, "little"))

@@ -8,27 +8,38 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
-from av.audio.resampler import AudioResampler
+from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
-from vidstyle.media.codecs import codecs_taken
+from vidstyle.media.codecs import codecs_taken, played
+from vidstyle.media.copies import (
+    TEXT_SUBTITLES,
+    PacketCopy,
+    SoundCopy,
+    TextCopy,
+    TrackCopy,
+    lasting_tags,
+    refusal,
+)
 from vidstyle.media.sources import MICROSECOND, open_container, picture_streams
+from vidstyle.media.timecode import advanced
 from vidstyle.media.timestamps import Clock, counts_from_anywhere, timed_streams
 
 AHEAD = 1.0
 """Seconds by which the other tracks may run ahead of the picture."""
-BEFORE = Fraction(2)
-"""Seconds before the time sought from which to look for packets: containers interleave tracks loosely."""
+BEFORE, BEFORE_WITH_TEXT = Fraction(2), Fraction(60)
+"""Seconds before the time sought from which to look for packets: containers interleave tracks loosely, and a subtitle
+that began long ago may still be on."""
 WARM_UP = Fraction(1, 10)
 """Seconds of sound before 0 that a decoder may need."""
 WITH_EDIT_LISTS = frozenset({"mp4", "mov", "ipod"})
 """Containers that can say what is to be decoded but not heard."""
 AUDIO_ENCODERS = {"webm": "libopus", "ogg": "libopus"}
 """What audio is encoded to where a container does not take the source's codec; AAC elsewhere."""
-OPUS_RATE = 48000
-USUAL_LAYOUTS = ("7.1", "5.1", "5.0", "quad", "3.0", "stereo", "mono")
-STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder")
-"""Beginnings of the names of tags that were true of the old file only."""
+TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "ipod": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+"""What the text of subtitles is converted to where a container does not take their format."""
+PHONE_TAGS = ("com.apple.quicktime.", "com.android.")
+"""Beginnings of tags that MOV and MP4 keep under their own names only."""
 
 
 class Tracks(Protocol):
@@ -63,7 +74,7 @@ class OtherTracks:
         audio: whether audio and subtitles come along, or tags and chapters only.
 
     Attributes:
-        notes: a line for each track that could not be copied as it is.
+        notes: a line for each track that could not be copied as it is, or at all.
     """
 
     def __init__(
@@ -77,51 +88,105 @@ class OtherTracks:
         audio: bool = True,
     ) -> None:
         self.notes: list[str] = []
-        self._output, self._origin = output, origin
+        self._path, self._output, self._origin = path, output, origin
         self._input = open_container(path)
-        beginning = (self._input.start_time or 0) * MICROSECOND
+        self._beginning = beginning = (self._input.start_time or 0) * MICROSECOND
         self._start = None if start is None else origin
         self._end = None if end is None else beginning + Fraction(end).limit_denominator(1_000_000)
-        self._copies: dict[int, _Copy | _Encode] = {}
+        self._copies: dict[int, TrackCopy] = {}
         self._add_streams(audio)
-        self._copy_tags()
+        self._copy_tags(output.streams.video[0].average_rate or Fraction(25))
         self._packets = self._demux() if self._copies else iter(())
         self._pending: av.Packet[Any] | None = None
 
     def _add_streams(self, audio: bool) -> None:
+        left_out = []
+        painted = picture_streams(self._input)[0].index
         for stream in self._input.streams:
-            if audio and isinstance(stream, av.AudioStream | SubtitleStream):
-                self._add_stream(stream)
+            if isinstance(stream, av.VideoStream) and stream.index != painted:
+                kind = "cover" if stream.disposition & Disposition.attached_pic else "video"
+                what = f"{kind} (track {stream.index}, {stream.width}x{stream.height})"
+                self.notes.append(f"{what} left out: track {painted} is painted")
+            elif isinstance(stream, av.AudioStream | SubtitleStream):
+                if audio:
+                    self._add_stream(stream)
+            elif stream.type == "attachment":
+                self._attach(stream)
+            elif stream.type == "data" and audio and not _is_timecode(stream):
+                left_out.append(f"{stream.index}: {stream.metadata.get('handler_name') or 'unnamed'}")
+        if left_out:
+            self.notes.append(f"data (track {', '.join(left_out)}) left out: only sound and subtitles come along")
 
     def _add_stream(self, stream: av.AudioStream | SubtitleStream) -> None:
-        taken, container = codecs_taken(self._output), self._output.format.name
-        what = "audio" if isinstance(stream, av.AudioStream) else "subtitles"
+        what = _named(stream)
         if stream.codec_context is None:
-            self.notes.append(f"{what} (track {stream.index}) left out: its codec is not known")
+            self.notes.append(f"{what} left out: its codec is not known")
             return
+        if isinstance(stream, av.AudioStream) and not (stream.codec_context.layout.nb_channels and stream.rate):
+            # A few flipped bits; no muxer takes it, and no encoder either.
+            self.notes.append(f"{what} left out: it has no channels or no sampling rate")
+            return
+        taken, container = codecs_taken(self._output), self._output.format.name
         codec = stream.codec_context.codec.canonical_name
-        encoder = AUDIO_ENCODERS.get(container, "aac")
-        if {codec, stream.codec_context.name} & taken:
-            self._copies[stream.index] = _Copy(self._output, stream)
-        elif isinstance(stream, av.AudioStream) and encoder in taken:
-            self._copies[stream.index] = _Encode(self._output, stream, encoder)
-            self.notes.append(
-                f"{what} (track {stream.index}) encoded anew as {encoder.removeprefix('lib')}: "
-                f"{container} does not take {codec}"
-            )
+        because = f"{container} does not take {codec}"
+        as_it_is = bool({codec, stream.codec_context.name} & taken)
+        if as_it_is and not played(codec, container):
+            as_it_is, because = False, f"players do not know {codec} in {container}"
+        if as_it_is and (refused := refusal(self._output, stream)):
+            as_it_is, because = False, f"{container} refuses it as {codec} ({refused})"
+        if as_it_is:
+            counts_samples = container in WITH_EDIT_LISTS and codec.startswith("pcm_")
+            if counts_samples and isinstance(stream, av.AudioStream):
+                # The same samples, with silence where there is a gap.
+                self._copies[stream.index] = SoundCopy(self._output, stream, codec)
+            else:
+                self._copies[stream.index] = PacketCopy(self._output, stream)
+        elif isinstance(stream, av.AudioStream):
+            encoder = AUDIO_ENCODERS.get(container, "aac")
+            if encoder in taken:
+                self._copies[stream.index] = SoundCopy(self._output, stream, encoder)
+                self.notes.append(f"{what} encoded anew as {encoder.removeprefix('lib')}: {because}")
+            else:
+                self.notes.append(f"{what} left out: {because}")
+        elif codec in TEXT_SUBTITLES and container in TEXT_CODECS:
+            converted = TEXT_CODECS[container]
+            self._copies[stream.index] = TextCopy(self._output, stream, converted)
+            self.notes.append(f"{what} converted to {converted}, without looks: {because}")
         else:
-            self.notes.append(f"{what} (track {stream.index}) left out: {container} does not take {codec}")
+            self.notes.append(f"{what} left out: {because}")
 
-    def _copy_tags(self) -> None:
+    def _attach(self, stream: Any) -> None:
+        """Fonts, as a rule, that subtitles are written in."""
+        if self._output.format.name == "matroska" and stream.data:
+            self._output.add_attachment(stream.name or "attachment", stream.mimetype or "", bytes(stream.data))
+        else:
+            self.notes.append(f"attachment ({stream.name}) left out: {self._output.format.name} takes none")
+
+    def _copy_tags(self, rate: Fraction) -> None:
         # What the muxer writes by itself.
-        own = {"major_brand", "minor_version", "compatible_brands"}
+        own = {"major_brand", "minor_version", "compatible_brands", "timecode"}
         tags = lasting_tags(self._input.metadata)
         self._output.metadata.update({name: tag for name, tag in tags.items() if name.lower() not in own})
+        if self._output.format.name in WITH_EDIT_LISTS and any(name.startswith(PHONE_TAGS) for name in tags):
+            options = self._output.container_options
+            options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
+        video = self._output.streams.video[0]
         for picture in picture_streams(self._input)[:1]:
-            self._output.streams.video[0].metadata.update(
-                {name: tag for name, tag in picture.metadata.items() if name in {"language", "title"}}
-            )
+            tags = lasting_tags(picture.metadata)
+            video.metadata.update({name: tag for name, tag in tags.items() if name.lower() != "timecode"})
+        if timecode := self._timecode(rate):
+            video.metadata["timecode"] = timecode
         self._copy_chapters()
+
+    def _timecode(self, rate: Fraction) -> str | None:
+        """Of the first frame that is painted, if the file has one."""
+        tagged = [s.metadata for s in self._input.streams if s.type in {"video", "data"}] + [self._input.metadata]
+        for tags in tagged:
+            for name, timecode in tags.items():
+                if name.lower() == "timecode":
+                    skipped = Fraction(0) if self._start is None else self._start - self._beginning
+                    return advanced(timecode, round(skipped * rate), rate)
+        return None
 
     def _copy_chapters(self) -> None:
         chapters = []
@@ -136,7 +201,8 @@ class OtherTracks:
 
     def _demux(self) -> Iterator[av.Packet[Any]]:
         if self._start is not None:
-            self._seek(self._start - BEFORE)
+            text = any(self._input.streams[index].type == "subtitle" for index in self._copies)
+            self._seek(self._start - (BEFORE_WITH_TEXT if text else BEFORE))
         clock = Clock(self._input)
         streams = {self._input.streams[index] for index in self._copies}
         timed = timed_streams(self._input) if counts_from_anywhere(self._input) else []
@@ -155,14 +221,19 @@ class OtherTracks:
             self._input.seek(int(time / MICROSECOND), backward=True)
         except (av.error.FFmpegError, OSError):
             # Then from the beginning.
-            path = Path(self._input.name)
             self._input.close()
-            self._input = open_container(path)
+            self._input = open_container(self._path)
 
     def _within(self, packet: av.Packet[Any]) -> bool:
         time = _time(packet)
         if self._start is not None and time < self._start:
-            return False
+            end = time + (packet.duration or 0) * packet.time_base
+            if packet.stream.type != "subtitle" or end <= self._start:
+                return False
+            # What is on when the part begins is shown from there.
+            ticks = round(self._start / packet.time_base)
+            packet.duration = round(end / packet.time_base) - ticks
+            packet.pts = packet.dts = ticks
         if self._output.format.name not in WITH_EDIT_LISTS:
             end = time + (packet.duration or 0) * packet.time_base
             if end <= self._origin - WARM_UP:
@@ -183,8 +254,9 @@ class OtherTracks:
     def finish(self) -> None:
         """Write what is left."""
         self.copy_until(float("inf"))
-        for copy in self._copies.values():
-            copy.finish()
+        for index, copy in self._copies.items():
+            if note := copy.finish():
+                self.notes.append(f"{_named(self._input.streams[index])}: {note}")
 
     def close(self) -> None:
         """Let go of the source."""
@@ -197,123 +269,12 @@ def _time(packet: av.Packet[Any]) -> Fraction:
     return ticks * packet.time_base
 
 
-def lasting_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Those tags of a file or track that hold for a copy that is encoded anew or shorter."""
-    return {name: tag for name, tag in tags.items() if not name.lower().startswith(STALE_TAGS)}
+def _named(stream: av.stream.Stream) -> str:
+    """What a user is told of a track by."""
+    what = "subtitles" if stream.type == "subtitle" else stream.type
+    return f"{what} (track {stream.index})"
 
 
-class _Copy:
-    """One track, packet for packet."""
-
-    def __init__(self, output: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-        self._output = output
-        self._stream = output.add_stream_from_template(stream, opaque=True)
-        if isinstance(stream, av.AudioStream) and isinstance(self._stream, av.AudioStream):
-            # Matroska need not say which channels there are, and MP4 must, which shows at its very end only.
-            self._stream.codec_context.layout = _settled_layout(stream.codec_context.layout)
-        self._stream.metadata.update(lasting_tags(stream.metadata))
-        self._stream.disposition = stream.disposition
-        self._last_dts: int | None = None
-
-    def write(self, packet: av.Packet[Any], origin: Fraction) -> None:
-        offset = round(origin / packet.time_base)
-        pts = packet.pts if packet.pts is not None else packet.dts
-        dts = packet.dts if packet.dts is not None else packet.pts
-        assert pts is not None
-        assert dts is not None
-        if self._last_dts is not None and dts <= self._last_dts:
-            # Muxers refuse a step back.
-            dts = self._last_dts + 1
-        self._last_dts = dts
-        packet.dts, packet.pts = dts - offset, max(pts, dts) - offset
-        packet.stream = self._stream
-        self._output.mux(packet)
-
-    def finish(self) -> None:
-        pass
-
-
-class AudioEncoder:
-    """A new audio track of an output container.
-
-    Args:
-        output: the container; its header is not written yet.
-        encoder: FFmpeg's name.
-        rate, layout: samples per second and channels.
-    """
-
-    def __init__(self, output: av.container.OutputContainer, encoder: str, rate: int, layout: str) -> None:
-        self._output = output
-        stream = output.add_stream(encoder, rate=rate)
-        assert isinstance(stream, av.AudioStream)
-        stream.codec_context.layout = layout
-        self.stream = stream
-        self._resampler: AudioResampler | None = None
-
-    def encode(self, frame: av.AudioFrame | None) -> None:
-        """Write a frame of any format; None for what the resampler still has."""
-        context = self.stream.codec_context
-        if self._resampler is None:
-            self._resampler = AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
-        for resampled in self._resampler.resample(frame):
-            for packet in self.stream.encode(resampled):
-                self._output.mux(packet)
-
-    def finish(self) -> None:
-        """Write what is left."""
-        if self._resampler is not None:
-            self.encode(None)
-            for packet in self.stream.encode(None):
-                self._output.mux(packet)
-
-
-class _Encode:
-    """One audio track, decoded and encoded anew."""
-
-    def __init__(self, output: av.container.OutputContainer, stream: av.AudioStream, encoder: str) -> None:
-        self._source = stream
-        self._encoder = AudioEncoder(output, encoder, *_encodable(encoder, stream))
-        self._encoder.stream.metadata.update(lasting_tags(stream.metadata))
-        self._encoder.stream.disposition = stream.disposition
-
-    def write(self, packet: av.Packet[Any], origin: Fraction) -> None:
-        try:
-            frames = self._source.decode(packet)
-        except av.error.FFmpegError:
-            return
-        for frame in frames:
-            if frame.pts is not None and frame.time_base:
-                frame.pts -= round(origin / frame.time_base)
-            self._encoder.encode(frame)
-
-    def finish(self) -> None:
-        self._encoder.finish()
-
-
-def _settled_layout(layout: av.AudioLayout) -> str:
-    """The name of a layout, the usual one of as many channels if it is left open."""
-    if layout.name.endswith("channels"):
-        for usual in USUAL_LAYOUTS:
-            if av.AudioLayout(usual).nb_channels == layout.nb_channels:
-                return usual
-    return layout.name
-
-
-def _encodable(encoder: str, stream: av.AudioStream) -> tuple[int, str]:
-    """Sampling rate and channel layout that the encoder takes and that are the source's own if possible."""
-    codec = av.Codec(encoder, "w")
-    rates = codec.audio_rates or [stream.rate]
-    rate = stream.rate if stream.rate in rates else OPUS_RATE
-    channels = stream.codec_context.layout.nb_channels
-    fitting = [name for name in USUAL_LAYOUTS if av.AudioLayout(name).nb_channels <= channels]
-    for layout in (_settled_layout(stream.codec_context.layout), *fitting):
-        context = av.CodecContext.create(codec, "w")
-        assert isinstance(context, av.AudioCodecContext)
-        assert codec.audio_formats
-        context.format, context.rate, context.layout = codec.audio_formats[0], rate, layout
-        try:
-            context.open()
-        except (av.error.FFmpegError, ValueError):
-            continue
-        return rate, layout
-    return rate, "stereo"
+def _is_timecode(stream: av.stream.Stream) -> bool:
+    """Whether a data track is the one of timecode, which is written anew."""
+    return any(name.lower() == "timecode" for name in stream.metadata)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vidstyle.engines import choose_device
-from vidstyle.errors import InputError, VidstyleError
+from vidstyle.errors import InputError, VidstyleError, parameter
 from vidstyle.media.images import read_image, read_opaque, resize_shorter_side
 from vidstyle.painting import colors
 from vidstyle.painting.optimisers import Optimiser, make_optimiser
@@ -83,8 +83,8 @@ class Optimisation:
             raise InputError("no style: name one picture or more")
         if settings.masks and len(settings.masks) not in {len(styles) - 1, len(styles)}:
             raise InputError(
-                f"--mask is given {len(settings.masks)} times for {len(styles)} styles: one for each, or for all but "
-                f"the last"
+                f"{parameter('masks')} is given {len(settings.masks)} times for {len(styles)} styles: one for each, or "
+                f"for all but the last"
             )
         self.settings, self.preset = settings, settings.resolve()
         self._weights = [style.weight for style in styles]
@@ -114,7 +114,7 @@ class Optimisation:
         if min(last.height, last.width) < SMALLEST_SIDE:
             raise InputError(
                 f"the content would be painted {last.width}x{last.height}, and {SMALLEST_SIDE} pixels a side are "
-                f"needed: crop it, or raise --size"
+                f"needed: crop it, or raise {parameter('size')}"
             )
         return [scale for scale in found if min(scale.height, scale.width) >= SMALLEST_SCALE or scale is last]
 
@@ -145,8 +145,8 @@ class Optimisation:
             for losses, image in self._iterate(optimiser, loss, scale.steps):
                 if not (math.isfinite(losses["total"]) and bool(torch.isfinite(image).all())):
                     raise Diverged(
-                        f"the loss is no longer a number at step {done + 1}; lower --style-weight, or take another "
-                        f"--preset"
+                        f"the loss is no longer a number at step {done + 1}; lower {parameter('style_weight')}, "
+                        f"or take another {parameter('preset')}"
                     )
                 done += 1
                 yield Step(done, losses, to_rgb(finish(image)[0]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.painting.presets import Preset, find_preset
 
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
@@ -76,27 +76,31 @@ class PaintSettings:
         """Raises InputError for values that cannot be."""
         find_preset(self.preset)
         if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
-            raise InputError(f"--size {self.size}: takes {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, of the longer side")
+            raise InputError(
+                f"{parameter('size', self.size)}: takes {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, of the longer side"
+            )
         for option, weight in (("content", self.content_weight), ("style", self.style_weight)):
             if weight is not None and not 0 <= weight < math.inf:
-                raise InputError(f"--{option}-weight {weight:g}: takes 0 or more")
+                raise InputError(f"{parameter(f'{option}_weight', weight)}: takes 0 or more")
         if self.content_weight == 0 and self.style_weight == 0:
-            raise InputError("--content-weight and --style-weight: one of the two must be above 0")
+            raise InputError(
+                f"{parameter('content_weight')} and {parameter('style_weight')}: one of the two must be above 0"
+            )
         low, high = STYLE_SCALES
         if not low <= self.style_scale <= high:
-            raise InputError(f"--style-scale {self.style_scale:g}: takes {low:g} to {high:g}")
+            raise InputError(f"{parameter('style_scale', self.style_scale)}: takes {low:g} to {high:g}")
         if self.init is not None and self.init not in INITS and not Path(self.init).exists():
             raise InputError(
-                f"--init {self.init}: takes {', '.join(INITS)} or a picture file, and there is no such file"
+                f"{parameter('init', self.init)}: takes {', '.join(INITS)} or a picture file, and there is no such file"
             )
         if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
-            raise InputError(f"--keep-colors {self.keep_colors}: takes {' or '.join(KEEP_COLORS)}")
+            raise InputError(f"{parameter('keep_colors', self.keep_colors)}: takes {' or '.join(KEEP_COLORS)}")
         if self.steps is not None and self.steps < 1:
-            raise InputError(f"--steps {self.steps}: takes 1 or more")
+            raise InputError(f"{parameter('steps', self.steps)}: takes 1 or more")
         if not -(2**63) <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed}: takes a whole number of 64 bits")
+            raise InputError(f"{parameter('seed', self.seed)}: takes a whole number of 64 bits")
         if self.tile is not None and self.tile < SMALLEST_TILE:
-            raise InputError(f"--tile {self.tile}: takes {SMALLEST_TILE} pixels or more")
+            raise InputError(f"{parameter('tile', self.tile)}: takes {SMALLEST_TILE} pixels or more")
 
     def resolve(self) -> Preset:
         """The preset, with what is given put in."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import Picture, check_picture_suffix, read_opaque, read_picture
+from vidstyle.media.images import Picture, check_picture_suffix, read_opaque, read_picture, write_picture
+from vidstyle.output_files import check_output
 from vidstyle.painting.optimisation import Diverged, Optimisation, Scale, Step, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, files_read, weighted_styles
-from vidstyle.painting.record import Outputs, Record, check_writable, write_picture
+from vidstyle.painting.record import Outputs, Record
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def paint_picture(
     picture = read_picture(content)
     named = weighted_styles(styles)
     inputs = files_read(content, named, settings)
-    check_writable(out, inputs, overwrite=outputs.overwrite)
+    check_output(out, taken=inputs, overwrite=outputs.overwrite)
     optimisation = Optimisation(named, settings)
     scales = optimisation.scales(*picture.pixels.shape[:2])
     record = Record(out, inputs, outputs, work(scales), scales[-1])

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 
 BLOCK_STARTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -163,7 +163,7 @@ PRESETS = {"best": BEST, "gatys": GATYS, "d2l": D2L, "adam": ADAM}
 def find_preset(name: str) -> Preset:
     """Raises InputError for a name that is not in PRESETS."""
     if name not in PRESETS:
-        raise InputError(f"--preset {name}: unknown; use {', '.join(PRESETS)}")
+        raise InputError(f"{parameter('preset', name)}: unknown; use {', '.join(PRESETS)}")
     return PRESETS[name]
 
 

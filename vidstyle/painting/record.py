@@ -3,15 +3,13 @@
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from vidstyle.errors import InputError
-from vidstyle.media.frame import Frame
-from vidstyle.media.images import Picture, PictureSink, check_picture_suffix
-from vidstyle.media.sinks import move_into_place, partial_path
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.images import Picture, check_picture_suffix, write_picture
+from vidstyle.output_files import check_output, written_beside
 from vidstyle.painting.optimisation import Scale, Step, fit
 
 PREVIEW_EVERY = 5
@@ -52,9 +50,9 @@ class Record:
 
     def __init__(self, out: Path, inputs: Sequence[Path], outputs: Outputs, work: list[float], full: Scale) -> None:
         if outputs.snapshots < 0:
-            raise InputError(f"--snapshots {outputs.snapshots}: takes 0 or more")
+            raise InputError(f"{parameter('snapshots', outputs.snapshots)}: takes 0 or more")
         if outputs.plot is not None and importlib.util.find_spec("matplotlib") is None:
-            raise InputError("--plot draws with matplotlib: pip install 'vidstyle[plot]'")
+            raise InputError(f"{parameter('plot')} draws with matplotlib: pip install 'vidstyle[plot]'")
         self.work = work
         self._outputs, self._full = outputs, full
         shares = np.arange(1, outputs.snapshots + 1) / max(1, outputs.snapshots)
@@ -63,9 +61,9 @@ class Record:
         for path in (outputs.preview, outputs.plot):
             if path is not None:
                 check_picture_suffix(path)
-                check_writable(path, [out, *inputs], overwrite=outputs.overwrite)
+                check_output(path, taken=[out, *inputs], overwrite=outputs.overwrite)
         for path in self._due.values():
-            check_writable(path, [out, *inputs], overwrite=outputs.overwrite)
+            check_output(path, taken=[out, *inputs], overwrite=outputs.overwrite)
         self._losses: list[dict[str, float]] = []
 
     def update(self, step: Step) -> None:
@@ -88,39 +86,8 @@ class Record:
 
         columns = {name: np.array([losses[name] for losses in self._losses]) for name in self._losses[0]}
         steps = np.arange(1, len(self._losses) + 1, dtype=np.float64)
-        partial = partial_path(path)
-        try:
+        with written_beside(path, overwrite=self._outputs.overwrite) as partial:
             draw_losses(partial, f"{title}: losses", {"step": steps, **columns})
-            move_into_place(partial, path, overwrite=self._outputs.overwrite)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _scaled(self, image: np.ndarray) -> np.ndarray:
         return fit(image, self._full.height, self._full.width)
-
-
-def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
-    """Write a picture beside its name and rename it.
-
-    Raises:
-        InputError: if it exists and may not be replaced, or cannot be written.
-    """
-    sink = PictureSink(path.parent, [path.name], {0: picture}, overwrite=overwrite)
-    try:
-        sink.write(Frame(picture.pixels, 0, Fraction(1)))
-        sink.close()
-    finally:
-        sink.abort()
-
-
-def check_writable(path: Path, taken: Sequence[Path], *, overwrite: bool) -> None:
-    """Raises InputError unless `path` can be made, or replaced if it may be, and is none of those `taken`."""
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it")
-    for other in taken:
-        if path.resolve() == other.resolve():
-            raise InputError(f"{path}: is the name of {other} too; choose another one")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")

@@ -17,18 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.errors import InputError
-from vidstyle.media.images import IMAGE_SUFFIXES, Picture, read_image
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.images import IMAGE_SUFFIXES, Picture, read_image, write_picture
 from vidstyle.media.sources import FileSource
+from vidstyle.output_files import check_output
 from vidstyle.painting.optimisation import Optimisation, Scale, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, WeightedStyle, files_read, weighted_styles
 from vidstyle.painting.picture import Painted, PaintingProgress, Watch
-from vidstyle.painting.record import check_writable, write_picture
 from vidstyle.painting.tiled_loss import Past
 from vidstyle.perception.flow import estimate_flow
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import warp
-from vidstyle.restyling import Options, video_sink
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import video_sink
 
 FOLLOWING = 0.5
 """Steps of a frame that starts from another, as a share of those at the last scale."""
@@ -64,9 +65,9 @@ def paint_video(
     """
     watch = watch or Watch()
     if out.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(f"{out}: a picture, but --video makes a video; name a video file")
+        raise InputError(f"{out}: a picture, but a video is painted; name a video file")
     named = weighted_styles(styles)
-    check_writable(out, files_read(content, named, settings), overwrite=overwrite)
+    check_output(out, taken=files_read(content, named, settings), overwrite=overwrite)
     source = FileSource(content)
     with contextlib.closing(source):
         optimisation = Optimisation(named, settings)
@@ -104,7 +105,8 @@ class _Frames:
         if self.folder.exists() and (not note.is_file() or note.read_text() != key):
             if not overwrite:
                 raise InputError(
-                    f"{self.folder}: left by a run with other settings; they would go on, --overwrite begins anew"
+                    f"{self.folder}: left by a run with other settings; they would go on, "
+                    f"{parameter('overwrite', True)} begins anew"
                 )
             self.remove()
         try:

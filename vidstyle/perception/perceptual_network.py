@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.perception.features import Embedded, whole
 from vidstyle.perception.vgg import Normalise, Vgg, torchvision_tensors
 from vidstyle.shipped import library
@@ -171,7 +171,7 @@ def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
         except KeyError as error:
             raise InputError(f"{where}: no weights of torchvision's {name}; {error.args[0]} is missing") from error
     if weights is None:
-        raise InputError(f"{name} needs the folder of its weights: name it with --perceptual-weights")
+        raise InputError(f"{name} needs the folder of its weights: name it with {parameter('perceptual_weights')}")
     stacks = {key: _reflected_stack(_load(weights / file)) for key, file in FILES.items() if name in (key, HYBRID)}
     return HybridStack(stacks["vgg19-shallow"], stacks["vgg19-distilled"]) if name == HYBRID else stacks[name]
 
@@ -206,15 +206,17 @@ def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tenso
             return published.get_state_dict(progress=False, check_hash=True), published.url
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{published.url}: cannot be downloaded ({error}); name a file of the same with --perceptual-weights, or "
-            f"take --perceptual {OWN}, which comes along"
+            f"{published.url}: cannot be downloaded ({error}); name a file of the same with "
+            f"{parameter('perceptual_weights')}, or take {parameter('perceptual', OWN)}, which comes along"
         ) from error
 
 
 def _load(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or a state dictionary of torch; no code in them is run."""
     if not path.is_file():
-        raise InputError(f"{path}: no such perceptual weights; name their file or folder with --perceptual-weights")
+        raise InputError(
+            f"{path}: no such perceptual weights; name their file or folder with {parameter('perceptual_weights')}"
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vidstyle.errors import InputError
-from vidstyle.media.images import IMAGE_SUFFIXES, read_image, resize_shorter_side
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.images import pictures_by_name, read_image, resize_shorter_side
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import pixel_grid
 
@@ -62,9 +62,9 @@ class Photographs:
     """
 
     def __init__(self, folder: Path, *, crop: int, batch: int, seed: int, scales: Sequence[float] = SCALES) -> None:
-        paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        paths = pictures_by_name(folder)
         if not paths:
-            raise InputError(f"{folder}: no photographs here; name a folder of pictures with --photos")
+            raise InputError(f"{folder}: no photographs here; name a folder of pictures with {parameter('photos')}")
         # A few are kept for measuring, fewer of few; with hardly any, they have to serve for both.
         every = max(2, min(4, len(paths) // 2), len(paths) // HELD_BACK)
         self.test_paths = paths[every - 1 :: every][:HELD_BACK] or paths

@@ -16,15 +16,17 @@ def pixel_grid(height: int, width: int) -> Tensor:
 
 def sample(image: Tensor, at: Tensor, *, padding: str = "reflection") -> Tensor:
     """`image` (N, C, H, W) at pixel coordinates `at` (N, h, w, 2), bilinear: (N, C, h, w)."""
-    height, width = image.shape[-2:]
-    size = torch.tensor([width - 1, height - 1], dtype=at.dtype, device=at.device)
-    return F.grid_sample(image, at / size * 2 - 1, padding_mode=padding, align_corners=True)
+    # Late, since a network's canvas needs the grid alone.
+    from kornia.geometry.transform import remap
+
+    at = at.expand(len(image), -1, -1, -1)
+    # Only with corners aligned are its coordinates those of pixels.
+    return remap(image, at[..., 0], at[..., 1], padding_mode=padding, align_corners=True)
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
     """`image` (N, C, H, W) sampled at each pixel plus `flow` (N, H, W, 2)."""
-    grid = pixel_grid(*flow.shape[1:3]).to(flow.device)
-    return sample(image, grid + flow)
+    return sample(image, pixel_grid(*flow.shape[1:3]).to(flow.device) + flow)
 
 
 def coarse(flow: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:

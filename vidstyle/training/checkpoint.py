@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
+from vidstyle.output_files import written_beside
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ def save_checkpoint(
     tensors |= {f"before_finish.{k}": v.contiguous() for k, v in before_finish.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": value.contiguous() for key, value in state.items()}
-    partial = path.with_name(path.name + ".part")
     # repr, in which str writes numbers, is exact.
-    save_file(tensors, partial, {key: str(value) for key, value in asdict(position).items() if value is not None})
-    partial.replace(path)
+    with written_beside(path) as partial:
+        # Safetensors' own way to a file has errors of its own for full disks.
+        partial.write_bytes(
+            save(tensors, {key: str(value) for key, value in asdict(position).items() if value is not None})
+        )
 
 
 def load_checkpoint(
@@ -59,15 +62,15 @@ def load_checkpoint(
         InputError: if there is none, it cannot be read, or `recipe` is not the hash of the recipe that made it.
     """
     if path is None or not path.is_file():
-        raise InputError(f"{path}: no checkpoint to resume from; train without --resume")
+        raise InputError(f"{path}: no checkpoint to resume from; train without {parameter('resume')}")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise InputError(f"{path}: not a checkpoint; train without --resume") from error
+        raise InputError(f"{path}: not a checkpoint; train without {parameter('resume')}") from error
     if metadata.get("recipe") != recipe:
-        raise InputError(f"{path}: made by another recipe; train without --resume")
+        raise InputError(f"{path}: made by another recipe; train without {parameter('resume')}")
     device = next(network.parameters()).device
     network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
     state: dict[int, dict[str, Tensor]] = {}

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import resize_shorter_side
 from vidstyle.media.sources import FileSource
+from vidstyle.output_files import is_hidden
 from vidstyle.perception.flow import Pair, estimate_flow, inside
 from vidstyle.perception.photographs import expose
 from vidstyle.perception.tensors import to_tensor
@@ -41,7 +42,7 @@ class Clips:
     """
 
     def __init__(self, folder: Path, *, crop: int, pairs: int, span: int, seed: int, share: float) -> None:
-        paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+        paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES and not is_hidden(p))
         self.crop, self.pairs, self.span, self.seed, self.share = crop, pairs, span, seed, share
         self.skipped: set[Path] = set()
         self.frames: list[np.ndarray] = []
@@ -54,7 +55,9 @@ class Clips:
             if len(frames) > 1:
                 self.frames.append(frames)
         if not self.frames:
-            raise InputError(f"{folder}: no video here that can be read; name a folder of clips with --clips")
+            raise InputError(
+                f"{folder}: no video here that can be read; name a folder of clips with {parameter('clips')}"
+            )
 
     def batch(self, step: int) -> Pair | None:
         """The pairs of `step`, crops of (crop, crop) pixels; None for a step that is not theirs."""

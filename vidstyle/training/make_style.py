@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from vidstyle.engines import choose_device
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.nets import MetaNetwork
+from vidstyle.output_files import check_output
 from vidstyle.perception import metrics
 from vidstyle.perception.tensors import load_style_image, to_rgb
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
@@ -94,13 +95,13 @@ def make_style(
 
 
 def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; --overwrite replaces it, --out names another file")
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"{out}: the folder {out.parent} does not exist; make it first")
+    check_output(out, overwrite=overwrite)
     checkpoint = out.with_suffix(".checkpoint")
     if checkpoint.exists() and not (resume or overwrite):
-        raise InputError(f"{checkpoint}: left by an earlier run; --resume goes on, --overwrite starts anew")
+        raise InputError(
+            f"{checkpoint}: left by an earlier run; {parameter('resume', True)} goes on, "
+            f"{parameter('overwrite', True)} starts anew"
+        )
 
 
 def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:

@@ -8,8 +8,11 @@ import math
 
 import torch
 import torch.nn.functional as F
+from kornia.filters import gaussian_blur2d
+from kornia.geometry.conversions import convert_affinematrix_to_homography
+from kornia.geometry.linalg import transform_points
+from kornia.geometry.transform import get_rotation_matrix2d, invert_affine_transform
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.warping import coarse_flow, pixel_grid, sample
@@ -50,7 +53,9 @@ def moving_pair(backgrounds: Tensor, objects: Tensor) -> Pair:
     # A pixel of the second frame, to the photograph, and from there to the first frame.
     hard = (masks[1] > 0.5).permute(0, 2, 3, 1)
     back = torch.where(
-        hard, _apply(_inverse(piece[0]), _apply(piece[1], grid)), _apply(_inverse(camera[0]), _apply(camera[1], grid))
+        hard,
+        _apply(invert_affine_transform(piece[0]), _apply(piece[1], grid)),
+        _apply(invert_affine_transform(camera[0]), _apply(camera[1], grid)),
     )
     same = (sample(masks[0], back) - masks[1]).abs() < 0.1
     limit = torch.tensor([width - 1, height - 1])
@@ -77,11 +82,11 @@ def _motion(n: int, height: int, width: int, shift: float, turn: float) -> Tenso
     """(N, 2, 3): affine maps from a frame to the photograph, about its middle."""
     angle = turn * _signed(n)
     scale = torch.exp(ZOOM * _signed(n))
-    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
-    linear = torch.stack((torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)), -2)
-    moved = middle + shift * torch.stack((_signed(n), _signed(n)), -1) - linear @ middle
-    return torch.cat((linear, moved[..., None]), -1)
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2]).expand(n, 2)
+    # Its angles are degrees, and go the other way.
+    motion = get_rotation_matrix2d(middle, -torch.rad2deg(angle), scale[:, None].expand(n, 2))
+    motion[..., 2] += shift * torch.stack((_signed(n), _signed(n)), -1)
+    return motion
 
 
 def _signed(n: int) -> Tensor:
@@ -90,14 +95,10 @@ def _signed(n: int) -> Tensor:
 
 
 def _apply(motion: Tensor, points: Tensor) -> Tensor:
-    """(N, 2, 3) applied to (..., 2) or (N, H, W, 2)."""
-    linear, shift = motion[:, None, None, :, :2], motion[:, None, None, :, 2]
-    return (linear @ points[..., None])[..., 0] + shift
-
-
-def _inverse(motion: Tensor) -> Tensor:
-    linear = torch.linalg.inv(motion[..., :2])
-    return torch.cat((linear, -(linear @ motion[..., 2:])), -1)
+    """(N, 2, 3) applied to (H, W, 2) or (N, H, W, 2): (N, H, W, 2)."""
+    matrix = convert_affinematrix_to_homography(motion)
+    points = points.expand(len(motion), *points.shape[-3:])
+    return transform_points(matrix, points.flatten(1, 2)).view_as(points)
 
 
 def _blob(n: int, height: int, width: int) -> Tensor:
@@ -116,7 +117,7 @@ def _blob(n: int, height: int, width: int) -> Tensor:
 def _seen(frame: Tensor) -> Tensor:
     """A frame through a camera: out of focus, another exposure, and noise."""
     n = len(frame)
-    soft = gaussian_blur(frame, 2 * math.ceil(2 * BLUR_RADIUS) + 1, BLUR_RADIUS)
+    soft = gaussian_blur2d(frame, 2 * math.ceil(2 * BLUR_RADIUS) + 1, (BLUR_RADIUS, BLUR_RADIUS))
     # Sharp more often than not; each frame for itself, since a camera hunts for focus while the scene moves.
     frame = torch.lerp(frame, soft, BLUR * (torch.rand(n, 1, 1, 1) * 2 - 1).clamp(min=0))
     gain = 1 + EXPOSURE * _signed(n)[:, None, None, None]

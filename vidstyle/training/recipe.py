@@ -6,7 +6,9 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from vidstyle.errors import InputError
 from vidstyle.perception.objective import Loss
@@ -179,24 +181,18 @@ def parse_recipe(content: dict[str, Any], *, name: str, folder: Path, where: str
 
 def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str) -> Any:
     """One TOML value as the type that its field declares."""
-    kind = spec.type
-    if kind in (Path, Path | None) and isinstance(value, str):
+    if spec.type in (Path, Path | None) and isinstance(value, str):
         return (folder / value).resolve()
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is str and isinstance(value, str | int):
-        return str(value)
-    if kind == dict[str, Any] and isinstance(value, dict):
-        return value
-    if kind == tuple[str, ...] and isinstance(value, list):
-        return tuple(map(str, value))
-    if kind == tuple[float, ...] and isinstance(value, list):
-        return tuple(map(float, value))
-    raise InputError(f"{where}: {value!r} is of the wrong type")
+    if isinstance(value, list):
+        value = tuple(value)
+    elif spec.type is str and isinstance(value, int):
+        # A year, without quotes.
+        value = str(value)
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, spec.type))
+        return adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise InputError(f"{where}: {value!r} is of the wrong type") from error
 
 
 def picture_of(style: str, recipes: Path) -> Path | None:

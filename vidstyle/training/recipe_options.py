@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import fastest_perceptual
 from vidstyle.style_files import read_card
@@ -39,8 +39,11 @@ def resolve_recipe(
         InputError: for a file that is neither, a picture without photographs, and options that exclude each other.
     """
     if steps is not None and minutes is not None:
-        raise InputError("--steps and --minutes exclude each other: training ends by the one or by the other")
-    start = None if init is None else _find_init(init)
+        raise InputError(
+            f"{parameter('steps')} and {parameter('minutes')} exclude each other: "
+            f"training ends by the one or by the other"
+        )
+    start = None if init is None else find_style(init, argument="init")
     if path.suffix == ".toml":
         recipe = load_recipe(path)
     else:
@@ -64,7 +67,9 @@ def resolve_recipe(
 
 def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, start: Path | None) -> Recipe:
     if photos is None:
-        raise InputError(f"{path}: to learn a style from a picture, name a folder of photographs with --photos")
+        raise InputError(
+            f"{path}: to learn a style from a picture, name a folder of photographs with {parameter('photos')}"
+        )
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
     loss = Loss(perceptual=fastest_perceptual(weights), style=USUAL_STYLE_WEIGHT, temporal=USUAL_TEMPORAL_WEIGHT)
     network, schedule = NetworkChoice(), Schedule(minutes=MINUTES if start is None else MINUTES_FROM_A_STYLE)
@@ -72,13 +77,6 @@ def _recipe_for_picture(path: Path, photos: Path | None, weights: Path | None, s
         card = read_card(start)
         network = NetworkChoice(card.network, card.arguments)
     return Recipe(name=path.stem, style=style, data=Data(photos), network=network, loss=loss, schedule=schedule)
-
-
-def _find_init(init: str) -> Path:
-    try:
-        return find_style(init)
-    except InputError as error:
-        raise InputError(str(error).replace("--style", "--init", 1)) from error
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import read_image
 from vidstyle.perception.tensors import to_rgb, to_tensor
 from vidstyle.training.trainer import Trainer, TrainingProgress
@@ -44,7 +44,7 @@ class Report:
 
     def __init__(self, folder: Path, trainer: Trainer) -> None:
         if importlib.util.find_spec("matplotlib") is None:
-            raise InputError("--report draws with matplotlib: pip install 'vidstyle[train]'")
+            raise InputError(f"{parameter('report')} draws with matplotlib: pip install 'vidstyle[train]'")
         self.folder, self.trainer = folder, trainer
         self.snapshots = folder / "snapshots"
         try:

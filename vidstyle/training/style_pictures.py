@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import IMAGE_SUFFIXES, read_opaque, resize_shorter_side
+from vidstyle.media.images import pictures_by_name, read_opaque, resize_shorter_side
 from vidstyle.perception.tensors import load_style_image, to_tensor
 
 CROP = 256
@@ -40,7 +40,7 @@ class StylePictures:
     def __init__(
         self, folder: Path, *, held_out: tuple[str, ...], shorter_side: int, seed: int, seldom: tuple[str, ...] = ()
     ) -> None:
-        paths = {p.stem: p for p in sorted(folder.glob("*")) if p.suffix.lower() in IMAGE_SUFFIXES}
+        paths = {p.stem: p for p in pictures_by_name(folder)}
         if missing := [name for name in held_out if name not in paths]:
             raise InputError(f"{folder}: there is no picture {missing[0]} to hold out")
         self.held_out = [paths.pop(name) for name in held_out]

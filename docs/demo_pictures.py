@@ -1,4 +1,4 @@
-"""Take the pictures of docs/demo.md: `python tests/demo_pictures.py`.  The sample clip plays the camera."""
+"""Take the pictures of docs/demo.md: `python docs/demo_pictures.py`.  The sample clip plays the camera."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Frames a second and delay of the webcam, in Chromium, for docs/demo.md: `python tests/demo_figures.py [SECONDS]`.
+"""Frames a second and delay of the webcam, in Chromium, for docs/demo.md: `python docs/demo_figures.py [SECONDS]`.
 
 The websocket of the demo, one browser and two; and Gradio's own streaming image around the same painter.
 """
@@ -11,8 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from demo_camera import PROBE, WATCH_WEBCAM, write_camera
 from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from helper_demo_camera import PROBE, WATCH_WEBCAM, write_camera
 
 WARM_UP = 5.0
 

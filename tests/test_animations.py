@@ -1,0 +1,176 @@
+"""Animations and transparency: in and out of GIF, APNG, WebP, AVIF and video."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from media_files import HEIGHT, WIDTH, make_video, numbered_picture, read_numbers, read_times, repaint
+from PIL import Image
+
+from vidstyle.media.animations import AnimationSource, is_animation
+from vidstyle.media.color import without_what_is_hidden
+from vidstyle.media.sources import FileSource, plays_of
+
+DELAYS = (100, 250, 70, 400)
+"""Milliseconds."""
+
+
+def dots() -> list[Image.Image]:
+    """Red dots that move to the right on nothing."""
+    pictures = []
+    for number in range(len(DELAYS)):
+        picture = Image.new("RGBA", (WIDTH, HEIGHT), (0, 255, 0, 0))
+        picture.paste((200, 30, 30, 255), (10 * number, 10, 10 * number + 20, 30))
+        pictures.append(picture)
+    return pictures
+
+
+def make_animation(path: Path, **options: Any) -> Path:
+    first, *others = dots()
+    lossless = {".webp": {"lossless": True, "exact": True}, ".avif": {"quality": 100}, ".gif": {"disposal": 2}}
+    options = {"duration": list(DELAYS)} | lossless.get(path.suffix, {}) | options
+    first.save(path, save_all=True, append_images=others, **options)
+    return path
+
+
+def transparent_frames(path: Path) -> list[tuple[Fraction, int, np.ndarray, np.ndarray]]:
+    """Time and duration in milliseconds, RGB and alpha of every frame."""
+    source = AnimationSource(path) if is_animation(path) else FileSource(path)
+    assert source.format.alpha
+    source.cut_out = True
+    frames = list(source)
+    source.close()
+    scale = source.format.time_base * 1000
+    return [(f.pts * scale, round(f.duration * scale), f.pixels, f.alpha) for f in frames if f.alpha is not None]
+
+
+@pytest.mark.parametrize("output", [".gif", ".apng", ".png", ".webp", ".webm", ".mov", ".mkv"])
+@pytest.mark.parametrize("source", [".gif", ".png", ".webp", ".avif"])
+def test_animations_become_each_other_with_delays_and_transparency(tmp_path: Path, source: str, output: str) -> None:
+    options = {"codec": "ffv1"} if output == ".mkv" else {}
+    summary = repaint(make_animation(tmp_path / f"a{source}"), tmp_path / f"b{output}", **options)
+    assert (summary.frames, summary.warnings) == (4, [])
+    frames = transparent_frames(tmp_path / f"b{output}")
+    assert [time for time, *_ in frames] == [0, 100, 350, 420]
+    assert [duration for _, duration, *_ in frames] == list(DELAYS)
+    for number, (_, _, pixels, alpha) in enumerate(frames):
+        assert alpha[2, 2] < 8
+        assert alpha[20, 10 * number + 10] > 247
+        assert np.abs(pixels[20, 10 * number + 10].astype(int) - (200, 30, 30)).max() < 24
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avif"])
+def test_where_there_is_no_transparency_the_painting_lies_on_a_colour(tmp_path: Path, suffix: str) -> None:
+    source = make_animation(tmp_path / "a.gif")
+    (note,) = repaint(source, tmp_path / f"b{suffix}", background=(0, 0, 255)).warnings
+    assert "has no transparency" in note
+    back = AnimationSource(tmp_path / "b.avif") if suffix == ".avif" else FileSource(tmp_path / "b.mp4")
+    pixels = next(iter(back)).pixels
+    back.close()
+    assert np.abs(pixels[40, 50].astype(int) - (0, 0, 255)).max() < 20
+    assert np.abs(pixels[20, 10].astype(int) - (200, 30, 30)).max() < 24
+
+
+@pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (2, 3)])
+@pytest.mark.parametrize("output", [".gif", ".apng", ".webp"])
+def test_animations_are_played_as_often_as_before(tmp_path: Path, loop: int | None, plays: int, output: str) -> None:
+    source = make_animation(tmp_path / "a.gif", **({} if loop is None else {"loop": loop}))
+    assert plays_of(source) == plays
+    repaint(source, tmp_path / f"b{output}")
+    assert plays_of(tmp_path / f"b{output}") == plays
+    repaint(tmp_path / f"b{output}", tmp_path / "c.gif")
+    assert plays_of(tmp_path / "c.gif") == plays
+
+
+def test_a_video_becomes_an_animation(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4")
+    for name in ("b.webp", "b.apng", "b.avif"):
+        assert repaint(source, tmp_path / name).frames == 10
+        animation = AnimationSource(tmp_path / name)
+        assert [frame.pts for frame in animation] == [40 * n for n in range(10)]
+        animation.close()
+
+
+def test_a_picture_for_programs_that_know_no_animation_is_no_frame(tmp_path: Path) -> None:
+    first, *others = dots()
+    cover = Image.new("RGBA", first.size, (0, 0, 0, 255))
+    cover.save(tmp_path / "a.png", save_all=True, append_images=[first, *others], default_image=True, duration=100)
+    frames = transparent_frames(tmp_path / "a.png")
+    assert len(frames) == 4
+    assert frames[0][3][2, 2] == 0
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+def test_what_is_shown_for_no_time_is_shown_for_a_tenth_of_a_second(tmp_path: Path, suffix: str) -> None:
+    make_animation(tmp_path / f"a{suffix}", duration=0)
+    assert [duration for _, duration, *_ in transparent_frames(tmp_path / f"a{suffix}")] == [100] * 4
+
+
+def test_a_part_of_an_animation(tmp_path: Path) -> None:
+    source = make_animation(tmp_path / "a.webp")
+    repaint(source, tmp_path / "b.webp", start=0.1, end=0.4, size=(32, 32))
+    frames = transparent_frames(tmp_path / "b.webp")
+    assert [(time, duration) for time, duration, *_ in frames] == [(0, 250), (250, 50)]
+    assert frames[0][2].shape == (32, 32, 3)
+
+
+def make_alpha_video(path: Path, codec: str, pixel_format: str, options: dict[str, str]) -> Path:
+    """Ten frames whose left half is not there; what is hidden is green."""
+
+    def halved(frame: VideoFrame) -> VideoFrame:
+        rgba = np.dstack([frame.to_ndarray(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+        rgba[:, : WIDTH // 2] = (0, 255, 0, 0)
+        return VideoFrame.from_ndarray(rgba, "rgba").reformat(format=pixel_format)
+
+    return make_video(path, codec=codec, pixel_format=pixel_format, options=options, encoded=halved)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixel_format", "options"),
+    [
+        (".webm", "libvpx-vp9", "yuva420p", {"auto-alt-ref": "0"}),
+        (".webm", "libvpx", "yuva420p", {"auto-alt-ref": "0", "b": "2M"}),
+        (".mov", "prores_ks", "yuva444p10le", {"profile": "4"}),
+        (".mov", "qtrle", "argb", {}),
+        (".mov", "png", "rgba", {}),
+        (".mkv", "ffv1", "yuva420p", {}),
+        (".mkv", "ffv1", "bgra", {}),
+    ],
+)
+def test_transparent_video_is_cut_out_by_the_alpha_of_its_source(
+    tmp_path: Path, suffix: str, codec: str, pixel_format: str, options: dict[str, str]
+) -> None:
+    source = make_alpha_video(tmp_path / f"a{suffix}", codec, pixel_format, options)
+    for name in ("b.webm", "b.mov", "b.webp"):
+        assert repaint(source, tmp_path / name).warnings == []
+        frames = transparent_frames(tmp_path / name)
+        assert len(frames) == 10
+        for number, (_, _, pixels, alpha) in enumerate(frames):
+            assert alpha[24, 8] < 8
+            assert alpha[24, 56] > 247
+            assert abs(int(pixels[24, 56, 0]) - numbered_picture(number)[0, 0, 0]) < 10
+    (note,) = repaint(source, tmp_path / "b.mp4").warnings
+    assert note == f"{tmp_path / 'b.mp4'}: has no transparency as h264; the painting lies on the background"
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        pixels = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert pixels[24, 8].min() > 245
+
+
+def test_colours_under_transparent_pixels_do_not_bleed() -> None:
+    rgba = np.zeros((16, 48, 4), np.uint8)
+    rgba[:, :8] = (200, 0, 0, 255)
+    rgba[:, 8:] = (0, 255, 0, 0)
+    seen = without_what_is_hidden(rgba)
+    assert (seen[:, :12] == (200, 0, 0)).all()
+    assert (seen[:, 40:] == 255).all()
+
+
+def test_a_gif_has_fifty_frames_a_second_at_most(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", times=range(24), time_base=Fraction(1, 240), rate=240)
+    repaint(source, tmp_path / "b.gif")
+    assert read_times(tmp_path / "b.gif") == [Fraction(n, 50) for n in range(6)]
+    assert read_numbers(tmp_path / "b.gif")[0] == 0

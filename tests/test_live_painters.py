@@ -1,0 +1,131 @@
+"""What paints live: at once, and with OpenVINO as soon as that is compiled."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from media_files import colorful_picture
+
+from vidstyle.engines.openvino import is_usable
+from vidstyle.live.compiling import Compiler, openvino_engine, warmed
+from vidstyle.live.painters import StylePainter
+from vidstyle.media.frame import Color
+from vidstyle.style_files import Style, StyleCard
+from vidstyle.styles import load_style
+
+needs_openvino = pytest.mark.skipif(not is_usable(), reason="OpenVINO cannot be used here")
+COLOR = Color(6)
+
+
+def planes(width: int = 64, height: int = 48) -> np.ndarray:
+    return np.asarray(cv2.cvtColor(colorful_picture(0, width, height), cv2.COLOR_RGB2YUV_I420))
+
+
+class Slow(Compiler):
+    """Compiles when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, ...]] = []
+        self.finish: list[Callable[[], None]] = []
+
+    def open(
+        self,
+        style: Style,
+        color: Color | None,
+        shape: tuple[int, ...],
+        wanted: Callable[[], bool],
+        take: Callable[[Any], None],
+    ) -> None:
+        self.asked.append(shape)
+        self.finish.append(lambda: take(warmed(openvino_engine(style.network, color), shape)) if wanted() else None)
+
+
+@pytest.fixture
+def compiler() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.close()
+
+
+@needs_openvino
+def test_torch_paints_until_openvino_is_there_and_both_paint_alike(style_file: Path, compiler: Slow) -> None:
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler)
+    pixels = planes()
+    before = painter.start(pixels).result(30)
+    assert painter.engine == "torch_cpu"
+    assert compiler.asked == [pixels.shape]
+    compiler.finish[0]()
+    after = painter.start(pixels).result(30)
+    assert painter.engine == "openvino"
+    assert np.abs(after.astype(int) - before).mean() < 6 < np.abs(after.astype(int) - pixels).mean()
+    # Another size is painted at once, too, and asked for once.
+    for _ in range(2):
+        assert painter.start(planes(96, 64)).result(30).shape == (96, 96)
+    assert painter.engine == "torch_cpu"
+    assert compiler.asked == [pixels.shape, (96, 96)]
+    painter.close()
+
+
+@needs_openvino
+def test_what_nobody_wants_any_more_is_not_compiled(style_file: Path, compiler: Slow) -> None:
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler)
+    painter.start(planes()).result(30)
+    painter.close()
+    compiler.finish[0]()
+    assert painter.start(planes()).done() is False, "nobody waits for it"
+
+
+@needs_openvino
+@pytest.mark.timeout(180)
+def test_networks_are_compiled_beside_the_program_and_kept(style_file: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # A folder that happens to have a module of that name is not asked.
+    (tmp_path / "numpy.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    style, shape = load_style(style_file), planes().shape
+    assert not openvino_engine(style.network, COLOR).is_compiled(shape)
+    compiler = Compiler()
+    there = threading.Event()
+    compiler.open(style, COLOR, shape, lambda: True, lambda _: there.set())
+    assert there.wait(170)
+    assert openvino_engine(style.network, COLOR).is_compiled(shape)
+    compiler.close()
+
+
+@needs_openvino
+def test_closing_does_not_wait_for_what_is_being_compiled(style_file: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = set(threading.enumerate())
+    compiler = Compiler()
+    compiler.open(load_style(style_file), COLOR, planes().shape, lambda: True, lambda _: None)
+    deadline = time.monotonic() + 20
+    while compiler._other is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    compiler.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert not list(tmp_path.rglob("*.compiled"))
+
+
+def test_a_network_that_takes_rgb_only_paints_planes_all_the_same(compiler: Slow) -> None:
+    from torch import Tensor, nn
+
+    class Negative(nn.Module):
+        def forward(self, rgb: Tensor) -> Tensor:
+            assert rgb.shape[1] == 3
+            return 1 - rgb
+
+    style = Style(StyleCard("negative", Path("negative.safetensors"), "negative"), Negative())
+    painter = StylePainter(style, "cpu", COLOR, compiler)
+    painted = painter.start(planes()).result(30)
+    shown = cv2.cvtColor(painted, cv2.COLOR_YUV2RGB_I420)
+    assert np.abs(shown.astype(int) - (255 - colorful_picture(0))).mean() < 8
+    painter.close()

@@ -1,0 +1,91 @@
+"""Webcams that share a painter: whose frame is painted, and that it delays nobody's."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from live_steps import FPS, Clock, Painter, inverted
+
+pytest.importorskip("gradio", reason="gradio is not installed")
+
+from vidstyle.demo.painting_turns import ASKING_SECONDS, PaintingTurns, SharedPainter
+from vidstyle.media.frame import Frame
+from vidstyle.stream import Stream
+
+RANDOM = np.random.default_rng(0)
+
+
+def noise() -> np.ndarray:
+    """Something else each time, so that each frame would like to be painted."""
+    return RANDOM.integers(0, 256, (96, 128, 3), np.uint8)
+
+
+def shared(clock: Clock, costs: dict[str, float]) -> tuple[PaintingTurns[str], dict[str, Stream], Counter[str]]:
+    """A stream for everyone, whose paintings take so many seconds by the clock, and how often each was painted."""
+    turns: PaintingTurns[str] = PaintingTurns(clock)
+    count: Counter[str] = Counter()
+
+    def counted(who: str) -> SharedPainter[str]:
+        def paint(pixels: np.ndarray) -> np.ndarray:
+            count[who] += 1
+            return inverted(pixels)
+
+        turns.join(who)
+        return SharedPainter(Painter(paint, clock, costs[who]), turns, who)
+
+    return turns, {who: Stream([(0.0, counted(who))], live=True) for who in costs}, count
+
+
+def show(streams: dict[str, Stream], clock: Clock, seconds: float) -> int:
+    """Frames of everyone in turn, at the rate of a camera; how many were shown."""
+    shown, begin = 0, clock.now
+    for number in range(round(seconds * FPS)):
+        clock.advance(begin + number / FPS)
+        for stream in streams.values():
+            stream.submit(Frame(noise(), round(1000 * clock.now), Fraction(1, 1000)))
+            shown += stream.result().pixels.size > 0
+    clock.advance(begin + seconds)
+    return shown
+
+
+def test_two_streams_share_one_painter_fairly_and_every_frame_is_shown() -> None:
+    clock = Clock()
+    _, streams, count = shared(clock, {"ann": 0.1, "bob": 0.1})
+    assert show(streams, clock, 6) == 2 * 6 * FPS
+    assert abs(count["ann"] - count["bob"]) <= 1
+    assert count.total() > 6 / 0.1 / 2
+
+
+def test_who_costs_more_is_painted_less_often_and_told_so() -> None:
+    clock = Clock()
+    turns, streams, count = shared(clock, {"ann": 0.04, "heavy": 0.4})
+    show(streams, clock, 12)
+    assert count["ann"] > 3 * count["heavy"] > 0
+    assert "painted less often" in turns.notice("heavy")
+    assert turns.notice("ann") == ""
+
+
+def test_there_is_one_painting_at_a_time_whatever_the_styles() -> None:
+    clock = Clock()
+    turns, streams, _ = shared(clock, {"ann": 1.0, "bob": 1.0})
+    show(streams, clock, 0.1)
+    assert not turns.may_paint("bob")
+    clock.advance(1.05)
+    assert turns.may_paint("bob")
+
+
+def test_who_asks_no_more_or_is_gone_holds_nobody_up() -> None:
+    clock = Clock()
+    turns: PaintingTurns[str] = PaintingTurns(clock)
+    for who in ("ann", "bob"):
+        turns.join(who)
+    assert turns.may_paint("ann")
+    assert not turns.may_paint("bob"), "ann was first"
+    clock.advance(ASKING_SECONDS * 0.9)
+    assert not turns.may_paint("bob")
+    clock.advance(ASKING_SECONDS * 1.1)
+    assert turns.may_paint("bob")
+    assert not turns.may_paint("ann")
+    turns.leave("bob")
+    assert turns.may_paint("ann")

@@ -1,0 +1,288 @@
+"""What happens to files, to runs that are ended, and to a demo in which everybody breaks off: see docs/reliability.md.
+
+Seeded, so that what fails fails again; all on this machine, under three minutes together.
+"""
+
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Result, contents
+from hostile_inputs import KINDS
+from media_files import colorful_picture, make_video, read_times
+from PIL import Image
+
+SEED = 23
+GIGABYTE = 1 << 30
+TESTS = str(Path(__file__).parent)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits and signals are others there"),
+]
+
+
+def limited(memory: int, seconds: int) -> Callable[[], None]:
+    """For a child before it begins: so much address space, so much time of a processor."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+    return limit
+
+
+# --- files
+
+
+def test_of_a_hundred_hostile_files_each_is_painted_or_refused_in_a_line(tmp_path: Path) -> None:
+    children = {}
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        command = [sys.executable, f"{TESTS}/hostile_inputs.py", str(tmp_path / kind), kind, str(SEED * 1000), "10"]
+        children[kind] = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limited(8 * GIGABYTE, 60)
+        )
+        if len(children) % 2 == 0:
+            for child in children.values():
+                child.wait(120)
+    outcomes = []
+    for kind, child in children.items():
+        out, err = child.communicate(timeout=120)
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert child.returncode == 0, (kind, child.returncode, lines[-1:], err[-1500:])
+        outcomes += [line["outcome"] for line in lines if "outcome" in line]
+    assert len(outcomes) == 10 * len(KINDS) >= 100
+    assert any(outcome == "painted" for outcome in outcomes)
+    assert any(outcome.startswith("refused") for outcome in outcomes)
+
+
+# --- kills
+
+UNTIL_KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from media_files import repaint
+from vidstyle import interruption
+clip, out = Path(sys.argv[2]), Path(sys.argv[3])
+for line in sys.stdin:
+    # Everything is loaded, so each takes no longer than painting does.
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            interruption.catch_signals()
+            def work(check):
+                check()
+                return repaint(clip, out, overwrite=True, on_progress=lambda *_: check())
+            interruption.interruptible(work)
+            code = 0
+        except KeyboardInterrupt:
+            code = interruption.exit_code()
+        finally:
+            os._exit(code)
+    seconds, number = line.split()
+    time.sleep(float(seconds))
+    os.kill(child, int(number))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_twenty_runs_that_are_ended_at_any_moment_leave_the_old_file_or_a_whole_one(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    clip = make_video(
+        tmp_path / "clip.mp4", pictures=[colorful_picture(n, 320, 180) for n in range(10)] * 6, times=range(60)
+    )
+    folder = tmp_path / "out"
+    folder.mkdir()
+    out = folder / "out.mp4"
+    command = [sys.executable, "-c", UNTIL_KILLED, TESTS, str(clip), str(out)]
+    pipe = subprocess.PIPE
+    codes = []
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as runner:
+        assert runner.stdin is not None
+        assert runner.stdout is not None
+        for number in range(20):
+            kind = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+            old = b"old" if number % 2 else out.read_bytes() if out.exists() else b"old"
+            out.write_bytes(old)
+            runner.stdin.write(f"{chance.uniform(0, 0.8)} {int(kind)}\n")
+            runner.stdin.flush()
+            codes.append(code := int(runner.stdout.readline()))
+            assert code in {0, -signal.SIGKILL, 128 + kind, -kind}, (number, kind, code)
+            assert out.read_bytes() == old or len(read_times(out)) == 60, (number, kind)
+            visible = {name for name in contents(folder) if not name.startswith(".")}
+            assert visible == {"out.mp4"}
+            if kind != signal.SIGKILL and code >= 0:
+                assert len([name for name in contents(folder) if name.startswith(".")]) <= 1
+        runner.stdin.write("60 9\n")
+        runner.stdin.close()
+        deadline = time.monotonic() + 60
+        while len(contents(folder)) > 1 or out.read_bytes() == b"old" or len(read_times(out)) < 60:
+            assert time.monotonic() < deadline, contents(folder).keys()
+            time.sleep(0.2)
+        runner.kill()
+    assert len(set(codes)) > 1
+    assert list(contents(folder)) == ["out.mp4"], "the next run has tidied up after all of them"
+
+
+# --- full disks
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with 48 KiB, of which some are taken."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_a_line_and_leaves_nothing_whatever_is_written(
+    run_cli: Callable[..., Result], full_disk: Path, style_file: Path, tmp_path: Path
+) -> None:
+    random.seed(SEED)
+    noise = [Image.frombytes("RGB", (160, 96), random.randbytes(160 * 96 * 3)) for _ in range(12)]
+    noise[0].save(tmp_path / "in.png")
+    clip = make_video(tmp_path / "in.mp4", pictures=[np.asarray(image) for image in noise], times=range(12))
+    (full_disk / "kept.txt").write_bytes(b"\0" * 20_000)
+    before = contents(full_disk)
+    for name, source in (("out.mp4", clip), ("out.mkv", clip), ("out.gif", clip), ("out.png", tmp_path / "in.png")):
+        result = run_cli("restyle", source, full_disk / name, "--style", style_file, "--device", "cpu", "--strength", 0)
+        assert (result.code, result.err.count("\n")) == (2, 1), (name, result)
+        assert "No space left" in result.err or "no space left" in result.err
+        assert contents(full_disk) == before
+    result = run_cli("style-from", tmp_path / "in.png", full_disk / "out.safetensors")
+    assert (result.code, result.err.count("\n")) == (2, 1), result
+    assert contents(full_disk) == before
+
+
+# --- the demo, and twenty who visit it
+
+
+class Visit:
+    """One browser without a window: asks again and again, and breaks off where it is told to."""
+
+    def __init__(self, port: int, breaks_off: str | None) -> None:
+        self.port, self.breaks_off = port, breaks_off
+        self.answers: list[int] = []
+
+    def request(self, method: str, path: str, body: bytes = b"", kind: str = "", headers: str = "") -> bytes:
+        """Send a request; of the kind that is broken off, the first half."""
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n{headers}\r\n"
+        )
+        whole = head.encode() + body
+        with socket.create_connection(("127.0.0.1", self.port), 60) as connection:
+            if kind == self.breaks_off:
+                connection.sendall(whole[: len(whole) * 2 // 3])
+                # With a reset, not a goodbye.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                return b""
+            connection.sendall(whole)
+            answer = b""
+            while part := connection.recv(1 << 16):
+                answer += part
+                if kind == f"answer to {self.breaks_off}":
+                    return b""
+            self.answers.append(int(answer.split(b" ", 2)[1]))
+            return answer
+
+    def webcam(self, frames: int, jpeg: bytes) -> None:
+        """Send frames and take paintings; a broken-off one ends in the middle of a message."""
+        from websockets.sync.client import connect
+
+        with connect(f"ws://localhost:{self.port}/vidstyle/live", open_timeout=60, close_timeout=1) as live:
+            for number in range(frames):
+                if self.breaks_off == "webcam":
+                    live.socket.sendall(b"\x82\xfe\xff\xff\0\0\0\0" + jpeg[:100])
+                    live.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    live.socket.close()
+                    return
+                live.send(number.to_bytes(4, "little") + jpeg)
+                live.recv(timeout=60)
+
+    def go_round(self, until: float, jpeg: bytes) -> None:
+        """All kinds of messages, until it is time."""
+        join = json.dumps({"data": [], "fn_index": 0, "session_hash": "a"}).encode()
+        while time.monotonic() < until:
+            self.request("GET", "/", kind="page")
+            self.request("GET", "/vidstyle/page/main.js", kind="script")
+            answer = self.request("PUT", "/vidstyle/upload/picture?name=a.jpg", jpeg, kind="upload")
+            if self.breaks_off == "event":
+                said = "Content-Type: application/json\r\n"
+                self.request("POST", "/gradio_api/queue/join", join, kind="event", headers=said)
+            self.request("GET", "/gradio_api/startup-events")
+            if answer:
+                cookie = answer.split(b"set-cookie: ", 1)[1].split(b";", 1)[0].decode()
+                identity = json.loads(answer.rsplit(b"\r\n\r\n", 1)[1])["id"]
+                self.request("GET", f"/vidstyle/file/{identity}", kind="file", headers=f"Cookie: {cookie}\r\n")
+            if self.breaks_off is not None:
+                self.webcam(2, jpeg)
+
+
+MESSAGES = ("page", "script", "upload", "event", "file", "webcam", "answer to page", "answer to file")
+
+
+def test_twenty_visitors_of_whom_many_break_off_in_every_kind_of_message(tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the demo is not installed")
+    Image.fromarray(colorful_picture(0, 320, 180)).save(tmp_path / "frame.jpg")
+    jpeg = (tmp_path / "frame.jpg").read_bytes()
+    command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--device", "cpu"]
+    with (
+        (tmp_path / "log").open("w+") as log,
+        subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | {"OMP_NUM_THREADS": "1"}) as server,
+    ):
+        try:
+            deadline = time.monotonic() + 120
+            while "http://" not in (said := (tmp_path / "log").read_text()):
+                assert time.monotonic() < deadline
+                assert server.poll() is None, said
+                time.sleep(0.1)
+            port = int(said.split()[-1].rpartition(":")[2])
+            visits = [Visit(port, MESSAGES[n] if n < len(MESSAGES) else None) for n in range(20)]
+            failures: list[BaseException] = []
+
+            def visit(one: Visit, until: float) -> None:
+                try:
+                    one.go_round(until, jpeg)
+                except BaseException as error:
+                    failures.append(error)
+
+            until = time.monotonic() + 20
+            threads = [threading.Thread(target=visit, args=(one, until)) for one in visits]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(150)
+            assert not failures
+            assert all(set(one.answers) <= {200, 422, 503} for one in visits), [set(one.answers) for one in visits]
+            assert all(one.answers.count(200) >= 3 for one in visits if one.breaks_off is None)
+            last = Visit(port, None)
+            last.request("GET", "/")
+            assert last.answers == [200]
+            with (Path("/proc") / str(server.pid) / "status").open() as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            assert peak < 3_000_000, f"{peak} kB"
+        finally:
+            server.terminate()
+            server.wait(20)
+        said = (tmp_path / "log").read_text()
+        assert "Traceback" not in said, said[-3000:]

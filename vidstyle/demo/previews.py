@@ -1,0 +1,90 @@
+"""Paints single pictures for the page: thumbnails, previews, and what a style in the making can do by now."""
+
+import threading
+from collections import OrderedDict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from vidstyle.media.frame import Frame
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import open_painter
+from vidstyle.stream import Look, Stream
+from vidstyle.stream.planes import picture_size, resized
+from vidstyle.styles import load_style
+
+if TYPE_CHECKING:
+    from vidstyle.engines.painting_queue import PaintingQueue
+
+KEPT_PAINTERS = 4
+PREVIEW_SIDE = 960
+"""Pixels; the longer side of a preview."""
+JPEG_QUALITY = 88
+
+
+class Previews:
+    """Painters of the styles that were used last.  Any thread may paint; one does at a time.
+
+    Args:
+        device: as in vidstyle.demo.DemoSettings.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._painters: OrderedDict[Path, PaintingQueue] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def paint(self, style: Path, pixels: np.ndarray, look: Look | None = None, stroke_size: float = 1.0) -> np.ndarray:
+        """RGB (H, W, 3) uint8 as the style of a file paints it, by itself, at the size that strokes need.
+
+        Raises:
+            InputError: for a file that is no style.
+        """
+        with self._lock:
+            stream = Stream([(0.0, self._painter(style))], look, steady=False, stroke_size=stroke_size)
+            stream.submit(Frame(np.ascontiguousarray(pixels), 0, Fraction(1), discontinuity=True))
+            painted = stream.result().pixels
+            stream.close()
+        return painted
+
+    def _painter(self, style: Path) -> "PaintingQueue":
+        if style not in self._painters:
+            # OpenVINO would compile a network for each size of picture.
+            engine = "auto" if self._device.startswith("cuda") else "torch"
+            options = Options(device=self._device, engine=engine)
+            self._painters[style] = open_painter(load_style(style), options, low_latency=True)
+            while len(self._painters) > KEPT_PAINTERS:
+                self._painters.popitem(last=False)[1].close()
+        self._painters.move_to_end(style)
+        return self._painters[style]
+
+    def close(self) -> None:
+        """Let go of all painters."""
+        with self._lock:
+            while self._painters:
+                self._painters.popitem()[1].close()
+
+
+def shrunk(pixels: np.ndarray, side: int = PREVIEW_SIDE) -> np.ndarray:
+    """RGB (H, W, 3) uint8 whose longer side is `side` pixels at most."""
+    width, height = picture_size(pixels)
+    factor = min(1.0, side / max(width, height))
+    return np.ascontiguousarray(resized(pixels, (max(16, round(width * factor)), max(16, round(height * factor)))))
+
+
+def as_jpeg(pixels: np.ndarray) -> bytes:
+    """RGB (H, W, 3) uint8, or planes of 4:2:0 in BT.601, as a JPEG file."""
+    conversion = cv2.COLOR_YUV2BGR_I420 if pixels.ndim == 2 else cv2.COLOR_RGB2BGR
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, conversion), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done
+    return data.tobytes()
+
+
+def sample_picture() -> np.ndarray:
+    """What thumbnails show: a frame of the sample clip, RGB (H, W, 3) uint8."""
+    with Image.open(Path(__file__).parent / "page" / "harbour.jpg") as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,141 @@
+"""Networks compiled for OpenVINO while others paint: in a process of their own.
+
+Compiling takes seconds in which Python would do little else, and a program that ends meanwhile would have to wait for
+it, or crash.  What the other process compiles is kept on disk (vidstyle.engines.compiled_cache); from there it is
+loaded in a moment.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+import vidstyle
+from vidstyle.media.frame import Color, Frame
+from vidstyle.style_files import Style
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vidstyle.engines import Engine
+    from vidstyle.engines.openvino import OpenVinoEngine
+
+NICENESS = 10
+"""Of the other process: whatever is shown and painted meanwhile comes first."""
+PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
+
+
+def openvino_engine(network: "nn.Module", color: Color | None) -> "OpenVinoEngine":
+    """What paints frames of live streams, one by one: planes of a colour, or RGB."""
+    from vidstyle.engines import make_engine
+
+    engine = make_engine(network, "cpu", engine="openvino", planes=color, low_latency=True, spare_cores=True)
+    return cast("OpenVinoEngine", engine)
+
+
+def warmed(engine: "Engine", shape: tuple[int, ...]) -> "Engine":
+    """The engine, once it has painted pixels of a shape, which makes the next ones fast."""
+    engine.submit(Frame(np.zeros(shape, np.uint8), 0, Fraction(1)))
+    engine.result()
+    return engine
+
+
+class Compiler:
+    """Opens OpenVINO engines one after the other, in the background."""
+
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-compiler")
+        self._lock = threading.Lock()
+        self._other: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def open(
+        self,
+        style: Style,
+        color: Color | None,
+        shape: tuple[int, ...],
+        wanted: Callable[[], bool],
+        take: "Callable[[Engine], None]",
+    ) -> None:
+        """Have an engine made, which may never succeed: then whoever paints goes on as before.
+
+        Args:
+            style, color: what it paints, and in which colours.
+            shape: of the pixels that it is made for.
+            wanted: whether it still is, when its turn comes.
+            take: is given the engine, in another thread.
+        """
+
+        def work() -> None:
+            if not wanted():
+                return
+            engine = openvino_engine(style.network, color)
+            if not engine.is_compiled(shape):
+                self._compile(style, color, shape)
+            if engine.is_compiled(shape) and not self._closed:
+                take(warmed(engine, shape))
+
+        with contextlib.suppress(RuntimeError):  # closed
+            self._worker.submit(work)
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        with self._lock:
+            self._closed = True
+            if self._other is not None:
+                self._other.kill()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _compile(self, style: Style, color: Color | None, shape: tuple[int, ...]) -> None:
+        # Not from the folder that one happens to be in: Python would look for modules there.
+        command = [sys.executable, "-P", "-c", PROGRAM, str(Path(vidstyle.__file__).parent.parent)]
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._other = subprocess.Popen(command, stdin=pipe, stdout=null, stderr=null)
+            except OSError:
+                return
+        with contextlib.suppress(OSError):
+            self._other.communicate(_request(style, color, shape))
+        with self._lock:
+            self._other = None
+
+
+def _request(style: Style, color: Color | None, shape: tuple[int, ...]) -> bytes:
+    from safetensors.torch import save
+
+    request = {
+        "network": style.card.network,
+        "arguments": style.card.arguments,
+        "color": None if color is None else asdict(color),
+        "shape": shape,
+    }
+    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in style.network.state_dict().items()}
+    return json.dumps(request).encode() + b"\n" + save(tensors)
+
+
+def main() -> None:
+    """Compile what is asked for on standard input: a line of JSON, and the weights in the format of safetensors."""
+    from safetensors.torch import load
+
+    from vidstyle.nets import build_network
+
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    request = json.loads(sys.stdin.buffer.readline())
+    network = build_network(request["network"], request["arguments"])
+    network.load_state_dict(load(sys.stdin.buffer.read()))
+    color = None if request["color"] is None else Color(**request["color"])
+    warmed(openvino_engine(network.eval().requires_grad_(False), color), tuple(request["shape"]))

@@ -1,0 +1,78 @@
+"""What to paint live, and where to show it."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE
+from vidstyle.media.live_sinks import check_target, check_window, is_recording
+from vidstyle.restyle_options import check_stroke_size
+from vidstyle.style_files import Style
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to paint and where to show it; see `vidstyle live --help`.
+
+    Attributes:
+        style: a loaded style, the name of an installed one, or a style file; the first installed one if None.
+        camera: see vidstyle.media.cameras.open_source.
+        to: see vidstyle.media.live_sinks.open_sink, and `window`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        size: (width, height) to show; the camera's own if None.
+        camera_size, camera_fps: what to ask the camera for.
+        loop: begin a file again at its end.
+        microphone: whose sound recordings get, see vidstyle.media.microphones.open_microphone; None for none.
+        strength, keep_colors, mirror, stroke_size: see vidstyle.live.keys.LiveState.
+        seconds: after which to end, None for no end.
+        overwrite: whether a recording may replace a file.
+    """
+
+    style: Style | str | Path | None = None
+    camera: str = "0"
+    to: Sequence[str] = ("window",)
+    device: str = "auto"
+    size: tuple[int, int] | None = None
+    camera_size: tuple[int, int] | None = None
+    camera_fps: float | None = None
+    loop: bool = False
+    microphone: str | None = None
+    strength: float = 1.0
+    keep_colors: bool = False
+    mirror: bool = False
+    stroke_size: float = 1.0
+    seconds: float | None = None
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Raises InputError for values that cannot be."""
+        if not 0 <= self.strength <= 1:
+            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
+        check_stroke_size(self.stroke_size)
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise InputError(f"{parameter('seconds', self.seconds)}: takes seconds above 0")
+        if self.camera_fps is not None and not 0 < self.camera_fps <= 1000:
+            raise InputError(f"{parameter('camera_fps', self.camera_fps)}: takes frames per second, such as 30")
+        for side in self.size or ():
+            if not SMALLEST_SIDE <= side <= LARGEST_SIDE or side % 2:
+                raise InputError(
+                    f"{parameter('size', self.size)}: takes even sides of {SMALLEST_SIDE} to {LARGEST_SIDE}"
+                )
+        if len(set(self.to)) < len(self.to):
+            raise InputError(f"{parameter('to')}: names the same place twice")
+        for target in self.to:
+            check_target(target, overwrite=self.overwrite)
+        if self.microphone is not None and not any(t == "window" or is_recording(t) for t in self.to):
+            raise InputError(
+                f"{parameter('microphone')}: is for recordings; name a file such as {parameter('to', 'out.mp4')}, too"
+            )
+        if "window" in self.to:
+            if self.camera.startswith("screen") and sys.platform.startswith("linux"):
+                raise InputError(
+                    f"{parameter('camera', 'screen')} {parameter('to', 'window')}: do not go together on Linux; "
+                    f"name another {parameter('to')}"
+                )
+            check_window()

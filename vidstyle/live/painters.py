@@ -1,0 +1,213 @@
+"""What paints live: each style with the engine that is there by now, and the styles that may be wanted next."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from vidstyle.errors import VidstyleError
+from vidstyle.live.arranging import Colors
+from vidstyle.live.compiling import Compiler
+from vidstyle.media.frame import Color, Frame
+from vidstyle.stream.planes import is_planar
+from vidstyle.stream.stream import Paints
+from vidstyle.style_files import Style
+
+if TYPE_CHECKING:
+    from vidstyle.engines import Engine
+
+KEPT_SIZES = 2
+"""Of each style, whose compiled networks stay in memory."""
+WANTED_SECONDS = 5.0
+"""For which a size of which nothing was painted is still worth compiling for."""
+
+T = TypeVar("T", bound="LivePaints")
+
+
+class LivePaints(Paints, Protocol):
+    """What paints the frames of live streams, one at a time, and makes nobody wait.
+
+    Attributes:
+        engine, device: what paints by now.
+    """
+
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class StylePainter:
+    """Paints in one style, for all streams; from the beginning, and better as soon as that is possible.
+
+    What is fastest on a processor has to be compiled for every size.  Meanwhile torch paints.
+
+    Args:
+        style: what to paint.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        color: what the planes stand for that will come; None for RGB.
+        compiler: compiles in the background.
+
+    Raises:
+        InputError: for a device that is not there.
+    """
+
+    def __init__(self, style: Style, device: str, color: Color | None, compiler: Compiler) -> None:
+        from vidstyle.engines import choose_engine, make_engine
+        from vidstyle.engines.frame_function import takes_planes
+
+        kind, self.device = choose_engine("auto", device, style.network)
+        self._style, self._compiler = style, compiler
+        self._compiles = kind == "openvino"
+        self._color = color if color is not None and takes_planes(style.network, color) else None
+        self._colors = Colors(color)
+        self._first = make_engine(
+            style.network,
+            self.device,
+            engine="torch" if self._compiles else kind,
+            planes=self._color,
+            low_latency=True,
+            spare_cores=True,
+        )
+        self._compiled: dict[tuple[int, ...], Engine] = {}
+        self._compiling: set[tuple[int, ...]] = set()
+        self._asked_at: dict[tuple[int, ...], float] = {}
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter")
+        self._painting: Future[np.ndarray] | None = None
+        self._latest: Engine = self._first
+        self._closed = False
+
+    @property
+    def engine(self) -> str:
+        """The name of what painted last."""
+        return self._latest.name
+
+    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+        """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
+        if self._closed:
+            return Future()  # nobody waits for it
+        self._painting = self._worker.submit(self._painted, pixels)
+        return self._painting
+
+    def is_free(self) -> bool:
+        """Whether nothing is being painted."""
+        return self._painting is None or self._painting.done()
+
+    def close(self) -> None:
+        """Let go of all engines, once what is in flight has been painted."""
+        self._closed = True
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+        def let_go(_: object = None) -> None:
+            for engine in [self._first, *self._compiled.values()]:
+                engine.close()
+
+        if self._painting is None:
+            let_go()
+        else:
+            self._painting.add_done_callback(let_go)
+
+    def _painted(self, pixels: np.ndarray) -> np.ndarray:
+        if is_planar(pixels) and self._color is None:
+            # Its network takes RGB only.
+            return self._colors.planes(self._with_engine(self._colors.rgb(pixels)))
+        return self._with_engine(pixels)
+
+    def _with_engine(self, pixels: np.ndarray) -> np.ndarray:
+        engine = self._engine(pixels.shape)
+        engine.submit(Frame(pixels, 0, Fraction(1)))
+        painted = engine.result().pixels
+        self._latest = engine
+        return painted
+
+    def _engine(self, shape: tuple[int, ...]) -> "Engine":
+        self._asked_at[shape] = time.monotonic()
+        if self._compiles and shape not in self._compiling:
+            self._compiling.add(shape)
+            self._compiler.open(
+                self._style, self._color, shape, partial(self._wants, shape), partial(self._take, shape)
+            )
+        return self._compiled.get(shape, self._first)
+
+    def _wants(self, shape: tuple[int, ...]) -> bool:
+        wanted = not self._closed and time.monotonic() - self._asked_at[shape] < WANTED_SECONDS
+        if not wanted:
+            self._compiling.discard(shape)
+        return wanted
+
+    def _take(self, shape: tuple[int, ...], engine: "Engine") -> None:
+        """In the compiler's thread; the painter's uses what it finds, and no engine is closed that it may be using."""
+        self._compiled[shape] = engine
+        for oldest in sorted(self._compiled, key=self._asked_at.__getitem__)[:-KEPT_SIZES]:
+            del self._compiled[oldest]
+            self._compiling.discard(oldest)
+
+
+class Painters(Generic[T]):
+    """Painters of the styles that are wanted or may be next, opened in the background.  For one thread at a time.
+
+    Args:
+        open_painter: opens the painter of a style; may take a second.
+        opened: those that are there already, by style.
+    """
+
+    def __init__(self, open_painter: Callable[[str], T], opened: Mapping[str, T] = MappingProxyType({})) -> None:
+        self._open = open_painter
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-styles")
+        self._painters: dict[str, Future[T]] = {}
+        for style, painter in opened.items():
+            self._painters[style] = Future()
+            self._painters[style].set_result(painter)
+
+    def ready(self, style: str) -> T | None:
+        """The painter of a style if it is there; otherwise it will be, sooner or later."""
+        opened = self._painters.get(style)
+        if opened is None:
+            opened = self._painters[style] = self._worker.submit(self._open, style)
+        if not opened.done():
+            return None
+        error = opened.exception()
+        if error is not None:
+            if not isinstance(error, VidstyleError):
+                raise error
+            return None
+        return opened.result()
+
+    def problem(self, style: str) -> str:
+        """Why a style cannot be had; empty if it is there, or on its way."""
+        opened = self._painters.get(style)
+        failed = opened is not None and opened.done() and not opened.cancelled()
+        error = opened.exception() if opened is not None and failed else None
+        return str(error) if isinstance(error, VidstyleError) else ""
+
+    def keep(self, styles: Iterable[str]) -> None:
+        """Have these styles ready, and let go of all others."""
+        wanted = set(styles)
+        for style in set(self._painters) - wanted:
+            _close(self._painters.pop(style))
+        for style in wanted - set(self._painters):
+            self._painters[style] = self._worker.submit(self._open, style)
+
+    def close(self) -> None:
+        """Let go of all painters."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        for opened in list(self._painters.values()):
+            _close(opened)
+
+
+def _close(opened: "Future[T]") -> None:
+    def close(done: "Future[T]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            done.result().close()
+
+    opened.cancel()
+    opened.add_done_callback(close)

@@ -1,0 +1,312 @@
+"""A live session: frames from a source, through a stream, to sinks, and the wishes of whoever watches."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from vidstyle.live.arranging import Colors
+from vidstyle.live.figures import Figures, percentiles
+from vidstyle.live.keys import HELP, LiveState
+from vidstyle.live.outlets import KEPT_TIMES, RECENT_FRAMES, Outlet
+from vidstyle.live.painters import LivePaints, Painters
+from vidstyle.live.snapshots import Snapshots
+from vidstyle.live.viewing import View
+from vidstyle.media.cameras import LiveSource
+from vidstyle.media.frame import Frame
+from vidstyle.media.live_sinks import LiveSink, Recording, WindowSink
+from vidstyle.media.microphones import Microphone
+from vidstyle.pipeline import Channel, Stopped
+from vidstyle.stream.lifting import painted_size
+
+POLL_SECONDS = 0.02
+GAP_SECONDS = 0.5
+"""Between two frames of a source, from which on they have nothing to do with each other."""
+STOP_SECONDS = 0.3
+"""How long threads are waited for at the end; a recording is waited for until it is finished."""
+
+
+class Session:
+    """Joins a source, painters and sinks.  `run` does it all.
+
+    Args:
+        source: where frames come from.
+        painters: what paints them; closed at the end.
+        state: how; may be changed at any time, from any thread.
+        sinks: where they go to; the figures are those of the first one.
+        window: one of them, if it is a window, which is served in the caller's thread.
+        microphone: whose sound recordings on demand get; closed at the end.
+        seconds: after which to end.
+        clock: seconds, as in the times of the source's frames.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        painters: Painters[LivePaints],
+        state: LiveState,
+        sinks: Sequence[LiveSink],
+        *,
+        window: WindowSink | None = None,
+        microphone: Microphone | None = None,
+        seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._painters, self.state = source, painters, state
+        self._window, self._microphone, self._seconds, self._clock = window, microphone, seconds, clock
+        self._view = View(painters, state.style)
+        self._captures: Channel[Frame] = Channel(1, newest=True)
+        self._failures: list[BaseException] = []
+        self._outlets = tuple(self._outlet(sink) for sink in sinks)
+        self._extra: Outlet | None = None
+        self._recordings: list[Path] = []
+        self._snapshots = Snapshots()
+        self._taken = 0
+        self._captured = 0
+        self._breaks = self._breaks_seen = 0
+        self._begun: float | None = None
+        self._waits: deque[float] = deque(maxlen=KEPT_TIMES)
+        self._draws: deque[float] = deque(maxlen=KEPT_TIMES)
+        self._held: np.ndarray | None = None
+        self._latest: np.ndarray | None = None
+        self._lines: tuple[float, list[str]] = (0.0, [])
+
+    def _outlet(self, sink: LiveSink) -> Outlet:
+        source = self._source
+        return Outlet(sink, self._failures, lambda: source.notice, Colors(source.color), self._clock)
+
+    def run(self, stop: threading.Event) -> Figures:
+        """Paint until the source ends, `stop` is set, `q` is pressed or the time is over.
+
+        Whatever ends it, recordings and pictures are finished.
+
+        Raises:
+            Exception: the first failure of any thread.
+        """
+        threads = [
+            threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
+            for name, stage in (("capture", self._capture), ("draw", self._draw))
+        ]
+        for outlet in self._outlets:
+            if outlet.sink is not self._window:
+                outlet.start()
+        try:
+            for thread in threads:
+                thread.start()
+            while not self._over(stop):
+                self._serve_window() if self._window else time.sleep(POLL_SECONDS)
+                self._record()
+                self._take_picture()
+        finally:
+            self._shut_down(threads)
+        if self._failures:
+            raise self._failures[0]
+        return self.figures()
+
+    def _over(self, stop: threading.Event) -> bool:
+        timed_out = (
+            self._seconds is not None and self._begun is not None and self._clock() - self._begun > self._seconds
+        )
+        ended = all(outlet.over for outlet in self._outlets)
+        gone = any(outlet.gone for outlet in self._outlets)
+        return stop.is_set() or self.state.done or bool(self._failures) or timed_out or ended or gone
+
+    def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
+        self._source.close()
+        self._captures.stop()
+        for outlet in self._all_outlets():
+            outlet.channel.end()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._take_picture()  # `p` and `q` may come together
+        for outlet in self._all_outlets():
+            if outlet.sink is self._window:
+                outlet.finish()
+            elif outlet.thread is not None:
+                whole = isinstance(outlet.sink, Recording)
+                outlet.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        self._snapshots.finish()
+        if self._microphone is not None:
+            self._microphone.close()
+        self._view.close()
+        self._painters.close()
+
+    def _all_outlets(self) -> tuple[Outlet, ...]:
+        return self._outlets + ((self._extra,) if self._extra else ())
+
+    # --- threads
+
+    def _guarded(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Stopped:
+            pass
+        except BaseException as error:  # handed to the caller of `run`
+            self._failures.append(error)
+
+    def _capture(self) -> None:
+        last: float | None = None
+        for frame in self._source.frames():
+            if frame.discontinuity or (last is not None and frame.time - last > GAP_SECONDS):
+                # The frame itself may give way to the next one.
+                self._breaks += 1
+            last = frame.time
+            self._captured += 1
+            self._begun = self._clock() if self._begun is None else self._begun
+            self._captures.put(frame)
+        self._captures.end()
+
+    def _draw(self) -> None:
+        while (frame := self._captures.get()) is not None:
+            begin = self._clock()
+            frame = self._as_wished(frame)
+            shown = self._view.show(frame, self.state)
+            end = self._clock()
+            self._waits.append(begin - frame.time)
+            self._draws.append(end - begin)
+            self._latest = shown
+            for outlet in self._all_outlets():
+                outlet.put(replace(frame, pixels=shown), end)
+            self._painters.keep({self.state.style, *self.state.neighbours()} | self._view.used)
+        for outlet in self._all_outlets():
+            outlet.channel.end()
+
+    def _as_wished(self, frame: Frame) -> Frame:
+        """The frame, or while the picture stands still the one from which on it does, at this frame's time."""
+        if not self.state.frozen or self._held is None:
+            self._held = frame.pixels
+        breaks = self._breaks
+        fresh, self._breaks_seen = breaks != self._breaks_seen, breaks
+        return replace(frame, pixels=self._held, discontinuity=fresh)
+
+    # --- the caller's thread
+
+    def _serve_window(self) -> None:
+        assert self._window is not None
+        outlet = next(outlet for outlet in self._outlets if outlet.sink is self._window)
+        self._window.show_full_screen(self.state.full_screen)
+        try:
+            item = outlet.channel.get(POLL_SECONDS / 2)
+        except TimeoutError:
+            self._window.say(self._text())
+            self._press(self._window.key())
+            return
+        except Stopped:
+            return
+        if item is None:
+            outlet.over = True
+            return
+        self._window.lines = self._text()
+        outlet.write(item[0])
+        key = self._window.key()  # draws
+        outlet.note(*item)
+        self._press(key)
+
+    def _press(self, key: str | None) -> None:
+        if key is not None:
+            self.state.press(key)
+
+    def _record(self) -> None:
+        """Begin or finish a recording, as the state says."""
+        if self.state.recording and self._extra is None:
+            path = self._new_file(".mp4")
+            source = self._source
+            recording = Recording(
+                path, source.width, source.height, source.rate, microphone=self._microphone, color=source.color
+            )
+            self._recordings.append(path)
+            self._extra = self._outlet(recording).start()
+        elif not self.state.recording and self._extra is not None:
+            finished, self._extra = self._extra, None
+            finished.channel.end()
+            assert finished.thread is not None
+            # Short, since nothing waits in front of a recording for long.
+            finished.thread.join()
+
+    def _take_picture(self) -> None:
+        """Save what is shown, if the state says so."""
+        latest = self._latest
+        if self.state.pictures > self._taken and latest is not None:
+            self._taken = self.state.pictures
+            self._snapshots.save(Colors(self._source.color).rgb(latest), self._new_file(".png"))
+
+    def _new_file(self, suffix: str) -> Path:
+        stem = f"vidstyle-{datetime.now():%Y%m%d-%H%M%S}"
+        taken = {*self._recordings, *self._snapshots.names}
+        names = (f"{stem}{f'-{n}' * (n > 1)}{suffix}" for n in range(1, 1000))
+        return next(Path(name) for name in names if Path(name) not in taken and not Path(name).exists())
+
+    def _text(self) -> list[str]:
+        """What the window shows over the picture, new twice a second so that it can be read."""
+        signs = [
+            self._source.notice,
+            self._painters.problem(self.state.style),
+            self._microphone.notice if self._microphone else "",
+        ]
+        signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen + self._snapshots.failed[-1:]
+        lines = [line for line in signs if line]
+        if self.state.figures:
+            if self._clock() - self._lines[0] > 0.5:
+                self._lines = (self._clock(), [self._figures_line()])
+            lines += self._lines[1]
+        return lines + (list(HELP) if self.state.help else [])
+
+    def _figures_line(self) -> str:
+        outlet = self._outlets[0]
+        recent = list(outlet.delays)[-RECENT_FRAMES:]
+        delay = percentiles(recent)["p50"]
+        width, height = self._painted_size
+        return (
+            f"{outlet.recent_fps:.1f} fps   delay {delay:.0f} ms   dropped {self._dropped()}   "
+            f"{self.state.style} {width}x{height}   strength {self.state.strength:g}"
+        )
+
+    @property
+    def _painted_size(self) -> tuple[int, int]:
+        return painted_size((self._source.width, self._source.height), self.state.stroke_size)
+
+    def _dropped(self) -> int:
+        return self._captures.dropped + self._outlets[0].channel.dropped
+
+    def figures(self) -> Figures:
+        """What has been done so far."""
+        first = self._outlets[0]
+        begin = 0.0 if first.first is None else first.first
+        span = first.last - begin
+        size = self._painted_size
+        painter = self._painters.ready(self._view.style)
+        return Figures(
+            captured=self._captured,
+            shown=first.shown,
+            dropped=self._dropped(),
+            paintings=self._view.paintings,
+            seconds=round(first.last - (begin if self._begun is None else self._begun), 3),
+            fps=round((first.shown - 1) / span, 2) if span else 0.0,
+            width=self._source.width,
+            height=self._source.height,
+            painted_width=size[0],
+            painted_height=size[1],
+            delay_ms=percentiles(first.delays),
+            stages_ms={
+                "wait": percentiles(self._waits),
+                "draw": percentiles(self._draws),
+                "sink": percentiles(first.handing),
+            },
+            sinks=[
+                {"name": outlet.sink.name, "shown": outlet.shown, "dropped": outlet.channel.dropped}
+                for outlet in self._outlets
+            ],
+            camera=self._source.name,
+            style=self._view.style,
+            device=painter.device if painter is not None else "",
+            engine=painter.engine if painter is not None else "",
+            files=[str(path) for path in [*self._recordings, *self._snapshots.saved] if path.exists()],
+            not_saved=list(self._snapshots.failed),
+        )

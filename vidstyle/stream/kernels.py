@@ -1,0 +1,167 @@
+"""Loops over pixels that no library has in one pass, compiled by Numba for the processor at hand.
+
+The first call compiles for some seconds; what comes of it is kept on disk.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+VISIBLE = 0.004
+"""Share below which nothing is drawn: a grey level."""
+CUBIC = -0.75
+"""The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
+    height, width = planes.shape[1:]
+    x = min(max(x, np.float32(0)), np.float32(width - 1))
+    y = min(max(y, np.float32(0)), np.float32(height - 1))
+    left, top = np.int64(x), np.int64(y)
+    right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+    fx, fy = x - np.float32(left), y - np.float32(top)
+    a, b = np.float32(planes[number, top, left]), np.float32(planes[number, top, right])
+    c, d = np.float32(planes[number, bottom, left]), np.float32(planes[number, bottom, right])
+    above = a + fx * (b - a)
+    return above + fy * (c + fx * (d - c) - above)
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
+    height, width = planes.shape[1:]
+    if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
+        return _linear(planes, number, x, y)
+    left, top = np.int64(x), np.int64(y)
+    t, u = x - np.float32(left), y - np.float32(top)
+    a = np.float32(CUBIC)
+    one, two, three = np.float32(1), np.float32(2), np.float32(3)
+    s = one - t
+    w0, w3 = a * t * s * s, a * s * t * t
+    w1 = ((a + two) * t - (a + three)) * t * t + one
+    w2 = one - w0 - w1 - w3
+    s = one - u
+    v0, v3 = a * u * s * s, a * s * u * u
+    v1 = ((a + two) * u - (a + three)) * u * u + one
+    v2 = one - v0 - v1 - v3
+    total = np.float32(0)
+    for row in range(4):
+        at = top - 1 + row
+        line = (
+            w0 * np.float32(planes[number, at, left - 1])
+            + w1 * np.float32(planes[number, at, left])
+            + w2 * np.float32(planes[number, at, left + 1])
+            + w3 * np.float32(planes[number, at, left + 2])
+        )
+        total += (v0 if row == 0 else (v1 if row == 1 else (v2 if row == 2 else v3))) * line
+    return total
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True, inline="always")
+def _mixed(
+    maps: np.ndarray, n: int, top: int, bottom: int, left: int, right: int, a: Any, b: Any, c: Any, d: Any
+) -> Any:
+    upper = a * maps[n, top, left] + b * maps[n, top, right]
+    return upper + c * maps[n, bottom, left] + d * maps[n, bottom, right]
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def draw_plane(
+    out: np.ndarray,
+    last: np.ndarray,
+    keys: np.ndarray,
+    slots: np.ndarray,
+    shifts: np.ndarray,
+    overs: np.ndarray,
+    flow: np.ndarray,
+    fields: np.ndarray,
+    changed: np.ndarray,
+    luma: np.ndarray,
+    cubic: bool,
+    drawn: bool,
+) -> None:
+    """Draw one plane of what a View shows; see vidstyle.stream.laying.
+
+    Args:
+        out: (H, W) uint8, to be drawn.
+        last: (1, H, W) uint8, the last output.
+        keys: (K, H, W) uint8, the planes of keys.
+        slots: (n,) int64, which of them are the layers, the one on top first; at least one.
+        shifts, overs: (2 n, h, w), x and y in turns, and (n, h, w) float32, of each layer; see
+            vidstyle.stream.memory.Layer.
+        flow: (2, h, w) float32, x and y; see vidstyle.stream.memory.View.
+        fields: (4, h, w) float32: `fading` and `held` of the View, and gain and offset by which the frame's luma
+            becomes what is drawn where nothing else is there.
+        changed: (h, w) bool; where nothing has, `out` is `last`.
+        luma: (H, W) or (2 H, 2 W) uint8, the frame's own.
+        cubic: whether keys are resampled by cubic convolution rather than linearly.
+        drawn: whether `out` has the layer on top already, wherever it covers all else.
+    """
+    height, width = out.shape
+    h, w = changed.shape
+    layers = slots.shape[0]
+    finer = luma.shape[1] // width
+    one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
+    scale_x, scale_y = np.float32(width / w), np.float32(height / h)
+    # Pixels between two positions are drawn together: where they begin, and how far the first one has come.
+    begins = np.empty(w + 1, np.int64)
+    begins[0], begins[w] = 0, width
+    for x in range(1, w):
+        begins[x] = min(width, max(0, np.int64(np.ceil((x + 0.5) * scale_x - 0.5))))
+    step = one / scale_x
+    for y in range(height):
+        place = min(max((y + 0.5) / scale_y - 0.5, 0.0), h - 1.0)
+        top = int(place)
+        bottom = min(top + 1, h - 1)
+        down = np.float32(place - top)
+        for left in range(w):
+            right = min(left + 1, w - 1)
+            begin, end = begins[left], begins[left + 1]
+            if not (changed[top, left] or changed[top, right] or changed[bottom, left] or changed[bottom, right]):
+                for x in range(begin, end):
+                    out[y, x] = last[0, y, x]
+                continue
+            # Nearly everywhere one key is all that shows.
+            covered = min(overs[0, top, left], overs[0, top, right], overs[0, bottom, left], overs[0, bottom, right])
+            fades = max(fields[0, top, left], fields[0, top, right], fields[0, bottom, left], fields[0, bottom, right])
+            alone = covered > one - least and fades < least
+            if alone and drawn:
+                continue
+            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
+            for x in range(begin, end):
+                # Weights of the four positions around.
+                d, c = down * f, down * (one - f)
+                b, a = f - d, one - f - c
+                f = min(f + step, one)
+                rest, total = one, nothing
+                for k in range(layers):
+                    share = _mixed(overs, k, top, bottom, left, right, a, b, c, d)
+                    if share < least:
+                        continue
+                    px = np.float32(x) + scale_x * _mixed(shifts, 2 * k, top, bottom, left, right, a, b, c, d)
+                    py = np.float32(y) + scale_y * _mixed(shifts, 2 * k + 1, top, bottom, left, right, a, b, c, d)
+                    slot = slots[k]
+                    value = _cubic(keys, slot, px, py) if cubic else _linear(keys, slot, px, py)
+                    total += rest * share * value
+                    rest *= one - share
+                    if rest < least:
+                        break
+                if rest < least:
+                    total /= one - rest
+                faded = nothing if alone else _mixed(fields, 0, top, bottom, left, right, a, b, c, d)
+                if rest >= least or faded >= least:
+                    px = np.float32(x) + scale_x * _mixed(flow, 0, top, bottom, left, right, a, b, c, d)
+                    py = np.float32(y) + scale_y * _mixed(flow, 1, top, bottom, left, right, a, b, c, d)
+                    moved = _linear(last, 0, px, py)
+                    if rest >= least:
+                        stays = _mixed(fields, 1, top, bottom, left, right, a, b, c, d)
+                        bare = moved
+                        if stays < one - least:
+                            own = np.float32(luma[y * finer, x * finer])
+                            colored = own * _mixed(fields, 2, top, bottom, left, right, a, b, c, d)
+                            colored += _mixed(fields, 3, top, bottom, left, right, a, b, c, d)
+                            bare = stays * moved + (one - stays) * colored
+                        total += rest * bare
+                    total += faded * (moved - total)
+                out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))

@@ -1,0 +1,190 @@
+"""Laying the pixels of keys over each other, as a View says, where anything has changed."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from vidstyle.stream.kernels import VISIBLE, draw_plane
+from vidstyle.stream.memory import MOST_KEYS, Key, View
+from vidstyle.stream.planes import empty, grid, is_planar, picture_size, planes_of, sample
+
+SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
+"""Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
+MOSTLY = 0.5
+"""Share of a picture that is all of one key, from which on it is resampled as a whole first."""
+FIT_SIDE, FIT_SPREAD = 15, 30.0
+"""Positions along the square in which colours of source and painting are compared, and the variance of grey levels
+below which there is nothing to compare."""
+
+TINT_BLUR, TINT_SHARE = 4.0, 1e-5
+"""Grey levels over which the colours of lumas are averaged, and the share that the mean of all has in them."""
+
+
+class Layout:
+    """Draws what is shown, frame after frame, all of one size and kind."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] = ()
+        self._tint: np.ndarray | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        self._last: np.ndarray | None = None
+        self._slots: dict[int, int] = {}
+        self._fits: dict[int, _Fit] = {}
+
+    def draw(self, view: View, source: np.ndarray) -> np.ndarray:
+        """Pixels of a frame; waits for the paintings of all keys in the view.
+
+        Args:
+            view: what to show.
+            source: the frame's own pixels, in the kind and size of the paintings.
+
+        Returns:
+            Pixels of the same kind and size, which must not be written to.
+        """
+        if source.shape != self._shape:
+            self._shape = source.shape
+            self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(source)]
+            self.forget()
+        if view.begins:
+            self.forget()
+        for layer in view.layers:
+            if layer.key.number not in self._slots:
+                self._keep(layer.key, view)
+        if self._last is not None and not view.changed.any():
+            return self._last
+        if not view.layers:
+            return self._tinted(source) if self._last is None else self._last
+        self._last = self._drawn(view, source)
+        return self._last
+
+    def learn_colors(self, key: Key) -> None:
+        """From the painting of a key, for frames of which nothing has been painted yet."""
+        self._tint = _Fit(key.painting.result(), key.source).table
+
+    def _tinted(self, source: np.ndarray) -> np.ndarray:
+        """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
+        if self._tint is None:
+            return source
+        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        result = np.empty_like(source)
+        outs = _flat(result)
+        for table, out in zip(self._tint, outs, strict=True):
+            cv2.LUT(cv2.resize(luma, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_AREA), table, out)
+        return result if is_planar(source) else cv2.merge(outs)
+
+    def _keep(self, key: Key, view: View) -> None:
+        """Put the painting of a key where there is room for it."""
+        wanted = {layer.key.number for layer in view.layers}
+        self._slots = {number: slot for number, slot in self._slots.items() if number in wanted}
+        self._fits = {number: fit for number, fit in self._fits.items() if number in wanted}
+        slot = min(set(range(MOST_KEYS + 1)) - set(self._slots.values()))
+        painting = key.painting.result()
+        for plane, kept in zip(_flat(painting), self._planes, strict=True):
+            soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
+            cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0, kept[slot])
+        self._slots[key.number] = slot
+        self._fits[key.number] = fit = _Fit(painting, key.source)
+        self._tint = fit.table
+
+    def _drawn(self, view: View, source: np.ndarray) -> np.ndarray:
+        shape = view.changed.shape
+        still = np.zeros((*shape, 2), np.float32)
+        changed = view.changed if self._last is not None else np.ones_like(view.changed)
+        last = source if self._last is None else self._last
+        held = view.held if self._last is not None else np.zeros_like(view.held)
+        slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
+        shifts = np.concatenate([_planar(still if layer.shift is None else layer.shift) for layer in view.layers])
+        overs = np.stack([layer.over for layer in view.layers])
+        flow = _planar(still if view.flow is None else view.flow)
+        gain = offset = np.zeros((*shape, 3), np.float32)
+        if (changed & (view.uncovered > 0) & (held < 1)).any():
+            gain, offset = self._colors(view)
+        top = view.layers[0]
+        # OpenCV resamples all of one key twice as fast as our loop does what is to be drawn of several.
+        drawn = bool(((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY)
+        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        result = empty(picture_size(source), planar=is_planar(source))
+        outs = _flat(result)
+        for number, (out, before, keys) in enumerate(zip(outs, _flat(last), self._planes, strict=True)):
+            # Of chroma nobody sees so much.
+            cubic = number == 0 or not is_planar(source)
+            if drawn:
+                _resample(keys[slots[0]], top.shift, out, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
+            fields = np.stack((view.fading, held, gain[..., number], offset[..., number]))
+            draw_plane(out, before[None], keys, slots, shifts, overs, flow, fields, changed, luma, cubic, drawn)
+        return result if is_planar(source) else cv2.merge(outs)
+
+    def _colors(self, view: View) -> list[np.ndarray]:
+        """Gain and offset, (h, w, 3) each: the colours that the newest key gives to luma at such places."""
+        layer = view.layers[-1]
+        fields = self._fits[layer.key.number].fields
+        return fields if layer.shift is None else [sample(field, layer.shift) for field in fields]
+
+
+class _Fit:
+    """What colours a painting gives to the luma of its source, place by place."""
+
+    def __init__(self, painting: np.ndarray, source: np.ndarray) -> None:
+        self._painting, self._source = painting, source
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """The painting at the positions, (h, w, 3) float32."""
+        height, width = self._source.shape[:2]
+        small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in _flat(self._painting)]
+        return np.dstack(small).astype(np.float32)
+
+    @property
+    def table(self) -> np.ndarray:
+        """(3, 256) uint8: what a luma becomes in each channel, on average."""
+        luma = self._source[..., 0].reshape(-1)
+        counts = np.bincount(luma, minlength=256).astype(np.float32)
+        result = []
+        for number in range(3):
+            sums = np.bincount(luma, self._small[..., number].reshape(-1), 256).astype(np.float32)
+            near = [
+                cv2.GaussianBlur(x[None], (0, 0), TINT_BLUR, borderType=cv2.BORDER_CONSTANT) for x in (sums, counts)
+            ]
+            # Lumas that nothing is near to get the mean of all.
+            mean = (near[0] + TINT_SHARE * sums.sum()) / (near[1] + TINT_SHARE * counts.sum())
+            result.append(np.clip(np.rint(mean[0]), 0, 255).astype(np.uint8))
+        return np.stack(result)
+
+    @cached_property
+    def fields(self) -> list[np.ndarray]:
+        """Gain and offset, (h, w, 3) float32 each: a guided filter's (He et al. 2010, equations 5 and 6)."""
+        painted = self._small
+        luma = self._source[..., 0].astype(np.float32)
+        side = (FIT_SIDE, FIT_SIDE)
+        mean, means = cv2.blur(luma, side), cv2.blur(painted, side)
+        variance = cv2.blur(luma * luma, side) - mean * mean
+        covariance = cv2.blur(luma[..., None] * painted, side) - mean[..., None] * means
+        gain = covariance / (variance + FIT_SPREAD)[..., None]
+        return [gain, means - gain * mean[..., None]]
+
+
+def _resample(plane: np.ndarray, shift: np.ndarray | None, out: np.ndarray, interpolation: int) -> None:
+    """Draw a plane (H, W) whose places are a shift (h, w, 2), in positions, away; None for none."""
+    if shift is None:
+        out[:] = plane
+        return
+    height, width = plane.shape
+    scale = np.array([width / shift.shape[1], height / shift.shape[0]], np.float32)
+    way = cv2.add(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR), grid(height, width))
+    remap: Callable[..., np.ndarray] = cv2.remap
+    remap(plane, way, None, interpolation, out, cv2.BORDER_REPLICATE)
+
+
+def _planar(shift: np.ndarray) -> np.ndarray:
+    """(h, w, 2) as (2, h, w)."""
+    return np.stack(cv2.split(shift))
+
+
+def _flat(pixels: np.ndarray) -> list[np.ndarray]:
+    """Planes of one channel each: Y, U and V, views; or R, G and B, copies."""
+    return planes_of(pixels) if is_planar(pixels) else list(cv2.split(pixels))

@@ -1,0 +1,352 @@
+"""One viewer's sequence of frames, painted: seldom, and shown always.
+
+    frame ─▶ small picture ─▶ motion ─▶ memory: paint now? ── frame ─▶ painter ─▶ key
+                                           │                                        │
+                                           └─▶ what shows ─▶ laid over ◀────────────┘
+                                                                 │
+                                               lifted to full size, mixed with the source ─▶ shown
+
+Whoever paints holds nothing of the sequence, and may paint for others meanwhile.
+"""
+
+import dataclasses
+import math
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from vidstyle.media.frame import Frame
+from vidstyle.stream.composing import Look, composed, mixed
+from vidstyle.stream.laying import Layout
+from vidstyle.stream.lifting import lifted, painted_size
+from vidstyle.stream.memory import Key, Memory, View
+from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.planes import picture_size, resized
+
+SEARCHES = 2
+"""Of them, those between which motion is being looked for."""
+BLEND_SECONDS = 0.25
+"""How long one style fades into the next while live."""
+USUAL_SECONDS = 1 / 25
+"""Between two frames that do not say when they are."""
+
+
+class Paints(Protocol):
+    """What paints frames: vidstyle.engines.PaintingQueue, or anything else."""
+
+    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+        """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
+        ...
+
+    def is_free(self) -> bool:
+        """Whether it is painting nothing."""
+        ...
+
+
+@dataclass
+class _Coat:
+    """What one style makes of the sequence.
+
+    `painting` is of the last frame, where each is painted by itself.
+    """
+
+    painter: Paints
+    painting: "Future[np.ndarray] | None" = None
+    memory: Memory = field(default_factory=Memory)
+    layout: Layout = field(default_factory=Layout)
+    newest: Key | None = None
+    """What was given to the painter last, until its colours are known."""
+
+    def learn_colors(self) -> None:
+        """Once it is painted; even of a frame that came before a cut, since nothing else may have been painted yet."""
+        if self.newest is not None and self.newest.painting.done():
+            self.layout.learn_colors(self.newest)
+            self.newest = None
+
+
+def is_painted(key: Key) -> bool:
+    """Live streams show what has been painted by now; before the first painting, the source."""
+    return key.painting.done()
+
+
+def always(_: Key) -> bool:
+    """Files wait for each painting."""
+    return True
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A frame, whether it shows what the last one did, and the search for where everything in it was."""
+
+    frame: Frame
+    small: np.ndarray
+    picture: np.ndarray
+    repeats: bool
+    motion: "Future[Motion | None] | None"
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What one style shows of a frame: a view of keys, or the frame's own painting."""
+
+    coat: _Coat
+    what: "View | Future[np.ndarray]"
+
+    def draw(self, source: np.ndarray) -> np.ndarray:
+        """Its pixels; waits for what has to be painted."""
+        if isinstance(self.what, Future):
+            return self.what.result()
+        return self.coat.layout.draw(self.what, source)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A frame, and what is shown of it in up to two styles: the second one's share."""
+
+    frame: Frame
+    small: np.ndarray
+    shown: tuple[_Drawing, ...]
+    share: float
+    look: Look
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What was made of a source and a painting."""
+
+    source: np.ndarray
+    painting: np.ndarray
+    look: Look
+    pixels: np.ndarray
+
+    def serves(self, source: np.ndarray, painting: np.ndarray, look: Look) -> bool:
+        """Whether these would come to the same."""
+        return painting is self.painting and look == self.look and np.array_equal(source, self.source)
+
+
+class Stream:
+    """Paints the frames of one sequence, in order.
+
+    Which frames are painted depends on the frames alone, so that the same input gives the same output.
+
+    Args:
+        styles: what paints, each from a time on, seconds from the first frame; between two times one fades into the
+            other.
+        look: how much of the painting to show, all of it by default; may be replaced at any time.
+        steady: paint seldom, and carry paint along with what moves; otherwise each frame is painted by itself.
+        stroke_size: see vidstyle.stream.lifting.painted_size.
+        look_ahead: frames that may be in here at a time; 1 where they come one by one.
+        live: never wait for the painter: the newest frame is painted whenever it is free, and joins what is shown when
+            it is ready.  Which ones are depends on the clock then.
+
+    Attributes:
+        depth: how many frames may be in here: as many may be submitted before the first result is taken.
+        paintings: frames that have been painted so far.
+        look, stroke_size: as above; may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        styles: Sequence[tuple[float, Paints]],
+        look: Look | None = None,
+        *,
+        steady: bool = True,
+        stroke_size: float = 1.0,
+        look_ahead: int = 1,
+        live: bool = False,
+    ) -> None:
+        self.look = look or Look()
+        self.stroke_size = stroke_size
+        self.depth = look_ahead
+        self.paintings = 0
+        self._times = [time for time, _ in styles]
+        self._coats = [_Coat(painter) for _, painter in styles]
+        self._steady, self._live = steady, live
+        self._fade_begin: float | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._planned: deque[_Planned] = deque()
+        self._searches = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-motion")
+        self._begin: float | None = None
+        self._time = self._last_time = -math.inf
+        self._picture: np.ndarray | None = None
+        self._small_shape: tuple[int, ...] = ()
+        self._result: _Shown | None = None
+
+    def submit(self, frame: Frame) -> None:
+        """Take the next frame, which must not be written to while it is in here."""
+        if self.look.strength == 0:
+            waiting = _Waiting(frame, frame.pixels, frame.pixels, False, None)
+            self._picture = None
+        else:
+            small = resized(frame.pixels, painted_size(picture_size(frame.pixels), self.stroke_size))
+            waiting = self._looked_at(frame, small)
+        self._waiting.append(waiting)
+        while len(self._waiting) > min(SEARCHES, self.depth - 1):
+            self._plan()
+
+    def result(self) -> Frame:
+        """The oldest frame in here, as it is shown; its pixels must not be written to.
+
+        Raises:
+            Exception: what the painter raises; the next frame is painted afresh.
+        """
+        if not self._planned:
+            self._plan()
+        planned = self._planned.popleft()
+        frame = planned.frame
+        if not planned.shown:
+            return frame
+        try:
+            drawn = [drawing.draw(planned.small) for drawing in planned.shown]
+        except Exception:
+            self._forget()
+            raise
+        painting = mixed(drawn[0], drawn[-1], planned.share)
+        result = self._result
+        if result is None or not result.serves(frame.pixels, painting, planned.look):
+            pixels = composed(frame.pixels, lifted(painting, planned.small, frame.pixels), planned.look)
+            result = self._result = _Shown(frame.pixels, painting, planned.look, pixels)
+        return dataclasses.replace(frame, pixels=result.pixels)
+
+    def close(self) -> None:
+        """Look for nothing more.  The painters are their owner's."""
+        self._searches.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        self._picture = None
+        for coat in self._coats:
+            coat.memory.forget()
+            coat.painting = None
+
+    def _looked_at(self, frame: Frame, small: np.ndarray) -> _Waiting:
+        picture, before = small_picture(small) if self._steady else small, self._picture
+        another_size, self._small_shape = small.shape != self._small_shape, small.shape
+        self._picture = picture
+        if before is None or frame.discontinuity or another_size:
+            return _Waiting(frame, small, picture, False, None)
+        if not self._steady:
+            return _Waiting(frame, small, picture, np.array_equal(picture, before), None)
+        return _Waiting(frame, small, picture, False, self._searches.submit(find_motion, before, picture))
+
+    def _plan(self) -> None:
+        """Find out what is shown of the next frame, and have it painted if that takes it."""
+        waiting = self._waiting.popleft()
+        frame = waiting.frame
+        if self.look.strength == 0:
+            self._planned.append(_Planned(frame, waiting.small, (), 0.0, self.look))
+            return
+        if self._begin is None:
+            self._begin = frame.time
+        seconds = frame.time - self._time
+        self._last_time, self._time = self._time, frame.time
+        if self._live:
+            share = self._changed_share(frame.time)  # may let go of a style
+            coats = self._coats
+        else:
+            coats, share = self._at(frame.time - self._begin)
+        motion = waiting.motion.result() if waiting.motion is not None else None
+        # What a live stream goes over to is painted first, should both be painted by the same painter.
+        for coat in reversed(coats) if self._live else coats:
+            self._carry(coat, waiting, motion, seconds)
+        # What a live stream goes over to does not show before it is painted.
+        shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
+        self._planned.append(_Planned(frame, waiting.small, shown, share, self.look))
+
+    def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
+        """Go on to a frame, and have it painted if that takes it."""
+        memory = coat.memory
+        if not self._steady:
+            if coat.painting is None or not waiting.repeats:
+                self.paintings += 1
+                coat.painting = coat.painter.start(waiting.small)
+            return
+        if motion is None:
+            memory.forget()
+        else:
+            memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
+        if self._live:
+            coat.learn_colors()
+        if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
+            self.paintings += 1
+            memory.add(waiting.picture, coat.painter.start(waiting.small))
+            coat.newest = memory.keys[-1]
+
+    def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
+        if coat.painting is not None:
+            return _Drawing(coat, coat.painting)
+        return _Drawing(coat, coat.memory.view(motion, waiting.picture, is_painted if self._live else always))
+
+    def change(self, painter: Paints) -> None:
+        """Of a live stream: go over to another style as soon as something is painted in it."""
+        if self._changed_share(self._time) >= 0.5:
+            # In the middle of a change, from what shows more.
+            self._coats = self._coats[1:]
+        self._coats[1:] = [] if painter is self._coats[0].painter else [_Coat(painter)]
+        self._fade_begin = None
+
+    @property
+    def painters(self) -> list[Paints]:
+        """What the stream still paints with."""
+        return [coat.painter for coat in self._coats]
+
+    def _changed_share(self, time: float) -> float:
+        """How much shows of the style that a live stream goes over to."""
+        if len(self._coats) == 1:
+            return 0.0
+        if self._fade_begin is None:
+            if not any(key.painting.done() for key in self._coats[1].memory.keys):
+                return 0.0
+            self._fade_begin = self._last_time
+        share = (time - self._fade_begin) / BLEND_SECONDS
+        if share < 1:
+            return share
+        self._coats = self._coats[1:]
+        self._fade_begin = None
+        return 0.0
+
+    def _at(self, time: float) -> tuple[list[_Coat], float]:
+        """The styles that show at a time, and the share of the second one."""
+        index, share = self._place(time)
+        for gone in self._coats[:index]:
+            gone.memory.forget()
+        return self._coats[index : index + 1 + (share > 0)], share
+
+    def _place(self, time: float) -> tuple[int, float]:
+        """The last style that begins before `time`, and how far it is on the way to the next, 0 to 1."""
+        later = [index for index, at in enumerate(self._times) if at > time]
+        if not later:
+            return len(self._times) - 1, 0.0
+        following = later[0]
+        if following == 0:
+            return 0, 0.0
+        begin, end = self._times[following - 1 : following + 1]
+        return following - 1, (time - begin) / (end - begin)
+
+
+class _Unpainted:
+    """Paints nothing, at once."""
+
+    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+        done: Future[np.ndarray] = Future()
+        done.set_result(pixels)
+        return done
+
+    def is_free(self) -> bool:
+        return True
+
+
+def prepare(*, planar: bool) -> None:
+    """Do now, once for a machine, what the first frames would have to wait for: loops are compiled for the processor.
+
+    planar: whether frames will be planes of 4:2:0 rather than RGB.
+    """
+    stream = Stream([(0.0, _Unpainted())])
+    stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
+    stream.result()
+    stream.close()
