@@ -21,6 +21,8 @@ LEAST_ROWS = 48
 """Pixels along the shorter side, below which nobody would know the picture again."""
 WINDOW, FLAT = 5, 40.0
 """Pixels along the square in which contrasts are compared, and the variance of grey levels that counts as none."""
+SOFTNESS = 0.6
+"""Pixels of the painting over which its own share is softened before it is enlarged."""
 GAIN = (0.3, 1.1)
 """Of the source's detail, at the least and at the most."""
 
@@ -58,27 +60,28 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
         return painting
     if picture_size(painting)[0] > size[0]:
         return resized(painting, size)
-    result = empty(size, planar=is_planar(source))
-    planes = planes_of(painting), planes_of(result)
     if is_planar(source):
-        luma, own, whole = planes[0][0], planes_of(small)[0], planes_of(source)[0]
-        gain = _gain(luma, own)
-        bare = luma - gain * own
-        cv2.add(
-            _enlarged(bare, size),
-            cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F),
-            planes[1][0],
-            None,
-            cv2.CV_8U,
-        )
-        for plane, out in zip(planes[0][1:], planes[1][1:], strict=True):
+        result = empty(size, planar=True)
+        outs = planes_of(result)
+        luma = planes_of(painting)[0]
+        cv2.add(*_shares(luma, planes_of(small)[0], planes_of(source)[0], size), outs[0], None, cv2.CV_8U)
+        for plane, out in zip(planes_of(painting)[1:], outs[1:], strict=True):
             cv2.resize(plane, (out.shape[1], out.shape[0]), out, interpolation=cv2.INTER_CUBIC)
         return result
     luma, own, whole = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (painting, small, source))
-    gain = _gain(luma, own)
-    detail = cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F) - _enlarged(gain * own, size)
+    change = cv2.add(*_shares(luma, own, whole, size)) - _enlarged(luma.astype(np.float32), size)
     # As the detail was: where one overshoots and the other does not, edges have halos.
-    return np.asarray(cv2.add(_enlarged(painting, size), cv2.merge([detail] * 3), dtype=cv2.CV_8U))
+    return np.asarray(cv2.add(_enlarged(painting, size), cv2.merge([change] * 3), dtype=cv2.CV_8U))
+
+
+def _shares(
+    luma: np.ndarray, own: np.ndarray, whole: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a lifted painting's luma is the sum of, float32: its own share, and that of its source."""
+    gain = _gain(luma, own)
+    # Enlarged, the grain of single pixels would be squares.
+    bare = cv2.GaussianBlur(luma - gain * own, (0, 0), SOFTNESS)
+    return _enlarged(bare, size), cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F)
 
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
