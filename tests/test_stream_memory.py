@@ -172,7 +172,7 @@ def test_a_plain_part_is_as_calm_as_its_source(frames: list[np.ndarray], part: t
         frames = [to_planes(picture) for picture in frames]
     held, alone = painted(frames, Painter(strokes), rate=15), [strokes(picture) for picture in frames]
     source, steady, by_frame = (mean_change(pictures[1:], part) for pictures in (frames, held, alone))
-    assert steady <= by_frame
+    assert steady <= by_frame + 0.001  # of a grey level
     assert steady <= source + 1
 
 

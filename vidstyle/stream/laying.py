@@ -55,6 +55,10 @@ class Layout:
         for layer in view.layers:
             if layer.key.number not in self._slots:
                 self._keep(layer.key, view)
+        if view.begins and len(view.layers) == 1:
+            # Nothing has been resampled yet that would have to be made up for.
+            self._last = view.layers[0].key.painting.result()
+            return self._last
         if self._last is not None and not view.changed.any():
             return self._last
         if not view.layers:

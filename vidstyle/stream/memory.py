@@ -46,7 +46,8 @@ SUDDEN = 0.3
 NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
 BARE, HURRY_SECONDS = 0.003, 0.08
-"""Share of the picture that wears colours only, from which on a painting comes sooner: between two so many seconds."""
+"""Share of the picture that wears colours only, but for what comes in at its border, from which on a painting comes
+sooner: between two so many seconds."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
@@ -228,10 +229,11 @@ class Memory:
                 fading = sample(fading, motion.flow)
                 changed |= motion.flow.any(-1)
             held = alike(seen, now, motion.alike_levels)
-            if not motion.still:
-                held *= inside(motion.flow)
+            within = inside(motion.flow) if not motion.still else everywhere
+            held *= within
             bare = uncovered * (1 - held)
-            self._bare = float(bare.mean())
+            # What comes in at the border strikes nobody so soon.
+            self._bare = float((bare * within).mean())
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
             changed |= (fading > 0) | (bare > 0)
