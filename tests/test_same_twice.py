@@ -19,7 +19,6 @@ from fractions import Fraction
 from pathlib import Path
 import cv2
 import numpy as np
-from vidstyle.engines.frame_function import Look
 from vidstyle.engines.openvino import OpenVinoEngine
 from vidstyle.media.frame import Frame
 from vidstyle.styles import load_style
@@ -27,7 +26,7 @@ from vidstyle.styles import load_style
 precision, streams, out = sys.argv[1:]
 coarse = np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8)
 pixels = cv2.resize(coarse, (160, 96), interpolation=cv2.INTER_CUBIC)
-engine = OpenVinoEngine(load_style("starry_night").network, Look(), precision=precision, low_latency=streams == "one")
+engine = OpenVinoEngine(load_style("starry_night").network, precision=precision, low_latency=streams == "one")
 engine.submit(Frame(pixels, 0, Fraction(1, 25)))
 np.save(out, engine.result().pixels)
 """
