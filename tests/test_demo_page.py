@@ -148,7 +148,7 @@ def test_strength_and_style_reach_the_webcam(visit: Callable[..., Any]) -> None:
     page = visit("Webcam")
     assert "The Starry Night — Vincent van Gogh, 1889" in page.inner_text("vs-webcam .label")
     start_camera(page)
-    # Before the first painting is done, the camera's own picture is shown: waves of full colour, which nobody paints so.
+    # Before the first painting is done, the camera's own picture is shown: waves of full colour.
     for _ in range(120):
         painted = shown_colors(page)
         if painted.std(axis=-1).mean() < 40:
