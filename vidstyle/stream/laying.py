@@ -8,7 +8,7 @@ import numpy as np
 
 from vidstyle.stream.kernels import VISIBLE, draw_plane
 from vidstyle.stream.memory import MOST_KEYS, Key, View
-from vidstyle.stream.planes import empty, grid, is_planar, picture_size, planes_of, sample
+from vidstyle.stream.planes import empty, grid, is_planar, luma_of, picture_size, planes_of, sample
 
 SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
 """Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
@@ -27,7 +27,7 @@ class Layout:
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] = ()
-        self._tint: np.ndarray | None = None
+        self._newest_fit: _Fit | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -68,16 +68,16 @@ class Layout:
 
     def learn_colors(self, key: Key) -> None:
         """From the painting of a key, for frames of which nothing has been painted yet."""
-        self._tint = _Fit(key.painting.result(), key.source).table
+        self._newest_fit = _Fit(key.painting.result(), key.source)
 
     def _tinted(self, source: np.ndarray) -> np.ndarray:
         """A frame of which nothing has been painted yet, in the colours that the last key gave to such luma."""
-        if self._tint is None:
+        if self._newest_fit is None:
             return source
-        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        luma = luma_of(source)
         result = np.empty_like(source)
         outs = _flat(result)
-        for table, out in zip(self._tint, outs, strict=True):
+        for table, out in zip(self._newest_fit.table, outs, strict=True):
             cv2.LUT(cv2.resize(luma, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_AREA), table, out)
         return result if is_planar(source) else cv2.merge(outs)
 
@@ -92,8 +92,7 @@ class Layout:
             soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
             cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0, kept[slot])
         self._slots[key.number] = slot
-        self._fits[key.number] = fit = _Fit(painting, key.source)
-        self._tint = fit.table
+        self._fits[key.number] = self._newest_fit = _Fit(painting, key.source)
 
     def _drawn(self, view: View, source: np.ndarray) -> np.ndarray:
         shape = view.changed.shape
@@ -111,7 +110,7 @@ class Layout:
         top = view.layers[0]
         # OpenCV resamples all of one key twice as fast as our loop does what is to be drawn of several.
         drawn = bool(((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY)
-        luma = planes_of(source)[0] if is_planar(source) else cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
+        luma = luma_of(source)
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _flat(result)
         for number, (out, before, keys) in enumerate(zip(outs, _flat(last), self._planes, strict=True)):
@@ -143,7 +142,7 @@ class _Fit:
         small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in _flat(self._painting)]
         return np.dstack(small).astype(np.float32)
 
-    @property
+    @cached_property
     def table(self) -> np.ndarray:
         """(3, 256) uint8: what a luma becomes in each channel, on average."""
         luma = self._source[..., 0].reshape(-1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vidstyle.media.frame import SMALLEST_SIDE
-from vidstyle.stream.planes import empty, is_planar, picture_size, planes_of, resized
+from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of, resized
 
 STROKE_ROWS = 360
 """Pixels along the shorter side at which strokes are as large as in the pictures that styles were learnt from."""
@@ -68,7 +68,7 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
         for plane, out in zip(planes_of(painting)[1:], outs[1:], strict=True):
             cv2.resize(plane, (out.shape[1], out.shape[0]), out, interpolation=cv2.INTER_CUBIC)
         return result
-    luma, own, whole = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (painting, small, source))
+    luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
     change = cv2.add(*_shares(luma, own, whole, size)) - _enlarged(luma.astype(np.float32), size)
     # As the detail was: where one overshoots and the other does not, edges have halos.
     return np.asarray(cv2.add(_enlarged(painting, size), cv2.merge([change] * 3), dtype=cv2.CV_8U))

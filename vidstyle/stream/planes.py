@@ -27,6 +27,11 @@ def planes_of(pixels: np.ndarray) -> list[np.ndarray]:
     return [pixels[:height], chroma[0], chroma[1]]
 
 
+def luma_of(pixels: np.ndarray) -> np.ndarray:
+    """Luma (H, W) uint8: the plane Y, a view, or the grey of RGB."""
+    return planes_of(pixels)[0] if is_planar(pixels) else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+
+
 def empty(size: tuple[int, int], *, planar: bool) -> np.ndarray:
     """Uninitialised pixels of a picture of `size` (width, height)."""
     width, height = size

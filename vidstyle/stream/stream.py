@@ -29,7 +29,7 @@ from vidstyle.stream.motion import Motion, find_motion, small_picture
 from vidstyle.stream.planes import picture_size, resized
 
 SEARCHES = 2
-"""Of them, those between which motion is being looked for."""
+"""Of the frames that are in here, those between which motion is being looked for."""
 BLEND_SECONDS = 0.25
 """How long one style fades into the next while live."""
 USUAL_SECONDS = 1 / 25
