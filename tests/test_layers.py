@@ -12,7 +12,7 @@ import vidstyle
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
     {"errors"},
-    {"output_files", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
+    {"output_files", "validation", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
     {"media"},
     {"perception"},
     {"nets"},

@@ -22,7 +22,7 @@ from live_steps import Clock, Painter, Steps, Viewer, black, inverted, numbered,
 from media_files import HEIGHT, WIDTH, barcode, make_video, read_barcode, read_times, read_video
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.live import Figures, Session, Settings, run
+from vidstyle.live import Figures, LiveSettings, Session, run
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.media.frame import Color, Frame
@@ -670,7 +670,7 @@ def test_what_cannot_be_leaves_nothing_running(
     before = set(threading.enumerate())
     # Whoever keeps the exception keeps alive all that its traceback knows.
     with pytest.raises(InputError) as _kept:
-        run(Settings(style=style_file, camera=str(bars), to=(to,), device="cpu"))
+        run(LiveSettings(style=style_file, camera=str(bars), to=(to,), device="cpu"))
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive(), thread.name

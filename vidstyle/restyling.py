@@ -134,7 +134,6 @@ class Painter:
             steady=steady,
             stroke_size=stroke_size,
         )
-        options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
         self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
         # What does not go together is refused here, rather than with the first frame.

@@ -20,9 +20,8 @@ def serve(settings: DemoSettings) -> None:
     """Serve the demo until Ctrl-C; see vidstyle.demo.server.serve.
 
     Raises:
-        InputError: for settings that cannot be, and where Gradio is not installed.
+        InputError: where Gradio is not installed.
     """
-    settings.check()
     missing = [name for name in ("gradio", "websockets") if find_spec(name) is None]
     if missing:
         raise InputError(f"the demo needs {' and '.join(missing)}: pip install 'vidstyle[demo]'")

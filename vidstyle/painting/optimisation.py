@@ -78,7 +78,6 @@ class Optimisation:
     """
 
     def __init__(self, styles: Sequence[WeightedStyle], settings: PaintSettings) -> None:
-        settings.check()
         if not styles:
             raise InputError("no style: name one picture or more")
         if settings.masks and len(settings.masks) not in {len(styles) - 1, len(styles)}:
