@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from vidstyle.demo.connections import Connections, OutOfDescriptors, network_of
+from vidstyle.demo.connections import Connections, OutOfDescriptors, subscriber_of
 
 pytestmark = pytest.mark.slow
 
@@ -178,9 +178,9 @@ def test_connections_beyond_the_limit_are_turned_away_until_others_end(
 
 
 def test_a_household_has_one_share_of_ipv6() -> None:
-    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9")
-    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
-    assert network_of("testclient") == "testclient"
+    assert subscriber_of("2001:db8:1:2:3::4") == subscriber_of("2001:db8:1:2::9") != subscriber_of("2001:db8:1:3::9")
+    assert subscriber_of("::ffff:192.0.2.1") == subscriber_of("192.0.2.1") == "192.0.2.1"
+    assert subscriber_of("testclient") == "testclient"
 
 
 # --- descriptors

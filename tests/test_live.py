@@ -346,7 +346,7 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     assert opened.problem("bad") == "bad is broken"
 
 
-# --- wishes
+# --- keys
 
 
 def test_what_is_wished_shows_in_the_next_frame() -> None:
@@ -354,14 +354,14 @@ def test_what_is_wished_shows_in_the_next_frame() -> None:
     picture = scene()[:, : LARGE[0]].copy()
     source = Steps([picture] * 40, clock)
     state = LiveState(["a"], "a")
-    wishes: dict[int, Callable[[], None]] = {
+    presses: dict[int, Callable[[], None]] = {
         5: lambda: setattr(state, "strength", 0.5),
         10: lambda: setattr(state, "strength", 0.0),
         15: lambda: setattr(state, "strength", 1.0),
         20: lambda: state.press("m"),
         25: lambda: state.press("s"),
     }
-    viewer = Viewer(source, lambda n: wishes.get(n, lambda: None)())
+    viewer = Viewer(source, lambda n: presses.get(n, lambda: None)())
     # Painted slowly, so that none of it is painted anew.
     painter = Painter(white)
     watch(source, painter, viewer, state=state, clock=clock)

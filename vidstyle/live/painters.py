@@ -63,12 +63,12 @@ class StylePainter:
 
     def __init__(self, style: Style, device: str, color: Color | None, compiler: Compiler) -> None:
         from vidstyle.engines import choose_engine, make_engine
-        from vidstyle.engines.frame_function import takes_planes
+        from vidstyle.engines.frame_function import network_takes_planes
 
         kind, self.device = choose_engine("auto", device, style.network)
         self._style, self._compiler = style, compiler
         self._compiles = kind == "openvino"
-        self._color = color if color is not None and takes_planes(style.network, color) else None
+        self._color = color if color is not None and network_takes_planes(style.network, color) else None
         self._colors = Colors(color)
         self._first = make_engine(
             style.network,
