@@ -4,8 +4,8 @@
 
     serve(DemoSettings(port=7860))
 
-`app` builds the page, `guard` stands at its door, `visitors` and `files` keep what belongs to whom, `live` paints
-webcams, `jobs` paints files, `training` makes styles.
+`app` builds the page, `guard` decides who may enter, `visitors` and `files` keep what belongs to whom, `webcams` paints
+them, `jobs` paints files, `style_making` makes styles.
 """
 
 from importlib.util import find_spec
