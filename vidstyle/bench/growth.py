@@ -140,7 +140,9 @@ def _painted(work: Work, painter: PaintingQueue, painted: Path, frames: int, *, 
     """What came of so many frames, and how many of them have been painted."""
     stream = open_stream([(0.0, painter)], Options(), look_ahead=LOOK_AHEAD)
     try:
-        return end_to_end(work.clip, painted, stream, frames, planes=planes), stream.paintings
+        return end_to_end(
+            work.clip, painted, stream, frames, planes=planes, device=painter.engine.device
+        ), stream.paintings
     finally:
         stream.close()
 
