@@ -3,6 +3,8 @@
 The device is torch's CPU, or the stand-in for CUDA that records graphs.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from fractions import Fraction
@@ -26,6 +28,8 @@ from vidstyle.stream.device_operations import DeviceOperations
 from vidstyle.stream.pixel_operations import PixelOperations, ProcessorOperations, operations_on
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+BROAD = 2.0
+"""Stroke size at which frames of 288 rows are painted at half their size."""
 LEAST = 45.0
 """Decibels between what the processor draws and what a device does."""
 
@@ -103,9 +107,9 @@ def shown(
 
 
 def larger(frames: list[np.ndarray], planar: bool) -> list[np.ndarray]:
-    """Frames that are painted smaller than they are, with detail that their paintings lack."""
+    """Frames with detail that paintings at half their size lack; see BROAD."""
     random = np.random.default_rng(0)
-    big = [cv2.resize(frame, (960, 720), interpolation=cv2.INTER_CUBIC) for frame in frames]
+    big = [cv2.resize(frame, (384, 288), interpolation=cv2.INTER_CUBIC) for frame in frames]
     fine = random.normal(0, 8, big[0].shape)
     big = [np.clip(np.rint(picture + fine), 0, 255).astype(np.uint8) for picture in big]
     return [to_planes(picture) for picture in big] if planar else big
@@ -115,8 +119,9 @@ def larger(frames: list[np.ndarray], planar: bool) -> list[np.ndarray]:
 @pytest.mark.parametrize("clip", CLIPS)
 def test_a_device_decides_alike_and_draws_nearly_alike(clip: str, planar: bool) -> None:
     frames = larger(CLIPS[clip](), planar)
-    expected, painter, planned = shown(frames, ProcessorOperations())
-    ours, other, also = shown(frames, DeviceOperations("cpu"))
+    expected, painter, planned = shown(frames, ProcessorOperations(), stroke_size=BROAD)
+    ours, other, also = shown(frames, DeviceOperations("cpu"), stroke_size=BROAD)
+    assert ours[0].shape != other.seen[0].shape
     assert 1 < len(painter.seen) < len(frames)
     assert len(other.seen) == len(painter.seen)
     assert all(np.array_equal(one, two) for one, two in zip(painter.seen, other.seen, strict=True))
@@ -229,12 +234,12 @@ class NoSync(TorchDispatchMode):
 @pytest.mark.parametrize("planar", [False, True], ids=["RGB", "planes"])
 def test_what_draws_and_what_lifts_are_graphs(monkeypatch: pytest.MonkeyPatch, planar: bool) -> None:
     device = fake_cuda.install(monkeypatch)
-    frames = larger(pan(10), planar)
-    plain, *_ = shown(frames, DeviceOperations("cpu"))
-    graphed, *_ = shown(frames, DeviceOperations("cpu", graphs=True))
+    frames = [to_planes(frame) for frame in pan(8)] if planar else pan(8)
+    plain, *_ = shown(frames, DeviceOperations("cpu"), stroke_size=BROAD)
+    graphed, *_ = shown(frames, DeviceOperations("cpu", graphs=True), stroke_size=BROAD)
     # One for each, whatever the number of frames.
     assert device.recorded == 2
-    assert device.replays > 10
+    assert device.replays > 8
     assert all(np.array_equal(one, two) for one, two in zip(plain, graphed, strict=True))
 
 
@@ -247,7 +252,7 @@ def test_nothing_in_a_graph_waits_for_the_device(monkeypatch: pytest.MonkeyPatch
         return record(operations, step)
 
     monkeypatch.setattr(DeviceOperations, "_record", noted)
-    shown(larger(pan(6), planar=True), DeviceOperations("cpu"))
+    shown([to_planes(frame) for frame in pan(6)], DeviceOperations("cpu"), stroke_size=BROAD)
     assert len(steps) == 2
     with torch.inference_mode(), NoSync():
         for step in steps:
@@ -296,13 +301,24 @@ def test_only_cuda_keeps_pixels_to_itself() -> None:
         assert isinstance(operations_on(device), ProcessorOperations)
 
 
+@pytest.mark.slow
+def test_where_the_processor_paints_nothing_for_a_device_is_loaded() -> None:
+    command = """
+import sys, vidstyle.restyling, vidstyle.live.viewing, vidstyle.media.sinks
+from vidstyle.stream.pixel_operations import operations_on
+operations_on("cpu")
+print(*sorted(name for name in sys.modules if "kornia" in name or "device_laying" in name or "device_frames" in name))
+"""
+    assert subprocess.run([sys.executable, "-c", command], capture_output=True, check=True, text=True).stdout == "\n"
+
+
 @pytest.mark.gpu
 def test_a_gpu_draws_what_its_stand_in_does() -> None:
     for planar in (False, True):
         for make in CLIPS.values():
             frames = larger(make(), planar)
-            expected, painter, planned = shown(frames, ProcessorOperations())
-            ours, other, also = shown(frames, operations_on("cuda:0"))
+            expected, painter, planned = shown(frames, ProcessorOperations(), stroke_size=BROAD)
+            ours, other, also = shown(frames, operations_on("cuda:0"), stroke_size=BROAD)
             assert len(other.seen) == len(painter.seen)
             assert planned.views == also.views
             assert min(psnr(one, two) for one, two in zip(expected, ours, strict=True)) >= LEAST

@@ -11,7 +11,7 @@ from vidstyle.errors import InputError
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="What to compute on.")]
 PaintingDevice = Annotated[
     str,
-    typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]|GPU|NPU", help="What to compute on; the last two are Intel's."),
+    typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]|GPU|NPU", help="What to compute on; GPU and NPU by OpenVINO."),
 ]
 EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]

@@ -21,6 +21,7 @@ from vidstyle.stream.kernels import VISIBLE
 from vidstyle.stream.laying import (
     FIT_SIDE,
     FIT_SPREAD,
+    MOSTLY,
     SHARPEN,
     SHARPEN_RADIUS,
     TINT_BLUR,
@@ -91,6 +92,10 @@ class DeviceLayout:
         newest = len(order) - 1
         order += [0] * (MOST_KEYS - len(order))
         self._buffers.order.copy_(self._moved(np.array([*order, newest], np.int64)), non_blocking=True)
+        top, changed = view.layers[0], view.changed if self._last is not None else np.ones_like(view.changed)
+        # Where the processor resamples a key as a whole, its border is OpenCV's, and not that of its loop.
+        whole = ((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY
+        self._buffers.whole.fill_(float(whole))
         self._buffers.set_source(source)
         self._buffers.draw()
         return self._shown(self._buffers, self._buffers.result)
@@ -201,6 +206,7 @@ class _Buffers:
         maps: (MAPS, h, w) float32, of the View.
         order: (MOST_KEYS + 1,) int64: the slot of each layer, the one on top first, and the number of the newest layer.
         keys: the planes of keys, (slots, C, H, W) float32 each.
+        whole: (1,) float32: whether the layer on top is resampled as a whole where nothing else shows.
         fields: (slots, 6, h, w) float32: the colours that a key gives to luma.
         last, result: pixels of the last output, and of the next one.
     """
@@ -211,6 +217,7 @@ class _Buffers:
         self.maps = torch.zeros((MAPS, *shape), device=device)
         self.order = torch.zeros(MOST_KEYS + 1, dtype=torch.int64, device=device)
         self.keys = [torch.zeros((MOST_KEYS + 1, *part.shape), device=device) for part in parts]
+        self.whole = torch.zeros(1, device=device)
         self.fields = torch.zeros((MOST_KEYS + 1, 6, *shape), device=device)
         self.last, self.result = torch.zeros_like(source), torch.zeros_like(source)
         self._grids = [_Grid(tuple(part.shape[1:]), (shape[0], shape[1]), device) for part in parts]
@@ -251,13 +258,12 @@ class _Buffers:
     def _drawn(self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool) -> Tensor:
         """(C, H, W) uint8: see vidstyle.stream.kernels.draw_plane, whose terms these are."""
         shown = grid.enlarged(self.maps)
-        values = F.grid_sample(
-            keys,
-            grid.moved(shown[SHIFT_X], shown[SHIFT_Y]),
-            "bicubic" if cubic else "bilinear",
-            "border",
-            align_corners=False,
-        )
+        places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
+        values = F.grid_sample(keys, places, "bilinear", "border", align_corners=False)
+        if cubic:
+            smooth = F.grid_sample(keys, places, "bicubic", "border", align_corners=False)
+            alone = (shown[OVER][:1] > 1 - VISIBLE) & (shown[FADING] < VISIBLE) & (self.whole > 0)
+            values = torch.where((grid.within(places) | alone)[:, None], smooth, values)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])
         for value, over in zip(values, shown[OVER], strict=True):
             share = over * (over >= VISIBLE) * (rest >= VISIBLE)
@@ -307,6 +313,12 @@ class _Grid:
     def moved(self, across: Tensor, down: Tensor) -> Tensor:
         """Where grid_sample finds every pixel, shifted by (N, H, W) positions: (N, H, W, 2)."""
         return torch.stack((self._columns + across * self._step[0], self._rows + down * self._step[1]), -1)
+
+    def within(self, places: Tensor) -> Tensor:
+        """Which places (N, H, W, 2) have all pixels around them that cubic convolution takes, (N, H, W) bool."""
+        height, width = self._size
+        x, y = (((places[..., axis] + 1) * side - 1) / 2 for axis, side in enumerate((width, height)))
+        return (x >= 1) & (y >= 1) & (x < width - 2) & (y < height - 2)
 
     def around(self, changed: Tensor) -> Tensor:
         """Whether any of the four positions around each pixel has changed, (H, W) bool."""

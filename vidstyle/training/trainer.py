@@ -97,7 +97,7 @@ class Trainer:
         (self._painter or self.network).to(memory_format=torch.channels_last)
         self._check_inversion()
         self._open_data()
-        self.half = self.device.type != "cpu" or prefers_bfloat16()
+        self.half = self.device.type in ("cuda", "xpu") or (self.device.type == "cpu" and prefers_bfloat16())
         loss, data = recipe.loss, recipe.data
         perceptual = PerceptualNetwork(
             loss.perceptual, data.perceptual, recompute_activations=recompute_activations
