@@ -121,9 +121,10 @@ class Card:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, PAINTINGS_ON_GPU])
 def test_twenty_webcams_share_one_engine_that_has_little_to_do(at_once: int) -> None:
-    viewers, seconds, cost = 20, 2.0, 0.002
+    viewers, seconds, cost = 20, 0.5, 0.001
     clock = Clock()
     card, turns = Card(clock, cost), PaintingTurns[int](clock, at_once=at_once)
     pictures = [landscape(seed, 320, 240) // 2 for seed in range(viewers)]
@@ -136,22 +137,23 @@ def test_twenty_webcams_share_one_engine_that_has_little_to_do(at_once: int) -> 
         for who, stream in enumerate(streams):
             # Their cameras do not take their pictures at the same moment.
             clock.advance((number + who / viewers) / FPS)
-            frame = np.ascontiguousarray(pictures[who][40:136, 2 * number : 2 * number + 128])
+            frame = np.ascontiguousarray(pictures[who][40:136, number : number + 128])
             stream.submit(Frame(frame, round(1000 * clock.now), Fraction(1, 1000)))
             shown = stream.result().pixels
-            if who not in first and shown.mean() > 160:
-                first[who] = clock.now
-            if who in first:
-                # Everyone's own picture, painted, whoever else is.
-                assert np.abs(shown.astype(int) - (255 - frame.astype(int)))[8:-8, 8:-8].mean() < 12
+            # Everyone's own picture, painted, whoever else is.
+            off = np.abs(shown.astype(int) - (255 - frame.astype(int)))[8:-8, 8:-8].mean()
+            if off < 12:
+                first.setdefault(who, clock.now)
+            assert who not in first or off < 40, "what is new wears colours until it is painted"
     for stream in streams:
         stream.close()
     each = [stream.paintings / seconds for stream in streams]
     assert card.paintings == sum(stream.paintings for stream in streams)
-    assert card.paintings * cost < 0.5 * seconds
+    assert card.paintings * cost < 0.5 * seconds, card.paintings
     if at_once > 1:
         # Painted with the next frame but one, and from then on as soon as there is something new.
-        assert max(first.values()) < 3 / FPS
-        assert min(each) >= 2
+        assert len(first) == viewers
+        assert max(first.values()) < 4 / FPS, sorted(first.values())
+        assert min(each) >= 2, each
     else:
-        assert max(first.values()) > 3 / FPS, "they would wait for each other's cameras"
+        assert len(first) < viewers or max(first.values()) > 4 / FPS, "they would wait for each other's cameras"

@@ -57,6 +57,7 @@ def test_vgg16_is_torchvisions(tmp_path: Path, vgg16: torch.nn.Sequential, name:
         torch.testing.assert_close(features[layer], outputs[index])
 
 
+@pytest.mark.slow
 def test_a_compiled_network_gives_the_same_features_and_gradients(material: Path) -> None:
     layers = ["relu2_1", "relu3_1"]
     torch.manual_seed(0)
