@@ -64,16 +64,16 @@ def choose_device(device: str) -> str:
     kind, colon, index = device.partition(":")
     if kind not in ("cuda", "mps", "xpu") or (colon and (kind == "mps" or not index.isdecimal())):
         raise InputError(f"{parameter('device', device)}: unknown; use {DEVICES}, {PAINTING_DEVICES}")
-    there, name = {
-        "cuda": (torch.cuda.is_available, "CUDA device"),
-        "mps": (torch.backends.mps.is_available, "GPU of Apple's that torch finds"),
-        "xpu": (torch.xpu.is_available, "GPU of Intel's that torch finds"),
-    }[kind]
-    if not there():
+    if kind == "mps":
+        found, count, name = torch.backends.mps.is_available(), 1, "GPU of Apple's that torch finds"
+    else:
+        backend = torch.cuda if kind == "cuda" else torch.xpu
+        found, count = backend.is_available(), backend.device_count()
+        name = "CUDA device" if kind == "cuda" else "GPU of Intel's that torch finds"
+    if not found:
         raise InputError(f"{parameter('device', device)}: no {name} here; use {parameter('device', 'cpu')}")
     if kind == "mps":
         return kind
-    count = torch.cuda.device_count() if kind == "cuda" else torch.xpu.device_count()
     if int(index or 0) >= count:
         raise InputError(f"{parameter('device', device)}: there {'is' if count == 1 else 'are'} only {count} here")
     return f"{kind}:{int(index or 0)}"

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ class _Slot:
     computed: torch.cuda.Event
     downloading: torch.cuda.Event
     downloaded: torch.cuda.Event
-    resident: DevicePixels | None = None
+    resident: DevicePixels | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

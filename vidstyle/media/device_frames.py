@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from av.codec.hwaccel import HWAccel
 from av.video.frame import CudaContext, VideoFrame
+from torch.utils.dlpack import from_dlpack
 
 from vidstyle.media.device_pixels import DevicePixels, uploaded
 
@@ -38,7 +39,7 @@ def planes_on_device(frame: VideoFrame) -> DevicePixels:
     A decoder has a few surfaces only, which it needs again.
     """
     # PyAV takes no stream; what FFmpeg does with a frame is ordered before what torch's default stream does.
-    luma, chroma = (torch.from_dlpack(plane.__dlpack__()) for plane in frame.planes)
+    luma, chroma = (from_dlpack(plane.__dlpack__()) for plane in frame.planes)
     height, width = luma.shape
     planes = torch.empty((height * 3 // 2, width), dtype=torch.uint8, device=luma.device)
     planes[:height] = luma

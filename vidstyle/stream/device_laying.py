@@ -146,7 +146,7 @@ class DeviceLayout:
 
     def _fit(self, painting: Tensor, source: np.ndarray) -> "_Fit":
         luma = self._moved(np.ascontiguousarray(source[..., 0])).to(self._device, non_blocking=True)
-        small = [averaged(part, tuple(luma.shape)) for part in channels_of(painting)]
+        small = [averaged(part, (luma.shape[0], luma.shape[1])) for part in channels_of(painting)]
         return _Fit(torch.cat(small).float(), luma)
 
     def _tinted(self, source: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ class _Buffers:
         self.whole = torch.zeros(1, device=device)
         self.fields = torch.zeros((MOST_KEYS + 1, 6, *shape), device=device)
         self.last, self.result = torch.zeros_like(source), torch.zeros_like(source)
-        self._grids = [_Grid(tuple(part.shape[1:]), (shape[0], shape[1]), device) for part in parts]
+        self._grids = [_Grid((part.shape[1], part.shape[2]), (shape[0], shape[1]), device) for part in parts]
         self._places = _Grid((shape[0], shape[1]), (shape[0], shape[1]), device)
         self._luma, self._record = torch.zeros_like(luma_of(source)), record
         self._step: Step | None = None
