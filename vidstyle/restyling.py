@@ -246,6 +246,14 @@ def open_painter(
     return PaintingQueue(make)
 
 
+def look_ahead(device: str) -> int:
+    """Frames of a video that are on the way at a time where `device` paints; on a GPU motion is looked for between
+    several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    return LOOK_AHEAD + (MOST_SEARCHES if device.startswith("cuda") else 0)
+
+
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
     """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
     from vidstyle.stream import Look, Stream
@@ -264,7 +272,6 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
     from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.sources import FileSource
-    from vidstyle.stream.stream import MOST_SEARCHES
 
     gpu = _gpu(timeline.styles[0], options)
     part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
@@ -284,7 +291,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         video.close()
         raise
     frames = _read(video, options)
-    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD if gpu is None else LOOK_AHEAD + MOST_SEARCHES)
+    stream = open_stream(painters, options, look_ahead=look_ahead(engine.device))
     try:
         done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:

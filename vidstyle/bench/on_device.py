@@ -21,10 +21,9 @@ from vidstyle.media.frame import Color, Frame
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.stream import Stream
 from vidstyle.stream.pixel_operations import operations_on
-from vidstyle.stream.stream import MOST_SEARCHES
 from vidstyle.style_files import Style
 
 WARM_UP = 4
@@ -249,8 +248,7 @@ def _sink(what: Subject, path: Path) -> FileSink:
 
 
 def _whole(what: Subject, painter: PaintingQueue, *, steady: bool, frames: int) -> tuple[float, int]:
-    ahead = LOOK_AHEAD if gpu_of(what.device) is None else LOOK_AHEAD + MOST_SEARCHES
-    stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=ahead)
+    stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=look_ahead(what.device))
     try:
         return _through(what, stream, frames), stream.paintings
     finally:

@@ -27,7 +27,7 @@ from vidstyle.nets import JohnsonNet
 from vidstyle.pipeline import Painting, Progress
 from vidstyle.processor import usable_cores
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
@@ -209,7 +209,7 @@ class Bench:
         self, painter: PaintingQueue, frames: int, *, steady: bool = False, planes: bool = True
     ) -> tuple[Progress, int]:
         """What came of it, and how many frames have been painted for it."""
-        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=LOOK_AHEAD)
+        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=look_ahead(painter.engine.device))
         try:
             return self._through(stream, frames, planes=planes), stream.paintings
         finally:
