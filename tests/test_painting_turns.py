@@ -12,8 +12,8 @@ from made_scenes import landscape
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
-from vidstyle.demo.live import PAINTINGS_ON_GPU
 from vidstyle.demo.painting_turns import ASKING_SECONDS, PaintingTurns, SharedPainter
+from vidstyle.demo.webcams import PAINTINGS_ON_GPU
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Stream
 

@@ -3,6 +3,7 @@
 import copy
 import re
 from abc import ABC, abstractmethod
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, parameter
@@ -45,6 +46,12 @@ DEVICES = "auto, cpu, cuda, cuda:N, mps, xpu, xpu:N"
 """What torch computes on."""
 PAINTING_DEVICES = "GPU, GPU.N or NPU"
 """What OpenVINO computes on beside processors, as it names them; for painting frames only."""
+
+
+def paint_one(engine: Engine, pixels: Any) -> Any:
+    """What an engine makes of the pixels of one frame, while none is in flight: the same shape and type."""
+    engine.submit(Frame(pixels, 0, Fraction(1)))
+    return engine.result().pixels
 
 
 def choose_device(device: str) -> str:
