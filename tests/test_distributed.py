@@ -94,7 +94,7 @@ def test_each_process_of_a_team_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyP
     assert [join_team(device)[1] for device in ("auto", "cuda", "cuda:0")] == ["cuda:1", "cuda:1", "cuda:0"]
     assert joined == ["nccl"] * 3
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(InputError, match="2 GPUs here, fewer than processes; start one for each"):
+    with pytest.raises(InputError, match="2 GPUs here, fewer than processes; start one process for each"):
         join_team("auto")
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert join_team("auto") == (Team(), "cuda:0")

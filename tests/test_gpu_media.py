@@ -104,7 +104,7 @@ def test_planes_with_u_and_v_in_turns_are_taken_apart(tmp_path: Path) -> None:
 @pytest.fixture
 def interleaved(tmp_path: Path) -> Path:
     """As a GPU decodes: U and V in turns."""
-    pictures = [colorful_picture(n, 480, 320) for n in range(6)]
+    pictures = [colorful_picture(n, 240, 160) for n in range(6)]
     options = {"pictures": pictures, "times": range(6), "codec": "rawvideo", "pixel_format": "nv12"}
     return make_video(tmp_path / "a.nut", **options)
 
@@ -174,7 +174,7 @@ def test_from_decoder_to_encoder_whole_frames_stay_on_the_device(
 
     there, here = paint(resident=True, to=tmp_path / "there.mp4"), paint(resident=False, to=tmp_path / "here.mp4")
     # What decides comes down, at the size that is painted; nothing else does.
-    assert came_down == [(240, 240)] * 6
+    assert came_down == [(120, 120)] * 6
     for ours, theirs in zip(pixels_of(FileSource(there)), pixels_of(FileSource(here)), strict=True):
         assert psnr(ours, theirs) > 38
 

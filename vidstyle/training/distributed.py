@@ -82,7 +82,7 @@ def join_team(device: str) -> tuple[Team, str]:
         count = torch.cuda.device_count()
         if team.local_rank >= count:
             many = f"{count} GPU" + "s" * (count != 1)
-            raise InputError(f"{many} here, fewer than processes; start one for each, with --nproc-per-node={count}")
+            raise InputError(f"{many} here, fewer than processes; start one process for each GPU")
         settled = f"cuda:{team.local_rank}"
     device = settled
     if device.startswith("cuda"):
