@@ -373,7 +373,8 @@ def prepare(*, planar: bool) -> None:
 
     planar: whether frames will be planes of 4:2:0 rather than RGB.
     """
-    stream = Stream([(0.0, _Unpainted())])
+    # Of what is painted smaller than it is.
+    stream = Stream([(0.0, _Unpainted())], stroke_size=2.0)
     stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
     stream.result()
     stream.close()
