@@ -387,7 +387,8 @@ def test_larger_strokes_are_those_of_a_larger_picture(
     for strokes in ("1", "2", "0.5"):
         made = ("style-from", material / "grain.png", material / f"{strokes}.safetensors", "--by", "adain")
         assert run_cli(*made, "--stroke-size", strokes).code == 0
-    assert [min(shape[2:]) for shape in seen] == [360, 720, 180]
+    # Before them the network may have been tried out.
+    assert [min(shape[2:]) for shape in seen][-3:] == [360, 720, 180]
     result = run_cli("style-from", material / "grain.png", material / "out.safetensors", "--stroke-size", "3")
     assert (result.code, "--stroke-size 3: takes 0.5 (fine) to 2 (broad)" in result.err) == (2, True)
 
