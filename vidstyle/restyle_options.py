@@ -1,6 +1,7 @@
 """What can be asked of `restyle`, and what of it can be refused before a style or torch is loaded."""
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from vidstyle.output_files import check_folder, check_link, check_output, exists
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
+
+CONTAINERS = (".mp4", ".mov", ".mkv", ".gif", ".webp", ".png")
+"""Of a video, where the source's own cannot be written; the first that holds the codec."""
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 
@@ -66,6 +70,39 @@ class Options:
             raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+
+
+def output_beside(source: Path, label: str, codec: str | None = None) -> Path:
+    """What a painting is called where nobody has named it: `clip.starry_night.mp4` beside `clip.mp4`.
+
+    It is of the source's kind and in its container or format, where such a file can be written.
+
+    Args:
+        source: a file or a folder.
+        label: of the style, see vidstyle.styles.label_of.
+        codec: of a video; chosen by the container if None.
+    """
+    from vidstyle.media.images import IMAGE_SUFFIXES, is_image
+
+    named = Path(os.path.abspath(source)) if source.name in ("", "..") else source
+    if source.is_dir():
+        return named.parent / f"{named.name}.{label}"
+    suffix = source.suffix
+    if is_image(source):
+        suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".png"
+    else:
+        suffix = next((one for one in (suffix, *CONTAINERS) if _holds_video(one, codec)), ".mp4")
+    return named.parent / f"{named.stem}.{label}{suffix}"
+
+
+def _holds_video(suffix: str, codec: str | None) -> bool:
+    from vidstyle.media.sinks import check_video_name
+
+    try:
+        check_video_name(Path(f"video{suffix}"), codec, None)
+    except InputError:
+        return False
+    return True
 
 
 def check_stroke_size(stroke_size: float) -> None:

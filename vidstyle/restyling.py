@@ -13,9 +13,9 @@ from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
 from vidstyle.pipeline import Progress
-from vidstyle.restyle_options import Options, check_request
+from vidstyle.restyle_options import Options, check_request, output_beside
 from vidstyle.style_files import Style
-from vidstyle.styles import load_style
+from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,7 +175,7 @@ class Painter:
 
 def restyle(
     source: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
@@ -187,8 +187,9 @@ def restyle(
     Nothing appears under the name of `output` before it is complete.
 
     Args:
-        source, output: files, or two folders.
-        style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
+        source, output: files, or two folders; see vidstyle.restyle_options.output_beside for what is made if None.
+        style: a loaded style, the name of an installed one, a style file, or a picture to paint like; that to begin
+            with if neither this nor `style_at` is given.
         style_at: of a video, the styles of certain times, seconds from its first frame on; between two times one
             fades into the other.  In place of `style`.
         on_progress: called before anything is written, and several times a second from then on, with the progress
@@ -201,12 +202,12 @@ def restyle(
     from vidstyle.media.images import is_image
 
     settings = Options(**options)
-    source, output = Path(source), Path(output)
-    check_request(source, output, settings)
-    if (style is None) == (not style_at):
+    if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
-    if style is not None:
-        style_at = [(0.0, style)]
+    style_at = style_at or [(0.0, style or DEFAULT_STYLE)]
+    source = Path(source)
+    output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
+    check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
     if source.is_dir() or is_image(source):
         loaded = timeline.only()

@@ -50,7 +50,10 @@ class AudioChoice(StrEnum):
 
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
+    output: Annotated[
+        Optional[Path],
+        typer.Argument(metavar="[OUTPUT]", help="What to make of it, of the same kind; else clip.STYLE.mp4."),
+    ] = None,
     style: Annotated[
         Optional[str],
         typer.Option(
@@ -103,9 +106,13 @@ def restyle(
         "strict": strict,
     }
     from vidstyle.cli.progress_bars import FrameBar
-    from vidstyle.restyle_options import Options, check_request
+    from vidstyle.restyle_options import Options, check_request, output_beside
 
     # Before torch is loaded, which takes seconds.
+    if output is None:
+        from vidstyle.styles import DEFAULT_STYLE, label_of
+
+        output = output_beside(source, label_of(keyframes or [(0.0, style or DEFAULT_STYLE)]), settings["codec"])
     check_request(source, output, Options(**settings))
 
     with FrameBar(source.name, quiet=quiet) as bar:
