@@ -21,7 +21,7 @@ FLOORS = (
     {"styles"},
     {"pipeline", "restyle_options", "stream"},
     {"restyling"},
-    {"live"},
+    {"live", "painter"},
     {"painting", "training", "bench"},
     {"demo"},
     {"cli"},

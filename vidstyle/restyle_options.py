@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsFloat, SupportsIndex, TypedDict
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
@@ -59,6 +60,7 @@ class Options:
 
     def check(self) -> None:
         """Raises InputError for values that cannot be."""
+        self._check_types()
         if not 0 <= self.strength <= 1:
             raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
         check_stroke_size(self.stroke_size)
@@ -70,6 +72,42 @@ class Options:
             raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
         if self.end is not None and not (self.start or 0) < self.end < math.inf:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+
+    def _check_types(self) -> None:
+        """What Python would say later, and of something else."""
+        for name in ("device", "engine"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{parameter(name, repr(getattr(self, name)))}: takes a name, such as cpu or auto")
+        for name in ("strength", "stroke_size", "scale", "start", "end", "quality"):
+            value = getattr(self, name)
+            left_out = value is None and name not in ("strength", "stroke_size")
+            if not left_out and (isinstance(value, bool) or not isinstance(value, SupportsFloat)):
+                raise InputError(f"{parameter(name, repr(value))}: takes a number")
+        if self.size is not None:
+            pair = self.size if isinstance(self.size, tuple | list) else ()
+            if len(pair) != 2 or not all(isinstance(side, SupportsIndex) for side in pair):
+                raise InputError(f"{parameter('size', repr(self.size))}: takes width and height, such as (640, 360)")
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of Options, for functions that take them by name."""
+
+    device: str
+    engine: str
+    size: tuple[int, int] | None
+    scale: float | None
+    strength: float
+    keep_colors: bool
+    steady: bool
+    stroke_size: float
+    codec: str | None
+    quality: int | None
+    start: float | None
+    end: float | None
+    background: tuple[int, int, int]
+    audio: bool
+    overwrite: bool
+    strict: bool
 
 
 def output_beside(source: Path, label: str, codec: str | None = None) -> Path:

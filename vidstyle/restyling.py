@@ -1,25 +1,22 @@
-"""Paint a file, a folder, or frames one by one: what the command line, the demo and programs call."""
+"""Paint a file or a folder: what the command line, the demo and programs call."""
 
 import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
-from vidstyle.restyle_options import Options, check_request, output_beside
+from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
@@ -103,76 +100,6 @@ Report = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
-class Painter:
-    """Paints frames one by one.
-
-    Args:
-        style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady, stroke_size: see Options.
-        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
-
-    Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
-    """
-
-    def __init__(
-        self,
-        style: Style | str | Path,
-        *,
-        device: str = "auto",
-        engine: str = "auto",
-        strength: float = 1.0,
-        keep_colors: bool = False,
-        steady: bool = True,
-        stroke_size: float = 1.0,
-        sizes_vary: bool = False,
-    ) -> None:
-        options = Options(
-            device=device,
-            engine=engine,
-            strength=strength,
-            keep_colors=keep_colors,
-            steady=steady,
-            stroke_size=stroke_size,
-        )
-        options.check()
-        loaded = style if isinstance(style, Style) else load_style(style)
-        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
-        # What does not go together is refused here, rather than with the first frame.
-        self._painter.engine  # noqa: B018
-        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
-        self._discontinuity = True
-
-    def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
-        """Paint RGB (H, W, 3) uint8, at least 16 pixels a side; returns the same shape and type.
-
-        Raises:
-            InputError: for an array of another shape or type.
-        """
-        import numpy as np
-
-        pixels = np.asarray(pixels)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise InputError(f"a frame is RGB (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        if min(pixels.shape[:2]) < SMALLEST_SIDE:
-            height, width = pixels.shape[:2]
-            raise InputError(f"a frame has at least {SMALLEST_SIDE} pixels a side, not {width}x{height}")
-        # The caller may go on to write into its array, and into what it is given.
-        pixels = np.array(pixels, order="C")
-        frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
-        self._discontinuity = False
-        self._stream.submit(frame)
-        return self._stream.result().pixels.copy()
-
-    def reset(self) -> None:
-        """The next frame has nothing to do with the last one."""
-        self._discontinuity = True
-
-    def close(self) -> None:
-        """Let go of the device."""
-        self._stream.close()
-        self._painter.close()
-
-
 def restyle(
     source: str | Path,
     output: str | Path | None = None,
@@ -180,7 +107,7 @@ def restyle(
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
     on_progress: Report = lambda *_: None,
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
 
