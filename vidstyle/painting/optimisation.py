@@ -168,9 +168,9 @@ class Optimisation:
         shorter = max(SMALLEST_SIDE, round(min(scale.height, scale.width) * self.settings.style_scale))
         pictures = [to_tensor(_fit_shorter(p, shorter))[None].to(self.device) for p in self._pictures]
         finish: Callable[[Tensor], Tensor] = torch.clone
-        if self.settings.keep_colors == "histogram":
+        if self.settings.match_colors:
             pictures = [colors.match_histogram(picture, source) for picture in pictures]
-        elif self.settings.keep_colors == "luminance":
+        elif self.settings.keep_colors:
             pictures = [colors.match_luminance(picture, source) for picture in pictures]
             finish = partial(colors.recolor, content=source)
             source = colors.grey(source)
@@ -180,7 +180,7 @@ class Optimisation:
 
     def _as_painted(self, image: Tensor) -> Tensor:
         """A picture from elsewhere as the losses see it: without its colours where luminance alone is painted."""
-        return colors.grey(image) if self.settings.keep_colors == "luminance" else image
+        return colors.grey(image) if self.settings.keep_colors else image
 
     def _regions(self, scale: Scale) -> list[Tensor | None]:
         if not self._masks:

@@ -13,7 +13,6 @@ from vidstyle.painting.presets import Preset, find_preset
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
 """Longer side of a painting, pixels."""
 STYLE_SCALES = (0.1, 4.0)
-KEEP_COLORS = ("luminance", "histogram")
 TILE_FROM = 1_500_000
 """Pixels; larger pictures are looked at tile by tile unless told otherwise."""
 TILE = 1024
@@ -41,8 +40,8 @@ class PaintSettings:
         size: longer side of the painting, pixels.
         content_weight, style_weight: in place of the preset's.
         init: `content`, `noise`, `style` or a picture file, in place of the preset's.
-        keep_colors: `luminance` takes the painting's luminance only, `histogram` gives the styles the content's
-            colours beforehand; None takes the styles' colours.
+        keep_colors: the content's colours with the painting's luminance, as everywhere.
+        match_colors: give the styles the content's colours beforehand, and paint with those.
         masks: by style, a picture that is white where it paints; one less than there are styles leaves the rest to
             the last.
         style_scale: size of the style pictures; at 1 their shorter side is that of the painting.
@@ -61,7 +60,8 @@ class PaintSettings:
     content_weight: float | None = None
     style_weight: float | None = None
     init: str | None = None
-    keep_colors: str | None = None
+    keep_colors: bool = False
+    match_colors: bool = False
     masks: tuple[Path, ...] = ()
     style_scale: float = 1.0
     steps: int | None = None
@@ -93,8 +93,11 @@ class PaintSettings:
             raise InputError(
                 f"{parameter('init', self.init)}: takes {', '.join(INITS)} or a picture file, and there is no such file"
             )
-        if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
-            raise InputError(f"{parameter('keep_colors', self.keep_colors)}: takes {' or '.join(KEEP_COLORS)}")
+        for name in ("keep_colors", "match_colors"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{parameter(name, repr(getattr(self, name)))}: takes True or False")
+        if self.keep_colors and self.match_colors:
+            raise InputError(f"{parameter('keep_colors')} and {parameter('match_colors')}: give one of the two")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"{parameter('steps', self.steps)}: takes 1 or more")
         if not -(2**63) <= self.seed < 2**63:
