@@ -202,7 +202,8 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     frames = _read(video, options)
     stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
     try:
-        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
+        told = _with_compiling(report, [painter for _, painter in painters], video.format.frames)
+        done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         stream.close()
@@ -315,12 +316,24 @@ def _restyle_pictures(
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
     finally:
         sink.abort()
         stream.close()
         painter.close()
     return _summary(done, sink, engine, style.card.name, source.notes)
+
+
+def _with_compiling(
+    report: Report, painters: "Sequence[PaintingQueue]", frames: int | None
+) -> Callable[[Progress], None]:
+    """Report with what the painters are at."""
+
+    def told(progress: Progress) -> None:
+        progress.compiling = any(painter.compiling for painter in painters)
+        report(progress, frames)
+
+    return told
 
 
 def _summary(
