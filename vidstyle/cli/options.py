@@ -20,6 +20,10 @@ PerceptualWeights = Annotated[
     Optional[Path],
     typer.Option(help="Its weights: a file or a folder; vidstyle's come along, torchvision's are fetched."),
 ]
+TrainingPreview = Annotated[
+    Optional[Path],
+    typer.Option(metavar="FILE", help="Picture that is written again every few seconds; terminals show it, too."),
+]
 RecomputeActivations = Annotated[
     bool, typer.Option("--checkpointing", help="Less memory for more time: compute activations again.")
 ]
