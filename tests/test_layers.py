@@ -22,7 +22,7 @@ FLOORS = (
     {"pipeline", "restyle_options", "stream"},
     {"restyling"},
     {"live", "painter"},
-    {"painting", "training", "bench"},
+    {"painting", "training", "bench", "contact_sheet"},
     {"demo"},
     {"cli"},
     {"__main__"},

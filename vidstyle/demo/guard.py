@@ -38,6 +38,7 @@ UPLOADS = "/vidstyle/upload/"
 """Where bodies may be large; they are counted there, and go to the disk."""
 WELCOMED = re.compile(rf"/|/vidstyle/here|{UPLOADS}.*")
 """Who comes here without a cookie gets one: pages, and what is kept.  To everything else, strangers are nobody."""
+INTERNAL_ERROR = 500
 LONGEST_LINE = 200
 """Characters in the log of what somebody else has written."""
 LARGEST_BODY = MEGABYTE
@@ -191,11 +192,16 @@ async def _understood(app: App, scope: Scope, receive: Receive, send: Send) -> N
     come by here, and keeps its traceback.
     """
     begun = False
+    held: list[MutableMapping[str, Any]] = []
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         nonlocal begun
-        begun = True
-        await send(message)
+        # It answers that it has failed, and fails then.
+        if held or message.get("status") == INTERNAL_ERROR:
+            held.append(message)
+        else:
+            begun = True
+            await send(message)
 
     try:
         await app(scope, receive, sending)
@@ -204,6 +210,9 @@ async def _understood(app: App, scope: Scope, receive: Receive, send: Send) -> N
         log.warning("%s: not understood: %s: %s", scope["path"], type(error).__name__, said)
         if not begun:
             await PlainTextResponse("vidstyle: not understood", 400)(scope, receive, send)
+        return
+    for message in held:
+        await send(message)
 
 
 def _cookie(headers: Headers, name: str) -> str | None:
