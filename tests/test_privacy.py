@@ -69,6 +69,7 @@ def arguments_of_every_command(folder: Path, style: Path) -> dict[str, list[obje
     return {
         "bench": ["--size", "64x48", "--style", style, "--frames", 8, "--rounds", 1, "--plot", folder / "bars.png"],
         "cameras": [],
+        "doctor": [],
         "demo": ["--port", port, "--device", "cpu"],
         "evaluate": [clip, "--style", style, "--frames", 2, "--perceptual-weights", material, "--picture", dots],
         "live": ["--camera", clip, "--style", style, "--to", folder / "live.mp4", "--device", "cpu"],

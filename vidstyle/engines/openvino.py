@@ -81,6 +81,11 @@ class OpenVinoEngine(Engine):
         self._requests: OrderedDict[tuple[int, ...], deque[Any]] = OrderedDict()
         self._in_flight: deque[tuple[Any, np.ndarray, Frame]] = deque()
 
+    @property
+    def precision(self) -> str:
+        """`bf16`, `int8` or `f32`."""
+        return self._precision
+
     def submit(self, frame: Frame) -> None:
         requests = self._requests_for(frame.pixels.shape)
         request = requests[0]
