@@ -33,7 +33,10 @@ class Options:
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         codec: of a video; chosen by the container if None.
-        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
+        quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
+            no more than a few times as many bits as its source (vidstyle.media.bit_rates).
+        bitrate: bits a second of a video, in place of quality.
+        max_size: bytes of a video's file, in place of quality.
         start, end: part of a video to paint, seconds.
         background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
@@ -51,6 +54,8 @@ class Options:
     stroke_size: float = 1.0
     codec: str | None = None
     quality: int | None = None
+    bitrate: int | None = None
+    max_size: int | None = None
     start: float | None = None
     end: float | None = None
     background: tuple[int, int, int] = (255, 255, 255)
@@ -78,7 +83,7 @@ class Options:
         for name in ("device", "engine"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{parameter(name, repr(getattr(self, name)))}: takes a name, such as cpu or auto")
-        for name in ("strength", "stroke_size", "scale", "start", "end", "quality"):
+        for name in ("strength", "stroke_size", "scale", "start", "end", "quality", "bitrate", "max_size"):
             value = getattr(self, name)
             left_out = value is None and name not in ("strength", "stroke_size")
             if not left_out and (isinstance(value, bool) or not isinstance(value, SupportsFloat)):
@@ -102,6 +107,8 @@ class OptionFields(TypedDict, total=False):
     stroke_size: float
     codec: str | None
     quality: int | None
+    bitrate: int | None
+    max_size: int | None
     start: float | None
     end: float | None
     background: tuple[int, int, int]
@@ -165,12 +172,14 @@ def check_request(source: Path, output: Path, options: Options) -> None:
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")
     _check_paths(source, output, options)
+    from vidstyle.media.bit_rates import check_rates
     from vidstyle.media.images import IMAGE_SUFFIXES, check_picture_suffix, is_image, pictures_in, refuse_unread
 
+    check_rates(options.bitrate, options.max_size, options.quality)
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
     if pictures:
-        for option in ("codec", "quality", "start", "end"):
+        for option in ("codec", "quality", "bitrate", "max_size", "start", "end"):
             if getattr(options, option) is not None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():

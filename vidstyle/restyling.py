@@ -94,6 +94,8 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
+RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
+"""Fields of Options that bear upon the size of a file."""
 NAMED = 5
 """Files of a folder that are named where they are left out."""
 Report = Callable[[Progress, int | None], None]
@@ -184,6 +186,7 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
     from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.bit_rates import too_large
     from vidstyle.media.sources import FileSource
 
     gpu = _gpu(timeline.styles[0], options)
@@ -215,6 +218,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     warnings = [*video.notes, *sink.notes]
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
+    warnings += too_large(output, options.max_size)
     return _summary(done, sink, engine, timeline.name, warnings)
 
 
@@ -241,6 +245,7 @@ def video_sink(
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
     from av.container import OutputContainer
 
+    from vidstyle.media.bit_rates import rate_of
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
@@ -260,6 +265,13 @@ def video_sink(
         video.format,
         codec=options.codec,
         quality=options.quality,
+        bit_rate=rate_of(
+            video.path,
+            output,
+            (video.format.width, video.format.height),
+            video.format.rate,
+            **{name: getattr(options, name) for name in RATE_OPTIONS},
+        ),
         # An animation has no other tracks, and FFmpeg may not open it.
         tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,

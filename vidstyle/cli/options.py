@@ -48,6 +48,14 @@ def parse_color(text: str, option: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def parse_amount(text: str, option: str) -> int:
+    """A number with k, M or G for thousands, millions and billions."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d*)?)\s*([kKmMgG]?)[bB]?(?:/s|ps)?", text.strip())
+    if not match:
+        raise InputError(f"{option} {text}: takes a number, such as 800k or 25M")
+    return round(float(match[1]) * 1000 ** " kmg".index(match[2].lower() or " "))
+
+
 def parse_time(text: str, option: str) -> float:
     """Seconds, MM:SS or HH:MM:SS, each with a fraction, as seconds."""
     match = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.media.bit_rates import BitRate
 from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
@@ -114,6 +115,7 @@ class FileSink:
         video: what the frames are like.
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
+        bit_rate: bounds the file's size, or takes the place of quality.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
@@ -131,6 +133,7 @@ class FileSink:
         *,
         codec: str | None = None,
         quality: int | None = None,
+        bit_rate: BitRate | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
         gpu: bool = False,
@@ -143,7 +146,11 @@ class FileSink:
             self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
-        options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
+        options = dict(self._codec.options)
+        if bit_rate is None or bit_rate.mean is None:
+            options |= quality_options(self._codec_name, self._codec, quality)
+        if bit_rate is not None:
+            options |= bit_rate.options(self._codec_name, self._codec)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: Graph | None = None
         self._tracks: Tracks | None = None
