@@ -483,8 +483,8 @@ def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path
 # --- webcams
 
 
-def look(**wishes: Any) -> str:
-    return json.dumps({"style": "starry_night", "strength": 1, "keep_colors": False, "split": False} | wishes)
+def look(**wanted: Any) -> str:
+    return json.dumps({"style": "starry_night", "strength": 1, "keep_colors": False, "split": False} | wanted)
 
 
 def received(socket: Any) -> tuple[int, np.ndarray]:
@@ -583,6 +583,13 @@ def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> No
             modest.send_bytes(webcam_frame(number, width=640, height=360))
             turns.append(received(modest)[0])
     assert turns == list(range(1, 13)), "the modest one had its turn each time"
+
+
+def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], TestClient]) -> None:
+    for _ in range(3):
+        with browser().websocket_connect("/vidstyle/live") as socket:
+            socket.send_bytes(webcam_frame(7))
+            assert socket.receive_bytes()[:4] == struct.pack("<I", 7)
 
 
 def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:

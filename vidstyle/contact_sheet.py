@@ -76,7 +76,6 @@ def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: O
         InputError: for options and styles that cannot be; the latter before anything is painted.
     """
     options = options or Options()
-    options.check()
     chosen = list(styles) or [card.name for card in live_styles()]
     names = [label_of([(0.0, style)]) for style in chosen]
     yield Cell("as it is", Image.fromarray(frame))

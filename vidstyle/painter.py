@@ -76,7 +76,6 @@ class Painter:
             steady=steady,
             stroke_size=stroke_size,
         )
-        options.check()
         check_channels(channels)
         loaded = style if isinstance(style, Style) else load_style(style)
         self._options, self._card, self._channels = options, loaded.card, channels

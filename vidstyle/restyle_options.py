@@ -1,14 +1,15 @@
 """What can be asked of `restyle`, and what of it can be refused before a style or torch is loaded."""
 
-import math
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsFloat, SupportsIndex, TypedDict
+from typing import Annotated, TypedDict
+
+from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
+from vidstyle.validation import validated
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
@@ -18,8 +19,24 @@ CONTAINERS = (".mp4", ".mov", ".mkv", ".gif", ".webp", ".png")
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 
+Strength = Annotated[float, Field(ge=0, le=1, description="takes 0 (the source) to 1 (the painting)")]
+StrokeSize = Annotated[
+    float,
+    Field(
+        ge=SMALLEST_STROKE,
+        le=LARGEST_STROKE,
+        description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
+    ),
+]
+Side = Annotated[int, Field(ge=1)]
+Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
+Byte = Annotated[int, Field(ge=0, le=255)]
+BackgroundColor = Annotated[
+    tuple[Byte, Byte, Byte], Field(strict=False, description="takes red, green and blue, 0 to 255")
+]
 
-@dataclass(frozen=True)
+
+@validated
 class Options:
     """How to paint; see `vidstyle restyle --help`.
 
@@ -46,52 +63,33 @@ class Options:
 
     device: str = "auto"
     engine: str = "auto"
-    size: tuple[int, int] | None = None
-    scale: float | None = None
-    strength: float = 1.0
+    size: Size = None
+    scale: Annotated[float | None, Field(gt=0, le=16, description="takes a factor above 0 and up to 16")] = None
+    strength: Strength = 1.0
     keep_colors: bool = False
     steady: bool = True
-    stroke_size: float = 1.0
+    stroke_size: StrokeSize = 1.0
     codec: str | None = None
     quality: int | None = None
-    bitrate: int | None = None
-    max_size: int | None = None
-    start: float | None = None
-    end: float | None = None
-    background: tuple[int, int, int] = (255, 255, 255)
+    bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
+    max_size: Annotated[int | None, Field(gt=0, description="takes bytes above 0")] = None
+    start: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes seconds from the beginning")] = (
+        None
+    )
+    end: Annotated[float | None, Field(allow_inf_nan=False, description="takes seconds from the beginning")] = None
+    background: BackgroundColor = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
     strict: bool = False
 
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        self._check_types()
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
-        check_stroke_size(self.stroke_size)
+    def __post_init__(self) -> None:
         if self.size and self.scale is not None:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
-        if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"{parameter('scale', self.scale)}: takes a factor above 0 and up to 16")
-        if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
-        if self.end is not None and not (self.start or 0) < self.end < math.inf:
+        if self.end is not None and not (self.start or 0) < self.end:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
-
-    def _check_types(self) -> None:
-        """What Python would say later, and of something else."""
-        for name in ("device", "engine"):
-            if not isinstance(getattr(self, name), str):
-                raise InputError(f"{parameter(name, repr(getattr(self, name)))}: takes a name, such as cpu or auto")
-        for name in ("strength", "stroke_size", "scale", "start", "end", "quality", "bitrate", "max_size"):
-            value = getattr(self, name)
-            left_out = value is None and name not in ("strength", "stroke_size")
-            if not left_out and (isinstance(value, bool) or not isinstance(value, SupportsFloat)):
-                raise InputError(f"{parameter(name, repr(value))}: takes a number")
-        if self.size is not None:
-            pair = self.size if isinstance(self.size, tuple | list) else ()
-            if len(pair) != 2 or not all(isinstance(side, SupportsIndex) for side in pair):
-                raise InputError(f"{parameter('size', repr(self.size))}: takes width and height, such as (640, 360)")
+        sizes = [name for name in ("quality", "bitrate", "max_size") if getattr(self, name) is not None]
+        if len(sizes) > 1:
+            raise InputError(f"{parameter(sizes[0])} and {parameter(sizes[1])}: give one of the two")
 
 
 class OptionFields(TypedDict, total=False):
@@ -150,13 +148,6 @@ def _holds_video(suffix: str, codec: str | None) -> bool:
     return True
 
 
-def check_stroke_size(stroke_size: float) -> None:
-    """Raises InputError for what no strokes can be."""
-    if not SMALLEST_STROKE <= stroke_size <= LARGEST_STROKE:
-        limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
-        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits}")
-
-
 def check_request(source: Path, output: Path, options: Options) -> None:
     """Raises InputError for what cannot be, as far as names and options tell; nothing is written.
 
@@ -164,7 +155,6 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         source, output: files, or two folders.
         options: how to paint.
     """
-    options.check()
     for path in (source, output):
         # Path has taken one of the two slashes of a URL.
         url = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)", str(path))
@@ -172,10 +162,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")
     _check_paths(source, output, options)
-    from vidstyle.media.bit_rates import check_rates
     from vidstyle.media.images import IMAGE_SUFFIXES, check_picture_suffix, is_image, pictures_in, refuse_unread
 
-    check_rates(options.bitrate, options.max_size, options.quality)
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
     if pictures:

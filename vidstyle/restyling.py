@@ -98,7 +98,7 @@ RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audi
 """Fields of Options that bear upon the size of a file."""
 NAMED = 5
 """Files of a folder that are named where they are left out."""
-Report = Callable[[Progress, int | None], None]
+OnProgress = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
@@ -108,7 +108,7 @@ def restyle(
     *,
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
-    on_progress: Report = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     **options: Unpack[OptionFields],
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
@@ -184,7 +184,7 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
     return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
 
 
-def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
+def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
     from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.bit_rates import too_large
     from vidstyle.media.sources import FileSource
@@ -224,11 +224,11 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
 
 def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import takes_planes
+    from vidstyle.engines.frame_function import network_takes_planes
     from vidstyle.media import sinks
 
-    written = sinks.takes_planes(output, video.format, options.codec)
-    return video.has_planes and written and takes_planes(style.network, video.color)
+    written = sinks.file_takes_planes(output, video.format, options.codec)
+    return video.has_planes and written and network_takes_planes(style.network, video.color)
 
 
 def _gpu(style: Style, options: Options) -> int | None:
@@ -292,11 +292,11 @@ def _damage(video: "FileSource | AnimationSource") -> str:
     return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
 
 
-def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
     return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
 
 
-def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
     pictures, others = pictures_in(source), left_out_of(source)
@@ -313,7 +313,7 @@ def _restyle_pictures(
     names: list[str],
     style: Style,
     options: Options,
-    report: Report,
+    report: OnProgress,
     *,
     skips: bool = True,
 ) -> Summary:
@@ -337,7 +337,7 @@ def _restyle_pictures(
 
 
 def _with_compiling(
-    report: Report, painters: "Sequence[PaintingQueue]", frames: int | None
+    report: OnProgress, painters: "Sequence[PaintingQueue]", frames: int | None
 ) -> Callable[[Progress], None]:
     """Report with what the painters are at."""
 

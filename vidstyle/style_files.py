@@ -63,9 +63,13 @@ class StyleCard:
 
     def _repr_png_(self) -> builtins.bytes | None:
         """The same of the style in the file; nothing of what makes styles, and of what cannot be read any more."""
+        from vidstyle.nets import META_NETWORKS
+
+        if self.network in META_NETWORKS:
+            return None
         try:
             return load_style_file(self.path)._repr_png_()
-        except (InputError, TypeError):
+        except InputError:
             return None
 
 

@@ -57,18 +57,6 @@ def heeds_rates(codec: Codec) -> bool:
     return codec.quality_option in ("crf", "cq")
 
 
-def check_rates(bitrate: int | None, max_size: int | None, quality: int | None) -> None:
-    """Raises InputError for what cannot be, and does not go together."""
-    named = {"quality": quality, "bitrate": bitrate, "max_size": max_size}
-    given = [name for name, value in named.items() if value is not None]
-    if len(given) > 1:
-        raise InputError(f"{parameter(given[0])} and {parameter(given[1])}: give one of the two")
-    if bitrate is not None and not LEAST_RATE <= bitrate < 10**10:
-        raise InputError(f"{parameter('bitrate', bitrate)}: takes bits a second, {LEAST_RATE} or more")
-    if max_size is not None and max_size <= 0:
-        raise InputError(f"{parameter('max_size', max_size)}: takes bytes above 0")
-
-
 @dataclass(frozen=True)
 class _Source:
     """What is known of a file.
