@@ -17,7 +17,7 @@ import vidstyle
 def paint_all_kinds(image: Image.Image) -> tuple[NDArray[np.uint8], torch.Tensor, Image.Image]:
     """A picture as an array of OpenCV, as a batch of tensors, and as it is: each comes back as what it was."""
     pixels: NDArray[np.uint8] = np.asarray(image)
-    batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    batch = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     with vidstyle.Painter("starry_night", strength=0.8, stroke_size=1.5, channels="bgr") as painter:
         print(painter)
         array: NDArray[np.uint8] = painter(pixels[..., ::-1])
@@ -45,10 +45,10 @@ def paint_file(source: Path, output: Path) -> str:
 
 def paint_slowly(photograph: Path, like: Path) -> NDArray[np.uint8]:
     """By optimisation, as far as a first look."""
-    for step, losses, pixels in vidstyle.paint(photograph, like, size=256, steps=10):
+    painting = np.zeros((1, 1, 3), np.uint8)
+    for step, losses, painting in vidstyle.paint(photograph, like, size=256, steps=10):
         print(step, losses)
-        last: NDArray[np.uint8] = pixels
-    return last
+    return painting
 
 
 def titles() -> list[str]:
