@@ -46,8 +46,9 @@ def paint_file(source: Path, output: Path) -> str:
 def paint_slowly(photograph: Path, like: Path) -> NDArray[np.uint8]:
     """By optimisation, as far as a first look."""
     painting = np.zeros((1, 1, 3), np.uint8)
-    for step, losses, painting in vidstyle.paint(photograph, like, size=256, steps=10):
+    for step, losses, pixels in vidstyle.paint(photograph, like, size=256, steps=10):
         print(step, losses)
+        painting = pixels
     return painting
 
 

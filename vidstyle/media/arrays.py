@@ -31,7 +31,7 @@ SHAPES = (
 )
 
 
-class Painting(np.ndarray[Any, np.dtype[Any]]):
+class PaintedArray(np.ndarray[Any, np.dtype[Any]]):
     """An array that a notebook shows as a picture; apart from that, an array as any other."""
 
     def _repr_png_(self) -> bytes | None:
@@ -68,7 +68,7 @@ class Pictures:
             return _picture_like(_as_kept(self.given), painted[0])
         if _is_tensor(self.given):
             return _tensor_like(self.given, painted, self.channels)
-        return _array_like(self.given, painted, self.channels).view(Painting)
+        return _array_like(self.given, painted, self.channels).view(PaintedArray)
 
 
 def pictures_of(given: Any, channels: Channels = "rgb") -> Pictures:
