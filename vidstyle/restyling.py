@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from vidstyle.media.sources import FileSource
     from vidstyle.stream import Stream
 
-LOOK_AHEAD = 8
-"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
-
 
 class Timeline:
     """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
@@ -176,12 +173,29 @@ def open_painter(
     return PaintingQueue(make)
 
 
+def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
+    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
+    looked for between several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    if device.startswith("cuda"):
+        return pipeline.LOOK_AHEAD + MOST_SEARCHES
+    return pipeline.look_ahead(size, planes=planes)
+
+
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
     """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
     from vidstyle.stream import Look, Stream
+    from vidstyle.stream.pixel_operations import operations_on
 
-    look = Look(options.strength, options.keep_colors)
-    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
+    return Stream(
+        painters,
+        Look(options.strength, options.keep_colors),
+        steady=options.steady,
+        stroke_size=options.stroke_size,
+        look_ahead=look_ahead,
+        operations=operations_on(painters[0][1].engine.device),
+    )
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
@@ -198,12 +212,18 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         painters = timeline.painters(options, planes=video.color if video.planes else None)
         engine = painters[0][1].engine
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options, gpu=gpu is not None)
+        resident = video.planes and isinstance(video, FileSource) and engine.device.startswith("cuda")
+        if resident and isinstance(video, FileSource):
+            # From decoder to encoder, if both are the device's, nothing leaves its memory.
+            video.resident = engine.device
+        sink = video_sink(video, output, options, gpu=gpu, resident=resident)
     except BaseException:
         video.close()
         raise
     frames = _read(video, options)
-    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
+    size = video.format.width, video.format.height
+    ahead = look_ahead(engine.device, size, planes=video.planes)
+    stream = open_stream(painters, options, look_ahead=ahead)
     try:
         told = _with_compiling(report, [painter for _, painter in painters], video.format.frames)
         done = pipeline.run(frames, stream, sink, told, sink.close)
@@ -240,9 +260,14 @@ def _gpu(style: Style, options: Options) -> int | None:
 
 
 def video_sink(
-    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
+    video: "FileSource | AnimationSource",
+    output: Path,
+    options: Options,
+    *,
+    gpu: int | None = None,
+    resident: bool = False,
 ) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
     from av.container import OutputContainer
 
     from vidstyle.media.bit_rates import rate_of
@@ -276,6 +301,7 @@ def video_sink(
         tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,
         gpu=gpu,
+        resident=resident,
         background=options.background,
     )
 

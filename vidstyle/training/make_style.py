@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.engines import choose_device
 from vidstyle.errors import InputError, VidstyleError, parameter
 from vidstyle.nets import MetaNetwork
 from vidstyle.output_files import check_output
@@ -75,7 +74,7 @@ def make_style(
         VidstyleError: if what is at `out` is better.
     """
     _check_output(out, resume=resume, overwrite=overwrite)
-    team, device = join_team(choose_device(device))
+    team, device = join_team(device)
     try:
         trainer = Trainer(
             recipe,

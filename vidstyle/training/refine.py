@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidstyle.any_style import stroke_side
 from vidstyle.perception.perceptual_network import nearest_perceptual, usual_or_own
 from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
@@ -23,6 +24,7 @@ def refine_style(
     *,
     seconds: float,
     by: str = META_STYLE,
+    stroke_size: float = 1.0,
     photos: Path | None = None,
     perceptual: str | None = None,
     perceptual_weights: Path | None = None,
@@ -39,6 +41,7 @@ def refine_style(
         out: the file to make.
         seconds: to train what vidstyle.styles.style_of gives on that picture.
         by: what that is made by.
+        stroke_size: see vidstyle.styles.style_of.
         photos: folder of photographs to train with; those that the program carries if None.
         perceptual, perceptual_weights: what to measure nearness to the picture with, as for `vidstyle train`.
         device: as for vidstyle.engines.choose_device.
@@ -51,13 +54,14 @@ def refine_style(
         InputError: for a picture that cannot be made a style of, and a file that cannot be written.
     """
     check_style_output(out, overwrite=overwrite)
-    style = style_of(picture, by)
+    shorter_side = stroke_side(StyleSource.shorter_side, stroke_size)
+    style = style_of(picture, by, stroke_size=stroke_size)
     with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder:
         start, trained = (Path(folder) / f"{name}{SUFFIX}" for name in ("start", "trained"))
         save_style(start, style.network, style.card)
         recipe = quick_recipe(
             out.stem,
-            StyleSource(image=picture, title=style.card.title),
+            StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side),
             Data(photos or PHOTOS, perceptual_weights),
             NetworkChoice(style.card.network, style.card.arguments, start),
             perceptual or usual_or_own(nearest_perceptual(perceptual_weights), perceptual_weights, on_note),
