@@ -23,6 +23,8 @@ from small_disks import file_system
 from vidstyle import Painter
 from vidstyle.cli.options import parse_time
 from vidstyle.engines.painting_queue import PaintingQueue
+from vidstyle.restyle_options import output_beside
+from vidstyle.styles import label_of
 
 Cli = Callable[..., Result]
 
@@ -51,6 +53,35 @@ def test_a_video_becomes_a_video(run_cli: Cli, clip: Path, style_file: Path, tmp
     assert read_times(output) == read_times(clip)
     for (_, source), (_, painted) in zip(read_video(clip), read_video(output), strict=True):
         assert_paints(style_file, source, painted)
+
+
+def test_a_video_alone_is_painted_in_the_first_style_and_called_after_it(run_cli: Cli, clip: Path) -> None:
+    painted = clip.with_name("clip.starry_night.mkv")
+    assert run_cli("restyle", clip, "--engine", "torch", "--size", "16x16").code == 0
+    assert read_times(painted) == read_times(clip)
+    assert "exists already" in run_cli("restyle", clip, "--style", "Starry Night").err
+
+
+@pytest.mark.parametrize(
+    ("source", "style", "codec", "expected"),
+    [
+        ("clip.MP4", "great_wave", None, "clip.great_wave.MP4"),
+        ("clip.avi", "Great Wave", None, "clip.great_wave.mp4"),
+        ("clip.mp4", "the scream", "prores", "clip.the_scream.mov"),
+        ("clip.mp4", "great-wave:0.3,Starry Night:0.7", None, "clip.great_wave+starry_night.mp4"),
+        ("a.b.gif", "starry_night", None, "a.b.starry_night.gif"),
+        ("picture.png", "my.jpg", None, "picture.my.png"),
+        ("folder", "starry_night", None, "folder.starry_night"),
+    ],
+)
+def test_what_a_painting_is_called_that_nobody_has_named(
+    source: str, style: str, codec: str | None, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "my.jpg")
+    Image.new("RGB", (32, 32)).save(tmp_path / "picture.png")
+    of = str(tmp_path / style) if style.endswith(".jpg") else style
+    assert output_beside(tmp_path / source, label_of([(0.0, of)]), codec) == tmp_path / expected
 
 
 def test_an_mp4_becomes_an_mp4_with_its_sound(run_cli: Cli, style_file: Path, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 MEGABYTE = 1_000_000
 NAMES = ("testserver",)
 ORIGIN = {"origin": "http://testserver"}
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,48 @@ def test_a_file_is_readable_by_who_brought_it_and_nobody_else(browser: Callable[
     assert owner.get(url).content == data
     assert other.get(url).status_code == 404
     assert browser().get(url).status_code == 404
+
+
+EVENT: dict[str, Any] = {"data": [], "fn_index": 0, "session_hash": "one"}
+NESTED = "[" * 5000
+HOSTILE_VALUES = [
+    None,
+    5,
+    "x",
+    [],
+    {},
+    '{"id": 5}',
+    '{"id": "a", "seconds": "x"}',
+    NESTED,
+    1e308,
+    {"__type__": "update"},
+]
+
+
+def test_events_that_no_page_of_ours_sends_are_a_line_in_the_log(
+    browser: Callable[[], TestClient], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = browser()
+    client.get("/")
+    bodies = [b"", b"{", b"null", b'{"data": [], "fn_index": 1e400}', b"[" * 20_000]
+    bodies += [json.dumps(EVENT | {"fn_index": number}).encode() for number in (-1, 10**9)]
+    for body in bodies:
+        for route in ("queue/join", "run/predict", "cancel", "reset"):
+            answer = client.post(f"/gradio_api/{route}", content=body, headers=ORIGIN | JSON)
+            assert 400 <= answer.status_code < 500, (route, body, answer.status_code)
+    assert any("run/predict: not understood: KeyError" in record.getMessage() for record in caplog.records)
+
+    events = client.get("/config").json()["dependencies"]
+    for event in events:
+        count = len(event["inputs"])
+        for data in ([None] * (count - 1), *([value] * count for value in HOSTILE_VALUES)):
+            body = EVENT | {"fn_index": event["id"], "data": data}
+            assert client.post("/gradio_api/queue/join", json=body, headers=ORIGIN).status_code == 200
+            heard = client.get("/gradio_api/queue/data", params={"session_hash": "one"}).text
+            assert "process_completed" in heard
+    assert "Traceback" not in capfd.readouterr().err
+    assert not [record for record in caplog.records if record.exc_info]
+    assert all(len(record.getMessage().splitlines()) == 1 for record in caplog.records)
 
 
 def test_what_was_uploaded_never_becomes_a_page(browser: Callable[[], TestClient]) -> None:
@@ -566,6 +609,13 @@ def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> No
             modest.send_bytes(webcam_frame(number, width=640, height=360))
             turns.append(received(modest)[0])
     assert turns == list(range(1, 13)), "the modest one had its turn each time"
+
+
+def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], TestClient]) -> None:
+    for _ in range(3):
+        with browser().websocket_connect("/vidstyle/live") as socket:
+            socket.send_bytes(webcam_frame(7))
+            assert socket.receive_bytes()[:4] == struct.pack("<I", 7)
 
 
 def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:

@@ -128,11 +128,13 @@ class Progress:
         frames: that the sink has taken.
         seconds: since the beginning of the run.
         busy: seconds that each stage has worked rather than waited.
+        compiling: whether a network is being compiled, for which frames wait.
     """
 
     frames: int = 0
     seconds: float = 0.0
     busy: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "network": 0.0, "encode": 0.0})
+    compiling: bool = False
 
     @property
     def fps(self) -> float:

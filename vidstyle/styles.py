@@ -3,6 +3,8 @@
 import contextlib
 import difflib
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +49,8 @@ def first_style(names: Sequence[str]) -> str:
 def find_style(style: str | Path, *, argument: str = "style") -> Path:
     """The file of a style, named or given as a path; of a picture to make one of, the picture.
 
+    Names are found as people write them, too: "Starry Night" and "The Starry Night" are `starry_night`.
+
     argument: what the parameter is called that names it.
 
     Raises:
@@ -66,9 +70,36 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
         return known[text]
     if Path(style).is_file():
         return Path(style)
+    alike = {_plain(name): path for name, path in known.items()}
+    if _plain(text) in alike:
+        return alike[_plain(text)]
     near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
+
+
+def _plain(name: str) -> str:
+    """A name without what people may write otherwise: case, accents, what is between words, and an article."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_").removeprefix("the_")
+
+
+def label_of(style_at: Sequence[tuple[float, str | Path | Style]]) -> str:
+    """What a painting may be called after its styles, in a file's name: `starry_night`, `great_wave+starry_night`.
+
+    Args:
+        style_at: styles, as load_style takes them or loaded, each with the time from which it is painted.
+
+    Raises:
+        InputError: if there is no such style.
+    """
+    names: list[str] = []
+    for _, style in sorted(style_at, key=lambda one: one[0]):
+        if isinstance(style, Style):
+            names.append(re.sub(r"[^\w+.-]+", "_", style.card.name))
+        else:
+            names += [path.stem for path, _ in find_styles(style)]
+    return "+".join(dict.fromkeys(names))
 
 
 def find_styles(style: str | Path) -> list[tuple[Path, float]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights
+from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, TrainingPreview
 
 
 def style_from(
@@ -25,13 +25,14 @@ def style_from(
     ] = None,
     perceptual: PerceptualName = None,
     perceptual_weights: PerceptualWeights = None,
+    preview: TrainingPreview = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Make a style of a picture in a moment; with --refine, a better one in a minute."""
     from vidstyle.allocator import keep_freed_memory
-    from vidstyle.cli.progress_bars import TrainingBar
+    from vidstyle.cli.progress_bars import TrainingBar, shown_in
 
     keep_freed_memory()
     started = time.monotonic()
@@ -51,6 +52,8 @@ def style_from(
                 device=device,
                 overwrite=overwrite,
                 on_progress=bar.update,
+                on_picture=shown_in(bar, preview, overwrite=overwrite),
+                on_note=say,
             )
     else:
         from vidstyle.styles import write_style_of

@@ -18,7 +18,7 @@ from vidstyle.demo.previews import Previews, as_jpeg, shrunk, within
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import picture_size
+from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyling import restyle
@@ -248,7 +248,7 @@ class Jobs:
 def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int, int]]:
     """RGB (H, W, 3) uint8 of what is to be painted, perhaps smaller; and its own width and height."""
     if file.kind == "picture":
-        return read_shown(file.path), picture_size(file.path)
+        return read_shown(file.path), upright_size(file.path)
     try:
         video = FileSource(file.path, start=start or None)
     except VidstyleError as error:

@@ -1,15 +1,13 @@
 """The tabs that paint a video or a picture: drop, look at one frame, paint, take home."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, visitor_of
+from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, number, uploaded, visitor_of
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
-from vidstyle.errors import InputError
 
 WORDS = {
     "video": ("video/*,.mkv", "Drop a video here, or tap to choose one"),
@@ -59,7 +57,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
 
     def take(upload: str, style: str, strength: float, colors: bool, strokes: float, request: gr.Request) -> list[Any]:
         with errors_shown():
-            seconds = _uploaded(upload)[1] if upload else 0.0
+            seconds = uploaded(upload)[1] if upload else 0.0
             shown = ""
             if upload:
                 shown = jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes))
@@ -122,24 +120,15 @@ def _asked_for(
     end: float | None = None,
 ) -> PaintRequest:
     """What the page says, as far as it makes sense; a browser may say anything."""
-    identity, seconds = _uploaded(upload)
+    identity, seconds = uploaded(upload)
     # To the end is to the end, however the length was rounded.
-    until = None if end is None or not seconds or end >= seconds - 0.1 else max(float(end), float(start or 0) + 0.1)
+    begin, until = number(start), number(end, seconds)
     return PaintRequest(
         file=identity,
         style=str(style),
-        strength=min(1.0, max(0.0, float(strength) / 100)),
+        strength=min(1.0, max(0.0, number(strength, 100) / 100)),
         keep_colors=bool(colors),
-        stroke_size=min(STROKES[1], max(STROKES[0], float(strokes))),
-        start=float(start) if start else None,
-        end=until,
+        stroke_size=min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
+        start=begin or None,
+        end=None if not seconds or until >= seconds - 0.1 else max(until, begin + 0.1),
     )
-
-
-def _uploaded(upload: str) -> tuple[str, float]:
-    """Identity and seconds of what the upload has answered.  Raises InputError."""
-    try:
-        file = json.loads(upload)
-        return str(file["id"]), float(file.get("seconds") or 0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError("That file is no longer here; drop it once more.") from error
