@@ -21,6 +21,7 @@ FLOORS = (
     {"styles"},
     {"pipeline", "restyle_options", "stream"},
     {"restyling"},
+    {"keys"},
     {"live"},
     {"painting", "training", "bench"},
     {"demo"},

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
+from vidstyle.cli import bench, cameras, demo, evaluate, keys, live, paint, restyle, style_from, styles, train
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
 from vidstyle.errors import VidstyleError, reason
@@ -20,6 +20,7 @@ __all__ = ["app", "main", "run"]
 # `--help` lists them in this order.
 for _command in (
     restyle.restyle,
+    keys.keys,
     live.live,
     cameras.cameras,
     styles.styles,

@@ -1,10 +1,12 @@
-"""The page: four tabs."""
+"""The page: five tabs."""
 
 import gradio as gr
 
 from vidstyle.demo.controls import element
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.key_jobs import KeyJobs
+from vidstyle.demo.keys_tab import keys_tab
 from vidstyle.demo.paint_tab import paint_tab
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
@@ -27,6 +29,8 @@ def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker
                 webcam_tab(gallery.first)
             with gr.Tab("Video", id="video"):
                 paint_tab("video", gallery.first, jobs, settings.largest_upload)
+            with gr.Tab("By hand", id="keys"):
+                keys_tab(KeyJobs(jobs), settings.largest_upload)
             with gr.Tab("Picture", id="picture"):
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):

@@ -28,6 +28,8 @@ class Settings:
         microphone: whose sound recordings get, see vidstyle.media.microphones.open_microphone; None for none.
         strength, keep_colors, mirror, stroke_size: see vidstyle.live.keys.LiveState.
         seconds: after which to end, None for no end.
+        keys: folder for frames to paint, which are worn when they are, see vidstyle.live.watched_keys; None for none.
+        learn: seconds for which a network learns from each painted frame.
         overwrite: whether a recording may replace a file.
     """
 
@@ -45,6 +47,8 @@ class Settings:
     mirror: bool = False
     stroke_size: float = 1.0
     seconds: float | None = None
+    keys: Path | None = None
+    learn: float = 20.0
     overwrite: bool = False
 
     def check(self) -> None:
@@ -61,6 +65,10 @@ class Settings:
                 raise InputError(
                     f"{parameter('size', self.size)}: takes even sides of {SMALLEST_SIDE} to {LARGEST_SIDE}"
                 )
+        if self.learn < 0:
+            raise InputError(f"{parameter('learn', self.learn)}: takes seconds from 0 on")
+        if self.keys is not None and self.keys.exists() and not self.keys.is_dir():
+            raise InputError(f"{parameter('keys', self.keys)}: is a file; name a folder for the frames to paint")
         if len(set(self.to)) < len(self.to):
             raise InputError(f"{parameter('to')}: names the same place twice")
         for target in self.to:

@@ -14,8 +14,8 @@ from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import Compiler
 from vidstyle.media.frame import Color, Frame
+from vidstyle.stream import Paints
 from vidstyle.stream.planes import is_planar
-from vidstyle.stream.stream import Paints
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
