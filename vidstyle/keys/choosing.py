@@ -9,8 +9,8 @@ import numpy as np
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.keys.scouting import Seen
-from vidstyle.keys.traces import Trace, Walk, walked_back, walked_on
-from vidstyle.stream.memory import PULLED, pull
+from vidstyle.keys.traces import PULLED, Trace, Walk, walked_back, walked_on
+from vidstyle.stream.memory import pull
 from vidstyle.stream.motion import inside
 
 COVER = 0.97

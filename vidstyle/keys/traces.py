@@ -1,20 +1,28 @@
 """A key, carried through a shot: where its places have come to in each frame, and how far it can be trusted there."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from vidstyle.keys.scouting import Seen
-from vidstyle.stream.memory import Key
-from vidstyle.stream.motion import Motion, ramp
+from vidstyle.stream.memory import SURE, pull
+from vidstyle.stream.motion import Motion, alike, averaged, inside, ramp
 from vidstyle.stream.planes import sample
 
 STRAYS = (0.5, 1.5)
 """Positions by which a way there and back may miss its beginning, and from which on there is no such way: what is at
 one end is hidden at the other."""
-_UNPAINTED: "Future[np.ndarray]" = Future()
+PATIENT = 2.5
+"""Times as much as for a stream's own keys that a place may have changed and still show the key."""
+PULLED = (0.6, 1.2)
+"""Change of a map between neighbours up to which strokes look natural, and from which on they do not."""
+TORN, CALM, CALM_RADIUS = (0.15, 0.4), 0.5, 2.0
+"""Change of a map from which on it is smoothed more and more; share by which it is in each frame at the most; and over
+how many positions."""
+RECOVERY = 0.03
+"""Trust that a place gains a frame at the most, where it looks right again."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class Trace:
 class Walk:
     """A key on its way from frame to frame, in either direction.
 
+    It is trusted further than a stream trusts its own keys (vidstyle.stream.memory): whoever has painted a frame wants
+    to see that painting, and what would come in its place is another's.
+
     Args:
         small: `small_picture` of the key's frame.
 
@@ -42,9 +53,13 @@ class Walk:
     """
 
     def __init__(self, small: np.ndarray) -> None:
-        self._key = Key(0, small, _UNPAINTED)
-        self._in_sight = np.ones(self._key.shown.shape, np.float32)
-        self.trace = Trace(None, self._key.shown)
+        self._source = averaged(small)
+        height, width = self._source.shape[:2]
+        # Where it was in the key, x and y, its trust, and whether it has been in sight.
+        self._state = np.zeros((height, width, 4), np.float32)
+        self._state[..., 2:] = 1
+        self._moved = False
+        self.trace = Trace(None, np.ones((height, width), np.float32))
 
     def step(self, motion: Motion, back: Motion) -> Trace:
         """Go on to the next frame.
@@ -53,12 +68,35 @@ class Walk:
             motion: where everything in that frame was in the last one.
             back: where everything in the last one is in that frame.
         """
-        self._key.carry(motion, 0.0)
+        state = self._state
+        natural: np.ndarray | float = 1.0
         if not motion.still:
-            self._in_sight = np.minimum(sample(self._in_sight, motion.flow), in_sight(motion.flow, back.flow))
-        shown = self._key.shown * self._in_sight
-        self.trace = Trace(self._key.shift if self._key.moved else None, shown)
+            state = sample(state, motion.flow)
+            state[..., :2] = unwound(state[..., :2] + motion.flow)
+            np.minimum(state[..., 3], in_sight(motion.flow, back.flow), out=state[..., 3])
+            self._moved = True
+        shift = np.ascontiguousarray(state[..., :2]) if self._moved else None
+        seen = self._source if shift is None else sample(self._source, shift)
+        if shift is not None:
+            natural = (1 - ramp(pull(shift), *PULLED)) * inside(shift)
+        low, high = motion.alike_levels
+        same = alike(seen, motion.now, (PATIENT * low, PATIENT * high)) * natural
+        state[..., 2] = np.minimum(state[..., 2] + RECOVERY, same)
+        self._state = state
+        self.trace = Trace(shift, (ramp(state[..., 2], *SURE) * state[..., 3]).astype(np.float32))
         return self.trace
+
+
+def unwound(shift: np.ndarray) -> np.ndarray:
+    """A map (h, w, 2), smoother where it changes much from place to place.
+
+    What glitters, such as water, gives optical flow nothing to follow, and its errors add up: paint would be torn.
+    """
+    torn = ramp(pull(shift), *TORN)
+    if not torn.any():
+        return shift
+    share = cv2.GaussianBlur(torn.astype(np.float32), (0, 0), 1.0)[..., None] * CALM
+    return shift + share * (cv2.GaussianBlur(shift, (0, 0), CALM_RADIUS) - shift)
 
 
 def in_sight(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
