@@ -17,7 +17,7 @@ from vidstyle.stream.lifting import painted_size
 
 FOLLOWING = 0.4
 """Steps of a key that starts from another, as a share of those at the last scale."""
-HELD = 0.02
+HELD = 0.1
 """Weight of the last key in the next one, as a share of that of a frame in the one after it: a key may be repainted
 where that makes it more beautiful, as long as nothing jumps."""
 

@@ -354,6 +354,11 @@ def prepare(*, planar: bool) -> None:
     planar: whether frames will be planes of 4:2:0 rather than RGB.
     """
     stream = Stream([(0.0, _Unpainted())])
-    stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
-    stream.result()
+    pixels = np.zeros((96, 64) if planar else (64, 64, 3), np.uint8)
+    for number in range(2):
+        # The first painting is shown as it is: loops run where something has changed.
+        stream.submit(Frame(pixels, number, Fraction(1, 25)))
+        stream.result()
+        pixels = pixels.copy()
+        pixels[24:40, 24:40] = 255
     stream.close()
