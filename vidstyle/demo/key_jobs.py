@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
-from vidstyle.demo.jobs import Jobs, Report, bar
+from vidstyle.demo.jobs import Jobs, bar
 from vidstyle.demo.previews import as_jpeg, shrunk
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
@@ -19,7 +19,7 @@ from vidstyle.keys.key_films import KeyOptions, restyle_with_keys
 from vidstyle.keys.key_frames import choose_keys, key_pixels
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import FileSource
-from vidstyle.restyling import Summary
+from vidstyle.restyling import Report, Summary
 
 LEAST_KEYS, MOST_KEYS = 3, 8
 COVER = 0.93

@@ -21,6 +21,8 @@ STILL = 0.02
 """Positions a frame, on average, below which everything stands still."""
 STILL_GAP = 2
 """Times as far as MOST_GAP that keys of what stands still may be apart."""
+TAIL = 0.04
+"""By how much less of the last frames of a shot has to be covered, which would take a key for a moment's sake."""
 FIRST_LOOK, LOOKS = 4, 1.3
 """Frames after a key at which it is first asked whether the next one is due, and by how much later each time."""
 
@@ -129,7 +131,7 @@ class _Shot:
 
     def ended(self) -> Iterator[Choice]:
         """The keys that the rest of the shot needs, if it does."""
-        while any(not self._covers_alone(far) for far in range(self._far + 1)):
+        while self._far and min(float(t.shown.mean()) for t in self._traces) < self._cover - TAIL:
             yield self._key(self._farthest(), SIGHT)
 
     def _joint(self, far: int) -> bool:

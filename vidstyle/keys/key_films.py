@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,7 +233,7 @@ class Scout:
             self._failure = error
             self.plans.stop()
 
-    def _seen(self) -> Iterator[Seen]:
+    def _seen(self) -> Generator[Seen, None, None]:
         for frame in scouted(self._source, self._first):
             if frame.index in self._keys:
                 self._on_key(frame.index, frame.pixels)

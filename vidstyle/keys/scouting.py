@@ -1,7 +1,7 @@
 """What there is to know of a film before anything of it is painted: small pictures, and motion both ways."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ class Seen:
         return self.forward is None or self.backward is None
 
 
-def scouted(frames: Iterable[Frame], first: int = 0) -> Iterator[Seen]:
+def scouted(frames: Iterable[Frame], first: int = 0) -> Generator[Seen, None, None]:
     """The frames of a film, of which the first one has the number `first`, each with its motion.
 
     Whoever stops in the middle closes the iterator.
@@ -62,8 +62,8 @@ def scouted(frames: Iterable[Frame], first: int = 0) -> Iterator[Seen]:
             if before is None or frame.discontinuity:
                 waiting.append((frame, index, small, None, None))
             else:
-                ways = (searches.submit(find_motion, *pair) for pair in ((before, small), (small, before)))
-                waiting.append((frame, index, small, *ways))
+                forward = searches.submit(find_motion, before, small)
+                waiting.append((frame, index, small, forward, searches.submit(find_motion, small, before)))
             before = small
             if len(waiting) > AHEAD:
                 yield known()

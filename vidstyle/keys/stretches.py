@@ -21,7 +21,7 @@ from vidstyle.stream.planes import sample
 LONGEST = 120
 """Frames that are known at a time: keys further apart are carried back so far only, so that memory is bounded."""
 CARRIED = 3
-"""Keys that are carried on beyond the next one, which may see again what that does not."""
+"""Keys that are carried on at the end of a stretch, those painted for what no key has seen among them."""
 FILLERS, LEAST_HOLE = 4, 0.012
 """Frames of LONGEST that are painted for what no key has seen, at the most, and the share of a picture for which one
 is."""
@@ -127,9 +127,11 @@ class Planner:
         walks = self._left + self._filled(piece, traces, uncovered)
         if right is not None:
             walks.append((right.index, Walk(right.small)))
-        # What sees most of the last frame goes on; that it is the newest counts, too.
+        # Of painted keys the newest goes on alone, so that a stretch hangs on the two keys at its ends.
+        newest = max((number for number, _ in walks if number >= 0), default=-1)
         worth = {n: float(traces[n][-1].shown.mean()) for n, _ in walks}
-        walks.sort(key=lambda walk: (worth[walk[0]] > 0.02, _frame(walk[0])), reverse=True)
+        walks = [(n, walk) for n, walk in walks if n == newest or (n < 0 and worth[n] > LEAST_HOLE)]
+        walks.sort(key=lambda walk: (walk[0] == newest, _frame(walk[0])), reverse=True)
         self._left = walks[:CARRIED]
         span = right.index - left if right is not None and left is not None else LONE_FRAMES
         sides = left, (right.index if right is not None else None)
