@@ -286,7 +286,7 @@ def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., A
     assert len(set(tops)) == 1
 
 
-@pytest.mark.parametrize("tab", ["Webcam", "Video", "Picture", "Styles"])
+@pytest.mark.parametrize("tab", ["Webcam", "Video", "By hand", "Picture", "Styles"])
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
     page = visit(tab, PHONE)
     page.wait_for_timeout(300)
