@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--rows", type=int, default=180)
     parser.add_argument("--gap", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--by-frame", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
