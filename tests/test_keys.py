@@ -14,6 +14,7 @@ from media_files import Sound, make_video, read_packets, read_times, read_video
 from PIL import Image
 
 from vidstyle.keys import KeyOptions, restyle_with_keys
+from vidstyle.keys.drawing import Drawer
 from vidstyle.keys.key_files import CONTACT_SHEET, find_keys, likeness, read_key
 from vidstyle.media.images import Picture, read_image, write_picture
 
@@ -196,6 +197,42 @@ def test_a_changed_key_changes_its_own_stretch_alone(tmp_path: Path) -> None:
     same = [np.array_equal(a, b) for (_, a), (_, b) in zip(one, two, strict=True)]
     assert same[:5] == [True] * 5
     assert same[8] is False
+
+
+def test_a_changed_key_costs_its_own_stretches_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = Drawer.draw
+    monkeypatch.setattr(
+        Drawer, "draw", lambda self, plan, source: (drawn.append(plan.index), draw(self, plan, source))[1]
+    )
+    still = view(landscape(), 40)
+    film = make_video(tmp_path / "still.mkv", pictures=[still] * 12, times=range(12), codec="ffv1", pixel_format="bgr0")
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for index, color in ((0, RED), (4, GREEN), (8, BLUE)):
+        write_key(folder / f"{index:06}.png", plain(color))
+    wishes = KeyOptions(keep_stretches=tmp_path / "kept")
+
+    def render(name: str) -> list[np.ndarray]:
+        drawn.clear()
+        restyle_with_keys(film, tmp_path / name, folder, key_options=wishes, codec="ffv1")
+        return [pixels for _, pixels in read_video(tmp_path / name)]
+
+    first = render("one.mkv")
+    assert drawn == list(range(12))
+    assert all(np.array_equal(a, b) for a, b in zip(render("two.mkv"), first, strict=True))
+    assert drawn == []
+    alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    write_key(folder / "000008.png", plain(GREEN), alpha)
+    third = render("three.mkv")
+    assert drawn == list(range(5, 12))
+    assert all(np.array_equal(a, b) for a, b in zip(third[:5], first, strict=False))
+    assert is_near(third[9], GREEN)
+
+
+def test_parts_of_films_are_not_kept(refused: Callable[..., str], film: Path, keys: Path, tmp_path: Path) -> None:
+    kept = ("--keep-stretches", tmp_path / "kept", "--end", 0.2)
+    assert "--keep-stretches: is for whole films" in refused("restyle", film, tmp_path / "o.mp4", "--keys", keys, *kept)
 
 
 # --- what cannot be

@@ -94,6 +94,12 @@ def restyle(
         float,
         typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen."),
     ] = 20.0,
+    keep_stretches: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FOLDER", help="With --keys: keep what is drawn there, without loss; a changed key costs its own."
+        ),
+    ] = None,
     paint_steps: Annotated[
         Optional[int], typer.Option(min=1, help="With --keys paint: at each scale, as `paint --steps`.")
     ] = None,
@@ -149,6 +155,7 @@ def restyle(
             cover=cover,
             mask=mask,
             learn=learn,
+            keep_stretches=keep_stretches,
             steps=paint_steps,
             perceptual=perceptual,
             perceptual_weights=perceptual_weights,

@@ -35,6 +35,7 @@ class Filler:
 
     Attributes:
         name: of what paints.
+        known: what its paintings depend on, but for the keys, as text.
         device: what computes.
         paintings: frames that have been painted.
     """
@@ -57,6 +58,7 @@ class Filler:
         self._style = style if isinstance(style, Style) or style is None else load_style(style)
         self._painter: PaintingQueue | None = None
         self.name = "a network that has learnt from the keys" if self._style is None else self._style.card.name
+        self.known = f"{self.name} {seconds if self._style is None else ''}"
         self.device = "cpu"
         self.paintings = 0
 

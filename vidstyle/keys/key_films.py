@@ -27,6 +27,7 @@ from vidstyle.keys.key_files import (
     read_mask,
 )
 from vidstyle.keys.scouting import Seen, scouted
+from vidstyle.keys.stretch_cache import StretchCache
 from vidstyle.keys.stretches import LONGEST, Plan, Planner
 from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
@@ -55,10 +56,13 @@ class KeyOptions:
         mask: a picture that is white where the painting shows, or a folder of such, named after the numbers of frames:
             those of keys are carried as they are, and those of other frames hold for them.
         learn_seconds: for how long a network learns from the keys, if there is anything that no key has seen.
+        keep_stretches: a folder where what is drawn between two keys is kept without loss, so that only what a changed
+            key touches is drawn again; of whole films only.
     """
 
     mask: Path | None = None
     learn_seconds: float = 20.0
+    keep_stretches: Path | None = None
 
 
 class Keys:
@@ -135,11 +139,19 @@ class KeyedFilm:
         look: how much of the painting to show.
         masks: of frames that are no keys, by number.
         mask: of all frames, (H, W) uint8 at the size of keys, or None.
+        kept: stretches that are drawn already; None keeps none.
     """
 
     def __init__(
-        self, plans: Channel[Plan], keys: Keys, look: Look, masks: dict[int, Path], mask: np.ndarray | None
+        self,
+        plans: Channel[Plan],
+        keys: Keys,
+        look: Look,
+        masks: dict[int, Path],
+        mask: np.ndarray | None,
+        kept: StretchCache | None = None,
     ) -> None:
+        self._kept = kept
         self.depth = LOOK_AHEAD
         self._plans, self._keys, self._look, self._masks, self._mask = plans, keys, look, masks, mask
         self._positions = (1, 1)
@@ -158,13 +170,21 @@ class KeyedFilm:
             raise InputError("the film has changed while it was being painted; leave it alone until it is done")
         self._positions = plan.uncovered.shape
         small = resized(frame.pixels, self._keys.size)
-        painting, alpha = self._drawer.draw(plan, small)
+        painting, alpha = self._painted(plan, small)
         self._keys.forget(plan.index - 4 * LONGEST)
         pixels = composed(frame.pixels, lifted(painting, small, frame.pixels), self._look)
         alpha = self._masked(plan.index, alpha)
         if alpha is not None:
             pixels = _shown_through(frame.pixels, pixels, alpha)
         return dataclasses.replace(frame, pixels=pixels)
+
+    def _painted(self, plan: Plan, small: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        if plan.skipped and self._kept is not None:
+            return self._kept.read(plan.index)
+        painting, alpha = self._drawer.draw(plan, small)
+        if self._kept is not None:
+            self._kept.write(plan.index, painting, alpha)
+        return painting, alpha
 
     def _masked(self, index: int, alpha: np.ndarray | None) -> np.ndarray | None:
         if index in self._masks and index not in self._keys.files:
@@ -192,6 +212,7 @@ class Scout:
         planner: what draws up plans.
         first: number of its first frame.
         on_key: called with the pixels of each frame that is a key, by its number.
+        skips: says which frames are drawn already.
 
     Attributes:
         plans: one for each frame.
@@ -204,7 +225,9 @@ class Scout:
         first: int,
         keys: frozenset[int],
         on_key: Callable[[int, np.ndarray], None],
+        skips: Callable[[int], bool] = lambda _: False,
     ) -> None:
+        self._skips = skips
         self.plans: Channel[Plan] = Channel(PLANNED)
         self._source, self._planner, self._first, self._keys, self._on_key = source, planner, first, keys, on_key
         self._failure: BaseException | None = None
@@ -234,7 +257,7 @@ class Scout:
             self.plans.stop()
 
     def _seen(self) -> Generator[Seen, None, None]:
-        for frame in scouted(self._source, self._first):
+        for frame in scouted(self._source, self._first, self._skips):
             if frame.index in self._keys:
                 self._on_key(frame.index, frame.pixels)
             yield frame
@@ -287,14 +310,22 @@ def restyle_with_keys(
         filler = Filler(style, settings, painted_keys, source, wishes.learn_seconds, scout_size, on_note)
         failing.callback(filler.close)
         fits = _Fits(painted_keys)
+        kept = None
+        if wishes.keep_stretches is not None:
+            if settings.start is not None or settings.end is not None:
+                raise InputError(f"{parameter('keep_stretches')}: is for whole films")
+            others = (size, painted_keys.size, painted_keys.opaque, settings.stroke_size, filler.known)
+            kept = StretchCache(wishes.keep_stretches, source, painted_keys.files, masks, others)
+            failing.callback(kept.abort)
         small = dataclasses.replace(settings, size=scout_size, scale=None)
         planner = Planner(painted_keys.files, filler.fill)
-        scout = Scout(video_source(source, small), planner, first, frozenset(painted_keys.files), fits.add)
+        skips = kept.has if kept is not None else lambda _: False
+        scout = Scout(video_source(source, small), planner, first, frozenset(painted_keys.files), fits.add, skips)
         failing.callback(scout.close)
         on_progress(Progress(), video.format.frames)
         sink = video_sink(video, output, settings)
         failing.callback(sink.abort)  # leaves a finished file alone
-        film = KeyedFilm(scout.plans, painted_keys, Look(settings.strength, settings.keep_colors), masks, mask)
+        film = KeyedFilm(scout.plans, painted_keys, Look(settings.strength, settings.keep_colors), masks, mask, kept)
         frames = read_frames(video, settings)
 
         def report(progress: Progress) -> None:
@@ -308,6 +339,8 @@ def restyle_with_keys(
             with contextlib.suppress(ValueError):
                 frames.close()
         scout.check()
+        if kept is not None:
+            kept.finish()
         notes += fits.notes(folder, first, first + done.frames)
         if planner.holes > 0.001:
             notes_share = f"{100 * planner.holes:.1f} %"

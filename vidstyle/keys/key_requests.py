@@ -19,7 +19,7 @@ class KeyRequest:
         keys_command: a program that paints keys, see vidstyle.keys.key_commands.CommandPainter; in place of `keys`.
         keys_timeout: seconds that it may take for one.
         cover: share of every frame that keys which are painted here have to see.
-        mask, learn: see vidstyle.keys.key_films.KeyOptions.
+        mask, learn, keep_stretches: see vidstyle.keys.key_films.KeyOptions.
         steps, perceptual, perceptual_weights: of painting by optimisation, see
             vidstyle.painting.paint_settings.PaintSettings.
     """
@@ -30,6 +30,7 @@ class KeyRequest:
     cover: float = 0.97
     mask: Path | None = None
     learn: float = 20.0
+    keep_stretches: Path | None = None
     steps: int | None = None
     perceptual: str | None = None
     perceptual_weights: Path | None = None

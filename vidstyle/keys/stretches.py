@@ -68,6 +68,7 @@ class Plan:
         layers: keys; their weights come to 1 less what is uncovered.
         uncovered: (h, w) float32, where the last output, moved along, has to do.
         flow: (h, w, 2) float32, from each position to where it was in the frame before; None if nothing leads there.
+        skipped: whether the frame is drawn already.
     """
 
     index: int
@@ -75,6 +76,7 @@ class Plan:
     layers: tuple[Layer, ...]
     uncovered: np.ndarray
     flow: np.ndarray | None
+    skipped: bool = False
 
 
 class Planner:
@@ -101,6 +103,10 @@ class Planner:
             if frame.begins_shot:
                 yield from self._planned_piece(piece, None)
                 piece, self._left, self._weights = [], [], {}
+            if frame.skipped:
+                self._left = [(frame.index, Walk(frame.small))] if frame.index in self._keys else []
+                yield Plan(frame.index, frame.pts, (), np.zeros(_shape(frame), np.float32), None, skipped=True)
+                continue
             piece.append(frame)
             if frame.index in self._keys:
                 yield from self._planned_piece(piece, frame)

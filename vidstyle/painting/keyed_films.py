@@ -62,7 +62,7 @@ def restyle_by_keys(
         style=style,
         on_progress=on_progress,
         on_note=on_note,
-        key_options=KeyOptions(request.mask, request.learn),
+        key_options=KeyOptions(request.mask, request.learn, request.keep_stretches),
         **settings,
     )
 
