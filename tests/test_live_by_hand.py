@@ -13,7 +13,7 @@ from live_steps import Painter, inverted
 from made_scenes import landscape, plain, view
 
 from vidstyle.errors import InputError
-from vidstyle.live import Session, Settings
+from vidstyle.live import LiveSettings, Session
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.live.watched_keys import SOURCES, WatchedKeys
@@ -156,4 +156,4 @@ def test_what_cannot_be_worn_is_said(tmp_path: Path) -> None:
 def test_a_file_is_no_folder_for_frames(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("x")
     with pytest.raises(InputError, match="name a folder for the frames"):
-        Settings(to=["out.mp4"], keys=tmp_path / "keys").check()
+        LiveSettings(to=["out.mp4"], keys=tmp_path / "keys")

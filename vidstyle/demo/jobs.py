@@ -20,7 +20,7 @@ from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
-from vidstyle.restyling import Report, Summary, restyle
+from vidstyle.restyling import OnProgress, Summary, restyle
 from vidstyle.stream import Look
 
 REPORT_SECONDS = 0.25
@@ -148,7 +148,7 @@ class Jobs:
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
         cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
 
-        def work(output: Path, report: Report) -> Summary:
+        def work(output: Path, report: OnProgress) -> Summary:
             return restyle(
                 file.path,
                 output,
@@ -163,7 +163,7 @@ class Jobs:
         yield from self.run(visitor, file, card.title or card.name, suffix, work)
 
     def run(
-        self, visitor: Visitor, file: StoredFile, title: str, suffix: str, work: Callable[[Path, Report], Summary]
+        self, visitor: Visitor, file: StoredFile, title: str, suffix: str, work: Callable[[Path, OnProgress], Summary]
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
@@ -194,7 +194,7 @@ class Jobs:
         file: StoredFile,
         title: str,
         suffix: str,
-        work: Callable[[Path, Report], Summary],
+        work: Callable[[Path, OnProgress], Summary],
         ticket: object,
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
@@ -226,7 +226,7 @@ class Jobs:
         result = visitor.keep(output, name, "result")
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[Report], Summary]) -> None:
+    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[OnProgress], Summary]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if visitor.stop_painting.is_set():

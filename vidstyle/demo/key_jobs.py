@@ -19,7 +19,7 @@ from vidstyle.keys.key_films import KeyOptions, restyle_with_keys
 from vidstyle.keys.key_frames import choose_keys, key_pixels
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import FileSource
-from vidstyle.restyling import Report, Summary
+from vidstyle.restyling import OnProgress, Summary
 
 LEAST_KEYS, MOST_KEYS = 3, 8
 COVER = 0.93
@@ -128,7 +128,7 @@ class KeyJobs:
             raise InputError("Drop a painted frame first.")
         keys = {number: visitor.file(identity, "key").path for number, identity in painted.items()}
 
-        def work(output: Path, report: Report) -> Summary:
+        def work(output: Path, report: OnProgress) -> Summary:
             with tempfile.TemporaryDirectory(prefix="vidstyle-keys-") as folder:
                 for number, path in keys.items():
                     shutil.copyfile(path, Path(folder) / f"{number:06}{path.suffix}")

@@ -33,7 +33,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, Report, Summary, notes_of, read_frames, video_sink, video_source
+from vidstyle.restyling import LOOK_AHEAD, OnProgress, Summary, notes_of, read_frames, video_sink, video_source
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
@@ -269,7 +269,7 @@ def restyle_with_keys(
     keys: str | Path,
     *,
     style: Any = None,
-    on_progress: Report = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     on_note: Callable[[str], None] = lambda _: None,
     key_options: KeyOptions | None = None,
     **options: Any,

@@ -11,7 +11,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.figures import Figures
 from vidstyle.live.keys import LiveState
-from vidstyle.live.live_settings import Settings
+from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.painters import LivePaints, Painters, StylePainter
 from vidstyle.live.session import POLL_SECONDS, Session
 from vidstyle.live.watched_keys import WatchedKeys
@@ -28,7 +28,7 @@ LEARNT = "from your keys"
 """What a style is called that has been learnt from painted frames."""
 
 
-def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
+def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
     """Paint a camera until it ends or `stop` is set; call it in the main thread if there is a window.
 
     Raises:
@@ -36,7 +36,6 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
         KeyboardInterrupt: if `stop` was set before the session began.
     """
     stop = stop or threading.Event()
-    settings.check()
     opened = _unless_stopped(partial(_open, settings), stop)
     source = opened.source
     window: WindowSink | None = None
@@ -87,7 +86,7 @@ class _Opened:
     """Closes it all, should something else not open."""
 
 
-def _open(settings: Settings) -> _Opened:
+def _open(settings: LiveSettings) -> _Opened:
     styles, style = _styles(settings)
     request = Request(settings.camera_size, settings.camera_fps)
     with contextlib.ExitStack() as failing:
@@ -144,7 +143,7 @@ def _sink(
 
 
 def _open_painter(
-    settings: Settings, color: Color | None, compiler: Compiler, learnt: dict[str, Style], name: str
+    settings: LiveSettings, color: Color | None, compiler: Compiler, learnt: dict[str, Style], name: str
 ) -> LivePaints:
     if name in learnt:
         return StylePainter(learnt[name], settings.device, color, compiler)
@@ -153,7 +152,7 @@ def _open_painter(
     return StylePainter(style, settings.device, color, compiler)
 
 
-def _styles(settings: Settings) -> tuple[list[str], str]:
+def _styles(settings: LiveSettings) -> tuple[list[str], str]:
     """The styles to choose from, and the first one."""
     installed = [card.name for card in live_styles()]
     style = settings.style

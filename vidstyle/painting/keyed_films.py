@@ -11,7 +11,7 @@ from vidstyle.keys.key_requests import KeyRequest, kept_keys
 from vidstyle.painting.key_painting import OptimisedKeys
 from vidstyle.painting.paint_settings import PaintSettings
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import Report, Summary
+from vidstyle.restyling import OnProgress, Summary
 
 
 def restyle_by_keys(
@@ -20,7 +20,7 @@ def restyle_by_keys(
     request: KeyRequest,
     style: Any,
     settings: dict[str, Any],
-    on_progress: Report = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     on_note: Callable[[str], None] = lambda _: None,
     check: Callable[[], None] = lambda: None,
 ) -> Summary:
