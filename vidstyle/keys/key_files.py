@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import picture_size, pictures_by_name, read_picture
+from vidstyle.media.images import pictures_by_name, read_picture, upright_size
 
 CONTACT_SHEET = "contact_sheet.jpg"
 """What shows all keys at a glance, and is none."""
@@ -83,7 +83,7 @@ def check_shape(path: Path, size: tuple[int, int]) -> tuple[int, int]:
     Raises:
         InputError: if it is none, or its sides are in another proportion.
     """
-    width, height = picture_size(path)
+    width, height = upright_size(path)
     stretched = width * size[1] / (height * size[0])
     if not 1 / STRETCHED <= stretched <= STRETCHED:
         raise InputError(
