@@ -176,7 +176,9 @@ class Planner:
         weights = {n: share * covered / total for n, share in wanted.items()}
         colors = _broad_shares(shown, weights, frame.index, sides)
         self._weights = wanted
-        layers = (Layer(n, shown[n].shift, weights[n], colors[n]) for n in shown if weights[n].max() > LEAST_SHOWN)
+        # One that shows nothing yet gives its colours.
+        seen = (n for n in shown if max(weights[n].max(), colors[n].max()) > LEAST_SHOWN)
+        layers = (Layer(n, shown[n].shift, weights[n], colors[n]) for n in seen)
         uncovered = 1 - covered if flow is not None else np.zeros_like(covered)
         if flow is None:
             weights = {n: share / total for n, share in wanted.items()}
