@@ -139,7 +139,7 @@ def test_the_first_frame_of_every_shot_is_worth_painting() -> None:
 
 
 def test_more_frames_are_worth_painting_where_more_comes_into_sight() -> None:
-    slow, fast = (len(list(chosen(scouted(frames_of(pan(40, speed)))))) for speed in (1, 4))
+    slow, fast = (len(list(chosen(scouted(frames_of(pan(40, speed)))))) for speed in (1, 8))
     assert 2 <= slow < fast
 
 

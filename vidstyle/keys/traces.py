@@ -8,8 +8,8 @@ import numpy as np
 
 from vidstyle.keys.scouting import Seen
 from vidstyle.stream.memory import SURE, pull
-from vidstyle.stream.motion import Motion, alike, averaged, inside, ramp
-from vidstyle.stream.planes import sample
+from vidstyle.stream.motion import Motion, alike, averaged, ramp
+from vidstyle.stream.planes import places, sample
 
 STRAYS = (0.5, 1.5)
 """Positions by which a way there and back may miss its beginning, and from which on there is no such way: what is at
@@ -21,6 +21,8 @@ PULLED = (0.6, 1.2)
 TORN, CALM, CALM_RADIUS = (0.15, 0.4), 0.5, 2.0
 """Change of a map from which on it is smoothed more and more; share by which it is in each frame at the most; and over
 how many positions."""
+EDGE = 0.75
+"""Positions beyond the frame that are taken for its border: flow is never so exact."""
 RECOVERY = 0.03
 """Trust that a place gains a frame at the most, where it looks right again."""
 
@@ -78,13 +80,20 @@ class Walk:
         shift = np.ascontiguousarray(state[..., :2]) if self._moved else None
         seen = self._source if shift is None else sample(self._source, shift)
         if shift is not None:
-            natural = (1 - ramp(pull(shift), *PULLED)) * inside(shift)
+            natural = (1 - ramp(pull(shift), *PULLED)) * within(shift)
         low, high = motion.alike_levels
         same = alike(seen, motion.now, (PATIENT * low, PATIENT * high)) * natural
         state[..., 2] = np.minimum(state[..., 2] + RECOVERY, same)
         self._state = state
         self.trace = Trace(shift, (ramp(state[..., 2], *SURE) * state[..., 3]).astype(np.float32))
         return self.trace
+
+
+def within(shift: np.ndarray) -> np.ndarray:
+    """Which places plus their shifts (h, w, 2) are in the frame or a hair's breadth beyond it, (h, w) bool."""
+    height, width = shift.shape[:2]
+    beyond = cv2.inRange(places(shift), (-EDGE, -EDGE), (width - 1 + EDGE, height - 1 + EDGE))
+    return np.asarray(beyond > 0)
 
 
 def unwound(shift: np.ndarray) -> np.ndarray:
