@@ -1,16 +1,21 @@
 """What can be asked of painting by keys, and what of it can be refused before anything is loaded."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.restyle_options import Options, check_request
+from vidstyle.validation import validated
+
+LearnSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")]
 
 PAINT = "paint:"
 """Begins the name of a picture in whose style keys are to be painted by optimisation."""
 
 
-@dataclass(frozen=True)
+@validated
 class KeyRequest:
     """How a film is to be painted by keys; see `vidstyle restyle --help`.
 
@@ -26,10 +31,10 @@ class KeyRequest:
 
     keys: str | None = None
     keys_command: str | None = None
-    keys_timeout: float = 600.0
-    cover: float = 0.97
+    keys_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = 600.0
+    cover: Annotated[float, Field(gt=0, lt=1, description="takes a share above 0 and below 1, such as 0.97")] = 0.97
     mask: Path | None = None
-    learn: float = 20.0
+    learn: LearnSeconds = 20.0
     keep_stretches: Path | None = None
     steps: int | None = None
     perceptual: str | None = None
@@ -53,8 +58,6 @@ class KeyRequest:
             raise InputError(f"{parameter('keys', self.keys)}: there is no picture {self.picture}")
         if self.mask is not None and not self.mask.exists():
             raise InputError(f"{parameter('mask', self.mask)}: no such picture or folder")
-        if self.learn < 0:
-            raise InputError(f"{parameter('learn', self.learn)}: takes seconds from 0 on")
 
 
 def kept_keys(output: Path) -> Path:
