@@ -17,7 +17,7 @@ from vidstyle.media.images import read_image
 from vidstyle.nets.realtime import RealtimeNet
 from vidstyle.painting.key_painting import OptimisedKeys
 from vidstyle.painting.paint_settings import PaintSettings
-from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.tensors import to_pixels, to_tensor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Cli = Callable[..., Result]
@@ -143,7 +143,7 @@ def test_a_network_learns_to_paint_like_keys(tmp_path: Path) -> None:
     key = np.rint(luma * (220, 40, 30) + (1 - luma) * (20, 40, 160)).astype(np.uint8)
     train_on_pairs(network, [(frame, key, None)], steps=60, seconds=60)
     with torch.inference_mode():
-        painted = to_rgb(network(to_tensor(frame)[None])[0])
+        painted = to_pixels(network(to_tensor(frame)[None])[0])
     assert np.abs(painted.astype(int) - key).mean() < 0.5 * np.abs(frame.astype(int) - key).mean()
 
 
