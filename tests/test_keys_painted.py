@@ -87,7 +87,9 @@ def test_painting_keys_goes_on_where_it_was_stopped(film: Path, tmp_path: Path) 
     assert json.loads((folder / NOTE).read_text())["keys"] == found
 
 
-def test_keys_are_painted_by_optimisation(run_cli: Cli, film: Path, weights: Path, tmp_path: Path) -> None:
+def test_keys_are_painted_by_optimisation(
+    run_cli: Cli, film: Path, weights: Path, style_file: Path, tmp_path: Path
+) -> None:
     command = (
         "restyle",
         film,
