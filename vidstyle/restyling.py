@@ -245,12 +245,27 @@ def open_painter(
     return PaintingQueue(make)
 
 
+def look_ahead(device: str) -> int:
+    """Frames of a video that are on the way at a time where `device` paints; on a GPU motion is looked for between
+    several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    return LOOK_AHEAD + (MOST_SEARCHES if device.startswith("cuda") else 0)
+
+
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
     """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
     from vidstyle.stream import Look, Stream
+    from vidstyle.stream.pixel_operations import operations_on
 
-    look = Look(options.strength, options.keep_colors)
-    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
+    return Stream(
+        painters,
+        Look(options.strength, options.keep_colors),
+        steady=options.steady,
+        stroke_size=options.stroke_size,
+        look_ahead=look_ahead,
+        operations=operations_on(painters[0][1].engine.device),
+    )
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
@@ -262,12 +277,16 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         painters = timeline.painters(options, planes=video.color if video.planes else None)
         engine = painters[0][1].engine
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options, gpu=gpu is not None)
+        resident = video.planes and isinstance(video, FileSource) and engine.device.startswith("cuda")
+        if resident and isinstance(video, FileSource):
+            # From decoder to encoder, if both are the device's, nothing leaves its memory.
+            video.resident = engine.device
+        sink = video_sink(video, output, options, gpu=gpu, resident=resident)
     except BaseException:
         video.close()
         raise
     frames = read_frames(video, options)
-    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
+    stream = open_stream(painters, options, look_ahead=look_ahead(engine.device))
     try:
         done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:
@@ -309,9 +328,14 @@ def video_source(source: Path, options: Options, gpu: int | None = None) -> "Fil
 
 
 def video_sink(
-    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
+    video: "FileSource | AnimationSource",
+    output: Path,
+    options: Options,
+    *,
+    gpu: int | None = None,
+    resident: bool = False,
 ) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
     from av.container import OutputContainer
 
     from vidstyle.media.sinks import FileSink
@@ -337,6 +361,7 @@ def video_sink(
         tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,
         gpu=gpu,
+        resident=resident,
         background=options.background,
     )
 

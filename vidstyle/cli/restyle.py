@@ -11,8 +11,8 @@ import typer
 
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
-    Device,
     EngineName,
+    PaintingDevice,
     PerceptualName,
     PerceptualWeights,
     Strength,
@@ -64,7 +64,7 @@ def restyle(
         Optional[list[str]],
         typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     engine: EngineName = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
     scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,

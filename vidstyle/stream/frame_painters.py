@@ -1,7 +1,7 @@
 """What paints frames, for a stream: engines, and anything else that makes a picture of one."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from vidstyle.stream.planes import is_planar
 class Paints(Protocol):
     """What paints frames while others are shown: vidstyle.engines.PaintingQueue, or anything else."""
 
-    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+    def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
         ...
 

@@ -1,12 +1,14 @@
 """Painted frames from elsewhere that a live stream shows wherever it sees their places again."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 
 from vidstyle.stream.memory import Key, Memory
 from vidstyle.stream.motion import Motion, find_motion, small_picture
-from vidstyle.stream.planes import picture_size, resized
+from vidstyle.stream.planes import resized
 
 SEEN_AGAIN = 0.04
 """Share of a picture that a painted frame has to cover to be laid over it."""
@@ -38,13 +40,16 @@ class Pinned:
         self._covered = 0.0
         self._wait = 0
 
-    def find(self, memory: Memory, small: np.ndarray, picture: np.ndarray) -> None:
+    def find(
+        self, memory: Memory, size: tuple[int, int], picture: np.ndarray, taken: Callable[[np.ndarray], Any]
+    ) -> None:
         """Lay it over a frame, unless it is there.
 
         Args:
             memory: of the stream, which has been carried on to the frame.
-            small: the frame as it is painted.
+            size: width and height at which the frame is painted.
             picture: its `small_picture`.
+            taken: see vidstyle.stream.pixel_operations.PixelOperations.
         """
         key = self._key
         if key is not None and key in memory.keys and float(key.shown.mean()) > LOST * self._covered:
@@ -53,13 +58,12 @@ class Pinned:
         if self._wait > 0:
             return
         self._wait = LOOK_FRAMES
-        size = picture_size(small)
         own = small_picture(resized(self._source, size))
         motion = find_motion(own, picture)
         if motion is None:
             return
-        painting: Future[np.ndarray] = Future()
-        painting.set_result(resized(self._painting, size))
+        painting: Future[Any] = Future()
+        painting.set_result(taken(resized(self._painting, size)))
         found = PinnedKey(memory.next_number(), own, painting)
         found.carry(motion, 0.0)
         covered = float(found.shown.mean())
