@@ -8,7 +8,7 @@ import numpy as np
 from made_scenes import MIDDLE, landscape, plain, view, with_disc
 
 from vidstyle.keys.choosing import SHOT, chosen
-from vidstyle.keys.drawing import Drawer, Painted, painted
+from vidstyle.keys.drawing import Drawer, PaintedKey, painted
 from vidstyle.keys.scouting import scouted
 from vidstyle.keys.stretches import LONGEST, Planner
 from vidstyle.media.frame import Frame
@@ -39,7 +39,7 @@ def drawn(
         assert fill is not None
         filled[number] = fill(pixels)
 
-    def painting(number: int) -> Painted:
+    def painting(number: int) -> PaintedKey:
         return painted(keys[number] if number >= 0 else filled[number], None, shape[0])
 
     shape: list[tuple[int, int]] = [(1, 1)]

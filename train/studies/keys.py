@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from vidstyle import Painter
-from vidstyle.keys.drawing import Drawer, Painted, moved, painted
+from vidstyle.keys.drawing import Drawer, PaintedKey, moved, painted
 from vidstyle.keys.key_making import KeyFrame
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.stretches import Planner
@@ -106,7 +106,7 @@ def laid_over(carried: np.ndarray, shown: np.ndarray, source: np.ndarray) -> np.
 def drawn(seen: list[Seen], keys: dict[int, np.ndarray]) -> list[np.ndarray]:
     """All frames, from keys on both sides."""
     positions = Walk(seen[0].small).trace.shown.shape
-    made: dict[int, Painted] = {n: painted(pixels, None, positions) for n, pixels in keys.items()}
+    made: dict[int, PaintedKey] = {n: painted(pixels, None, positions) for n, pixels in keys.items()}
     drawer = Drawer(made.__getitem__)
     return [drawer.draw(plan, seen[plan.index].pixels)[0] for plan in Planner(keys, None).plans(iter(seen))]
 

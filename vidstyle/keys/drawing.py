@@ -7,7 +7,7 @@ import cv2
 import numba
 import numpy as np
 
-from vidstyle.keys.stretches import LEAST_SHOWN, Layer, Plan
+from vidstyle.keys.stretches import LEAST_SHOWN, KeyLayer, Plan
 from vidstyle.stream.kernels import CUBIC
 from vidstyle.stream.laying import SHARPEN, SHARPEN_RADIUS
 from vidstyle.stream.planes import grid, sample
@@ -21,7 +21,7 @@ MOST_LAYERS = 6
 
 
 @dataclass(frozen=True)
-class Painted:
+class PaintedKey:
     """A painted key at the size that is drawn at.
 
     Attributes:
@@ -35,7 +35,7 @@ class Painted:
     broad: np.ndarray
 
 
-def painted(pixels: np.ndarray, alpha: np.ndarray | None, positions: tuple[int, int]) -> Painted:
+def painted(pixels: np.ndarray, alpha: np.ndarray | None, positions: tuple[int, int]) -> PaintedKey:
     """A key to draw with.
 
     pixels: RGB (H, W, 3) uint8.  alpha: (H, W) uint8.  positions: height and width of maps.
@@ -43,7 +43,7 @@ def painted(pixels: np.ndarray, alpha: np.ndarray | None, positions: tuple[int, 
     soft = cv2.GaussianBlur(pixels, (0, 0), SHARPEN_RADIUS)
     sharp = cv2.addWeighted(pixels, 1 + SHARPEN, soft, -SHARPEN, 0)
     small = cv2.resize(pixels, positions[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    return Painted(sharp, alpha, cv2.GaussianBlur(small, (0, 0), BROAD))
+    return PaintedKey(sharp, alpha, cv2.GaussianBlur(small, (0, 0), BROAD))
 
 
 class Drawer:
@@ -53,7 +53,7 @@ class Drawer:
         painting_of: the painting of a key, by number.
     """
 
-    def __init__(self, painting_of: Callable[[int], Painted]) -> None:
+    def __init__(self, painting_of: Callable[[int], PaintedKey]) -> None:
         self._painting_of = painting_of
         self._last: np.ndarray | None = None
         self._pictures = np.empty((0, 0, 0, 3), np.uint8)
@@ -107,7 +107,7 @@ class Drawer:
         self._last = result
         return result, _blended_alpha(layers, keys, source.shape[:2])
 
-    def _kept(self, numbers: list[int], keys: list[Painted]) -> list[int]:
+    def _kept(self, numbers: list[int], keys: list[PaintedKey]) -> list[int]:
         """Where the pictures of keys are, once they are."""
         self._slots = {number: slot for number, slot in self._slots.items() if number in numbers}
         for number, key in zip(numbers, keys, strict=True):
@@ -140,7 +140,7 @@ def _remapped(picture: np.ndarray, way: np.ndarray | None, interpolation: int) -
     return remap(picture, way, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _blended_alpha(layers: list[Layer], keys: list[Painted], size: tuple[int, ...]) -> np.ndarray | None:
+def _blended_alpha(layers: list[KeyLayer], keys: list[PaintedKey], size: tuple[int, ...]) -> np.ndarray | None:
     """(H, W) uint8.  What is painted for want of a key is as opaque as the keys are there; None if all are opaque."""
     if all(key.alpha is None for key in keys):
         return None

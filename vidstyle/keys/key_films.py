@@ -15,7 +15,7 @@ import numpy as np
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.keys.drawing import Drawer, Painted, painted
+from vidstyle.keys.drawing import Drawer, PaintedKey, painted
 from vidstyle.keys.key_files import (
     STRANGE,
     KeyFile,
@@ -91,7 +91,7 @@ class Keys:
         if max(rows) > self.size[1]:
             share = min(1.0, max(rows) / size[1])
             self.size = size if share > 0.8 else (round(size[0] * share), round(size[1] * share))
-        self._kept: OrderedDict[int, Painted] = OrderedDict()
+        self._kept: OrderedDict[int, PaintedKey] = OrderedDict()
         self._fills: dict[int, Future[np.ndarray]] = {}
         self.opaque = not masks.keys() & self.files.keys()
         for key in files:
@@ -111,7 +111,7 @@ class Keys:
                 alpha = cv2.multiply(alpha, read_mask(self._masks[index], self.size), scale=1 / 255)
         return pixels, alpha
 
-    def painting(self, number: int, positions: tuple[int, int]) -> Painted:
+    def painting(self, number: int, positions: tuple[int, int]) -> PaintedKey:
         """A key, or what is painted for want of one, to draw with."""
         if number not in self._kept:
             if number >= 0:

@@ -43,7 +43,7 @@ LEAST_SHOWN = 0.004
 
 
 @dataclass(frozen=True)
-class Layer:
+class KeyLayer:
     """A key in what is shown of a frame.
 
     Attributes:
@@ -73,7 +73,7 @@ class Plan:
 
     index: int
     pts: int
-    layers: tuple[Layer, ...]
+    layers: tuple[KeyLayer, ...]
     uncovered: np.ndarray
     flow: np.ndarray | None
     skipped: bool = False
@@ -178,11 +178,11 @@ class Planner:
         self._weights = wanted
         # One that shows nothing yet gives its colours.
         seen = (n for n in shown if max(weights[n].max(), colors[n].max()) > LEAST_SHOWN)
-        layers = (Layer(n, shown[n].shift, weights[n], colors[n]) for n in seen)
+        layers = (KeyLayer(n, shown[n].shift, weights[n], colors[n]) for n in seen)
         uncovered = 1 - covered if flow is not None else np.zeros_like(covered)
         if flow is None:
             weights = {n: share / total for n, share in wanted.items()}
-            layers = (Layer(n, shown[n].shift, weights[n], colors[n]) for n in shown)
+            layers = (KeyLayer(n, shown[n].shift, weights[n], colors[n]) for n in shown)
         return Plan(frame.index, frame.pts, tuple(layers), uncovered.astype(np.float32), flow)
 
     def _slowly(
