@@ -57,8 +57,8 @@ def scouted(
 
     def known() -> Seen:
         frame, index, small, forward, backward = waiting.popleft()
-        ways = (None if way is None else way.result() for way in (forward, backward))
-        return Seen(index, frame.pts, frame.pixels, small, *ways, skipped=skips(index))
+        there, back = (None if way is None else way.result() for way in (forward, backward))
+        return Seen(index, frame.pts, frame.pixels, small, there, back, skipped=skips(index))
 
     before: np.ndarray | None = None
     searches = ThreadPoolExecutor(SEARCHES, thread_name_prefix="vidstyle-motion")
