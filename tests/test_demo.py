@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Result
+from made_scenes import landscape
 from media_files import Sound, colorful_picture, make_video, read_times
 from PIL import Image
 
@@ -361,6 +362,31 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     assert np.abs(after - before).mean() > 15
     before, unpainted = shown(strength=0.0)
     assert np.abs(unpainted - before).mean() < 1
+
+
+@pytest.mark.parametrize("stroke_size", [1.0, 2.0])
+def test_a_preview_shows_what_will_be_downloaded(
+    jobs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stroke_size: float
+) -> None:
+    # A picture is read at a half for a preview.
+    monkeypatch.setattr("vidstyle.demo.pictures.SHOWN_PIXELS", 600 * 400)
+    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_SIDE", 600)
+    path = tmp_path / "large.png"
+    Image.fromarray(landscape(0, 1440, 960)).save(path)
+    identity = jobs.visitor.keep(path, "large.png", "picture")
+    request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
+    html = jobs.run.preview(jobs.visitor, request)
+    after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
+    finished(jobs.run.paint(jobs.visitor, request))
+    (result,) = jobs.visitor.files("result").values()
+    downloaded = Image.open(result.path)
+    assert downloaded.size == (1440, 960)
+    seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
+    away = np.abs(seen - np.asarray(after, float)).mean()
+    coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
+    other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
+    assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
+    assert away < 8
 
 
 def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Path) -> None:

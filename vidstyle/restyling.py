@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from vidstyle.media.sources import FileSource
     from vidstyle.stream import Stream
 
-LOOK_AHEAD = 8
-"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
-
 
 class Timeline:
     """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
@@ -245,12 +242,14 @@ def open_painter(
     return PaintingQueue(make)
 
 
-def look_ahead(device: str) -> int:
-    """Frames of a video that are on the way at a time where `device` paints; on a GPU motion is looked for between
-    several at a time."""
+def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
+    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
+    looked for between several at a time."""
     from vidstyle.stream.stream import MOST_SEARCHES
 
-    return LOOK_AHEAD + (MOST_SEARCHES if device.startswith("cuda") else 0)
+    if device.startswith("cuda"):
+        return pipeline.LOOK_AHEAD + MOST_SEARCHES
+    return pipeline.look_ahead(size, planes=planes)
 
 
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
@@ -286,7 +285,9 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         video.close()
         raise
     frames = read_frames(video, options)
-    stream = open_stream(painters, options, look_ahead=look_ahead(engine.device))
+    size = video.format.width, video.format.height
+    ahead = look_ahead(engine.device, size, planes=video.planes)
+    stream = open_stream(painters, options, look_ahead=ahead)
     try:
         done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:

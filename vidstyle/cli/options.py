@@ -15,7 +15,10 @@ PaintingDevice = Annotated[
 ]
 EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
-StrokeSize = Annotated[float, typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half.")]
+StrokeSize = Annotated[
+    float,
+    typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half; no larger than the frame allows."),
+]
 PerceptualName = Annotated[
     Optional[str],
     typer.Option(metavar="NAME", help="vidstyle, vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),

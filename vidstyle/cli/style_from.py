@@ -16,6 +16,9 @@ def style_from(
     by: Annotated[
         str, typer.Option(metavar="NAME", help="What makes it: meta_realtime, adain, metanet_improved, or a file.")
     ] = "meta_realtime",
+    stroke_size: Annotated[
+        float, typer.Option(help="Of strokes: 2 is twice as large as in the picture, 0.5 half.")
+    ] = 1.0,
     refine: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Train it further for so long.")] = 0.0,
     photos: Annotated[
         Optional[Path], typer.Option(help="Folder of photographs to train with; some come with the program.")
@@ -41,6 +44,7 @@ def style_from(
                 out,
                 seconds=refine,
                 by=by,
+                stroke_size=stroke_size,
                 photos=photos,
                 perceptual=perceptual,
                 perceptual_weights=perceptual_weights,
@@ -51,7 +55,7 @@ def style_from(
     else:
         from vidstyle.styles import write_style_of
 
-        card = write_style_of(picture, out, by=by, overwrite=overwrite)
+        card = write_style_of(picture, out, by=by, stroke_size=stroke_size, overwrite=overwrite)
     if not quiet:
         figures = "".join(f"; {name} {value:.3g}" for name, value in card.metrics.items())
         say(f"{card.path}: {card.title}, {card.parameters:,} parameters, {time.monotonic() - started:.1f} s{figures}")

@@ -22,16 +22,17 @@ def element(value: str = "", **settings: Any) -> gr.HTML:
 
 @dataclass(frozen=True)
 class LookControls:
-    """Which style, how strong, in whose colours."""
+    """Which style, how strong, in whose colours, with how large strokes."""
 
     style: gr.HTML
     strength: gr.Slider
     keep_colors: gr.Checkbox
+    stroke_size: gr.Slider
 
     @property
     def all(self) -> list[Any]:
         """The components, in the order of their names."""
-        return [self.style, self.strength, self.keep_colors]
+        return [self.style, self.strength, self.keep_colors, self.stroke_size]
 
 
 def style_picker(first: str) -> gr.HTML:
@@ -45,13 +46,14 @@ def drop_zone(kind: str, accept: str, words: str, largest: int) -> gr.HTML:
     return element(html_template=template, js_on_load=HEAR)
 
 
-def look_controls(first: str) -> LookControls:
-    """Style, strength and colours."""
+def look_controls(first: str, strokes: tuple[float, float]) -> LookControls:
+    """Style, strength, colours, and size of strokes, from the finest to the broadest."""
     style = style_picker(first)
     with gr.Row(elem_classes="vs-controls"):
         strength = gr.Slider(0, 100, 100, step=1, label=f"{LABELS['strength']}, %", min_width=240)
+        stroke_size = gr.Slider(*strokes, 1, step=0.25, label=LABELS["stroke_size"], min_width=240)
         keep_colors = gr.Checkbox(False, label=LABELS["keep_colors"], min_width=240)
-    return LookControls(style, strength, keep_colors)
+    return LookControls(style, strength, keep_colors, stroke_size)
 
 
 def visitor_of(request: gr.Request) -> Visitor:

@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, opens, quality_options
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, encoder_options, on_gpu, opens, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
@@ -161,7 +161,9 @@ class FileSink:
                     self._device = device
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
-        options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
+        options = encoder_options(self._codec, video.width, video.height) | quality_options(
+            self._codec_name, self._codec, quality
+        )
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: Graph | None = None
         self._tracks: Tracks | None = None

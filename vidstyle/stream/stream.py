@@ -381,7 +381,8 @@ def prepare(*, planar: bool) -> None:
 
     planar: whether frames will be planes of 4:2:0 rather than RGB.
     """
-    stream = Stream([(0.0, _Unpainted())])
+    # Of what is painted smaller than it is.
+    stream = Stream([(0.0, _Unpainted())], stroke_size=2.0)
     pixels = np.zeros((96, 64) if planar else (64, 64, 3), np.uint8)
     for number in range(2):
         # The first painting is shown as it is: loops run where something has changed.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from vidstyle.any_style import stroke_side
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import nearest_perceptual
 from vidstyle.shipped import PHOTOS
@@ -27,6 +28,7 @@ def refine_style(
     *,
     seconds: float,
     by: str = META_STYLE,
+    stroke_size: float = 1.0,
     photos: Path | None = None,
     perceptual: str | None = None,
     perceptual_weights: Path | None = None,
@@ -41,6 +43,7 @@ def refine_style(
         out: the file to make.
         seconds: to train what vidstyle.styles.style_of gives on that picture.
         by: what that is made by.
+        stroke_size: see vidstyle.styles.style_of.
         photos: folder of photographs to train with; those that the program carries if None.
         perceptual, perceptual_weights: what to measure nearness to the picture with, as for `vidstyle train`.
         device: as for vidstyle.engines.choose_device.
@@ -51,13 +54,14 @@ def refine_style(
         InputError: for a picture that cannot be made a style of, and a file that cannot be written.
     """
     check_style_output(out, overwrite=overwrite)
-    style = style_of(picture, by)
+    shorter_side = stroke_side(StyleSource.shorter_side, stroke_size)
+    style = style_of(picture, by, stroke_size=stroke_size)
     with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder:
         start, trained = (Path(folder) / f"{name}{SUFFIX}" for name in ("start", "trained"))
         save_style(start, style.network, style.card)
         recipe = Recipe(
             name=out.stem,
-            style=StyleSource(image=picture, title=style.card.title),
+            style=StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side),
             data=Data(photos or PHOTOS, perceptual_weights),
             network=NetworkChoice(style.card.network, style.card.arguments, start),
             loss=Loss(
