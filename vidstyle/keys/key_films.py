@@ -33,7 +33,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, OnProgress, Summary, notes_of, read_frames, video_sink, video_source
+from vidstyle.restyling import OnProgress, Summary, notes_of, read_frames, video_sink, video_source
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
@@ -152,7 +152,7 @@ class KeyedFilm:
         kept: StretchCache | None = None,
     ) -> None:
         self._kept = kept
-        self.depth = LOOK_AHEAD
+        self.depth = 1
         self._plans, self._keys, self._look, self._masks, self._mask = plans, keys, look, masks, mask
         self._positions = (1, 1)
         self._drawer = Drawer(lambda number: keys.painting(number, self._positions))
