@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -20,7 +20,6 @@ TILE_FROM = 1_500_000
 TILE = 1024
 SMALLEST_TILE = 128
 INITS = ("content", "noise", "style")
-KeepColors = Literal["luminance", "histogram"]
 Weight = Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes 0 or more")]
 
 
