@@ -22,6 +22,7 @@ FLOORS = (
     {"styles"},
     {"pipeline", "restyle_options", "stream"},
     {"restyling"},
+    {"keys"},
     {"live", "painter"},
     {"painting", "training", "bench", "contact_sheet"},
     {"demo"},

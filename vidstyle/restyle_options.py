@@ -28,7 +28,7 @@ StrokeSize = Annotated[
         description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
     ),
 ]
-Side = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(strict=True)]
 Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
 Byte = Annotated[int, Field(ge=0, le=255)]
 BackgroundColor = Annotated[

@@ -199,13 +199,11 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
-    from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.bit_rates import too_large
     from vidstyle.media.sources import FileSource
 
     gpu = _gpu(timeline.styles[0], options)
-    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+    video = video_source(source, options, gpu)
     try:
         video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
@@ -220,7 +218,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     except BaseException:
         video.close()
         raise
-    frames = _read(video, options)
+    frames = read_frames(video, options)
     size = video.format.width, video.format.height
     ahead = look_ahead(engine.device, size, planes=video.planes)
     stream = open_stream(painters, options, look_ahead=ahead)
@@ -235,10 +233,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    warnings = [*video.notes, *sink.notes]
-    if video.unreadable_from is not None:
-        warnings.append(_damage(video))
-    warnings += too_large(output, options.max_size)
+    warnings = [*notes_of(video), *sink.notes, *too_large(output, options.max_size)]
     return _summary(done, sink, engine, timeline.name, warnings)
 
 
@@ -257,6 +252,15 @@ def _gpu(style: Style, options: Options) -> int | None:
 
     _, device = choose_engine(options.engine, options.device, style.network)
     return int(device.partition(":")[2]) if device.startswith("cuda") else None
+
+
+def video_source(source: Path, options: Options, gpu: int | None = None) -> "FileSource | AnimationSource":
+    """The part of a video, at the size, that options name; see FileSource for `gpu`."""
+    from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.sources import FileSource
+
+    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
+    return AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
 
 
 def video_sink(
@@ -306,12 +310,17 @@ def video_sink(
     )
 
 
-def _read(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
+def read_frames(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
     """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
     with contextlib.closing(video):
         yield from video
         if options.strict and video.unreadable_from is not None:
             raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
+
+
+def notes_of(video: "FileSource | AnimationSource") -> list[str]:
+    """What a user should know of how it has been read, once it has."""
+    return [*video.notes, _damage(video)] if video.unreadable_from is not None else list(video.notes)
 
 
 def _damage(video: "FileSource | AnimationSource") -> str:

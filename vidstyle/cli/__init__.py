@@ -12,6 +12,7 @@ from vidstyle.cli import (
     demo,
     doctor,
     evaluate,
+    keys,
     live,
     paint,
     preview,
@@ -34,6 +35,7 @@ __all__ = ["app", "main", "run"]
 for _command in (
     restyle.restyle,
     preview.preview,
+    keys.keys,
     live.live,
     cameras.cameras,
     styles.styles,

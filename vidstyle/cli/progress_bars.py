@@ -53,6 +53,7 @@ class _Bar:
     def __init__(self, title: str, unit: str | None, *, quiet: bool) -> None:
         """unit: of what is counted; None counts a share of the work, which is no number to show."""
         console = Console(stderr=True)
+        self._quiet = quiet
         self._bar = _WithPicture(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -75,6 +76,12 @@ class _Bar:
         if shows_pictures(self._bar.console):
             self._bar.picture = as_characters(Image.fromarray(pixels), PICTURE_WIDTH)
             self._bar.refresh()
+
+    def say(self, message: str) -> None:
+        """One line above the bar, unless it is to be quiet."""
+        if not self._quiet:
+            line = f"vidstyle: {' '.join(message.splitlines())}"
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -1,4 +1,4 @@
-"""The page: four tabs."""
+"""The page: five tabs."""
 
 import logging
 from typing import Any
@@ -9,6 +9,8 @@ from vidstyle.demo.controls import OTHER_PAGE, element
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import LONGEST_LINE
 from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.key_jobs import KeyJobs
+from vidstyle.demo.keys_tab import keys_tab
 from vidstyle.demo.paint_tab import paint_tab
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
@@ -48,6 +50,8 @@ def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker
                 webcam_tab(gallery.first)
             with gr.Tab("Video", id="video"):
                 paint_tab("video", gallery.first, jobs, settings.largest_upload)
+            with gr.Tab("By hand", id="keys"):
+                keys_tab(KeyJobs(jobs), settings.largest_upload)
             with gr.Tab("Picture", id="picture"):
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):

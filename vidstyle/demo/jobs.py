@@ -4,7 +4,7 @@ import html
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,9 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
-from vidstyle.restyling import restyle
+from vidstyle.restyling import OnProgress, Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
-from vidstyle.style_files import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
@@ -152,6 +151,36 @@ class Jobs:
         """
         file = visitor.file(request.file, "video", "picture")
         card = self._gallery.card(visitor, request.style)
+        suffix = ".mp4" if file.kind == "video" else file.path.suffix
+        cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
+
+        def work(output: Path, report: OnProgress) -> Summary:
+            return restyle(
+                file.path,
+                output,
+                style=card.path,
+                on_progress=report,
+                device=self._device,
+                strength=request.strength,
+                keep_colors=request.keep_colors,
+                stroke_size=request.stroke_size,
+                **cut,
+            )
+
+        yield from self.run(visitor, file, card.title or card.name, suffix, work)
+
+    def run(
+        self, visitor: Visitor, file: StoredFile, title: str, suffix: str, work: Callable[[Path, OnProgress], Summary]
+    ) -> Iterator[tuple[str, str]]:
+        """Do what takes its time with a file, once it is its turn; as `paint`.
+
+        Args:
+            visitor: whose file it is.
+            file: what is painted.
+            title: of the result, after the name of the file.
+            suffix: of the result.
+            work: makes it under the name that it is given, and reports how far it is.
+        """
         visitor.stop_painting.clear()
         ticket = self._queue.join()
         try:
@@ -162,27 +191,32 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, request, file, card, ticket)
+            yield from self._painted(visitor, file, title, suffix, work, ticket)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, request: PaintRequest, file: StoredFile, card: StyleCard, ticket: object
+        self,
+        visitor: Visitor,
+        file: StoredFile,
+        title: str,
+        suffix: str,
+        work: Callable[[Path, OnProgress], Summary],
+        ticket: object,
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
-        suffix = ".mp4" if file.kind == "video" else file.path.suffix
         output = visitor.new_path(suffix)
         run, stop = _Run(), visitor.stop_painting
 
-        def work() -> None:
+        def body() -> None:
             try:
-                self._work(run, visitor, file, output, card.path, request)
+                self._work(run, visitor, file, lambda report: work(output, report))
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._queue.leave(ticket)
 
         self._queue.begin(ticket)
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=body, daemon=True)
         thread.start()
         try:
             while thread.is_alive():
@@ -195,32 +229,19 @@ class Jobs:
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
-        name = f"{Path(file.name).stem} - {card.title or card.name}{suffix}"
+        name = f"{Path(file.name).stem} - {title}{suffix}"
         result = visitor.keep(output, name, "result")
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(
-        self, run: _Run, visitor: Visitor, file: StoredFile, output: Path, style: Path, request: PaintRequest
-    ) -> None:
+    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[OnProgress], Summary]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if visitor.stop_painting.is_set():
                 raise Cancelled("cancelled")
             visitor.storage.check()
 
-        cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
         try:
-            restyle(
-                file.path,
-                output,
-                style=style,
-                on_progress=report,
-                device=self._device,
-                strength=request.strength,
-                keep_colors=request.keep_colors,
-                stroke_size=request.stroke_size,
-                **cut,
-            )
+            work(report)
         except VidstyleError as error:
             run.failure = (
                 error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, file.path))

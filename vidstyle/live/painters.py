@@ -14,7 +14,7 @@ from vidstyle.live.compiling import Compiler
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
 from vidstyle.processor import give_way
-from vidstyle.stream.stream import Paints
+from vidstyle.stream import Paints
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:

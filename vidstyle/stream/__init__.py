@@ -1,6 +1,7 @@
 """One viewer's sequence: paint seldom, carry paint, show always."""
 
 from vidstyle.stream.composing import Look
-from vidstyle.stream.stream import Paints, Stream, prepare
+from vidstyle.stream.frame_painters import Paints, PaintsFrames
+from vidstyle.stream.stream import Stream, prepare
 
-__all__ = ["Look", "Paints", "Stream", "prepare"]
+__all__ = ["Look", "Paints", "PaintsFrames", "Stream", "prepare"]
