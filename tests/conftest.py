@@ -21,10 +21,9 @@ from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # One process a core: threads of one layer would wait for each other longer than they compute.
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
+# Here and in what is started: threads that share small layers wait for each other longer than they compute.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Threads that share small layers wait for each other longer than they compute."""
+    """One thread of torch, even where somebody has asked for more since."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
