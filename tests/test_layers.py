@@ -12,7 +12,7 @@ import vidstyle
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
     {"errors"},
-    {"output_files", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
+    {"output_files", "interruption", "allocator", "processor", "privacy", "shipped", "plots", "hub_styles"},
     {"media"},
     {"perception"},
     {"nets"},
@@ -20,7 +20,10 @@ FLOORS = (
     {"any_style"},
     {"styles"},
     {"pipeline", "restyle_options", "stream"},
+    {"video_runs"},
     {"restyling"},
+    {"batch", "export"},
+    {"farm"},
     {"live"},
     {"painting", "training", "bench"},
     {"demo"},

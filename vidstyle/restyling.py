@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -11,65 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.media.frame import SMALLEST_SIDE, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
+from vidstyle.video_runs import (
+    LOOK_AHEAD,
+    Painters,
+    Timeline,
+    damage_of,
+    open_painter,
+    open_stream,
+    open_video,
+    read,
+    video_sink,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from vidstyle.engines import Engine
-    from vidstyle.engines.painting_queue import PaintingQueue
-    from vidstyle.media.animations import AnimationSource
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
-    from vidstyle.media.sources import FileSource
-    from vidstyle.stream import Stream
-
-LOOK_AHEAD = 8
-"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
-
-
-class Timeline:
-    """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
-
-    Raises:
-        InputError: for times that are not finite numbers from 0 on, or of which two are alike.
-    """
-
-    def __init__(self, keyframes: Sequence[tuple[float, Style]]) -> None:
-        self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
-        times = [time for time, _ in self.keyframes]
-        if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError(
-                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
-            )
-
-    @property
-    def styles(self) -> list[Style]:
-        """In the order of their times."""
-        return [style for _, style in self.keyframes]
-
-    @property
-    def name(self) -> str:
-        """Of all styles."""
-        return ", ".join(style.card.name for style in self.styles)
-
-    def only(self) -> Style:
-        """The style, where there may be one only.
-
-        Raises:
-            InputError: if there are several.
-        """
-        if len(self.keyframes) > 1:
-            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
-        return self.styles[0]
-
-    def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
-        """What paints each, when it is needed."""
-        return [(time, open_painter(style, options, planes=planes)) for time, style in self.keyframes]
 
 
 @dataclass(frozen=True)
@@ -199,8 +162,6 @@ def restyle(
     Raises:
         InputError: for anything that the caller can mend, with a message that says how.
     """
-    from vidstyle.media.images import is_image
-
     settings = Options(**options)
     if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
@@ -209,158 +170,57 @@ def restyle(
     output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
     check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
-    if source.is_dir() or is_image(source):
-        loaded = timeline.only()
+    with contextlib.closing(Painters()) as painters:
+        if source.is_dir():
+            return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)
+        return restyle_file(source, output, timeline, settings, on_progress, painters)
 
-    if source.is_dir():
-        return _restyle_folder(source, output, loaded, settings, on_progress)
+
+def restyle_file(
+    source: Path, output: Path, timeline: Timeline, options: Options, report: Report, painters: Painters
+) -> Summary:
+    """Paint one file with what may have painted others before; see `restyle`, which checks what is asked first."""
+    from vidstyle.media.images import is_image
+
     if is_image(source):
-        return _restyle_image(source, output, loaded, settings, on_progress)
-    return _restyle_video(source, output, timeline, settings, on_progress)
-
-
-def open_painter(
-    style: Style,
-    options: Options,
-    *,
-    planes: Color | None = None,
-    low_latency: bool = False,
-    sizes_vary: bool = False,
-) -> "PaintingQueue":
-    """What paints frames in a style, of one sequence or of many; made when it is needed first.
-
-    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
-    """
-    from vidstyle.engines import make_engine
-    from vidstyle.engines.painting_queue import PaintingQueue
-
-    def make() -> "Engine":
-        return make_engine(
-            style.network,
-            options.device,
-            engine=options.engine,
-            planes=planes,
-            low_latency=low_latency,
-            sizes_vary=sizes_vary,
+        names = [output.name]
+        return _restyle_pictures(
+            [source], output.parent, names, timeline.only(), options, report, painters, skips=False
         )
-
-    return PaintingQueue(make)
-
-
-def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
-    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
-    from vidstyle.stream import Look, Stream
-
-    look = Look(options.strength, options.keep_colors)
-    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
+    return _restyle_video(source, output, timeline, options, report, painters)
 
 
-def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
-    from vidstyle.media.animations import AnimationSource, is_animation
-    from vidstyle.media.sources import FileSource
-
-    gpu = _gpu(timeline.styles[0], options)
-    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+def _restyle_video(
+    source: Path, output: Path, timeline: Timeline, options: Options, report: Report, painters: Painters
+) -> Summary:
+    opened = open_video(source, output, timeline, options, painters)
+    video = opened.source
     try:
-        video.cut_out = video.format.alpha
-        video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
-        painters = timeline.painters(options, planes=video.color if video.planes else None)
-        engine = painters[0][1].engine
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options, gpu=gpu is not None)
+        sink = video_sink(video, output, options, gpu=opened.gpu is not None)
     except BaseException:
         video.close()
         raise
-    frames = _read(video, options)
-    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
+    frames = read(video, options)
+    stream = open_stream(opened.painters, options, look_ahead=LOOK_AHEAD)
     try:
         done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         stream.close()
-        for _, painter in painters:
-            painter.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    warnings = [*video.notes, *sink.notes]
-    if video.unreadable_from is not None:
-        warnings.append(_damage(video))
-    return _summary(done, sink, engine, timeline.name, warnings)
+    return summary_of(done, sink, opened.engine, timeline.name, [*video.notes, *sink.notes, *damage_of(video)])
 
 
-def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
-    """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import takes_planes
-    from vidstyle.media import sinks
-
-    written = sinks.takes_planes(output, video.format, options.codec)
-    return video.has_planes and written and takes_planes(style.network, video.color)
-
-
-def _gpu(style: Style, options: Options) -> int | None:
-    """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
-    from vidstyle.engines import choose_engine
-
-    _, device = choose_engine(options.engine, options.device, style.network)
-    return int(device.partition(":")[2]) if device.startswith("cuda") else None
-
-
-def video_sink(
-    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
-) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
-    from av.container import OutputContainer
-
-    from vidstyle.media.sinks import FileSink
-    from vidstyle.media.sources import FileSource
-    from vidstyle.media.tracks import OtherTracks
-
-    def tracks(container: OutputContainer) -> OtherTracks:
-        return OtherTracks(
-            video.path,
-            container,
-            origin=video.origin,
-            start=options.start,
-            end=options.end,
-            audio=options.audio,
-        )
-
-    return FileSink(
-        output,
-        video.format,
-        codec=options.codec,
-        quality=options.quality,
-        # An animation has no other tracks, and FFmpeg may not open it.
-        tracks=tracks if isinstance(video, FileSource) else None,
-        overwrite=options.overwrite,
-        gpu=gpu,
-        background=options.background,
-    )
-
-
-def _read(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
-    """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
-    with contextlib.closing(video):
-        yield from video
-        if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
-
-
-def _damage(video: "FileSource | AnimationSource") -> str:
-    return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
-
-
-def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
-    return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
-
-
-def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_folder(
+    source: Path, output: Path, style: Style, options: Options, report: Report, painters: Painters
+) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
     pictures, others = pictures_in(source), left_out_of(source)
-    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report)
+    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report, painters)
     if others:
         some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
         done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
@@ -374,6 +234,7 @@ def _restyle_pictures(
     style: Style,
     options: Options,
     report: Report,
+    painters: Painters,
     *,
     skips: bool = True,
 ) -> Summary:
@@ -382,7 +243,7 @@ def _restyle_pictures(
 
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
-    painter = open_painter(style, options, sizes_vary=True)
+    painter = painters.get(style, options, sizes_vary=True)
     engine = painter.engine
     stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
@@ -392,11 +253,10 @@ def _restyle_pictures(
     finally:
         sink.abort()
         stream.close()
-        painter.close()
-    return _summary(done, sink, engine, style.card.name, source.notes)
+    return summary_of(done, sink, engine, style.card.name, source.notes)
 
 
-def _summary(
+def summary_of(
     done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
 ) -> Summary:
     return Summary(

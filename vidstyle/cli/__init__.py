@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
+from vidstyle.cli import bench, cameras, demo, evaluate, export, live, paint, restyle, style_from, styles, train
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
 from vidstyle.errors import VidstyleError, reason
@@ -26,6 +26,7 @@ for _command in (
     evaluate.evaluate,
     train.train,
     style_from.style_from,
+    export.export,
     paint.paint,
     demo.demo,
     bench.bench,

@@ -3,6 +3,8 @@
 import gradio as gr
 
 from vidstyle.demo.controls import element
+from vidstyle.demo.device_page import PLACE
+from vidstyle.demo.endpoints import add_endpoints
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.paint_tab import paint_tab
@@ -18,18 +20,24 @@ HEADER = """
 """
 
 
-def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker) -> gr.Blocks:
-    """The page as Gradio's blocks; what is on it does its work through the other arguments."""
+def build_page(
+    settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker, *, on_device: bool = False
+) -> gr.Blocks:
+    """The page as Gradio's blocks; what is on it does its work through the other arguments.
+
+    on_device: whether there is a page that paints on the visitor's own device.
+    """
     with gr.Blocks(title="vidstyle", analytics_enabled=False, fill_width=True) as page:
         element(HEADER)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Webcam", id="webcam"):
-                webcam_tab(gallery.first)
+                webcam_tab(gallery.first, PLACE if on_device else "")
             with gr.Tab("Video", id="video"):
                 paint_tab("video", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Picture", id="picture"):
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):
                 styles_tab(style_maker, settings.largest_upload, settings.why_no_training)
+        add_endpoints(gallery, jobs)
     page.queue(max_size=MOST_EVENTS, default_concurrency_limit=4)
     return page

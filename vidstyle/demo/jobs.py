@@ -4,7 +4,7 @@ import html
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,17 @@ class Jobs:
         painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors))
         return self._compared(visitor, shrunk(frame), shrunk(painted))
 
-    def paint(self, visitor: Visitor, request: PaintRequest) -> Iterator[tuple[str, str]]:
+    def paint(
+        self, visitor: Visitor, request: PaintRequest, on_result: Callable[[str], None] = lambda _: None
+    ) -> Iterator[tuple[str, str]]:
         """Paint a whole file: HTML of the progress and of the result, again and again.
 
         Leaving off in the middle stops it, and so does `visitor.stop_painting`.
+
+        Args:
+            visitor: whose file it is.
+            request: what is wanted.
+            on_result: called with the identity of the painting.
 
         Raises:
             InputError: for what cannot be painted.
@@ -156,12 +163,18 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, request, file, card, ticket)
+            yield from self._painted(visitor, request, file, card, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, request: PaintRequest, file: StoredFile, card: StyleCard, ticket: object
+        self,
+        visitor: Visitor,
+        request: PaintRequest,
+        file: StoredFile,
+        card: StyleCard,
+        ticket: object,
+        on_result: Callable[[str], None],
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
@@ -191,6 +204,7 @@ class Jobs:
             raise run.failure
         name = f"{Path(file.name).stem} - {card.title or card.name}{suffix}"
         result = visitor.keep(output, name, "result")
+        on_result(result)
         yield _done(run), self._shown(visitor, file, output, result)
 
     def _work(

@@ -12,10 +12,10 @@ from PIL import Image
 
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import open_painter
 from vidstyle.stream import Look, Stream
 from vidstyle.stream.planes import picture_size, resized
 from vidstyle.styles import load_style
+from vidstyle.video_runs import open_painter
 
 if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue

@@ -27,6 +27,8 @@ class DemoSettings:
         max_stored: megabytes of the files of all visitors together.
         queue: paintings of files that may wait for their turn; one more is refused.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        runtime: folder of the npm package onnxruntime-web, for the page that paints on the visitor's own device; what
+            an export has fetched before if None, and no such page without either.
         photos: folder of photographs to train with; without it no styles can be made.
         perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
     """
@@ -42,6 +44,7 @@ class DemoSettings:
     max_stored: int = 10_000
     queue: int = 8
     device: str = "auto"
+    runtime: Path | None = None
     photos: Path | None = None
     perceptual_weights: Path | None = None
 

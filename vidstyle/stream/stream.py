@@ -27,6 +27,7 @@ from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import Motion, find_motion, small_picture
 from vidstyle.stream.planes import picture_size, resized
+from vidstyle.stream.state import State, numbers, part, within
 
 SEARCHES = 2
 """Of the frames that are in here, those between which motion is being looked for."""
@@ -216,6 +217,44 @@ class Stream:
     def close(self) -> None:
         """Look for nothing more.  The painters are their owner's."""
         self._searches.shutdown(wait=False, cancel_futures=True)
+
+    def begin_at(self, time: float) -> None:
+        """The sequence began at a time, seconds, though its first frame here is a later one."""
+        self._begin = time
+
+    def pass_over(self) -> None:
+        """Let go of the oldest frame in here, which is not shown, but remembered as if it were."""
+        if not self._planned:
+            self._plan()
+        self._planned.popleft()
+
+    def state(self) -> State:
+        """What the sequence has come to, once all results have been taken; waits for what is being painted.
+
+        A stream that is made with the same arguments and goes on from there shows the same frames.
+        """
+        assert not self._waiting
+        assert not self._planned
+        begin = math.nan if self._begin is None else self._begin
+        state = {"numbers": numbers(begin, self._time, self._last_time, self.paintings)}
+        if self._picture is not None:
+            state |= {"picture": self._picture, "shape": np.array(self._small_shape)}
+        for place, coat in enumerate(self._coats):
+            if coat.layout.last is not None:
+                state[f"last{place}"] = coat.layout.last
+            state |= within(f"memory{place}", coat.memory.state())
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go on from where another stream was."""
+        begin, self._time, self._last_time, paintings = map(float, state["numbers"])
+        self._begin = None if math.isnan(begin) else begin
+        self.paintings = int(paintings)
+        self._picture, self._small_shape = state.get("picture"), tuple(map(int, state.get("shape", ())))
+        for place, coat in enumerate(self._coats):
+            coat.memory.restore(part(f"memory{place}", state))
+            if f"last{place}" in state:
+                coat.layout.go_on_from(state[f"last{place}"])
 
     def _forget(self) -> None:
         """What comes next has nothing to do with what was."""
