@@ -14,7 +14,7 @@ from media_files import colorful_picture, corner_colors, quartered_picture
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vidstyle import InputError, restyle
-from vidstyle.media.images import is_image, picture_size, read_image, read_picture
+from vidstyle.media.images import is_image, read_image, read_picture, upright_size
 from vidstyle.style_files import Style, StyleCard
 
 SAME = Style(StyleCard("same", Path("same"), "same"), torch.nn.Identity())
@@ -138,7 +138,7 @@ def test_a_picture_that_is_converted_strip_by_strip_is_the_same(
         upright = np.asarray(ImageOps.exif_transpose(image))
     assert picture.alpha is not None
     assert np.array_equal(np.dstack([picture.pixels, picture.alpha]), upright)
-    assert picture_size(path) == (upright.shape[1], upright.shape[0])
+    assert upright_size(path) == (upright.shape[1], upright.shape[0])
 
 
 def test_a_picture_too_large_for_the_memory_is_an_error_of_one_line(

@@ -62,7 +62,7 @@ class Summary:
 
 NAMED = 5
 """Files of a folder that are named where they are left out."""
-Report = Callable[[Progress, int | None], None]
+OnProgress = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
@@ -97,7 +97,6 @@ class Painter:
             steady=steady,
             stroke_size=stroke_size,
         )
-        options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
         self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
         # What does not go together is refused here, rather than with the first frame.
@@ -142,7 +141,7 @@ def restyle(
     *,
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
-    on_progress: Report = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     **options: Any,
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
@@ -177,7 +176,7 @@ def restyle(
 
 
 def restyle_file(
-    source: Path, output: Path, timeline: Timeline, options: Options, report: Report, painters: Painters
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: Painters
 ) -> Summary:
     """Paint one file with what may have painted others before; see `restyle`, which checks what is asked first."""
     from vidstyle.media.images import is_image
@@ -191,7 +190,7 @@ def restyle_file(
 
 
 def _restyle_video(
-    source: Path, output: Path, timeline: Timeline, options: Options, report: Report, painters: Painters
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: Painters
 ) -> Summary:
     opened = open_video(source, output, timeline, options, painters)
     video = opened.source
@@ -215,7 +214,7 @@ def _restyle_video(
 
 
 def _restyle_folder(
-    source: Path, output: Path, style: Style, options: Options, report: Report, painters: Painters
+    source: Path, output: Path, style: Style, options: Options, report: OnProgress, painters: Painters
 ) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
@@ -233,7 +232,7 @@ def _restyle_pictures(
     names: list[str],
     style: Style,
     options: Options,
-    report: Report,
+    report: OnProgress,
     painters: Painters,
     *,
     skips: bool = True,

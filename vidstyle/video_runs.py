@@ -178,11 +178,11 @@ def open_video(source: Path, output: Path, timeline: Timeline, options: Options,
 
 def _as_planes(video: Source, output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import takes_planes
+    from vidstyle.engines.frame_function import network_takes_planes
     from vidstyle.media import sinks
 
-    written = sinks.takes_planes(output, video.format, options.codec)
-    return video.has_planes and written and takes_planes(style.network, video.color)
+    written = sinks.file_takes_planes(output, video.format, options.codec)
+    return video.has_planes and written and network_takes_planes(style.network, video.color)
 
 
 def _gpu(style: Style, options: Options) -> int | None:

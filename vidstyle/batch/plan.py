@@ -100,7 +100,6 @@ def make_plan(
     Raises:
         InputError: for what cannot be: nothing to paint, names that collide, formats that cannot be written.
     """
-    options.check()
     _check_template(name)
     if not out_is_url:
         if out.exists() and not out.is_dir():

@@ -20,7 +20,7 @@ from vidstyle.media.segment_sinks import JoinedSink, SegmentSink, takes_segments
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import Report, Summary, restyle_file, summary_of
+from vidstyle.restyling import OnProgress, Summary, restyle_file, summary_of
 from vidstyle.stream.state import read_state, write_state
 from vidstyle.video_runs import (
     LOOK_AHEAD,
@@ -44,7 +44,7 @@ def restyle_in_segments(
     output: Path,
     timeline: Timeline,
     options: Options,
-    report: Report,
+    report: OnProgress,
     painters: Painters,
     request: Request,
     *,
@@ -84,7 +84,7 @@ class _Run:
         output: Path,
         timeline: Timeline,
         options: Options,
-        report: Report,
+        report: OnProgress,
         journal: Journal,
         count: int,
     ) -> None:

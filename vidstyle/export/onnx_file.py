@@ -11,7 +11,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.export.graph import Graph, import_onnx
 from vidstyle.export.networks import INPUT, OUTPUT, add_network
 from vidstyle.output_files import check_output, written_beside
-from vidstyle.restyle_options import check_stroke_size
+from vidstyle.restyle_options import Options
 from vidstyle.shipped import PHOTOS
 from vidstyle.stream.lifting import STROKE_ROWS
 from vidstyle.style_files import Style
@@ -67,7 +67,7 @@ def export_onnx(
         VidstyleError: if the packages for it are missing.
     """
     check_export(out, precision, overwrite=overwrite)
-    check_stroke_size(stroke_size)
+    Options(stroke_size=stroke_size)  # refuses what no strokes can be
     data = onnx_bytes(style, precision=precision, stroke_size=stroke_size)
     with written_beside(out, overwrite=overwrite) as partial:
         partial.write_bytes(data)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vidstyle.media.frame import Frame
 from vidstyle.stream.lifting import painted_size
-from vidstyle.stream.motion import CUT, LEAST_SPREAD, find_motion, small_picture
+from vidstyle.stream.motion import CUT, FORM_CUT, LEAST_FORM, LEAST_SPREAD, find_motion, small_picture
 from vidstyle.stream.planes import picture_size, resized
 
 LEAST_SECONDS, MOST_SECONDS = 10.0, 40.0
@@ -81,9 +81,11 @@ def is_a_cut(before: np.ndarray, now: np.ndarray) -> bool:
     """Whether vidstyle.stream takes the change from one `small_picture` to the next for a cut."""
     if before.shape != now.shape:
         return True
-    change = cv2.absdiff(before[..., 0], now[..., 0])
+    change = cv2.subtract(before[..., 0], now[..., 0], dtype=cv2.CV_32F)
     spread = float(cv2.meanStdDev(now[..., 0])[1].item())
-    if float(change.mean()) < SURELY_NONE * CUT * max(spread, LEAST_SPREAD):
+    levels, form = np.abs(change).mean(), np.abs(change - change.mean()).mean()
+    least = CUT * max(spread, LEAST_SPREAD), FORM_CUT * max(spread, LEAST_FORM)
+    if levels < SURELY_NONE * least[0] and form < SURELY_NONE * least[1]:
         return False
     return find_motion(before, now) is None
 

@@ -71,7 +71,7 @@ def _movie_timescale(time_base: Fraction) -> int:
     return min(scale * -(-FINE_CLOCK // scale), 2**31 - 1)
 
 
-def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
+def file_takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
     chosen = choose_codec(codec, path, alpha=video.alpha)[1]
     # Pixels that are not square may have to be scaled.
@@ -283,7 +283,7 @@ class FileSink:
                 ) from error
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame: RGB of any size, or planes where `takes_planes` says so.
+        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so.
 
         Raises:
             InputError: when the disk is full.
