@@ -1,6 +1,7 @@
 // The page: a camera or a picture, painted frame by frame by worker.js, as large as the device keeps up with.
 const ROWS = [120, 180, 240, 300, 360, 480, 720]; // of frames: the smallest size first
-const UP = 16, DOWN = 8; // frames a second that the next size must promise, and below which this one is too large
+// Frames a second that the next size must promise (?up=24 asks for more), and below which this one is too large.
+const UP = Number(new URLSearchParams(location.search).get("up") ?? 12), DOWN = UP / 2;
 const KEPT = 12; // frames that are judged by
 const LARGEST = 1280 * 720; // pixels of a picture
 
