@@ -125,6 +125,19 @@ def test_a_video_that_cannot_be_entered_in_its_middle_is_decoded_from_its_beginn
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(read_video(expected), read_video(shown), strict=True))
 
 
+def test_a_part_of_a_video_ends_where_it_should_however_often_it_is_stopped(
+    long: Path, style_file: Path, tmp_path: Path
+) -> None:
+    part = {"start": 0.2, "end": 1.5}
+    expected, shown = tmp_path / "expected.mkv", tmp_path / "shown.mkv"
+    restyle(long, expected, style=style_file, codec="ffv1", engine="torch", **part)
+    with pytest.raises(Stop):
+        paint(long, shown, style_file, stop_at=25, **part)
+    paint(long, shown, style_file, **part)
+    assert read_times(shown) == read_times(expected)
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(read_video(expected), read_video(shown), strict=True))
+
+
 def test_segments_of_something_else_are_not_gone_on_with(long: Path, style_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "a.mkv"
     with pytest.raises(Stop):

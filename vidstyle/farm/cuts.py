@@ -14,7 +14,8 @@ from vidstyle.stream.planes import picture_size, resized
 LEAST_SECONDS, MOST_SECONDS = 10.0, 40.0
 """Of a segment: a cut that comes sooner is none for us, and without one it ends all the same."""
 REPLAY_SECONDS = 60.0
-"""Before a segment that begins at no cut, through which the stream goes first, unless a cut comes later."""
+"""Between the last cut and a segment that begins at none, through which the stream goes first; after more it goes on
+from what the segment before has left, since nothing less leads to the same paint."""
 SURELY_NONE = 0.5
 """Share of the change that makes a cut, below which nobody need look for motion."""
 
@@ -27,8 +28,10 @@ class Bounds:
         number: from 0 on.
         begin: pts of its first frame.
         end: pts of the first frame after it, None for the last one.
-        replay: pts of the frame from which on the stream is to see the video; `begin` where that is a cut.
+        replay: pts of the frame from which on the stream is to see the video, a cut.
         frames: in it.
+        follows: whether it goes on from the state after the segment before.
+        leads: whether the next one goes on from the state after this one.
     """
 
     number: int
@@ -36,6 +39,8 @@ class Bounds:
     end: int | None
     replay: int
     frames: int
+    follows: bool = False
+    leads: bool = False
 
 
 def find_segments(
@@ -57,8 +62,8 @@ def find_segments(
     """
     segments: list[Bounds] = []
     before: np.ndarray | None = None
-    begin = shot = seen_from = 0
-    count, times = 0, _Times()
+    begin = shot = seen_from = count = 0
+    follows = False
     for frame in frames:
         picture = small_picture(resized(frame.pixels, painted_size(picture_size(frame.pixels), stroke_size)))
         is_cut = before is not None and is_a_cut(before, picture)
@@ -68,12 +73,12 @@ def find_segments(
             shot = frame.pts
         long = float((frame.pts - begin) * frame.time_base)
         if before is not None and ((is_cut and long >= least) or long >= most):
-            segments.append(Bounds(len(segments), begin, frame.pts, seen_from, count))
-            begin, count = frame.pts, 0
-            seen_from = begin if is_cut or not carries else max(shot, times.at(frame.time - replay))
-        times.note(frame)
+            far = carries and float((frame.pts - shot) * frame.time_base) > replay
+            segments.append(Bounds(len(segments), begin, frame.pts, seen_from, count, follows, far))
+            begin, count, follows = frame.pts, 0, far
+            seen_from = shot if carries and not far else begin
         before, count = picture, count + 1
-    segments.append(Bounds(len(segments), begin, None, seen_from, count))
+    segments.append(Bounds(len(segments), begin, None, seen_from, count, follows))
     return segments
 
 
@@ -88,19 +93,3 @@ def is_a_cut(before: np.ndarray, now: np.ndarray) -> bool:
     if levels < SURELY_NONE * least[0] and form < SURELY_NONE * least[1]:
         return False
     return find_motion(before, now) is None
-
-
-class _Times:
-    """When frames are, to find one that is some time back."""
-
-    def __init__(self) -> None:
-        self._pts: list[int] = []
-        self._times: list[float] = []
-
-    def note(self, frame: Frame) -> None:
-        self._pts.append(frame.pts)
-        self._times.append(frame.time)
-
-    def at(self, time: float) -> int:
-        """pts of the first frame from a time on."""
-        return self._pts[int(np.searchsorted(self._times, time))]

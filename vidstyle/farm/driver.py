@@ -19,7 +19,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.farm import storage
 from vidstyle.farm.cuts import Bounds
 from vidstyle.farm.outputs import place_of, request_for, write_record_of
-from vidstyle.farm.painting_segments import Look, Video, Workshop, segment_name
+from vidstyle.farm.painting_segments import Look, Video, Workshop, segment_name, state_name
 from vidstyle.interruption import SIGNALS
 from vidstyle.restyling import Summary
 
@@ -117,6 +117,7 @@ class _Job:
     frames: int = 0
     bounds: list[Bounds] = field(default_factory=list)
     left: int = 0
+    waiting: "dict[int, _Step]" = field(default_factory=dict)
     failed: bool = False
 
 
@@ -311,15 +312,23 @@ class Farm:
             except VidstyleError as error:
                 return self._fail(job, error)
             job.left = len(todo)
-            # What has been begun is finished first.
+            numbers = {bounds.number for bounds in todo}
+            # What has been begun is finished first; what goes on from another one waits for that.
             for bounds in reversed(todo):
-                self._steps.appendleft(_Step(job, "paint_segment", (video, bounds), bounds.frames))
+                step = _Step(job, "paint_segment", (video, bounds), bounds.frames)
+                if bounds.follows and bounds.number - 1 in numbers:
+                    job.waiting[bounds.number] = step
+                else:
+                    self._steps.appendleft(step)
             if not todo:
                 self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
             return None
         self._progress.frames += step.frames
         if step.name == "paint_segment":
             job.left -= 1
+            following = job.waiting.pop(step.arguments[1].number + 1, None)
+            if following is not None:
+                self._steps.appendleft(following)
             if job.left == 0:
                 self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
             return None
@@ -342,7 +351,12 @@ class Farm:
                 os.makedirs(video.segments, exist_ok=True)
             storage.write_text(journal, told)
             return list(job.bounds)
-        return [bounds for bounds in job.bounds if not storage.exists(segment_name(video, bounds.number))]
+        return [bounds for bounds in job.bounds if not self._is_painted(video, bounds)]
+
+    @staticmethod
+    def _is_painted(video: Video, bounds: Bounds) -> bool:
+        left = storage.exists(segment_name(video, bounds.number))
+        return left and (not bounds.leads or storage.exists(state_name(video, bounds.number)))
 
     def _dismiss(self) -> None:
         """End all workers, whatever they are doing."""

@@ -22,6 +22,7 @@ from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary, restyle_file, summary_of
 from vidstyle.stream import Lazily
+from vidstyle.stream.state import read_state, write_state
 from vidstyle.styles import load_style
 from vidstyle.video_runs import (
     LOOK_AHEAD,
@@ -145,10 +146,17 @@ class Workshop:
                 background=video.options.background,
             )
             try:
-                frames = _replayed(read(part, video.options), stream, bounds.begin)
+                if bounds.follows:
+                    with self._there(state_name(video, bounds.number - 1)) as path:
+                        stream.restore(read_state(path))
+                frames = _replayed(read(part, video.options), stream, bounds)
                 for _, painter in painters:
                     painter.lazy = False
-                return pipeline.run(frames, stream, sink, finish=sink.close).frames
+                done = pipeline.run(frames, stream, sink, finish=sink.close)
+                if bounds.leads:
+                    with self._written(state_name(video, bounds.number)) as path:
+                        write_state(path, stream.state())
+                return done.frames
             finally:
                 sink.abort()
                 stream.close()
@@ -235,17 +243,21 @@ def segment_name(video: Video, number: int) -> str:
     return storage.joined(video.segments, f"{number:06}.packets")
 
 
-def _replayed(frames: Iterator[Frame], stream: Any, begin: int) -> Iterator[Frame]:
-    """The frames from `begin` on; the stream goes through those before, and draws the last of them only."""
+def state_name(video: Video, number: int) -> str:
+    """Where what the stream has come to after a segment is."""
+    return storage.joined(video.segments, f"{number:06}.state.npz")
+
+
+def _replayed(frames: Iterator[Frame], stream: Any, bounds: Bounds) -> Iterator[Frame]:
+    """The frames of a segment; the stream goes through those before, and draws the last of them only."""
     waiting: list[Frame] = []
     for frame in frames:
-        if frame.pts >= begin:
+        if frame.pts >= bounds.begin:
             for last in waiting:
                 stream.submit(last)
                 stream.result()
-            if not waiting:
-                return chain([frame], frames)
-            return chain([dataclasses.replace(frame, discontinuity=False)], frames)
+            goes_on = bool(waiting) or bounds.follows
+            return chain([dataclasses.replace(frame, discontinuity=not goes_on)], frames)
         waiting.append(frame)
         if len(waiting) > DRAWN_BEFORE:
             stream.submit(waiting.pop(0))

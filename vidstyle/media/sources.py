@@ -381,7 +381,9 @@ class FileSource:
         Frames have the times that they have here.
         """
         offset, base = round(self.origin / self._time_base), self._time_base
-        begin, end = ((None if at is None else (at + offset) * base - self._beginning) for at in (pts, until))
+        begin = (pts + offset) * base - self._beginning
+        end = self._end if until is None else (until + offset) * base
+        end = None if end is None else end - self._beginning
         size = self.format.width, self.format.height
         try:
             part = FileSource(self.path, size=size, start=begin, end=end, gpu=self._gpu)
