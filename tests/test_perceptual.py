@@ -57,6 +57,30 @@ def test_vgg16_is_torchvisions(tmp_path: Path, vgg16: torch.nn.Sequential, name:
         torch.testing.assert_close(features[layer], outputs[index])
 
 
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_features_and_gradients(material: Path) -> None:
+    layers = ["relu2_1", "relu3_1"]
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 32, 32)
+    found = []
+    for compiled in (False, True):
+        network = PerceptualNetwork("vgg19-hybrid", material)
+        # Whatever computes, what is taken apart and put together again must come to the same.
+        assert not compiled or network.compile_features("aot_eager")
+        picture = image.clone().requires_grad_()
+        features = network(picture, layers)
+        sum(feature.square().mean() for feature in features.values()).backward()
+        found.append((features, picture.grad))
+    for layer in layers:
+        torch.testing.assert_close(found[0][0][layer], found[1][0][layer])
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_without_a_compiler_nothing_is_compiled(material: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not PerceptualNetwork("vgg19-shallow", material).compile_features()
+
+
 def test_vgg19_has_sixteen_layers_and_vgg16_thirteen(tmp_path: Path, vgg16: torch.nn.Sequential) -> None:
     save_file(state_of(make_layers(cfgs["E"], False)), tmp_path / "vgg19.safetensors")
     save_file(state_of(vgg16), tmp_path / "vgg16.safetensors")

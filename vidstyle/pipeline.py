@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from vidstyle.media.frame import Frame
 
@@ -95,10 +95,10 @@ class Painting(Protocol):
 
     depth: int
 
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame."""
 
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         """The painting of the oldest frame inside."""
         ...
 
@@ -106,7 +106,7 @@ class Painting(Protocol):
 class Sink(Protocol):
     """Takes frames, one after the other; see vidstyle.media.sinks."""
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame[Any]) -> None:
         """Take the next frame."""
 
 
@@ -139,7 +139,7 @@ class Progress:
 
 
 def run(
-    source: Iterable[Frame],
+    source: Iterable[Frame[Any]],
     painter: Painting,
     sink: Sink,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -156,8 +156,8 @@ def run(
         KeyboardInterrupt: as it came to the caller's thread, unless `finish` had returned already; the three
             threads are stopped first, and left to themselves if they do not stop within STOP_SECONDS.
     """
-    unpainted: Channel[Frame] = Channel(QUEUED_FRAMES)
-    painted: Channel[Frame] = Channel(QUEUED_FRAMES)
+    unpainted: Channel[Frame[Any]] = Channel(QUEUED_FRAMES)
+    painted: Channel[Frame[Any]] = Channel(QUEUED_FRAMES)
     progress = Progress()
     failures: list[BaseException] = []
     finished = threading.Event()

@@ -42,7 +42,7 @@ class Options:
     """How to paint; see `vidstyle restyle --help`.
 
     Attributes:
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         engine: `auto`, `torch`, `openvino` or `cuda`; see vidstyle.engines.choose_engine.
         size: (width, height) of what the network sees and the output has; the input's own if None.
         scale: multiple of the input's size, in place of `size`.

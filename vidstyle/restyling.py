@@ -16,10 +16,10 @@ from vidstyle.restyle_options import Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 from vidstyle.video_runs import (
-    LOOK_AHEAD,
     Painters,
     Timeline,
     damage_of,
+    look_ahead,
     open_painter,
     open_stream,
     open_video,
@@ -196,12 +196,12 @@ def _restyle_video(
     video = opened.source
     try:
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options, gpu=opened.gpu is not None)
+        sink = video_sink(video, output, options, gpu=opened.gpu, resident=opened.keep_on_device())
     except BaseException:
         video.close()
         raise
     frames = read(video, options)
-    stream = open_stream(opened.painters, options, look_ahead=LOOK_AHEAD)
+    stream = open_stream(opened.painters, options, look_ahead=look_ahead(opened.engine.device))
     try:
         done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
     finally:

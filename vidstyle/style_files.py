@@ -28,6 +28,9 @@ LARGEST_METRIC = 1e9
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
 
+RANDOM_FILLS = frozenset({"normal_", "uniform_", "trunc_normal_"})
+"""What fills tensors with random numbers."""
+
 
 @dataclass(frozen=True)
 class StyleCard:
@@ -83,6 +86,24 @@ def load_style_file(path: Path) -> Style:
     return Style(card, network_of(card, tensors))
 
 
+@contextlib.contextmanager
+def _unfilled() -> Iterator[None]:
+    """Nobody fills the weights of networks that are made within with random numbers: real ones take their place.
+
+    On PyTorch's device without memory that would import its compiler, 200 MB and some seconds.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Unfilled(TorchFunctionMode):
+        def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(function, "__name__", "") in RANDOM_FILLS:
+                return args[0] if args else kwargs["tensor"]
+            return function(*args, **(kwargs or {}))
+
+    with Unfilled():
+        yield
+
+
 def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
     """The network that `card` asks for, with `tensors` as its weights, once all of them are known to fit."""
     import torch
@@ -91,7 +112,7 @@ def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
 
     try:
         # Nothing is allocated before the shapes are known to fit.
-        with torch.device("meta"):
+        with torch.device("meta"), _unfilled():
             network = build_network(card.network, card.arguments)
     except Exception as error:  # whatever a constructor raises, the arguments are the file's
         raise InputError(f"{card.path}: {error}") from error

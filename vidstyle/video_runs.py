@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
     from vidstyle.stream import Paints, Stream
+    from vidstyle.stream.pixel_operations import PixelOperations
 
 Source = Union["FileSource", "AnimationSource"]
 """What reads a video or an animation."""
@@ -99,12 +100,39 @@ def open_painter(
     return PaintingQueue(make)
 
 
-def open_stream(painters: "Sequence[tuple[float, Paints]]", options: Options, *, look_ahead: int) -> "Stream":
+def look_ahead(device: str) -> int:
+    """Frames of a video that are on the way at a time where `device` paints; on a GPU motion is looked for between
+    several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    return LOOK_AHEAD + (MOST_SEARCHES if device.startswith("cuda") else 0)
+
+
+def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
     """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
+    from vidstyle.stream.pixel_operations import operations_on
+
+    return stream_of(painters, options, look_ahead=look_ahead, operations=operations_on(painters[0][1].engine.device))
+
+
+def stream_of(
+    painters: "Sequence[tuple[float, Paints]]",
+    options: Options,
+    *,
+    look_ahead: int,
+    operations: "PixelOperations | None" = None,
+) -> "Stream":
+    """The same with whatever paints; operations: on pixels, the processor's if None."""
     from vidstyle.stream import Look, Stream
 
-    look = Look(options.strength, options.keep_colors)
-    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
+    return Stream(
+        painters,
+        Look(options.strength, options.keep_colors),
+        steady=options.steady,
+        stroke_size=options.stroke_size,
+        look_ahead=look_ahead,
+        operations=operations,
+    )
 
 
 class Painters:
@@ -148,6 +176,16 @@ class OpenVideo:
     def engine(self) -> "Engine":
         """What paints the first frame."""
         return self.painters[0][1].engine
+
+    def keep_on_device(self) -> bool:
+        """From decoder to encoder, if both are the device's, let nothing leave its memory; whether that can be."""
+        from vidstyle.media.sources import FileSource
+
+        device = self.engine.device
+        if not (self.source.planes and isinstance(self.source, FileSource) and device.startswith("cuda")):
+            return False
+        self.source.resident = device
+        return True
 
 
 def open_video(source: Path, output: Path, timeline: Timeline, options: Options, painters: Painters) -> OpenVideo:
@@ -193,8 +231,10 @@ def _gpu(style: Style, options: Options) -> int | None:
     return int(device.partition(":")[2]) if device.startswith("cuda") else None
 
 
-def video_sink(video: Source, output: Path, options: Options, *, gpu: bool = False) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
+def video_sink(
+    video: Source, output: Path, options: Options, *, gpu: int | None = None, resident: bool = False
+) -> "FileSink":
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
     from vidstyle.media.sinks import FileSink
 
     return FileSink(
@@ -205,6 +245,7 @@ def video_sink(video: Source, output: Path, options: Options, *, gpu: bool = Fal
         tracks=tracks_of(video, options),
         overwrite=options.overwrite,
         gpu=gpu,
+        resident=resident,
         background=options.background,
     )
 

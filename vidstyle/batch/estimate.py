@@ -9,7 +9,7 @@ from itertools import islice
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.styles import load_style
-from vidstyle.video_runs import LOOK_AHEAD, Painters, Timeline, open_stream, open_video, read
+from vidstyle.video_runs import LOOK_AHEAD, Painters, Timeline, open_video, read, stream_of
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -70,7 +70,7 @@ def _of_video(task: Task, timeline: Timeline, painters: Painters, speeds: dict[t
 
 def _probed(task: Task, painters: object, video: object) -> float:
     """Seconds that a frame takes from decoder to stream; encoders run beside that, and are as fast as a rule."""
-    stream = open_stream(painters, replace(task.options, strict=False), look_ahead=LOOK_AHEAD)  # type: ignore[arg-type]
+    stream = stream_of(painters, replace(task.options, strict=False), look_ahead=LOOK_AHEAD)  # type: ignore[arg-type]
     frames = read(video, replace(task.options, strict=False))  # type: ignore[arg-type]
     begin, count = time.perf_counter(), 0
     try:

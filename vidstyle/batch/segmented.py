@@ -28,9 +28,9 @@ from vidstyle.video_runs import (
     Painters,
     Timeline,
     damage_of,
-    open_stream,
     open_video,
     read,
+    stream_of,
     tracks_of,
 )
 
@@ -112,7 +112,7 @@ class _Run:
     def _paint(self) -> None:
         """Paint what is missing, segment by segment."""
         journal = self._journal
-        stream = open_stream(self._video.painters, self._options, look_ahead=LOOK_AHEAD)
+        stream = stream_of(self._video.painters, self._options, look_ahead=LOOK_AHEAD)
         part: FileSource | None = None
         try:
             if journal.finished:
@@ -130,7 +130,6 @@ class _Run:
                     codec=self._options.codec,
                     quality=self._options.quality,
                     overwrite=True,
-                    gpu=self._video.gpu is not None,
                     background=self._options.background,
                 )
                 segment = chain([ahead], islice(frames, self._count - 1))
@@ -179,7 +178,6 @@ class _Run:
             quality=self._options.quality,
             tracks=tracks_of(self._source, self._options),
             overwrite=self._options.overwrite,
-            gpu=self._video.gpu is not None,
             background=self._options.background,
         )
         try:

@@ -18,7 +18,7 @@ from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
 from vidstyle.styles import load_style
-from vidstyle.video_runs import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.video_runs import look_ahead, open_painter, open_stream
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 """Width and height."""
@@ -138,9 +138,11 @@ def do_work(work: Work) -> Cost:
 
 def _painted(work: Work, painter: PaintingQueue, painted: Path, frames: int, *, planes: bool) -> tuple[Progress, int]:
     """What came of so many frames, and how many of them have been painted."""
-    stream = open_stream([(0.0, painter)], Options(), look_ahead=LOOK_AHEAD)
+    stream = open_stream([(0.0, painter)], Options(), look_ahead=look_ahead(painter.engine.device))
     try:
-        return end_to_end(work.clip, painted, stream, frames, planes=planes), stream.paintings
+        return end_to_end(
+            work.clip, painted, stream, frames, planes=planes, device=painter.engine.device
+        ), stream.paintings
     finally:
         stream.close()
 

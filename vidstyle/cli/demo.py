@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.options import Device
+from vidstyle.cli.options import PaintingDevice
 
 
 def demo(
@@ -35,7 +35,7 @@ def demo(
         Optional[Path],
         typer.Option(metavar="DIR", help="Folder of onnxruntime-web, to offer painting on the visitor's own device."),
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
 ) -> None:
     """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
     from vidstyle.allocator import share_one_heap

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, parse_size
+from vidstyle.cli.options import PaintingDevice, parse_size
 from vidstyle.errors import InputError
 
 
@@ -27,7 +27,7 @@ def evaluate(
     perceptual_weights: Annotated[
         Optional[Path], typer.Option(help="As for train; without, only steadiness and grid are measured.")
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the style files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:

@@ -8,7 +8,11 @@ import typer
 
 from vidstyle.errors import InputError
 
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="What to compute on.")]
+PaintingDevice = Annotated[
+    str,
+    typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]|GPU|NPU", help="What to compute on; GPU and NPU by OpenVINO."),
+]
 EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
 StrokeSize = Annotated[float, typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half.")]

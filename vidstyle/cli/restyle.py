@@ -11,8 +11,8 @@ import typer
 
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
-    Device,
     EngineName,
+    PaintingDevice,
     Strength,
     StrokeSize,
     parse_color,
@@ -85,7 +85,7 @@ def restyle(
     ray: Annotated[
         Optional[str], typer.Option(metavar="auto|local|ADDRESS", help="Paint on a Ray cluster; files may be URLs.")
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     engine: EngineName = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
     scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,

@@ -30,9 +30,9 @@ from vidstyle.video_runs import (
     Painters,
     Timeline,
     damage_of,
-    open_stream,
     open_video,
     read,
+    stream_of,
     tracks_of,
 )
 
@@ -134,7 +134,7 @@ class Workshop:
             if part is None:
                 raise VidstyleError(f"{video.source}: cannot be read from the frame {bounds.replay} on")
             painters = [(time, Lazily(painter)) for time, painter in opened.painters]
-            stream = open_stream(painters, video.options, look_ahead=LOOK_AHEAD)
+            stream = stream_of(painters, video.options, look_ahead=LOOK_AHEAD)
             stream.begin_at(float(whole.first_pts * whole.format.time_base))
             sink = SegmentSink(
                 Path(storage.base(video.output)),

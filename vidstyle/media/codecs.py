@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import av
+from av.codec.hwaccel import HWAccel
 
 from vidstyle.errors import InputError, parameter
 
@@ -103,6 +104,20 @@ GPU_CODECS: Mapping[str, Codec] = MappingProxyType(
             quality_option="cq",
             quality=(19, 51),
         ),
+        "hevc": Codec(
+            "hevc_nvenc",
+            ("yuv420p", "p010le"),
+            {"preset": "p4", "rc": "vbr", "b": "0"},
+            quality_option="cq",
+            quality=(23, 51),
+        ),
+        "av1": Codec(
+            "av1_nvenc",
+            ("yuv420p", "p010le"),
+            {"preset": "p4", "rc": "vbr", "b": "0"},
+            quality_option="cq",
+            quality=(30, 63),
+        ),
     }
 )
 """Encoders of NVIDIA's GPUs, for what has one in CODECS as well."""
@@ -117,7 +132,20 @@ UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # FFmpeg keeps no list of what MPEG-TS takes.
         "mpegts": frozenset(
-            {"libx264", "h264_nvenc", "libx265", "aac", "ac3", "eac3", "mp2", "mp3", "opus", "dvbsub", "dvb_teletext"}
+            {
+                "libx264",
+                "h264_nvenc",
+                "libx265",
+                "hevc_nvenc",
+                "aac",
+                "ac3",
+                "eac3",
+                "mp2",
+                "mp3",
+                "opus",
+                "dvbsub",
+                "dvb_teletext",
+            }
         )
     }
 )
@@ -126,7 +154,7 @@ UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
 LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # Which its muxer finds out when it writes the header.
-        "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
+        "mov": frozenset({"libsvtav1", "av1_nvenc", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
     }
 )
 
@@ -165,18 +193,21 @@ def choose_codec(name: str | None, output: Path, *, alpha: bool = False) -> tupl
 def on_gpu(name: str, width: int, height: int) -> Codec | None:
     """The GPU's own way to write the codec called `name`; None if it has none for frames of that size."""
     codec = GPU_CODECS.get(name)
-    return codec if codec is not None and _opens(codec, width, height) else None
+    return codec if codec is not None and opens(codec, width, height) else None
 
 
-def _opens(codec: Codec, width: int, height: int) -> bool:
-    """Whether the encoder works here: FFmpeg lists those of every GPU there is, wherever it runs."""
+def opens(codec: Codec, width: int, height: int, accelerator: HWAccel | None = None) -> bool:
+    """Whether the encoder works here: FFmpeg lists those of every GPU there is, wherever it runs.
+
+    accelerator: to be given frames that are on a device.
+    """
     try:
-        context = av.CodecContext.create(codec.encoder, "w")
+        context = av.CodecContext.create(codec.encoder, "w", accelerator)
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height = (side + side % 2 for side in (width, height))
         context.pix_fmt, context.time_base = codec.formats[0], Fraction(1, 25)
         context.open()
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError, ValueError, NotImplementedError):
         return False
     return True
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 import numpy as np
@@ -22,15 +22,19 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, opens, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
+from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
-from vidstyle.media.sources import location
+from vidstyle.media.sources import INTERLEAVED, location
 from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import DISK_FULL, Part
+
+if TYPE_CHECKING:
+    from vidstyle.media.device_frames import DeviceEncoding
 
 ABORT_SECONDS = 0.2
 FASTSTART = {"movflags": "+faststart"}
@@ -61,6 +65,10 @@ CLOCKS = {"gif": Fraction(1, 100), "libwebp_anim": Fraction(1, 1000), "apng": Fr
 """Seconds per tick of formats that have a clock of their own, or write delays as short fractions."""
 SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
+STILL_SUFFIXES = frozenset({".avif"})
+"""Pictures that move, which no GPU has been seen to write."""
+ON_DEVICE = frozenset({"cuda", "nv12"})
+"""Pixel formats of what comes from a device: they need no conversion."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
 
@@ -116,7 +124,8 @@ class FileSink:
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
-        gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
+        gpu: number of the CUDA device to encode on, where it can; the processor encodes if None.
+        resident: frames will come as planes in that device's memory, and stay there where it encodes.
         survives: whether half of it is better than nothing, as of what will never be seen again.
         background: what transparent frames are laid on where codec or container have no transparency.
 
@@ -133,14 +142,23 @@ class FileSink:
         quality: int | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
-        gpu: bool = False,
+        gpu: int | None = None,
+        resident: bool = False,
         survives: bool = False,
         background: tuple[int, int, int] = WHITE,
     ) -> None:
         self.path, self._overwrite, self._background = path, overwrite, background
         self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha)
-        if gpu:
-            self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
+        self._device: DeviceEncoding | None = None
+        if gpu is not None and path.suffix.lower() not in STILL_SUFFIXES:
+            encoding = on_gpu(self._codec_name, video.width, video.height)
+            self._codec = encoding or self._codec
+            if encoding is not None and resident:
+                from vidstyle.media.device_frames import DeviceEncoding
+
+                device = DeviceEncoding(gpu)
+                if opens(encoding, video.width, video.height, device.accelerator()):
+                    self._device = device
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
@@ -219,11 +237,14 @@ class FileSink:
         video, color = self.video, self.video.color
         if self._alpha:
             options = options | dict(self._codec.alpha_options)
-        stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options)
+        accelerator = None if self._device is None else self._device.accelerator()
+        stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options, hwaccel=accelerator)
         assert isinstance(stream, av.VideoStream)
         self._even = 2 if self._codec.even else 1
         stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
         stream.pix_fmt = self._codec.alpha if self._alpha else self._codec.formats[color.bits > 8]
+        if self._device is not None:
+            stream.pix_fmt = INTERLEAVED
         context = stream.codec_context
         context.time_base = self._time_base
         # Without it an encoder makes durations up from the average rate.
@@ -233,7 +254,7 @@ class FileSink:
         context.colorspace, context.color_range = self._matrix_and_range()
         context.color_primaries, context.color_trc = color.primaries, color.transfer
         context.thread_type = "AUTO"
-        if self._codec.encoder == "libx265" and self._container.format.name in {"mp4", "mov"}:
+        if self._codec.encoder in {"libx265", "hevc_nvenc"} and self._container.format.name in {"mp4", "mov"}:
             # The tag that Apple's players ask for.
             context.codec_tag = "hvc1"
         return stream
@@ -282,8 +303,8 @@ class FileSink:
                     f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
-    def write(self, frame: Frame) -> None:
-        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so.
+    def write(self, frame: Frame[Any]) -> None:
+        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so, in whatever memory.
 
         Raises:
             InputError: when the disk is full.
@@ -291,6 +312,8 @@ class FileSink:
         """
         with self._encoding, self._disk_errors():
             if self._is_due(frame):
+                if isinstance(frame.pixels, DevicePixels) and self._device is None:
+                    frame = replace(frame, pixels=frame.pixels.array())
                 self._encode(self._to_picture(frame))
             if self._tracks:
                 self._tracks.copy_until(frame.time)
@@ -392,7 +415,7 @@ class FileSink:
                 raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def _to_picture(self, frame: Frame) -> VideoFrame:
+    def _to_picture(self, frame: Frame[Any]) -> VideoFrame:
         picture = self._wrapped(frame)
         if (picture.width, picture.height) != self._size:
             width, height = self._size
@@ -416,14 +439,17 @@ class FileSink:
         self._frames += 1
         return picture
 
-    def _is_due(self, frame: Frame) -> bool:
+    def _is_due(self, frame: Frame[Any]) -> bool:
         """Whether a GIF, whose readers take shorter steps for long ones, has room for a frame yet."""
         if self._codec.encoder != "gif" or self._last_pts is None:
             return True
         return round(frame.pts * frame.time_base / self._time_base) >= self._last_pts + SHORTEST_GIF_STEP
 
-    def _wrapped(self, frame: Frame) -> VideoFrame:
-        if frame.pixels.ndim == 3:
+    def _wrapped(self, frame: Frame[Any]) -> VideoFrame:
+        if isinstance(frame.pixels, DevicePixels):
+            assert self._device is not None
+            picture = self._device.picture(frame.pixels)
+        elif frame.pixels.ndim == 3:
             pixels = frame.pixels
             if self._alpha:
                 alpha = np.full(pixels.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
@@ -442,7 +468,7 @@ class FileSink:
         """In the encoder's pixel format, and tagged with what it is."""
         color = self.video.color
         matrix, color_range = self._matrix_and_range()
-        if picture.format.name != "yuv420p":
+        if picture.format.name not in {"yuv420p", *ON_DEVICE}:
             return from_rgb(picture, self._stream.pix_fmt, color, matrix, self._reformatter)
         picture.colorspace, picture.color_range = matrix, color_range
         picture.color_primaries, picture.color_trc = color.primaries, color.transfer

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -49,6 +49,9 @@ from vidstyle.media.hdr import ToneMapper, peak_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
 
+if TYPE_CHECKING:
+    from vidstyle.media.device_pixels import DevicePixels
+
 DEFAULT_RATE = Fraction(25)
 PLANES = frozenset({"yuv420p", "yuvj420p"})
 """Pixel formats whose planes a network can take as they are."""
@@ -72,8 +75,10 @@ def location(path: Path) -> str:
     return str(path.absolute())
 
 
-def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
+def open_container(path: Path, gpu: int | None = None, *, resident: bool = False) -> av.container.InputContainer:
     """Open a media file for reading; video is decoded on that CUDA device if it can, by the processor otherwise.
+
+    resident: leave what a device decodes in its memory.
 
     Raises:
         InputError: if it is missing, empty, or nothing that FFmpeg reads.
@@ -85,7 +90,7 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     if gpu is not None:
-        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
+        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True, is_hw_owned=resident)
         # No such device, no decoder for this codec, or a file that is none: the processor will find out.
         with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
             return av.open(location(path), metadata_errors="replace", hwaccel=hardware)
@@ -173,6 +178,8 @@ class FileSource:
     Attributes:
         format: what the frames are like.
         planes: whether to give frames as planes of 4:2:0 rather than in RGB; may be set where `has_planes`.
+        resident: whether to give planes in the memory of a device, as torch names it, rather than the processor's; may
+            be set before the first frame is taken, where `planes` is.
         cut_out: whether to give transparency as `alpha` of each frame, rather than to lay the picture on white; may be
             set where the format says that there is some.
         origin: seconds that have been taken off every timestamp; the sink takes them off the other tracks.
@@ -196,6 +203,7 @@ class FileSource:
     ) -> None:
         self.path, self._gpu = path, gpu
         self.planes = self.cut_out = False
+        self.resident: str | None = None
         self.notes: list[str] = []
         self._open()
         try:
@@ -206,7 +214,7 @@ class FileSource:
             raise
 
     def _open(self) -> None:
-        self._container = open_container(self.path, self._gpu)
+        self._container = open_container(self.path, self._gpu, resident=self._gpu is not None)
         pictures = picture_streams(self._container)
         if not pictures:
             whole = len(self._container.streams) > 0
@@ -344,13 +352,16 @@ class FileSource:
         last = last if self._end is None else min(last, self._end)
         return max(1, round((last - (self._start or self._beginning)) * self._rate))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Frame[Any]]:
         offset = round(self.origin / self._time_base)
         discontinuity = True
         while self._pending is not None:
             decoded = self._pending
             alpha = None
-            if self.planes:
+            pixels: Any
+            if self.planes and self.resident:
+                pixels = self._to_device(decoded.frame, self.resident)
+            elif self.planes:
                 pixels = self._to_planes(decoded.frame)
             else:
                 pixels, alpha = self._to_rgb(decoded.frame)
@@ -448,7 +459,7 @@ class FileSource:
             # A damaged picture; decoders find their feet again at the next key frame.
             self._note_unreadable()
             return []
-        pictures = [frame for frame in frames if isinstance(frame, VideoFrame)]
+        pictures = [self._where_wanted(frame) for frame in frames if isinstance(frame, VideoFrame)]
         if self._decoder is not None:
             for picture in pictures:
                 picture.time_base = self._time_base
@@ -518,6 +529,23 @@ class FileSource:
             if len(self._container.streams) == 1 and self._container.duration:
                 return self._container.duration * MICROSECOND
         return None
+
+    def _where_wanted(self, frame: VideoFrame) -> VideoFrame:
+        """Left on the device that has decoded it if frames shall stay there."""
+        if self._gpu is None:
+            return frame
+        from vidstyle.media.device_frames import downloaded, is_interleaved
+
+        stays = self.resident is not None and is_interleaved(frame) and not frame.interlaced_frame
+        return frame if stays and self._deinterlacer is None else downloaded(frame)
+
+    def _to_device(self, frame: VideoFrame, device: str) -> DevicePixels:
+        from vidstyle.media.device_frames import downloaded, is_interleaved, planes_on_device
+        from vidstyle.media.device_pixels import uploaded
+
+        if is_interleaved(frame) and (frame.width, frame.height) == (self.format.width, self.format.height):
+            return planes_on_device(frame)
+        return uploaded(self._to_planes(downloaded(frame)), device)
 
     def _to_planes(self, frame: VideoFrame) -> np.ndarray:
         size = self.format.width, self.format.height

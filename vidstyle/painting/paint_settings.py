@@ -51,7 +51,7 @@ class PaintSettings:
         style_scale: size of the style pictures; at 1 their shorter side is that of the painting.
         steps: at each scale, in place of the preset's.
         seed: of noise.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps` or `xpu[:N]`.
         perceptual: key of vidstyle.perception.perceptual_network.LAYERS; without weights `vgg19`, with their folder
             `vgg19-hybrid`.
         perceptual_weights: see vidstyle.perception.perceptual_network.PerceptualNetwork.

@@ -4,6 +4,7 @@ All take RGB (N, 3, H, W) in [0, 1] and are interchangeable by name.
 """
 
 import contextlib
+import importlib.util
 import pickle
 import sys
 from collections.abc import Iterable
@@ -126,6 +127,20 @@ class PerceptualNetwork(nn.Module):
     def layers(self) -> list[str]:
         """Names of the layers this network gives, in order."""
         return self.stack.layers()
+
+    def compile_features(self, backend: str = "inductor") -> bool:
+        """Have torch compile the convolutions, for each shape when it comes first; whether that can be done here.
+
+        It takes a minute, which a training on a GPU is worth, and a compiler: Triton for GPUs.
+
+        backend: of torch.compile.
+        """
+        if backend == "inductor" and importlib.util.find_spec("triton") is None:
+            return False
+        for module in self.modules():
+            if isinstance(module, Vgg):
+                module.compile(backend=backend)
+        return True
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1] at `layers`, by name.

@@ -128,12 +128,14 @@ def draw_plane(
             alone = covered > one - least and fades < least
             if alone and drawn:
                 continue
-            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
+            place_x = (np.float32(begin) + half) / scale_x - half - np.float32(left)
             for x in range(begin, end):
+                # Left of the first position it is as there.
+                f = min(max(place_x, nothing), one)
+                place_x += step
                 # Weights of the four positions around.
                 d, c = down * f, down * (one - f)
                 b, a = f - d, one - f - c
-                f = min(f + step, one)
                 rest, total = one, nothing
                 for k in range(layers):
                     share = _mixed(overs, k, top, bottom, left, right, a, b, c, d)

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vidstyle.engines import choose_device
 from vidstyle.errors import InputError, parameter
 from vidstyle.nets import MetaNetwork
 from vidstyle.output_files import check_output
@@ -64,7 +63,7 @@ def make_style(
         InputError: if `out` exists and may not be overwritten, and for whatever is wrong with the recipe.
     """
     _check_output(out, resume=resume, overwrite=overwrite)
-    team, device = join_team(choose_device(device))
+    team, device = join_team(device)
     try:
         trainer = Trainer(
             recipe,
