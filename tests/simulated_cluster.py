@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from vidstyle.farm.cuts import Bounds
-from vidstyle.farm.painting_segments import Look
+from vidstyle.farm.painting_segments import Survey
 from vidstyle.restyling import Summary
 
 
@@ -72,7 +72,7 @@ class SimulatedCluster:
         if step == "look":
             count = max(1, round(seconds / self.segment))
             bounds = [Bounds(n, n, n + 1, n, 100) for n in range(count)] if count > 1 else []
-            return self.look * seconds, Look(100 * count, bounds)
+            return self.look * seconds, Survey(100 * count, bounds)
         if step == "paint_segment":
             return seconds / max(1, round(seconds / self.segment)), 100
         done = Summary(100, 1.0, 100.0, 16, 16, "cpu", "torch_cpu", "noise")

@@ -13,7 +13,7 @@ from made_scenes import landscape, view
 from media_files import Sound, make_video, psnr, read_packets, read_video
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.farm import storage
+from vidstyle.farm import places
 from vidstyle.farm.cuts import Bounds, find_segments
 from vidstyle.farm.driver import segments_name
 from vidstyle.farm.painting_segments import Video, Workshop, segment_name
@@ -155,14 +155,14 @@ def test_what_lies_under_urls_is_fetched_and_what_is_made_put_there(
     url = f"file://{tmp_path}/out/shown.mkv"
     video = video_of(f"file://{source}", url, style_file)
     paint(workshop, video)
-    assert storage.exists(segment_name(video, 0))
-    storage.remove_folder(video.segments)
+    assert places.exists(segment_name(video, 0))
+    places.remove_folder(video.segments)
     assert same(tmp_path / "out" / "shown.mkv", expected)
-    assert not storage.exists(segment_name(video, 0))
+    assert not places.exists(segment_name(video, 0))
     with pytest.raises(InputError, match="no such file"):
         workshop.look(video_of(f"file://{tmp_path}/nothing.mp4", url, style_file))
     with pytest.raises(VidstyleError, match="nosuch"):
-        storage.exists("nosuch://bucket/a.mp4")
+        places.exists("nosuch://bucket/a.mp4")
 
 
 @pytest.mark.slow
@@ -188,14 +188,14 @@ def test_an_object_store_is_as_good(
         system.mkdir("holiday")
         source = make_video(tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES), options={"g": "9"})
         system.put_file(str(source), "holiday/day1/in.mp4")
-        assert storage.files_below("s3://holiday") == ["s3://holiday/day1/in.mp4"]
+        assert places.files_below("s3://holiday") == ["s3://holiday/day1/in.mp4"]
         expected = tmp_path / "expected.mkv"
         paint(workshop, video_of(source, expected, style_file))
         video = video_of("s3://holiday/day1/in.mp4", "s3://holiday/painted/in.mkv", style_file)
         paint(workshop, video)
         system.get_file("holiday/painted/in.mkv", str(tmp_path / "shown.mkv"))
         assert same(tmp_path / "shown.mkv", expected)
-        storage.remove_folder(video.segments)
-        assert storage.files_below("s3://holiday/painted") == ["s3://holiday/painted/in.mkv"]
+        places.remove_folder(video.segments)
+        assert places.files_below("s3://holiday/painted") == ["s3://holiday/painted/in.mkv"]
     finally:
         server.stop()

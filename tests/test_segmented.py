@@ -16,7 +16,7 @@ from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary, restyle
 from vidstyle.styles import load_style
-from vidstyle.video_runs import Painters, Timeline
+from vidstyle.video_runs import PaintersByStyle, Timeline
 
 FRAMES = 46
 
@@ -47,7 +47,7 @@ def paint(
         if stop_at is not None and progress.frames >= stop_at:
             raise Stop
 
-    with contextlib.closing(Painters()) as painters:
+    with contextlib.closing(PaintersByStyle()) as painters:
         return restyle_in_segments(
             source,
             output,

@@ -16,7 +16,7 @@ from vidstyle.restyle_options import Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 from vidstyle.video_runs import (
-    Painters,
+    PaintersByStyle,
     Timeline,
     damage_of,
     look_ahead,
@@ -169,14 +169,14 @@ def restyle(
     output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
     check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
-    with contextlib.closing(Painters()) as painters:
+    with contextlib.closing(PaintersByStyle()) as painters:
         if source.is_dir():
             return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)
         return restyle_file(source, output, timeline, settings, on_progress, painters)
 
 
 def restyle_file(
-    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: Painters
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: PaintersByStyle
 ) -> Summary:
     """Paint one file with what may have painted others before; see `restyle`, which checks what is asked first."""
     from vidstyle.media.images import is_image
@@ -190,7 +190,7 @@ def restyle_file(
 
 
 def _restyle_video(
-    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: Painters
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: PaintersByStyle
 ) -> Summary:
     opened = open_video(source, output, timeline, options, painters)
     video = opened.source
@@ -214,7 +214,7 @@ def _restyle_video(
 
 
 def _restyle_folder(
-    source: Path, output: Path, style: Style, options: Options, report: OnProgress, painters: Painters
+    source: Path, output: Path, style: Style, options: Options, report: OnProgress, painters: PaintersByStyle
 ) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
@@ -233,7 +233,7 @@ def _restyle_pictures(
     style: Style,
     options: Options,
     report: OnProgress,
-    painters: Painters,
+    painters: PaintersByStyle,
     *,
     skips: bool = True,
 ) -> Summary:

@@ -66,7 +66,7 @@ class Timeline:
         return self.styles[0]
 
     def painters(
-        self, options: Options, painters: "Painters", *, planes: Color | None
+        self, options: Options, painters: "PaintersByStyle", *, planes: Color | None
     ) -> "list[tuple[float, PaintingQueue]]":
         """What paints each, when it is needed."""
         return [(time, painters.get(style, options, planes=planes)) for time, style in self.keyframes]
@@ -135,7 +135,7 @@ def stream_of(
     )
 
 
-class Painters:
+class PaintersByStyle:
     """What paints, by style and kind of frames, kept for the next one who asks for the same."""
 
     def __init__(self) -> None:
@@ -188,7 +188,9 @@ class OpenVideo:
         return True
 
 
-def open_video(source: Path, output: Path, timeline: Timeline, options: Options, painters: Painters) -> OpenVideo:
+def open_video(
+    source: Path, output: Path, timeline: Timeline, options: Options, painters: PaintersByStyle
+) -> OpenVideo:
     """Open a video, and what paints it.
 
     Raises:

@@ -9,7 +9,7 @@ from itertools import islice
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.styles import load_style
-from vidstyle.video_runs import LOOK_AHEAD, Painters, Timeline, open_video, read, stream_of
+from vidstyle.video_runs import LOOK_AHEAD, PaintersByStyle, Timeline, open_video, read, stream_of
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -41,7 +41,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
     speeds: dict[tuple[object, int], float] = {}
     loaded: dict[object, Timeline] = {}
     result = []
-    with contextlib.closing(Painters()) as painters:
+    with contextlib.closing(PaintersByStyle()) as painters:
         for task in tasks:
             if task.picture:
                 result.append(Estimate(task, 1, PICTURE_SECONDS))
@@ -55,7 +55,9 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
     return result
 
 
-def _of_video(task: Task, timeline: Timeline, painters: Painters, speeds: dict[tuple[object, int], float]) -> Estimate:
+def _of_video(
+    task: Task, timeline: Timeline, painters: PaintersByStyle, speeds: dict[tuple[object, int], float]
+) -> Estimate:
     """speeds: seconds a frame that are known, by styles and pixels."""
     opened = open_video(task.source, task.output, timeline, task.options, painters)
     with contextlib.closing(opened.source) as video:

@@ -15,7 +15,7 @@ from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import check_request
 from vidstyle.restyling import Summary, restyle_file
 from vidstyle.styles import load_style
-from vidstyle.video_runs import Painters, Timeline
+from vidstyle.video_runs import PaintersByStyle, Timeline
 
 Named = Callable[[VidstyleError], str]
 """Words an error for whoever reads it."""
@@ -122,7 +122,7 @@ def _in_one_style(
     worded: Named,
     segment_seconds: float,
 ) -> Iterator[Outcome]:
-    painters = Painters()
+    painters = PaintersByStyle()
     timeline: Timeline | None = None
     try:
         for task in tasks:
@@ -148,7 +148,7 @@ def _in_one_style(
                 outcome = Outcome(task, "failed", error=told, trace=traceback.format_exc())
                 # Nobody knows what is left in it.
                 painters.close()
-                painters = Painters()
+                painters = PaintersByStyle()
             progress.files += 1
             progress.file_frames, progress.of_frames = 0, None
             yield outcome
@@ -161,7 +161,7 @@ def _paint(
     timeline: Timeline,
     request: Request,
     report: Callable[[Progress, int | None], None],
-    painters: Painters,
+    painters: PaintersByStyle,
     segment_seconds: float,
 ) -> Summary:
     """Paint one file, and take note of what it was made of."""

@@ -25,7 +25,7 @@ from vidstyle.stream.state import read_state, write_state
 from vidstyle.video_runs import (
     LOOK_AHEAD,
     OpenVideo,
-    Painters,
+    PaintersByStyle,
     Timeline,
     damage_of,
     open_video,
@@ -45,7 +45,7 @@ def restyle_in_segments(
     timeline: Timeline,
     options: Options,
     report: OnProgress,
-    painters: Painters,
+    painters: PaintersByStyle,
     request: Request,
     *,
     seconds: float = SEGMENT_SECONDS,

@@ -105,7 +105,7 @@ def _plan(wanted: Wanted) -> "Plan":
         from vidstyle.farm.outputs import plan_of
 
         return plan_of(wanted.files, wanted.out, styles, options, name)
-    from vidstyle.farm.storage import is_url
+    from vidstyle.farm.places import is_url
 
     for place in (*wanted.files, *([] if wanted.out is None else [wanted.out])):
         if is_url(place):

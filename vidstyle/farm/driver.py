@@ -16,10 +16,10 @@ from vidstyle.batch.plan import Plan, Task
 from vidstyle.batch.records import Request
 from vidstyle.batch.run import BatchProgress, Named, Outcome
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.farm import storage
+from vidstyle.farm import places
 from vidstyle.farm.cuts import Bounds
 from vidstyle.farm.outputs import place_of, request_for, write_record_of
-from vidstyle.farm.painting_segments import Look, Video, Workshop, segment_name, state_name
+from vidstyle.farm.painting_segments import Survey, Video, Workshop, segment_name, state_name
 from vidstyle.interruption import SIGNALS
 from vidstyle.restyling import Summary
 
@@ -235,7 +235,7 @@ class Farm:
         return {"num_cpus": cores}, max(1, sum(int(node.get("CPU", 0)) // cores for node in nodes))
 
     def _begin_jobs(self) -> Iterator[Outcome]:
-        """Look at the next files, not at all of them, of which there may be many thousands; those that cannot be."""
+        """Survey at the next files, not at all of them, of which there may be many thousands; those that cannot be."""
         while self._todo and self._jobs < AHEAD * max(1, len(self.workers)):
             task = self._todo.popleft()
             try:
@@ -259,7 +259,7 @@ class Farm:
                 self._idle.append(worker)
                 continue
             step.attempts += 1
-            self._progress.name = storage.base(step.job.video.source)
+            self._progress.name = places.base(step.job.video.source)
             self._running[worker.do.remote(step.name, *step.arguments)] = step, worker
 
     def _done(self, reference: Any) -> Outcome | None:
@@ -302,7 +302,7 @@ class Farm:
         job, video = step.job, step.job.video
         if job.failed:
             return None
-        if isinstance(result, Look):
+        if isinstance(result, Survey):
             job.frames, job.bounds = result.frames, result.segments
             if not job.bounds:
                 self._steps.appendleft(_Step(job, "paint_whole", (video,), result.frames))
@@ -333,7 +333,7 @@ class Farm:
                 self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
             return None
         assert isinstance(result, Summary)
-        storage.remove_folder(video.segments)
+        places.remove_folder(video.segments)
         write_record_of(job.task, job.request, result)
         seconds = time.perf_counter() - job.begin
         fps = round(result.frames / seconds, 2)
@@ -342,21 +342,21 @@ class Farm:
     def _not_painted(self, job: _Job) -> list[Bounds]:
         """The segments that an earlier run has not left; its folder is begun anew if it was for something else."""
         video = job.video
-        asked = {"video": asdict(video), "input": storage.size_and_time(video.source)}
+        asked = {"video": asdict(video), "input": places.size_and_time(video.source)}
         told = json.dumps(asked | {"bounds": [asdict(bounds) for bounds in job.bounds]}, sort_keys=True)
-        journal = storage.joined(video.segments, JOURNAL)
-        if storage.read_text(journal) != told:
-            storage.remove_folder(video.segments)
-            if not storage.is_url(video.segments):
+        journal = places.joined(video.segments, JOURNAL)
+        if places.read_text(journal) != told:
+            places.remove_folder(video.segments)
+            if not places.is_url(video.segments):
                 os.makedirs(video.segments, exist_ok=True)
-            storage.write_text(journal, told)
+            places.write_text(journal, told)
             return list(job.bounds)
         return [bounds for bounds in job.bounds if not self._is_painted(video, bounds)]
 
     @staticmethod
     def _is_painted(video: Video, bounds: Bounds) -> bool:
-        left = storage.exists(segment_name(video, bounds.number))
-        return left and (not bounds.leads or storage.exists(state_name(video, bounds.number)))
+        left = places.exists(segment_name(video, bounds.number))
+        return left and (not bounds.leads or places.exists(state_name(video, bounds.number)))
 
     def _dismiss(self) -> None:
         """End all workers, whatever they are doing."""
@@ -369,5 +369,5 @@ class Farm:
 
 def segments_name(output: str) -> str:
     """The folder for an output's segments, hidden beside it."""
-    digest = hashlib.sha256(storage.base(output).encode()).hexdigest()[:12]
-    return storage.joined(storage.parent(output), f".vidstyle-{digest}-segments")
+    digest = hashlib.sha256(places.base(output).encode()).hexdigest()[:12]
+    return places.joined(places.parent(output), f".vidstyle-{digest}-segments")

@@ -18,7 +18,7 @@ from vidstyle.batch.records import (
     styles_asked,
     write_record,
 )
-from vidstyle.farm import storage
+from vidstyle.farm import places
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary
 
@@ -26,26 +26,26 @@ from vidstyle.restyling import Summary
 def plan_of(inputs: Sequence[str], out: str, styles: Sequence[StyleAt], options: Options, name: str) -> Plan:
     """See vidstyle.batch.plan.make_plan; inputs, which may be folders, and out may be URLs."""
     for place, argument in ((out, "out"), *((one, "source") for one in inputs)):
-        if storage.is_url(place):
-            storage.check_url(place, argument)
-    local = [one for one in inputs if not storage.is_url(one)]
-    remote = {one: storage.files_below(one) for one in inputs if storage.is_url(one)}
+        if places.is_url(place):
+            places.check_url(place, argument)
+    local = [one for one in inputs if not places.is_url(one)]
+    remote = {one: places.files_below(one) for one in inputs if places.is_url(one)}
     files = [Path(one) for one in local]
-    return make_plan(files, Path(out), styles, options, name, remote=remote, out_is_url=storage.is_url(out))
+    return make_plan(files, Path(out), styles, options, name, remote=remote, out_is_url=places.is_url(out))
 
 
 def place_of(path: Path) -> str:
     """Where workers find a file: its URL, or where it is on all machines."""
     named = as_named(path)
-    return named if storage.is_url(named) else os.path.abspath(named)
+    return named if places.is_url(named) else os.path.abspath(named)
 
 
 def request_for(task: Task) -> Request:
     """See vidstyle.batch.records.request_of."""
     source = place_of(task.source)
-    if not storage.is_url(source):
+    if not places.is_url(source):
         return request_of(task.source, task.style_at, task.options)
-    size, changed = storage.size_and_time(source)
+    size, changed = places.size_and_time(source)
     asked = {name: value for name, value in asdict(task.options).items() if name not in NOT_ASKED}
     request: Request = json.loads(
         json.dumps(
@@ -64,12 +64,12 @@ def write_record_of(task: Task, request: Request, summary: Summary) -> None:
     """Take note of what a complete output was made of."""
     made = {"frames": summary.frames, "width": summary.width, "height": summary.height}
     output = place_of(task.output)
-    if not storage.is_url(output):
+    if not places.is_url(output):
         write_record(task.output, request, **made)
         return
-    size, _ = storage.size_and_time(output)
+    size, _ = places.size_and_time(output)
     record = {"request": request, "output": {"bytes": size, **made}}
-    storage.write_text(_record_name(output), json.dumps(record, indent=1) + "\n")
+    places.write_text(_record_name(output), json.dumps(record, indent=1) + "\n")
 
 
 def complete_of(plan: Plan, *, resume: bool) -> set[Task]:
@@ -77,7 +77,7 @@ def complete_of(plan: Plan, *, resume: bool) -> set[Task]:
     complete, others = set(), []
     for task in plan.tasks:
         output = place_of(task.output)
-        if not storage.exists(output):
+        if not places.exists(output):
             continue
         if resume and _is_complete(task, output):
             complete.add(task)
@@ -89,15 +89,15 @@ def complete_of(plan: Plan, *, resume: bool) -> set[Task]:
 
 
 def _is_complete(task: Task, output: str) -> bool:
-    if not storage.is_url(output):
+    if not places.is_url(output):
         return is_complete(task.output, request_for(task))
     try:
-        record = json.loads(storage.read_text(_record_name(output)) or "{}")
+        record = json.loads(places.read_text(_record_name(output)) or "{}")
         same = record["request"] == request_for(task)
-        return bool(same and record["output"]["bytes"] == storage.size_and_time(output)[0])
+        return bool(same and record["output"]["bytes"] == places.size_and_time(output)[0])
     except (ValueError, KeyError, TypeError):
         return False
 
 
 def _record_name(output: str) -> str:
-    return storage.joined(storage.parent(output), record_path(Path(storage.base(output))).name)
+    return places.joined(places.parent(output), record_path(Path(places.base(output))).name)

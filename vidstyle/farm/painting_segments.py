@@ -13,7 +13,7 @@ from typing import Any
 from vidstyle import pipeline
 from vidstyle.batch.plan import StyleAt
 from vidstyle.errors import VidstyleError
-from vidstyle.farm import storage
+from vidstyle.farm import places
 from vidstyle.farm.cuts import LEAST_SECONDS, MOST_SECONDS, REPLAY_SECONDS, Bounds, find_segments
 from vidstyle.media.frame import Frame
 from vidstyle.media.segment_sinks import JoinedSink, SegmentSink, takes_segments
@@ -27,7 +27,7 @@ from vidstyle.styles import load_style
 from vidstyle.video_runs import (
     LOOK_AHEAD,
     OpenVideo,
-    Painters,
+    PaintersByStyle,
     Timeline,
     damage_of,
     open_video,
@@ -65,7 +65,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Look:
+class Survey:
     """What a video is.
 
     Attributes:
@@ -81,7 +81,7 @@ class Workshop:
     """Does all of it on one machine, and keeps what paints for the next segment."""
 
     def __init__(self) -> None:
-        self._painters = Painters()
+        self._painters = PaintersByStyle()
         self._timelines: dict[StyleAt, Timeline] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="vidstyle-farm-")
         self._fetched: tuple[str, Path] | None = None
@@ -91,10 +91,10 @@ class Workshop:
         self._painters.close()
         self._folder.cleanup()
 
-    def look(self, video: Video) -> Look:
+    def look(self, video: Video) -> Survey:
         """Find out what a video is, and in which segments to paint it."""
         if video.picture:
-            return Look(1, [])
+            return Survey(1, [])
         with self._opened(video) as opened:
             source, options = opened.source, video.options
             expected = source.format.frames
@@ -103,7 +103,7 @@ class Workshop:
                 Path(video.output), options.codec, alpha=source.format.alpha
             )
             if whole or short:
-                return Look(expected or 0, [])
+                return Survey(expected or 0, [])
             carries = options.steady and options.strength > 0
             segments = find_segments(
                 read(source, options),
@@ -115,7 +115,7 @@ class Workshop:
             )
             frames = sum(segment.frames for segment in segments)
             assert isinstance(source, FileSource)
-            return Look(frames, segments if len(segments) > 1 and source.can_begin_anywhere else [])
+            return Survey(frames, segments if len(segments) > 1 and source.can_begin_anywhere else [])
 
     def paint_whole(self, video: Video) -> Summary:
         """Paint a video or a picture as a whole."""
@@ -137,7 +137,7 @@ class Workshop:
             stream = stream_of(painters, video.options, look_ahead=LOOK_AHEAD)
             stream.begin_at(float(whole.first_pts * whole.format.time_base))
             sink = SegmentSink(
-                Path(storage.base(video.output)),
+                Path(places.base(video.output)),
                 target,
                 whole.format,
                 codec=video.options.codec,
@@ -196,7 +196,7 @@ class Workshop:
 
     @contextlib.contextmanager
     def _opened(self, video: Video) -> Iterator[OpenVideo]:
-        source, output = self._local(video.source), Path(storage.base(video.output))
+        source, output = self._local(video.source), Path(places.base(video.output))
         opened = open_video(source, output, self._timeline(video), video.options, self._painters)
         try:
             yield opened
@@ -207,30 +207,30 @@ class Workshop:
     def _local(self, name: str) -> Path:
         """A file on this machine; the last one is kept, since its next segment may come here, too."""
         if self._fetched is None or self._fetched[0] != name:
-            if self._fetched is not None and storage.is_url(self._fetched[0]):
+            if self._fetched is not None and places.is_url(self._fetched[0]):
                 self._fetched[1].unlink(missing_ok=True)
-            self._fetched = (name, storage.fetch(name, Path(self._folder.name)))
+            self._fetched = (name, places.fetch(name, Path(self._folder.name)))
         return self._fetched[1]
 
     @contextlib.contextmanager
     def _there(self, name: str) -> Iterator[Path]:
         """A file on this machine, as long as it is needed."""
-        path = storage.fetch(name, Path(self._folder.name))
+        path = places.fetch(name, Path(self._folder.name))
         yield path
-        if storage.is_url(name):
+        if places.is_url(name):
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _written(self, name: str) -> Iterator[Path]:
         """A file to write on this machine, which is then where it belongs."""
-        if not storage.is_url(name):
+        if not places.is_url(name):
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             yield Path(name)
             return
-        path = Path(self._folder.name) / f"made-{storage.base(name)}"
+        path = Path(self._folder.name) / f"made-{places.base(name)}"
         try:
             yield path
-            storage.store(path, name)
+            places.store(path, name)
         finally:
             path.unlink(missing_ok=True)
 
@@ -240,12 +240,12 @@ class Workshop:
 
 def segment_name(video: Video, number: int) -> str:
     """Where a segment is."""
-    return storage.joined(video.segments, f"{number:06}.packets")
+    return places.joined(video.segments, f"{number:06}.packets")
 
 
 def state_name(video: Video, number: int) -> str:
     """Where what the stream has come to after a segment is."""
-    return storage.joined(video.segments, f"{number:06}.state.npz")
+    return places.joined(video.segments, f"{number:06}.state.npz")
 
 
 def _replayed(frames: Iterator[Frame], stream: Any, bounds: Bounds) -> Iterator[Frame]:
