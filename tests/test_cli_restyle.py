@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 from conftest import Result, contents
+from made_scenes import landscape
 from media_files import Sound, colorful_picture, cut, make_video, read_packets, read_times, read_video
 from PIL import Image
 from small_disks import file_system
@@ -168,6 +169,33 @@ def test_stroke_size_chooses_the_size_that_is_painted(
         assert Image.open(output).size == (512, 384)
         assert painted.pop() == expected
     assert not painted
+
+
+def test_a_folder_of_photographs_gets_the_same_strokes_whatever_their_sizes(
+    run_cli: Cli, style_file: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    scene = Image.fromarray(landscape(0, 270, 180))
+    sizes = {"large": (1080, 720), "middle": (810, 540), "small": (540, 360)}
+    for name, size in sizes.items():
+        scene.resize(size, Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    paint = ("--style", style_file, "--device", "cpu")
+    assert run_cli("restyle", folder, output, *paint).code == 0
+    painted = {name: Image.open(output / f"{name}.png") for name in sizes}
+    assert {name: picture.size for name, picture in painted.items()} == sizes
+
+    def alike(picture: Image.Image) -> float:
+        """How far it looks like the small one on a screen of the same size."""
+        seen = picture.resize(sizes["small"], Image.Resampling.BOX)
+        return float(np.corrcoef(np.ravel(seen), np.ravel(painted["small"]))[0, 1])
+
+    assert alike(painted["large"]) > 0.9
+    assert alike(painted["middle"]) > 0.9
+    # A size of strokes that leaves its pixels to it is something else.
+    fine = tmp_path / "fine.png"
+    assert run_cli("restyle", folder / "middle.png", fine, *paint, "--stroke-size", "0.66").code == 0
+    assert alike(Image.open(fine)) < 0.8
 
 
 def test_strength_and_keep_colors(run_cli: Cli, picture: Path, style_file: Path, tmp_path: Path) -> None:

@@ -286,8 +286,25 @@ def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., A
     assert len(set(tops)) == 1
 
 
-@pytest.mark.parametrize("tab", ["Webcam", "Video", "Picture", "Styles"])
+@pytest.mark.parametrize("tab", ["Webcam", "Video", "By hand", "Picture", "Styles"])
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
     page = visit(tab, PHONE)
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_video_is_painted_by_hand(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+    page = visit("By hand")
+    pictures = [colorful_picture(0, 192, 144)] * 8 + [255 - colorful_picture(0, 192, 144)] * 8
+    drop(page, make_video(tmp_path / "two shots.mp4", pictures=pictures, times=range(16)))
+    page.wait_for_selector("#keys-chosen figure")
+    names = page.locator("#keys-chosen figcaption a").all_inner_texts()
+    assert names[0] == "000000.png"
+    assert "000008.png" in names
+    for name, color in (("000000.png", (200, 40, 40)), ("000008.png", (40, 40, 200))):
+        Image.new("RGB", (192, 144), color).save(tmp_path / name)
+        page.locator(".tabitem:visible vs-drop input").nth(1).set_input_files(tmp_path / name)
+        page.locator("#keys-painted figcaption", has_text=name).wait_for()
+    page.click("#keys-paint")
+    page.wait_for_selector("#keys-result video")
+    assert "16 frames in" in page.inner_text("#keys-progress")

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vidstyle.media.device_pixels import DevicePixels, uploaded
 from vidstyle.media.frame import Frame
-from vidstyle.stream import Look, Stream, device_planes, planes
+from vidstyle.stream import Look, Stream, device_planes, lifting, planes
 from vidstyle.stream.device_lifting import composed as device_composed
 from vidstyle.stream.device_lifting import lifted as device_lifted
 from vidstyle.stream.device_operations import DeviceOperations
@@ -322,3 +322,13 @@ def test_a_gpu_draws_what_its_stand_in_does() -> None:
             assert len(other.seen) == len(painter.seen)
             assert planned.views == also.views
             assert min(psnr(one, two) for one, two in zip(expected, ours, strict=True)) >= LEAST
+
+
+@pytest.mark.parametrize("planar", [False, True], ids=["RGB", "planes"])
+@pytest.mark.parametrize("size", [(320, 180), (250, 142)], ids=str)
+def test_paintings_are_lifted_alike(size: tuple[int, int], planar: bool) -> None:
+    source, painting = landscape(0, *size), strokes(landscape(1, 96, 54))
+    small = planes.resized(source, (96, 54))
+    parts = [to_planes(one) if planar else one for one in (painting, small, source)]
+    ours = device_lifted(*(torch.from_numpy(one) for one in parts)).numpy()
+    assert psnr(ours, lifting.lifted(*parts)) >= LEAST

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional as F
 from torchvision.models.vgg import cfgs, make_layers
 from training_material import WIDTHS, write_perceptual_weights
 
+from vidstyle import paint
 from vidstyle.errors import InputError
-from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
+from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork, usual_or_own
 from vidstyle.perception.vgg import IMAGENET_DEVIATION, IMAGENET_MEAN, _ReflectPad
 
 
@@ -119,6 +122,24 @@ def test_weights_that_cannot_be_downloaded_can_be_named(
     assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="needs the folder of its weights"):
         PerceptualNetwork("vgg19-hybrid")
+
+
+def test_where_weights_cannot_be_fetched_those_that_ship_take_their_place_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    said: list[str] = []
+    assert usual_or_own("vgg19", None, said.append) == "vidstyle"
+    assert said == [
+        "torchvision's vgg19 is not here and cannot be fetched: vidstyle's own, which ships, takes its place"
+    ]
+    assert usual_or_own("vgg19", tmp_path, said.append) == "vgg19", "weights that are named are used, or refused"
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)).save(picture)
+    steps = list(paint(picture, picture, size=64, steps=1, preset="adam"))
+    assert steps[-1].image.shape == (51, 64, 3)
+    assert said[1:] == []
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19-hybrid"])

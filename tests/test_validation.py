@@ -46,7 +46,10 @@ class Shape:
         (lambda: PaintSettings(steps=0), "steps=0: takes 1 or more"),
         (lambda: PaintSettings(steps=1.5), "steps=1.5: takes 1 or more"),
         (lambda: PaintSettings(seed=2**63), f"seed={2**63}: takes a whole number of 64 bits"),
-        (lambda: PaintSettings(keep_colors="sepia"), "keep_colors='sepia': takes luminance or histogram"),
+        (
+            lambda: PaintSettings(keep_colors=True, match_colors=True),
+            "keep_colors and match_colors: give one of the two",
+        ),
         (lambda: PaintSettings(content_weight=float("inf")), "content_weight=inf: takes 0 or more"),
         (lambda: LiveSettings(to="window"), "to='window': 'str' instances are not allowed as a Sequence value"),
         (lambda: LiveSettings(seconds=0), "seconds=0: takes seconds above 0"),

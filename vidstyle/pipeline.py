@@ -12,6 +12,10 @@ from vidstyle.media.frame import Frame
 
 QUEUED_FRAMES = 2
 """Frames that wait in front of the painter and of the sink."""
+LOOK_AHEAD, LEAST_AHEAD = 8, 3
+"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
+AHEAD_BYTES = 40_000_000
+"""That they may take all together: large frames take long, and fewer of them are on the way."""
 POLL_SECONDS = 0.05
 """How long the caller's thread sleeps between looks, and so the time until Ctrl-C is noticed."""
 STOP_SECONDS = 0.25
@@ -110,6 +114,12 @@ class Sink(Protocol):
         """Take the next frame."""
 
 
+def look_ahead(size: tuple[int, int], *, planes: bool) -> int:
+    """How many frames of a video of (width, height) are on the way at a time, as planes of 4:2:0 or in RGB."""
+    pixels = size[0] * size[1]
+    return max(LEAST_AHEAD, min(LOOK_AHEAD, AHEAD_BYTES // (pixels * 3 // 2 if planes else pixels * 3)))
+
+
 @dataclass
 class Progress:
     """How far a run has come.  Written by the pipeline's threads, read by anyone.
@@ -118,11 +128,13 @@ class Progress:
         frames: that the sink has taken.
         seconds: since the beginning of the run.
         busy: seconds that each stage has worked rather than waited.
+        compiling: whether a network is being compiled, for which frames wait.
     """
 
     frames: int = 0
     seconds: float = 0.0
     busy: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "network": 0.0, "encode": 0.0})
+    compiling: bool = False
 
     @property
     def fps(self) -> float:

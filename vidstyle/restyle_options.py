@@ -4,7 +4,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import Field
 
@@ -29,7 +29,7 @@ StrokeSize = Annotated[
         description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
     ),
 ]
-Side = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(strict=True)]
 Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
 Byte = Annotated[int, Field(ge=0, le=255)]
 BackgroundColor = Annotated[
@@ -51,7 +51,10 @@ class Options:
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         codec: of a video; chosen by the container if None.
-        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
+        quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
+            no more than a few times as many bits as its source (vidstyle.media.bit_rates).
+        bitrate: bits a second of a video, in place of quality.
+        max_size: bytes of a video's file, in place of quality.
         start, end: part of a video to paint, seconds.
         background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
@@ -69,6 +72,8 @@ class Options:
     stroke_size: StrokeSize = 1.0
     codec: str | None = None
     quality: int | None = None
+    bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
+    max_size: Annotated[int | None, Field(gt=0, description="takes bytes above 0")] = None
     start: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes seconds from the beginning")] = (
         None
     )
@@ -83,6 +88,32 @@ class Options:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.end is not None and not (self.start or 0) < self.end:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+        sizes = [name for name in ("quality", "bitrate", "max_size") if getattr(self, name) is not None]
+        if len(sizes) > 1:
+            raise InputError(f"{parameter(sizes[0])} and {parameter(sizes[1])}: give one of the two")
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of Options, for functions that take them by name."""
+
+    device: str
+    engine: str
+    size: tuple[int, int] | None
+    scale: float | None
+    strength: float
+    keep_colors: bool
+    steady: bool
+    stroke_size: float
+    codec: str | None
+    quality: int | None
+    bitrate: int | None
+    max_size: int | None
+    start: float | None
+    end: float | None
+    background: tuple[int, int, int]
+    audio: bool
+    overwrite: bool
+    strict: bool
 
 
 def output_beside(source: Path, label: str, codec: str | None = None) -> Path:
@@ -149,7 +180,7 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
     if pictures:
-        for option in ("codec", "quality", "start", "end"):
+        for option in ("codec", "quality", "bitrate", "max_size", "start", "end"):
             if getattr(options, option) is not None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():

@@ -1,36 +1,32 @@
-"""Paint a file, a folder, or frames one by one: what the command line, the demo and programs call."""
+"""Paint a file or a folder: what the command line, the demo and programs call."""
 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import SMALLEST_SIDE, Frame
 from vidstyle.pipeline import Progress
-from vidstyle.restyle_options import Options, check_request, output_beside
+from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 from vidstyle.video_runs import (
     PaintersByStyle,
     Timeline,
-    damage_of,
     look_ahead,
-    open_painter,
+    notes_of,
     open_stream,
     open_video,
-    read,
+    read_frames,
     video_sink,
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from vidstyle.engines import Engine
+    from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
 
@@ -66,75 +62,6 @@ OnProgress = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
-class Painter:
-    """Paints frames one by one.
-
-    Args:
-        style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady, stroke_size: see Options.
-        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
-
-    Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
-    """
-
-    def __init__(
-        self,
-        style: Style | str | Path,
-        *,
-        device: str = "auto",
-        engine: str = "auto",
-        strength: float = 1.0,
-        keep_colors: bool = False,
-        steady: bool = True,
-        stroke_size: float = 1.0,
-        sizes_vary: bool = False,
-    ) -> None:
-        options = Options(
-            device=device,
-            engine=engine,
-            strength=strength,
-            keep_colors=keep_colors,
-            steady=steady,
-            stroke_size=stroke_size,
-        )
-        loaded = style if isinstance(style, Style) else load_style(style)
-        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
-        # What does not go together is refused here, rather than with the first frame.
-        self._painter.engine  # noqa: B018
-        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
-        self._discontinuity = True
-
-    def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
-        """Paint RGB (H, W, 3) uint8, at least 16 pixels a side; returns the same shape and type.
-
-        Raises:
-            InputError: for an array of another shape or type.
-        """
-        import numpy as np
-
-        pixels = np.asarray(pixels)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise InputError(f"a frame is RGB (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        if min(pixels.shape[:2]) < SMALLEST_SIDE:
-            height, width = pixels.shape[:2]
-            raise InputError(f"a frame has at least {SMALLEST_SIDE} pixels a side, not {width}x{height}")
-        # The caller may go on to write into its array, and into what it is given.
-        pixels = np.array(pixels, order="C")
-        frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
-        self._discontinuity = False
-        self._stream.submit(frame)
-        return self._stream.result().pixels.copy()
-
-    def reset(self) -> None:
-        """The next frame has nothing to do with the last one."""
-        self._discontinuity = True
-
-    def close(self) -> None:
-        """Let go of the device."""
-        self._stream.close()
-        self._painter.close()
-
-
 def restyle(
     source: str | Path,
     output: str | Path | None = None,
@@ -142,7 +69,7 @@ def restyle(
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
     on_progress: OnProgress = lambda *_: None,
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
 
@@ -192,25 +119,30 @@ def restyle_file(
 def _restyle_video(
     source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: PaintersByStyle
 ) -> Summary:
+    from vidstyle.media.bit_rates import too_large
+
     opened = open_video(source, output, timeline, options, painters)
-    video = opened.source
+    video, engine = opened.source, opened.engine
     try:
         report(Progress(), video.format.frames)
         sink = video_sink(video, output, options, gpu=opened.gpu, resident=opened.keep_on_device())
     except BaseException:
         video.close()
         raise
-    frames = read(video, options)
-    stream = open_stream(opened.painters, options, look_ahead=look_ahead(opened.engine.device))
+    frames = read_frames(video, options)
+    size = video.format.width, video.format.height
+    stream = open_stream(opened.painters, options, look_ahead=look_ahead(engine.device, size, planes=video.planes))
     try:
-        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
+        told = _with_compiling(report, [painter for _, painter in opened.painters], video.format.frames)
+        done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         stream.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
-    return summary_of(done, sink, opened.engine, timeline.name, [*video.notes, *sink.notes, *damage_of(video)])
+    warnings = [*notes_of(video), *sink.notes, *too_large(output, options.max_size)]
+    return summary_of(done, sink, engine, timeline.name, warnings)
 
 
 def _restyle_folder(
@@ -248,11 +180,23 @@ def _restyle_pictures(
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
     finally:
         sink.abort()
         stream.close()
     return summary_of(done, sink, engine, style.card.name, source.notes)
+
+
+def _with_compiling(
+    report: OnProgress, painters: "Sequence[PaintingQueue]", frames: int | None
+) -> Callable[[Progress], None]:
+    """Report with what the painters are at."""
+
+    def told(progress: Progress) -> None:
+        progress.compiling = any(painter.compiling for painter in painters)
+        report(progress, frames)
+
+    return told
 
 
 def summary_of(

@@ -4,6 +4,7 @@ A style is one safetensors file.  Its tensors are the weights of a transform net
 network's name and arguments, what is known of the picture, the recipe's hash, and what was measured.
 """
 
+import builtins
 import contextlib
 import json
 import math
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, reason
 from vidstyle.output_files import written_beside
+from vidstyle.shipped import PHOTOS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,6 +27,8 @@ LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""
 LARGEST_METRIC = 1e9
+SAMPLE = PHOTOS / "cat.jpg"
+"""What a notebook shows a style with."""
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
 
@@ -60,6 +64,17 @@ class StyleCard:
     parameters: int = 0
     bytes: int = 0
 
+    def _repr_png_(self) -> builtins.bytes | None:
+        """The same of the style in the file; nothing of what makes styles, and of what cannot be read any more."""
+        from vidstyle.nets import META_NETWORKS
+
+        if self.network in META_NETWORKS:
+            return None
+        try:
+            return load_style_file(self.path)._repr_png_()
+        except InputError:
+            return None
+
 
 @dataclass(frozen=True)
 class Style:
@@ -67,6 +82,26 @@ class Style:
 
     card: StyleCard
     network: "nn.Module"
+
+    def _repr_png_(self) -> builtins.bytes:
+        """A photograph that comes with the program, painted: what a notebook shows of a style."""
+        return _sample_of(self.network)
+
+
+def _sample_of(network: "nn.Module") -> bytes:
+    """The sample photograph as a network paints it, a PNG file."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from vidstyle.media.arrays import as_png
+
+    with Image.open(SAMPLE) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    with torch.inference_mode():
+        painted = network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+    levels = (painted[0].clamp(0, 1) * 255).round().byte()
+    return as_png(Image.fromarray(levels.permute(1, 2, 0).numpy()))
 
 
 def read_card(path: Path) -> StyleCard:

@@ -119,15 +119,16 @@ def find_styles(style: str | Path) -> list[tuple[Path, float]]:
     return [(find_style(name), weight / total) for name, weight in parts]
 
 
-def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
+def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:
     """A style of a picture.
 
     Args:
         picture: the picture.
         by: what makes it: one of META_STYLES, or the file of a meta network.
+        stroke_size: see vidstyle.any_style.style_of_picture.
 
     Raises:
-        InputError: for what is no picture, and for what makes no styles.
+        InputError: for what is no picture, for what makes no styles, and for strokes that no style can have.
     """
     meta = library() / f"{by}{SUFFIX}" if by in META_STYLES else Path(by)
     if not meta.is_file():
@@ -135,14 +136,21 @@ def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
             f"{parameter('by', by)}: nothing that makes styles; there are {', '.join(META_STYLES)}, "
             f"and files of your own"
         )
-    return style_of_picture(find_style(picture), meta)
+    return style_of_picture(find_style(picture), meta, stroke_size)
 
 
-def write_style_of(picture: Path, out: Path, *, by: str | Path = META_STYLE, overwrite: bool = False) -> StyleCard:
+def write_style_of(
+    picture: Path,
+    out: Path,
+    *,
+    by: str | Path = META_STYLE,
+    stroke_size: float = 1.0,
+    overwrite: bool = False,
+) -> StyleCard:
     """Write a style file that paints like a picture, and return its card.
 
     Args:
-        picture, by: see `style_of`.
+        picture, by, stroke_size: see `style_of`.
         out: the file to make.
         overwrite: replace `out` if it exists.
 
@@ -150,7 +158,7 @@ def write_style_of(picture: Path, out: Path, *, by: str | Path = META_STYLE, ove
         InputError: for a picture that cannot be made a style of, and a file that cannot be written.
     """
     check_style_output(out, overwrite=overwrite)
-    style = style_of(picture, by)
+    style = style_of(picture, by, stroke_size=stroke_size)
     save_style(out, style.network, style.card)
     return read_card(out)
 

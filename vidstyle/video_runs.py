@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 from vidstyle.restyle_options import Options
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 Source = Union["FileSource", "AnimationSource"]
 """What reads a video or an animation."""
-LOOK_AHEAD = 8
-"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
+
+
+RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
+"""Fields of Options that bear upon the size of a file."""
 
 
 class Timeline:
@@ -100,12 +103,14 @@ def open_painter(
     return PaintingQueue(make)
 
 
-def look_ahead(device: str) -> int:
-    """Frames of a video that are on the way at a time where `device` paints; on a GPU motion is looked for between
-    several at a time."""
+def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
+    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
+    looked for between several at a time."""
     from vidstyle.stream.stream import MOST_SEARCHES
 
-    return LOOK_AHEAD + (MOST_SEARCHES if device.startswith("cuda") else 0)
+    if device.startswith("cuda"):
+        return pipeline.LOOK_AHEAD + MOST_SEARCHES
+    return pipeline.look_ahead(size, planes=planes)
 
 
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
@@ -196,12 +201,8 @@ def open_video(
     Raises:
         InputError: for one that cannot be read, and for what cannot paint here.
     """
-    from vidstyle.media.animations import AnimationSource, is_animation
-    from vidstyle.media.sources import FileSource
-
     gpu = _gpu(timeline.styles[0], options)
-    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+    video = video_source(source, options, gpu)
     try:
         video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
@@ -214,6 +215,15 @@ def open_video(
         video.close()
         raise
     return opened
+
+
+def video_source(source: Path, options: Options, gpu: int | None = None) -> Source:
+    """The part of a video, at the size, that options name; see FileSource for `gpu`."""
+    from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.sources import FileSource
+
+    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
+    return AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
 
 
 def _as_planes(video: Source, output: Path, style: Style, options: Options) -> bool:
@@ -242,14 +252,30 @@ def video_sink(
     return FileSink(
         output,
         video.format,
-        codec=options.codec,
-        quality=options.quality,
         tracks=tracks_of(video, options),
         overwrite=options.overwrite,
         gpu=gpu,
         resident=resident,
-        background=options.background,
+        **encoding_of(video, output, options),
     )
+
+
+def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]:
+    """What a FileSink is told of how to encode a video."""
+    from vidstyle.media.bit_rates import rate_of
+
+    return {
+        "codec": options.codec,
+        "quality": options.quality,
+        "bit_rate": rate_of(
+            video.path,
+            output,
+            (video.format.width, video.format.height),
+            video.format.rate,
+            **{name: getattr(options, name) for name in RATE_OPTIONS},
+        ),
+        "background": options.background,
+    }
 
 
 def tracks_of(video: Source, options: Options) -> "Callable[[OutputContainer], OtherTracks] | None":
@@ -274,7 +300,7 @@ def tracks_of(video: Source, options: Options) -> "Callable[[OutputContainer], O
     return tracks
 
 
-def read(video: Source, options: Options) -> Generator[Frame, None, None]:
+def read_frames(video: Source, options: Options) -> Generator[Frame, None, None]:
     """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
     with contextlib.closing(video):
         yield from video
@@ -282,9 +308,9 @@ def read(video: Source, options: Options) -> Generator[Frame, None, None]:
             raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
 
 
-def damage_of(video: Source) -> list[str]:
-    """What a user should know of what could not be read, a line if there is anything."""
-    return [] if video.unreadable_from is None else [_damage(video)]
+def notes_of(video: Source) -> list[str]:
+    """What a user should know of how it has been read, once it has."""
+    return [*video.notes, _damage(video)] if video.unreadable_from is not None else list(video.notes)
 
 
 def _damage(video: Source) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from vidstyle import pipeline
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.styles import load_style
-from vidstyle.video_runs import LOOK_AHEAD, PaintersByStyle, Timeline, open_video, read, stream_of
+from vidstyle.video_runs import PaintersByStyle, Timeline, open_video, read_frames, stream_of
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -72,8 +73,8 @@ def _of_video(
 
 def _probed(task: Task, painters: object, video: object) -> float:
     """Seconds that a frame takes from decoder to stream; encoders run beside that, and are as fast as a rule."""
-    stream = stream_of(painters, replace(task.options, strict=False), look_ahead=LOOK_AHEAD)  # type: ignore[arg-type]
-    frames = read(video, replace(task.options, strict=False))  # type: ignore[arg-type]
+    stream = stream_of(painters, replace(task.options, strict=False), look_ahead=pipeline.LOOK_AHEAD)  # type: ignore[arg-type]
+    frames = read_frames(video, replace(task.options, strict=False))  # type: ignore[arg-type]
     begin, count = time.perf_counter(), 0
     try:
         for count, frame in enumerate(islice(frames, WARM_FRAMES + PROBE_FRAMES), 1):

@@ -23,13 +23,13 @@ from vidstyle.restyle_options import Options
 from vidstyle.restyling import OnProgress, Summary, restyle_file, summary_of
 from vidstyle.stream.state import read_state, write_state
 from vidstyle.video_runs import (
-    LOOK_AHEAD,
     OpenVideo,
     PaintersByStyle,
     Timeline,
-    damage_of,
+    encoding_of,
+    notes_of,
     open_video,
-    read,
+    read_frames,
     stream_of,
     tracks_of,
 )
@@ -92,6 +92,7 @@ class _Run:
         self._video, self._source = video, video.source
         self._output, self._timeline, self._options = output, timeline, options
         self._report, self._journal, self._count = report, journal, count
+        self._encoding = encoding_of(video.source, output, options)
         self._painted = 0
         self._begin = time.perf_counter()
 
@@ -105,6 +106,10 @@ class _Run:
             with contextlib.suppress(ValueError):
                 self._source.close()
 
+    def _ahead(self) -> int:
+        """Frames that are on the way at a time."""
+        return pipeline.look_ahead((self._source.format.width, self._source.format.height), planes=self._source.planes)
+
     def _tell(self, progress: Progress, before: int = 0) -> None:
         done = Progress(before + progress.frames, time.perf_counter() - self._begin, progress.busy)
         self._report(done, self._source.format.frames)
@@ -112,14 +117,14 @@ class _Run:
     def _paint(self) -> None:
         """Paint what is missing, segment by segment."""
         journal = self._journal
-        stream = stream_of(self._video.painters, self._options, look_ahead=LOOK_AHEAD)
+        stream = stream_of(self._video.painters, self._options, look_ahead=self._ahead())
         part: FileSource | None = None
         try:
             if journal.finished:
                 stream.restore(read_state(journal.state_path))
                 part, frames = self._go_on()
             else:
-                frames = read(self._source, self._options)
+                frames = read_frames(self._source, self._options)
             ahead = next(frames, None)
             while ahead is not None:
                 number, before = len(journal.finished), journal.frames
@@ -127,10 +132,8 @@ class _Run:
                     self._output,
                     journal.path(number),
                     self._source.format,
-                    codec=self._options.codec,
-                    quality=self._options.quality,
+                    **self._encoding,
                     overwrite=True,
-                    background=self._options.background,
                 )
                 segment = chain([ahead], islice(frames, self._count - 1))
                 try:
@@ -160,10 +163,10 @@ class _Run:
         assert following is not None
         part = self._source.reopened(following) if last.anywhere else None
         if part is not None:
-            frames: Iterator[Frame] = read(part, self._options)
+            frames: Iterator[Frame] = read_frames(part, self._options)
         else:
             # Decoding what is not painted takes a fraction of the time.
-            frames = dropwhile(lambda frame: frame.pts < following, read(self._source, self._options))
+            frames = dropwhile(lambda frame: frame.pts < following, read_frames(self._source, self._options))
         first = next(frames, None)
         if first is None:
             return part, iter(())
@@ -174,11 +177,9 @@ class _Run:
         sink = JoinedSink(
             self._output,
             self._source.format,
-            codec=self._options.codec,
-            quality=self._options.quality,
+            **self._encoding,
             tracks=tracks_of(self._source, self._options),
             overwrite=self._options.overwrite,
-            background=self._options.background,
         )
         try:
             frames = sink.join(list(self._journal.segments))
@@ -190,6 +191,6 @@ class _Run:
         if damaged and self._source.unreadable_from is None:
             self._source.unreadable_from = damaged[0]
         seconds = time.perf_counter() - self._begin
-        notes = [*self._source.notes, *sink.notes, *damage_of(self._source)]
+        notes = [*notes_of(self._source), *sink.notes]
         done = summary_of(Progress(frames, seconds), sink, self._video.engine, self._timeline.name, notes)
         return replace(done, fps=round(self._painted / seconds, 2))

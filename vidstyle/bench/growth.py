@@ -138,7 +138,8 @@ def do_work(work: Work) -> Cost:
 
 def _painted(work: Work, painter: PaintingQueue, painted: Path, frames: int, *, planes: bool) -> tuple[Progress, int]:
     """What came of so many frames, and how many of them have been painted."""
-    stream = open_stream([(0.0, painter)], Options(), look_ahead=look_ahead(painter.engine.device))
+    ahead = look_ahead(painter.engine.device, work.size, planes=planes)
+    stream = open_stream([(0.0, painter)], Options(), look_ahead=ahead)
     try:
         return end_to_end(
             work.clip, painted, stream, frames, planes=planes, device=painter.engine.device

@@ -248,7 +248,11 @@ def _sink(what: Subject, path: Path) -> FileSink:
 
 
 def _whole(what: Subject, painter: PaintingQueue, *, steady: bool, frames: int) -> tuple[float, int]:
-    stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=look_ahead(what.device))
+    stream = open_stream(
+        [(0.0, painter)],
+        Options(steady=steady),
+        look_ahead=look_ahead(what.device, what.size, planes=what.planes is not None),
+    )
     try:
         return _through(what, stream, frames), stream.paintings
     finally:

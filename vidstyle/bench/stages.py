@@ -209,7 +209,8 @@ class Bench:
         self, painter: PaintingQueue, frames: int, *, steady: bool = False, planes: bool = True
     ) -> tuple[Progress, int]:
         """What came of it, and how many frames have been painted for it."""
-        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=look_ahead(painter.engine.device))
+        ahead = look_ahead(painter.engine.device, self._size, planes=planes and self._planes is not None)
+        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=ahead)
         try:
             return self._through(stream, frames, planes=planes), stream.paintings
         finally:

@@ -6,7 +6,22 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vidstyle.cli import bench, cameras, demo, evaluate, export, live, paint, restyle, style_from, styles, train
+from vidstyle.cli import (
+    bench,
+    cameras,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    keys,
+    live,
+    paint,
+    preview,
+    restyle,
+    style_from,
+    styles,
+    train,
+)
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
 from vidstyle.errors import VidstyleError, reason
@@ -20,6 +35,8 @@ __all__ = ["app", "main", "run"]
 # `--help` lists them in this order.
 for _command in (
     restyle.restyle,
+    preview.preview,
+    keys.keys,
     live.live,
     cameras.cameras,
     styles.styles,
@@ -30,6 +47,7 @@ for _command in (
     paint.paint,
     demo.demo,
     bench.bench,
+    doctor.doctor,
 ):
     app.command()(_command)
 

@@ -13,9 +13,10 @@ from vidstyle.errors import InputError
 
 
 def evaluate(
-    clip: Annotated[Path, typer.Option(metavar="VIDEO", help="What to paint.")],
+    clip: Annotated[Path, typer.Argument(metavar="VIDEO", help="What to paint.")],
     names: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[STYLE]...", help="Names or files; all installed ones if none.")
+        Optional[list[str]],
+        typer.Option("--style", metavar="NAME|FILE", help="May be repeated; all installed ones if left out."),
     ] = None,
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint it at.")] = None,
     frames: Annotated[int, typer.Option(min=2, help="How many of its first frames.")] = 16,

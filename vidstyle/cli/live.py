@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -36,6 +37,16 @@ def live(
     mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
     stroke_size: StrokeSize = 1.0,
     seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
+    keys: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FOLDER",
+            help="Frames to paint in any program, saved there on `k`; worn as soon as they are painted.",
+        ),
+    ] = None,
+    learn: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from each what it does not show.")
+    ] = 20.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No figures at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
@@ -67,6 +78,8 @@ def live(
                 mirror=mirror,
                 stroke_size=stroke_size,
                 seconds=seconds,
+                keys=keys,
+                learn=learn,
                 overwrite=overwrite,
             ),
             stop,

@@ -13,8 +13,11 @@ from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
     EngineName,
     PaintingDevice,
+    PerceptualName,
+    PerceptualWeights,
     Strength,
     StrokeSize,
+    parse_amount,
     parse_color,
     parse_size,
     parse_style_at,
@@ -92,9 +95,49 @@ def restyle(
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     stroke_size: StrokeSize = 1.0,
+    keys: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="FOLDER|paint:PICTURE",
+            help="Carry painted frames to all others: a folder of them (see `keys`), or painted here, by optimisation.",
+        ),
+    ] = None,
+    keys_command: Annotated[
+        Optional[str],
+        typer.Option(metavar="'CMD {in} {out}'", help="Have any program paint the keys; no shell is used."),
+    ] = None,
+    keys_timeout: Annotated[float, typer.Option(help="Seconds that it may take for one key.")] = 600.0,
+    cover: Annotated[float, typer.Option(help="Share of every frame that keys painted here have to see.")] = 0.97,
+    mask: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="PICTURE|FOLDER", help="With --keys: white where the painting shows; a folder has one a frame."
+        ),
+    ] = None,
+    learn: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen."),
+    ] = 20.0,
+    keep_stretches: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FOLDER", help="With --keys: keep what is drawn there, without loss; a changed key costs its own."
+        ),
+    ] = None,
+    paint_steps: Annotated[
+        Optional[int], typer.Option(min=1, help="With --keys paint: at each scale, as `paint --steps`.")
+    ] = None,
+    perceptual: PerceptualName = None,
+    perceptual_weights: PerceptualWeights = None,
     steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
     codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
     quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
+    bitrate: Annotated[
+        Optional[str], typer.Option(metavar="BITS", help="Bits a second, such as 4M, in place of a quality.")
+    ] = None,
+    max_size: Annotated[
+        Optional[str], typer.Option(metavar="BYTES", help="Largest file to make, such as 25M, in place of a quality.")
+    ] = None,
     start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     background: Annotated[
@@ -106,7 +149,7 @@ def restyle(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Paint INPUT in a style: video to video, picture to picture, GIF to GIF, folder to folder; or many, into DIR."""
+    """Paint INPUT in a style, or by painted keys: video to video, picture to picture, GIF to GIF, folder to folder."""
     keyframes = [parse_style_at(text) for text in style_at or ()]
     settings: dict[str, Any] = {
         "device": device,
@@ -119,6 +162,8 @@ def restyle(
         "steady": steady,
         "codec": codec.value if codec else None,
         "quality": quality,
+        "bitrate": None if bitrate is None else parse_amount(bitrate, "--bitrate"),
+        "max_size": None if max_size is None else parse_amount(max_size, "--max-size"),
         "start": None if start is None else parse_time(start, "--start"),
         "end": None if end is None else parse_time(end, "--end"),
         "background": parse_color(background, "--background"),
@@ -126,7 +171,10 @@ def restyle(
         "overwrite": overwrite,
         "strict": strict,
     }
+    by_keys = keys is not None or keys_command is not None
     if out is not None or resume or dry_run or ray is not None:
+        if by_keys or mask is not None:
+            raise InputError("--keys: paints one video; leave --out, --resume, --dry-run and --ray out")
         wanted = Wanted(files, out, style or [], keyframes, name, settings, ray, resume, dry_run, quiet, as_json)
         restyle_many(wanted)
         return
@@ -141,6 +189,24 @@ def restyle(
 
         output = output_beside(source, label_of(keyframes or [(0.0, chosen or DEFAULT_STYLE)]), settings["codec"])
     check_request(source, output, Options(**settings))
+    if by_keys:
+        from vidstyle.keys.key_requests import KeyRequest
+
+        request = KeyRequest(
+            keys=keys,
+            keys_command=keys_command,
+            keys_timeout=keys_timeout,
+            cover=cover,
+            mask=mask,
+            learn=learn,
+            keep_stretches=keep_stretches,
+            steps=paint_steps,
+            perceptual=perceptual,
+            perceptual_weights=perceptual_weights,
+        )
+        request.check(source, output, Options(**settings), style_at=bool(keyframes))
+    elif mask is not None:
+        raise InputError("--mask: is for --keys")
 
     with FrameBar(source.name, quiet=quiet) as bar:
 
@@ -151,6 +217,10 @@ def restyle(
                 check()
                 bar.update(progress, frames)
 
+            if by_keys:
+                from vidstyle.painting.keyed_films import restyle_by_keys
+
+                return restyle_by_keys(source, output, request, chosen, settings, report, bar.say, check)
             return restyling.restyle(source, output, style=chosen, style_at=keyframes, on_progress=report, **settings)
 
         summary = interruptible(paint)

@@ -52,7 +52,7 @@ def add_endpoints(gallery: Gallery, jobs: Jobs) -> None:
             Where the painting is, on this server.
         """
         begin, until = max(0.0, float(start)), max(0.0, float(end))
-        asked = PaintRequest(file, style, _share(strength), bool(keep_colors), begin or None, until or None)
+        asked = PaintRequest(file, style, _share(strength), bool(keep_colors), start=begin or None, end=until or None)
         return paint(request, asked)
 
     def paint(request: gr.Request, asked: PaintRequest) -> str:

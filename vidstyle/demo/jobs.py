@@ -14,20 +14,22 @@ import numpy as np
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.pictures import read_shown
-from vidstyle.demo.previews import Previews, as_jpeg, shrunk
+from vidstyle.demo.previews import Previews, as_jpeg, shrunk, within
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
-from vidstyle.restyling import restyle
+from vidstyle.restyling import OnProgress, Summary, restyle
 from vidstyle.stream import Look
-from vidstyle.style_files import StyleCard
+from vidstyle.stream.lifting import painted_size
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
 LARGEST_SIDE = 2560
-"""Pixels; the longer side of what is painted for a preview: memory is everyone's."""
+"""Pixels; the longer side of what is painted for a preview: memory is everyone's.  Only the finest strokes in pictures
+twice as wide as high would need more."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -43,13 +45,14 @@ class PaintRequest:
     Attributes:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
-        strength, keep_colors, start, end: see vidstyle.restyling.Options.
+        strength, keep_colors, stroke_size, start, end: see vidstyle.restyling.Options.
     """
 
     file: str
     style: str
     strength: float = 1.0
     keep_colors: bool = False
+    stroke_size: float = 1.0
     start: float | None = None
     end: float | None = None
 
@@ -130,9 +133,11 @@ class Jobs:
         """
         file = visitor.file(request.file, "video", "picture")
         style = self._gallery.card(visitor, request.style).path
-        # Painted as large as the file will be, and only then shrunk: it shows what one would get.
-        frame = shrunk(_frame(file, request.start), LARGEST_SIDE)
-        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors))
+        frame, size = _frame(file, request.start)
+        # Whatever the size at which it is shown, it is painted as the file will be.
+        painted_as = within(painted_size(size, request.stroke_size), LARGEST_SIDE)
+        frame = shrunk(frame, LARGEST_SIDE)
+        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors), painted_as)
         return self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(
@@ -142,17 +147,49 @@ class Jobs:
 
         Leaving off in the middle stops it, and so does `visitor.stop_painting`.
 
-        Args:
-            visitor: whose file it is.
-            request: what is wanted.
-            on_result: called with the identity of the painting.
-
         Raises:
             InputError: for what cannot be painted.
             Cancelled: once it has been stopped.
         """
         file = visitor.file(request.file, "video", "picture")
         card = self._gallery.card(visitor, request.style)
+        suffix = ".mp4" if file.kind == "video" else file.path.suffix
+        cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
+
+        def work(output: Path, report: OnProgress) -> Summary:
+            return restyle(
+                file.path,
+                output,
+                style=card.path,
+                on_progress=report,
+                device=self._device,
+                strength=request.strength,
+                keep_colors=request.keep_colors,
+                stroke_size=request.stroke_size,
+                **cut,
+            )
+
+        yield from self.run(visitor, file, card.title or card.name, suffix, work, on_result)
+
+    def run(
+        self,
+        visitor: Visitor,
+        file: StoredFile,
+        title: str,
+        suffix: str,
+        work: Callable[[Path, OnProgress], Summary],
+        on_result: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[tuple[str, str]]:
+        """Do what takes its time with a file, once it is its turn; as `paint`.
+
+        Args:
+            visitor: whose file it is.
+            file: what is painted.
+            title: of the result, after the name of the file.
+            suffix: of the result.
+            work: makes it under the name that it is given, and reports how far it is.
+            on_result: called with the identity of the result.
+        """
         visitor.stop_painting.clear()
         ticket = self._queue.join()
         try:
@@ -163,33 +200,33 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, request, file, card, ticket, on_result)
+            yield from self._painted(visitor, file, title, suffix, work, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
         self,
         visitor: Visitor,
-        request: PaintRequest,
         file: StoredFile,
-        card: StyleCard,
+        title: str,
+        suffix: str,
+        work: Callable[[Path, OnProgress], Summary],
         ticket: object,
         on_result: Callable[[str], None],
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
-        suffix = ".mp4" if file.kind == "video" else file.path.suffix
         output = visitor.new_path(suffix)
         run, stop = _Run(), visitor.stop_painting
 
-        def work() -> None:
+        def body() -> None:
             try:
-                self._work(run, visitor, file, output, card.path, request)
+                self._work(run, visitor, file, lambda report: work(output, report))
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._queue.leave(ticket)
 
         self._queue.begin(ticket)
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=body, daemon=True)
         thread.start()
         try:
             while thread.is_alive():
@@ -202,32 +239,20 @@ class Jobs:
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
-        name = f"{Path(file.name).stem} - {card.title or card.name}{suffix}"
+        name = f"{Path(file.name).stem} - {title}{suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(
-        self, run: _Run, visitor: Visitor, file: StoredFile, output: Path, style: Path, request: PaintRequest
-    ) -> None:
+    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[OnProgress], Summary]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if visitor.stop_painting.is_set():
                 raise Cancelled("cancelled")
             visitor.storage.check()
 
-        cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
         try:
-            restyle(
-                file.path,
-                output,
-                style=style,
-                on_progress=report,
-                device=self._device,
-                strength=request.strength,
-                keep_colors=request.keep_colors,
-                **cut,
-            )
+            work(report)
         except VidstyleError as error:
             run.failure = (
                 error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, file.path))
@@ -252,15 +277,17 @@ class Jobs:
         return f'<vs-compare before="{urls[0]}" after="{urls[1]}" width="{width}" height="{height}"></vs-compare>'
 
 
-def _frame(file: StoredFile, start: float | None) -> np.ndarray:
+def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """RGB (H, W, 3) uint8 of what is to be painted, perhaps smaller; and its own width and height."""
     if file.kind == "picture":
-        return read_shown(file.path)
+        return read_shown(file.path), upright_size(file.path)
     try:
         video = FileSource(file.path, start=start or None)
     except VidstyleError as error:
         raise InputError(without_path(error, file.path)) from error
     try:
-        return next(iter(video)).pixels
+        pixels = next(iter(video)).pixels
+        return pixels, (pixels.shape[1], pixels.shape[0])
     finally:
         video.close()
 

@@ -18,7 +18,7 @@ from vidstyle.errors import InputError
 
 LINGER_SECONDS = 600.0
 """How long the files of a visitor who has left stay."""
-MOST_FILES = {"video": 3, "picture": 3, "preview": 8, "result": 6, "style": 12}
+MOST_FILES = {"video": 3, "picture": 3, "preview": 32, "result": 6, "style": 12, "key": 32, "keys": 3}
 """Files that one visitor may have of each kind; the oldest one makes room."""
 MOST_VISITORS = 1000
 

@@ -24,11 +24,13 @@ class Engine(ABC):
         name: of the backend.
         device: what it runs on, as torch names it, or OpenVINO.
         depth: frames in flight.
+        compiling: whether `submit` is taking its time since the network is being compiled; to be read by any thread.
     """
 
     name: str
     device: str
     depth: int
+    compiling: bool = False
 
     @abstractmethod
     def submit(self, frame: Frame[Any]) -> None:

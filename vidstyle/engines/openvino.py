@@ -16,6 +16,7 @@ from vidstyle import __version__
 from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.frame_function import frame_function
+from vidstyle.engines.precision import fastest_precision
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import Color, Frame
@@ -48,7 +49,7 @@ def check_device(device: str) -> None:
 
 
 class OpenVinoEngine(Engine):
-    """The network as one compiled graph, uint8 in and out; bfloat16 where the processor has it, else integers.
+    """The network as one compiled graph, uint8 in and out; in bfloat16 or integers, whichever is faster here.
 
     Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.
 
@@ -56,8 +57,8 @@ class OpenVinoEngine(Engine):
         network, planes: see vidstyle.engines.frame_function.frame_function.
         low_latency: paint one frame at a time, on all cores.
         spare_cores: use half of the cores only.
-        precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; chosen by the processor if None, and `f16`
-            elsewhere.
+        precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; if None the fastest here, see
+            vidstyle.engines.precision, and `f16` elsewhere.
         device: as OpenVINO names it.
 
     Raises:
@@ -81,16 +82,21 @@ class OpenVinoEngine(Engine):
         self._core = self._openvino.Core()
         # In float32 whatever the precision: the plugin converts weights itself.
         self._paint = frame_function(network, torch.float32, planes)
+        self._cache = CompiledCache("openvino")
         self._precision = precision or self._fastest_precision()
         self._bounds: int8.Bounds | None = None
         self._identity = _identity(network, planes)
-        self._cache = CompiledCache("openvino")
         self._cores = usable_cores(spare=spare_cores)
         self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
         # One more in flight than is painted, so that no stream waits for the pipeline.
         self.depth = 1 if low_latency else self._streams + 1
         self._requests: OrderedDict[tuple[int, ...], deque[Any]] = OrderedDict()
         self._in_flight: deque[tuple[Any, np.ndarray, Frame]] = deque()
+
+    @property
+    def precision(self) -> str:
+        """`bf16`, `int8` or `f32`."""
+        return self._precision
 
     def submit(self, frame: Frame) -> None:
         requests = self._requests_for(frame.pixels.shape)
@@ -134,7 +140,11 @@ class OpenVinoEngine(Engine):
             return self._core.import_model(blob, self._on, settings)
 
         def build() -> tuple[Any, Callable[[], bytes]]:
-            compiled = self._core.compile_model(self._graph(shape), self._on, settings)
+            self.compiling = True
+            try:
+                compiled = self._core.compile_model(self._graph(shape), self._on, settings)
+            finally:
+                self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()
 
         return self._cache.get(self._key(shape), load, build)
@@ -174,10 +184,15 @@ class OpenVinoEngine(Engine):
     def _fastest_precision(self) -> str:
         if self._on != "CPU":
             return "f16"
-        if prefers_bfloat16():
-            return "bf16"
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return "int8" if int8.is_faster(self._paint, capabilities) else "f32"
+        choices = ["bf16"] if prefers_bfloat16() else []
+        if int8.is_possible(self._paint, capabilities):
+            choices.append("int8")
+        # On a core, since each frame has few.
+        settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        key = _digest("precision", choices, settings, self._openvino.__version__, processor)
+        return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
 
 
 def _import_openvino() -> Any:

@@ -66,6 +66,12 @@ class PaintingQueue:
         """Whether nothing is in flight."""
         return not self._in_flight
 
+    @property
+    def compiling(self) -> bool:
+        """Whether frames wait for the network to be compiled."""
+        # Whoever waits for that has the lock.
+        return self._made is not None and self._made.compiling
+
     def close(self) -> None:
         """Let go of the engine, once what is in flight has been painted; of one that takes long, not at all."""
         with self._changed:

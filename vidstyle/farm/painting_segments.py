@@ -25,13 +25,13 @@ from vidstyle.stream import Lazily
 from vidstyle.stream.state import read_state, write_state
 from vidstyle.styles import load_style
 from vidstyle.video_runs import (
-    LOOK_AHEAD,
     OpenVideo,
     PaintersByStyle,
     Timeline,
-    damage_of,
+    encoding_of,
+    notes_of,
     open_video,
-    read,
+    read_frames,
     stream_of,
     tracks_of,
 )
@@ -106,7 +106,7 @@ class Workshop:
                 return Survey(expected or 0, [])
             carries = options.steady and options.strength > 0
             segments = find_segments(
-                read(source, options),
+                read_frames(source, options),
                 options.stroke_size,
                 carries=carries,
                 least=video.least,
@@ -134,22 +134,20 @@ class Workshop:
             if part is None:
                 raise VidstyleError(f"{video.source}: cannot be read from the frame {bounds.replay} on")
             painters = [(time, Lazily(painter)) for time, painter in opened.painters]
-            stream = stream_of(painters, video.options, look_ahead=LOOK_AHEAD)
+            stream = stream_of(painters, video.options, look_ahead=pipeline.LOOK_AHEAD)
             stream.begin_at(float(whole.first_pts * whole.format.time_base))
             sink = SegmentSink(
                 Path(places.base(video.output)),
                 target,
                 whole.format,
-                codec=video.options.codec,
-                quality=video.options.quality,
+                **encoding_of(whole, Path(places.base(video.output)), video.options),
                 overwrite=True,
-                background=video.options.background,
             )
             try:
                 if bounds.follows:
                     with self._there(state_name(video, bounds.number - 1)) as path:
                         stream.restore(read_state(path))
-                frames = _replayed(read(part, video.options), stream, bounds)
+                frames = _replayed(read_frames(part, video.options), stream, bounds)
                 for _, painter in painters:
                     painter.lazy = False
                 done = pipeline.run(frames, stream, sink, finish=sink.close)
@@ -170,11 +168,9 @@ class Workshop:
             sink = JoinedSink(
                 target,
                 source.format,
-                codec=options.codec,
-                quality=options.quality,
+                **encoding_of(source, Path(places.base(video.output)), options),
                 tracks=tracks_of(source, options),
                 overwrite=True,
-                background=options.background,
             )
             try:
                 frames = 0
@@ -184,7 +180,7 @@ class Workshop:
                 sink.close()
             finally:
                 sink.abort()
-            notes = [*source.notes, *sink.notes, *damage_of(source)]
+            notes = [*notes_of(source), *sink.notes]
             return summary_of(Progress(frames), sink, opened.engine, self._timeline(video).name, notes)
 
     def _timeline(self, video: Video) -> Timeline:

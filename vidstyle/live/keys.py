@@ -19,6 +19,7 @@ HELP = (
     "r\trecord",
     "space\tfreeze",
     "p\tpicture",
+    "k\tframe to paint",
     "i\tfigures",
     "h\thelp",
     "q\tquit",
@@ -42,6 +43,7 @@ class LiveState:
         recording: to a file of its own, beside what `to` names.
         frozen: the picture stands still.
         pictures: how many still pictures have been asked for so far.
+        to_paint: how many frames to be painted elsewhere have been asked for so far.
         done: the session is to end.
     """
 
@@ -58,6 +60,7 @@ class LiveState:
     recording: bool = False
     frozen: bool = False
     pictures: int = 0
+    to_paint: int = 0
     done: bool = False
     _actions: dict[str, Callable[[], None]] = field(init=False, repr=False)
 
@@ -80,6 +83,7 @@ class LiveState:
             "[": lambda: self._change_strokes(1 / STROKE_STEP),
             "]": lambda: self._change_strokes(STROKE_STEP),
             "p": self._take_picture,
+            "k": self._take_frame,
             "q": self._quit,
         }
 
@@ -109,6 +113,9 @@ class LiveState:
 
     def _take_picture(self) -> None:
         self.pictures += 1
+
+    def _take_frame(self) -> None:
+        self.to_paint += 1
 
     def _quit(self) -> None:
         self.done = True

@@ -30,6 +30,8 @@ class LiveSettings:
         microphone: whose sound recordings get, see vidstyle.media.microphones.open_microphone; None for none.
         strength, keep_colors, mirror, stroke_size: see vidstyle.live.keys.LiveState.
         seconds: after which to end, None for no end.
+        keys: folder for frames to paint, which are worn when they are, see vidstyle.live.watched_keys; None for none.
+        learn: seconds for which a network learns from each painted frame.
         overwrite: whether a recording may replace a file.
     """
 
@@ -47,6 +49,8 @@ class LiveSettings:
     mirror: bool = False
     stroke_size: StrokeSize = 1.0
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = None
+    keys: Path | None = None
+    learn: Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")] = 20.0
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -55,6 +59,8 @@ class LiveSettings:
                 raise InputError(
                     f"{parameter('size', self.size)}: takes even sides of {SMALLEST_SIDE} to {LARGEST_SIDE}"
                 )
+        if self.keys is not None and self.keys.exists() and not self.keys.is_dir():
+            raise InputError(f"{parameter('keys', self.keys)}: is a file; name a folder for the frames to paint")
         if len(set(self.to)) < len(self.to):
             raise InputError(f"{parameter('to')}: names the same place twice")
         for target in self.to:

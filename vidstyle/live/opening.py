@@ -14,6 +14,7 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.painters import LivePaints, Painters, StylePainter
 from vidstyle.live.session import POLL_SECONDS, Session
+from vidstyle.live.watched_keys import WatchedKeys
 from vidstyle.media.cameras import LiveSource, Request, open_source
 from vidstyle.media.frame import Color
 from vidstyle.media.live_sinks import LiveSink, WindowSink, open_sink
@@ -23,6 +24,8 @@ from vidstyle.style_files import Style
 from vidstyle.styles import find_styles, first_style, live_styles, load_style
 
 T = TypeVar("T")
+LEARNT = "from your keys"
+"""What a style is called that has been learnt from painted frames."""
 
 
 def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
@@ -57,6 +60,8 @@ def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
         sinks,
         window=window,
         microphone=opened.microphone,
+        watched=opened.watched,
+        learnt=opened.learnt,
         seconds=settings.seconds,
     )
     try:
@@ -75,6 +80,8 @@ class _Opened:
     state: LiveState
     sinks: dict[str, LiveSink]
     microphone: Microphone | None
+    watched: WatchedKeys | None
+    learnt: Callable[[Style], str]
     failing: contextlib.ExitStack
     """Closes it all, should something else not open."""
 
@@ -87,7 +94,8 @@ def _open(settings: LiveSettings) -> _Opened:
         failing.callback(source.close)
         compiler = Compiler()
         failing.callback(compiler.close)
-        open_painter = partial(_open_painter, settings, source.color, compiler)
+        learnt: dict[str, Style] = {}
+        open_painter = partial(_open_painter, settings, source.color, compiler, learnt)
         painters = Painters(open_painter, {style: open_painter(style)})
         failing.callback(painters.close)
         prepare(planar=source.color is not None)
@@ -107,7 +115,17 @@ def _open(settings: LiveSettings) -> _Opened:
         microphone = None if settings.microphone is None else open_microphone(settings.microphone)
         if microphone is not None:
             failing.callback(microphone.close)
-        return _Opened(source, painters, compiler, state, sinks, microphone, failing.pop_all())
+        watched = None if settings.keys is None else WatchedKeys(settings.keys, settings.learn)
+        if watched is not None:
+            failing.callback(watched.close)
+
+        def take(style: Style) -> str:
+            # Each time by another name, since a painter is kept by its name.
+            name = f"{LEARNT} {len(learnt) + 1}"
+            learnt[name] = style
+            return name
+
+        return _Opened(source, painters, compiler, state, sinks, microphone, watched, take, failing.pop_all())
 
 
 def _sink(
@@ -124,7 +142,11 @@ def _sink(
     )
 
 
-def _open_painter(settings: LiveSettings, color: Color | None, compiler: Compiler, name: str) -> LivePaints:
+def _open_painter(
+    settings: LiveSettings, color: Color | None, compiler: Compiler, learnt: dict[str, Style], name: str
+) -> LivePaints:
+    if name in learnt:
+        return StylePainter(learnt[name], settings.device, color, compiler)
     given = settings.style if isinstance(settings.style, Style) else None
     style = given if given is not None and name == given.card.name else load_style(name)
     return StylePainter(style, settings.device, color, compiler)

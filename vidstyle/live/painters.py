@@ -13,7 +13,8 @@ from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import Compiler
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
-from vidstyle.stream.stream import Paints
+from vidstyle.processor import give_way
+from vidstyle.stream import Paints
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class StylePainter:
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._compiling: set[tuple[int, ...]] = set()
         self._asked_at: dict[tuple[int, ...], float] = {}
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter")
+        # Every frame is shown, painted anew or not: painting takes what time that leaves.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter", initializer=give_way)
         self._at_once = AT_ONCE if kind == "cuda" else 1
         self._under_way: list[Future[Any]] = []
         self._latest: Engine = self._first

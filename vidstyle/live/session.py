@@ -18,12 +18,15 @@ from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.live.sink_threads import KEPT_TIMES, RECENT_FRAMES, SinkThread
 from vidstyle.live.snapshots import Snapshots
 from vidstyle.live.viewing import ViewerStream
+from vidstyle.live.watched_keys import WatchedKeys
 from vidstyle.media.cameras import LiveSource
 from vidstyle.media.frame import Frame
 from vidstyle.media.live_sinks import LiveSink, Recording, WindowSink
 from vidstyle.media.microphones import Microphone
 from vidstyle.pipeline import Channel, Stopped
 from vidstyle.stream.lifting import painted_size
+from vidstyle.stream.planes import is_planar
+from vidstyle.style_files import Style
 
 POLL_SECONDS = 0.02
 GAP_SECONDS = 0.5
@@ -42,6 +45,8 @@ class Session:
         sinks: where they go to; the figures are those of the first one.
         window: one of them, if it is a window, which is served in the caller's thread.
         microphone: whose sound recordings on demand get; closed at the end.
+        watched: a folder of frames to paint, the first of which is saved at once; closed at the end.
+        learnt: takes a style that has been learnt from them, and gives the name by which painters open it.
         seconds: after which to end.
         clock: seconds, as in the times of the source's frames.
     """
@@ -55,11 +60,16 @@ class Session:
         *,
         window: WindowSink | None = None,
         microphone: Microphone | None = None,
+        watched: WatchedKeys | None = None,
+        learnt: Callable[[Style], str] | None = None,
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
         self._window, self._microphone, self._seconds, self._clock = window, microphone, seconds, clock
+        self._watched, self._learnt = watched, learnt
+        self._colors = Colors(source.color)
+        self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
         self._captures: Channel[Frame] = Channel(1, newest=True)
         self._failures: list[BaseException] = []
@@ -93,9 +103,9 @@ class Session:
             threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
             for name, stage in (("capture", self._capture), ("draw", self._draw))
         ]
-        for thread in self._sinks:
-            if thread.sink is not self._window:
-                thread.start()
+        for sink in self._sinks:
+            if sink.sink is not self._window:
+                sink.start()
         try:
             for thread in threads:
                 thread.start()
@@ -103,6 +113,7 @@ class Session:
                 self._serve_window() if self._window else time.sleep(POLL_SECONDS)
                 self._record()
                 self._take_picture()
+                self._look_for_keys()
         finally:
             self._shut_down(threads)
         if self._failures:
@@ -120,21 +131,23 @@ class Session:
     def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
         self._source.close()
         self._captures.stop()
-        for thread in self._all_sinks():
-            thread.channel.end()
+        for sink in self._all_sinks():
+            sink.channel.end()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._take_picture()  # `p` and `q` may come together
-        for thread in self._all_sinks():
-            if thread.sink is self._window:
-                thread.finish()
-            elif thread.thread is not None:
-                whole = isinstance(thread.sink, Recording)
-                thread.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        for sink in self._all_sinks():
+            if sink.sink is self._window:
+                sink.finish()
+            elif sink.thread is not None:
+                whole = isinstance(sink.sink, Recording)
+                sink.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
         self._snapshots.finish()
         if self._microphone is not None:
             self._microphone.close()
+        if self._watched is not None:
+            self._watched.close()
         self._viewer.close()
         self._painters.close()
 
@@ -237,6 +250,26 @@ class Session:
             self._taken = self.state.pictures
             self._snapshots.save(Colors(self._source.color).rgb(latest), self._new_file(".png"))
 
+    def _look_for_keys(self) -> None:
+        """Save frames that are to be painted, and wear those that have been."""
+        watched, held = self._watched, self._held
+        if watched is None or held is None:
+            return
+        if self.state.to_paint + 1 > self._saved_frames:
+            self._saved_frames = self.state.to_paint + 1
+            watched.save(self._colors.rgb(held))
+        for key in watched.painted():
+            kinds = [self._colors.planes(p) if is_planar(held) else p for p in (key.source, key.painting)]
+            if kinds[0].shape == held.shape:
+                self._viewer.pin(key.name, *kinds)
+            else:
+                watched.problem = f"{key.name}: is of a camera with another size"
+        for style in watched.learnt():
+            if self._learnt is not None:
+                name = self._learnt(style)
+                self.state.styles = [name, *(other for other in self.state.styles if other != name)]
+                self.state.style = name
+
     def _new_file(self, suffix: str) -> Path:
         stem = f"vidstyle-{datetime.now():%Y%m%d-%H%M%S}"
         taken = {*self._recordings, *self._snapshots.names}
@@ -249,6 +282,7 @@ class Session:
             self._source.notice,
             self._painters.problem(self.state.style),
             self._microphone.notice if self._microphone else "",
+            self._watched.problem if self._watched else "",
         ]
         signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen + self._snapshots.failed[-1:]
         lines = [line for line in signs if line]

@@ -1,5 +1,6 @@
 """What one viewer sees of a source: one stream, painted and arranged as they ask."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -34,6 +35,7 @@ class ViewerStream(Generic[T]):
         self.style = style
         self._stream: Stream | None = None
         self._used: list[tuple[str, Paints]] = []
+        self._pinned: deque[tuple[str, np.ndarray, np.ndarray]] = deque()
 
     def show(self, frame: Frame, state: LiveState) -> np.ndarray:
         """What is shown of a frame: pixels of the same kind and size, which must not be written to.
@@ -47,6 +49,10 @@ class ViewerStream(Generic[T]):
             painted = mirrored(painted)
             source = mirrored(source) if state.split else source
         return split(source, painted) if state.split else painted
+
+    def pin(self, name: str, source: np.ndarray, painting: np.ndarray) -> None:
+        """Show a painted frame wherever its places are seen again, see vidstyle.stream.Stream.pin; from any thread."""
+        self._pinned.append((name, source, painting))
 
     @property
     def used(self) -> set[str]:
@@ -70,6 +76,8 @@ class ViewerStream(Generic[T]):
             return frame.pixels
         self._stream.look = Look(state.strength, state.keep_colors)
         self._stream.stroke_size = state.stroke_size
+        while self._pinned:
+            self._stream.pin(*self._pinned.popleft())
         self._stream.submit(frame)
         return self._stream.result().pixels
 

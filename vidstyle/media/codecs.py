@@ -11,6 +11,9 @@ from av.codec.hwaccel import HWAccel
 
 from vidstyle.errors import InputError, parameter
 
+LARGE_FRAME = 6_000_000
+"""Pixels, from which on memory counts for more than the last percent of a file's size."""
+
 
 @dataclass(frozen=True)
 class Codec:
@@ -20,6 +23,7 @@ class Codec:
         encoder: FFmpeg's name of the encoder.
         formats: pixel formats for sources of 8 bits and of more.
         options: what the encoder is told.
+        large_options: the same, in their place, for frames of LARGE_FRAME pixels and more.
         quality_option: encoder option that `quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
@@ -30,6 +34,7 @@ class Codec:
     encoder: str
     formats: tuple[str, str]
     options: Mapping[str, str] = field(default_factory=dict)
+    large_options: Mapping[str, str] = field(default_factory=dict)
     quality_option: str | None = "crf"
     quality: tuple[int, int] = (20, 51)
     even: bool = True
@@ -42,7 +47,14 @@ class Codec:
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
         # Players that show 10-bit H.264 are rare, hence 8 bits always.
-        "h264": Codec("libx264", ("yuv420p", "yuv420p"), {"preset": "veryfast"}, quality=(18, 51)),
+        "h264": Codec(
+            "libx264",
+            ("yuv420p", "yuv420p"),
+            {"preset": "veryfast"},
+            # Of 4K, x264 holds 25 MB a frame: twenty of them, or half as many.
+            large_options={"preset": "veryfast", "x264-params": "rc-lookahead=4:sync-lookahead=0"},
+            quality=(18, 51),
+        ),
         "hevc": Codec(
             "libx265",
             ("yuv420p", "yuv420p10le"),
@@ -173,6 +185,11 @@ def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
     name = container.format.name
     listed = container.supported_codecs | UNLISTED.get(name, frozenset())
     return frozenset(listed - LISTED_WRONGLY.get(name, frozenset()))
+
+
+def encoder_options(codec: Codec, width: int, height: int) -> dict[str, str]:
+    """What the encoder is told for frames of a size, pixels, but for their quality."""
+    return dict(codec.large_options if width * height >= LARGE_FRAME and codec.large_options else codec.options)
 
 
 def choose_codec(name: str | None, output: Path, *, alpha: bool = False) -> tuple[str, Codec]:

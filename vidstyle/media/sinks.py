@@ -22,7 +22,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, opens, quality_options
+from vidstyle.media.bit_rates import BitRate
+from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, encoder_options, on_gpu, opens, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
@@ -122,6 +123,7 @@ class FileSink:
         video: what the frames are like.
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
+        bit_rate: bounds the file's size, or takes the place of quality.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: number of the CUDA device to encode on, where it can; the processor encodes if None.
@@ -140,6 +142,7 @@ class FileSink:
         *,
         codec: str | None = None,
         quality: int | None = None,
+        bit_rate: BitRate | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
         gpu: int | None = None,
@@ -161,7 +164,11 @@ class FileSink:
                     self._device = device
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
-        options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
+        options = encoder_options(self._codec, video.width, video.height)
+        if bit_rate is None or bit_rate.mean is None:
+            options |= quality_options(self._codec_name, self._codec, quality)
+        if bit_rate is not None:
+            options |= bit_rate.options(self._codec_name, self._codec)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: Graph | None = None
         self._tracks: Tracks | None = None

@@ -266,9 +266,13 @@ class Memory:
 
     def add(self, small: np.ndarray, painting: "Future[np.ndarray]") -> None:
         """The frame of a `small_picture` is being painted, and becomes a key."""
-        self.keys.append(Key(self._next, small, painting, replaces=self._stale))
-        self._next += 1
+        self.keys.append(Key(self.next_number(), small, painting, replaces=self._stale))
         self._need = self._waited = self._since = 0.0
+
+    def next_number(self) -> int:
+        """What tells the next key from all others."""
+        self._next += 1
+        return self._next - 1
 
     def view(self, motion: Motion | None, small: np.ndarray, usable: Callable[[Key], bool] = lambda _: True) -> View:
         """What to show of a frame, once it has been carried on to, by the keys that are usable."""

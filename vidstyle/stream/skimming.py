@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from vidstyle.stream.stream import Paints
+from vidstyle.stream.frame_painters import Paints
 
 
 class Lazily:

@@ -16,17 +16,19 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vidstyle.media.frame import Frame
 from vidstyle.processor import usable_cores
 from vidstyle.stream.composing import Look
+from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
 from vidstyle.stream.planes import picture_size
 from vidstyle.stream.state import State, numbers, part, within
@@ -37,20 +39,10 @@ MOST_SEARCHES = 8
 """Where a GPU paints, and the processor's cores have nothing else to do."""
 BLEND_SECONDS = 0.25
 """How long one style fades into the next while live."""
+MOST_PINNED = 2
+"""Painted frames from elsewhere that a live stream shows."""
 USUAL_SECONDS = 1 / 25
 """Between two frames that do not say when they are."""
-
-
-class Paints(Protocol):
-    """What paints frames: vidstyle.engines.PaintingQueue, or anything else."""
-
-    def start(self, pixels: Any) -> "Future[Any]":
-        """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
-        ...
-
-    def is_free(self) -> bool:
-        """Whether it is painting nothing."""
-        ...
 
 
 @dataclass
@@ -146,7 +138,7 @@ class Stream:
 
     Args:
         styles: what paints, each from a time on, seconds from the first frame; between two times one fades into the
-            other.
+            other.  Anything with `paint(frame)` does, see vidstyle.stream.frame_painters.PaintsFrames.
         look: how much of the painting to show, all of it by default; may be replaced at any time.
         steady: paint seldom, and carry paint along with what moves; otherwise each frame is painted by itself.
         stroke_size: see vidstyle.stream.lifting.painted_size.
@@ -164,7 +156,7 @@ class Stream:
 
     def __init__(
         self,
-        styles: Sequence[tuple[float, Paints]],
+        styles: Sequence[tuple[float, Paints | PaintsFrames]],
         look: Look | None = None,
         *,
         steady: bool = True,
@@ -180,9 +172,10 @@ class Stream:
         self.depth = look_ahead
         self.paintings = 0
         self._times = [time for time, _ in styles]
-        self._coats = [self._coat(painter) for _, painter in styles]
+        self._coats = [self._coat(painting_ahead(painter)) for _, painter in styles]
         self._steady, self._live = steady, live
         self._fade_begin: float | None = None
+        self._named: list[tuple[str, Pinned]] = []
         self._waiting: deque[_Waiting] = deque()
         self._planned: deque[_Planned] = deque()
         self._searches = ThreadPoolExecutor(max(1, self._search_count - 1), thread_name_prefix="vidstyle-motion")
@@ -334,6 +327,8 @@ class Stream:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
         if self._live:
             coat.learn_colors()
+            for _, pinned in self._named if coat is self._coats[-1] else ():
+                pinned.find(memory, picture_size(waiting.small), waiting.picture, self._operations.taken)
         if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
             memory.add(waiting.picture, coat.painter.start(self._operations.for_painter(waiting.small)))
@@ -351,6 +346,19 @@ class Stream:
             self._coats = self._coats[1:]
         self._coats[1:] = [] if painter is self._coats[0].painter else [self._coat(painter)]
         self._fade_begin = None
+
+    def pin(self, name: str, source: np.ndarray, painting: np.ndarray) -> None:
+        """Of a live stream: show a painted frame wherever its places are seen again, in the style that shows.
+
+        Args:
+            name: of the frame; what had that name before is shown no more.
+            source: its pixels, as in the frames that come.
+            painting: of the same kind and size.
+        """
+        for pinned in [pinned for other, pinned in self._named if other == name]:
+            pinned.drop(self._coats[0].memory)
+        self._named = [(other, pinned) for other, pinned in self._named if other != name][1 - MOST_PINNED :]
+        self._named.append((name, Pinned(source, painting)))
 
     @property
     def painters(self) -> list[Paints]:
@@ -421,7 +429,13 @@ def prepare(*, planar: bool) -> None:
 
     planar: whether frames will be planes of 4:2:0 rather than RGB.
     """
-    stream = Stream([(0.0, _Unpainted())])
-    stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
-    stream.result()
+    # Of what is painted smaller than it is.
+    stream = Stream([(0.0, _Unpainted())], stroke_size=2.0)
+    pixels = np.zeros((96, 64) if planar else (64, 64, 3), np.uint8)
+    for number in range(2):
+        # The first painting is shown as it is: loops run where something has changed.
+        stream.submit(Frame(pixels, number, Fraction(1, 25)))
+        stream.result()
+        pixels = pixels.copy()
+        pixels[24:40, 24:40] = 255
     stream.close()

@@ -1,0 +1,159 @@
+"""Frames that are painted in any program while one watches, and worn by the live picture."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from live_steps import Painter, inverted
+from made_scenes import landscape, plain, view
+
+from vidstyle.errors import InputError
+from vidstyle.live import LiveSettings, Session
+from vidstyle.live.keys import LiveState
+from vidstyle.live.painters import Painters
+from vidstyle.live.watched_keys import SOURCES, WatchedKeys
+from vidstyle.media.frame import Color, Frame
+from vidstyle.media.images import Picture, read_image, write_picture
+from vidstyle.media.sources import MICROSECOND
+from vidstyle.stream import Stream, laying, prepare
+
+FPS = 25
+RED = (200, 40, 40)
+
+
+class Camera:
+    """Looks at one scene until it is closed."""
+
+    name, notice, rate = "camera", "", float(FPS)
+    color: Color | None = None
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self.picture = picture
+        self.height, self.width = picture.shape[:2]
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        while not self._closed.wait(1 / FPS):
+            yield Frame(self.picture, round(time.monotonic() / MICROSECOND), MICROSECOND)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Screen:
+    """Remembers when the picture's middle was red first."""
+
+    name, waiting, planes, holds = "screen", 1, True, False
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self.shown = 0
+        self.red_at: float | None = None
+
+    def write(self, frame: Frame) -> None:
+        self.shown += 1
+        if self.red_at is None and np.abs(frame.pixels[40:-40, 40:-40].astype(int) - RED).mean() < 12:
+            self.red_at = time.monotonic()
+            self._stop.set()
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def compiled() -> None:
+    """As a session does before its first frame."""
+    prepare(planar=False)
+
+
+@pytest.mark.parametrize("planar", [False, True])
+def test_what_draws_is_compiled_before_the_first_frame(monkeypatch: pytest.MonkeyPatch, planar: bool) -> None:
+    drawn: list[object] = []
+    monkeypatch.setattr(laying, "draw_plane", lambda *arguments: drawn.append(arguments))
+    prepare(planar=planar)
+    assert len(drawn) == 3
+
+
+def waited_for(path: Path, seconds: float = 20) -> Path:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} has not come"
+        time.sleep(0.02)
+    return path
+
+
+def test_the_live_picture_wears_a_painted_frame_within_a_second(tmp_path: Path) -> None:
+    stop = threading.Event()
+    picture = view(landscape(), 40)
+    camera, screen, painter = Camera(picture), Screen(stop), Painter(inverted)
+    watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
+    painters: Painters[Any] = Painters({"a": painter}.__getitem__, {"a": painter})
+    session = Session(camera, painters, LiveState(["a"], "a"), [screen], watched=watched, seconds=30)
+    thread = threading.Thread(target=session.run, args=(stop,))
+    thread.start()
+    frame = waited_for(tmp_path / "keys" / "000000.png")
+    time.sleep(0.5)  # nothing is worn that has not been painted
+    assert screen.red_at is None
+    assert np.array_equal(read_image(tmp_path / "keys" / SOURCES / frame.name), picture)
+    write_picture(frame, Picture(plain(RED)), overwrite=True)
+    saved = time.monotonic()
+    thread.join(20)
+    assert screen.red_at is not None
+    assert screen.red_at - saved < 1.0
+
+
+def test_what_is_pinned_stays_and_moves_with_what_it_is_painted_on() -> None:
+    scenery = landscape(width=400)
+    painter = Painter(inverted)
+    stream = Stream([(0.0, painter)], live=True)
+    shown = []
+    for n in range(12):
+        if n == 3:
+            stream.pin("000003.png", view(scenery, 40 + 2 * 2), cv2.GaussianBlur(255 - view(scenery, 44), (0, 0), 1))
+        pixels = view(scenery, 40 + 2 * n)
+        stream.submit(Frame(pixels, n, MICROSECOND * 40_000))
+        shown.append(stream.result().pixels)
+    stream.close()
+    middle = (slice(40, -40), slice(40, -60))
+    for n in (4, 8, 11):
+        wanted = cv2.GaussianBlur(255 - view(scenery, 40 + 2 * n), (0, 0), 1)
+        assert np.abs(shown[n][middle].astype(int) - wanted[middle]).mean() < 12, n
+
+
+def test_a_frame_of_the_same_name_takes_the_place_of_the_last() -> None:
+    pixels = view(landscape(), 40)
+    stream = Stream([(0.0, Painter(inverted))], live=True)
+    colors = []
+    for n in range(16):
+        if n in (1, 8):
+            stream.pin("key", pixels, plain(RED if n == 1 else (40, 40, 200)))
+        stream.submit(Frame(pixels, n, MICROSECOND * 40_000))
+        colors.append(stream.result().pixels[40:-40, 40:-40].mean((0, 1)))
+    stream.close()
+    assert np.abs(colors[7] - RED).max() < 10
+    assert np.abs(colors[15] - (40, 40, 200)).max() < 10
+
+
+def test_what_cannot_be_worn_is_said(tmp_path: Path) -> None:
+    watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
+    try:
+        watched.save(view(landscape(), 40))
+        write_picture(tmp_path / "keys" / "000009.png", Picture(plain(RED)), overwrite=True)
+        end = time.monotonic() + 10
+        while not watched.problem and time.monotonic() < end:
+            time.sleep(0.02)
+        assert "of no frame that was saved here" in watched.problem
+        assert watched.painted() == []
+    finally:
+        watched.close()
+
+
+def test_a_file_is_no_folder_for_frames(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("x")
+    with pytest.raises(InputError, match="name a folder for the frames"):
+        LiveSettings(to=["out.mp4"], keys=tmp_path / "keys")

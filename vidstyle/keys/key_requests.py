@@ -1,0 +1,78 @@
+"""What can be asked of painting by keys, and what of it can be refused before anything is loaded."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from vidstyle.errors import InputError, parameter
+from vidstyle.restyle_options import Options, check_request
+from vidstyle.validation import validated
+
+LearnSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")]
+
+PAINT = "paint:"
+"""Begins the name of a picture in whose style keys are to be painted by optimisation."""
+
+
+@validated
+class KeyRequest:
+    """How a film is to be painted by keys; see `vidstyle restyle --help`.
+
+    Attributes:
+        keys: a folder of painted frames, or PAINT and a picture to paint keys like.
+        keys_command: a program that paints keys, see vidstyle.keys.key_commands.CommandPainter; in place of `keys`.
+        keys_timeout: seconds that it may take for one.
+        cover: share of every frame that keys which are painted here have to see.
+        mask, learn, keep_stretches: see vidstyle.keys.key_films.KeyOptions.
+        steps, perceptual, perceptual_weights: of painting by optimisation, see
+            vidstyle.painting.paint_settings.PaintSettings.
+    """
+
+    keys: str | None = None
+    keys_command: str | None = None
+    keys_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = 600.0
+    cover: Annotated[float, Field(gt=0, lt=1, description="takes a share above 0 and below 1, such as 0.97")] = 0.97
+    mask: Path | None = None
+    learn: LearnSeconds = 20.0
+    keep_stretches: Path | None = None
+    steps: int | None = None
+    perceptual: str | None = None
+    perceptual_weights: Path | None = None
+
+    @property
+    def picture(self) -> Path | None:
+        """What keys are painted like, if they are by optimisation."""
+        if self.keys is None or not self.keys.startswith(PAINT):
+            return None
+        return Path(self.keys.removeprefix(PAINT))
+
+    def check(self, source: Path, output: Path, options: Options, *, style_at: bool = False) -> None:
+        """Raises InputError for what cannot be, as far as names and options tell; nothing is written."""
+        check_keyed_request(source, output, options)
+        if style_at:
+            raise InputError(f"{parameter('style_at')}: keys are of one painting; leave out one of the two")
+        if self.keys is not None and self.keys_command is not None:
+            raise InputError(f"{parameter('keys')}, {parameter('keys_command')}: give one of the two")
+        if self.picture is not None and not self.picture.is_file():
+            raise InputError(f"{parameter('keys', self.keys)}: there is no picture {self.picture}")
+        if self.mask is not None and not self.mask.exists():
+            raise InputError(f"{parameter('mask', self.mask)}: no such picture or folder")
+
+
+def kept_keys(output: Path) -> Path:
+    """The folder where keys are kept that are painted for a film."""
+    return output.with_name(output.name + ".keys")
+
+
+def check_keyed_request(source: Path, output: Path, options: Options) -> None:
+    """Raises InputError for what cannot be, as far as names and options tell; nothing is written."""
+    from vidstyle.media.images import is_image
+
+    check_request(source, output, options)
+    if source.is_dir() or is_image(source):
+        raise InputError(f"{parameter('keys')}: is for videos, and {source} is none")
+    if not options.steady:
+        raise InputError(
+            f"{parameter('keys')}: keys are carried along with what moves; leave out {parameter('steady', False)}"
+        )

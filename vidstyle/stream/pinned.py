@@ -1,0 +1,78 @@
+"""Painted frames from elsewhere that a live stream shows wherever it sees their places again."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+
+from vidstyle.stream.memory import Key, Memory
+from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.planes import resized
+
+SEEN_AGAIN = 0.04
+"""Share of a picture that a painted frame has to cover to be laid over it."""
+LOST = 0.5
+"""Share of what it covered when it was laid, below which it is looked for again."""
+LOOK_FRAMES = 12
+"""Frames between two looks."""
+
+
+class PinnedKey(Key):
+    """A key that gives way to no other."""
+
+    def carry(self, motion: Motion, age: float) -> None:
+        """Go on to the next frame, and be no older."""
+        super().carry(motion, 0.0)
+
+
+class Pinned:
+    """A frame that has been painted elsewhere, and where it is in one memory.
+
+    Args:
+        source: pixels of the frame.
+        painting: of the same kind and size.
+    """
+
+    def __init__(self, source: np.ndarray, painting: np.ndarray) -> None:
+        self._source, self._painting = source, painting
+        self._key: PinnedKey | None = None
+        self._covered = 0.0
+        self._wait = 0
+
+    def find(
+        self, memory: Memory, size: tuple[int, int], picture: np.ndarray, taken: Callable[[np.ndarray], Any]
+    ) -> None:
+        """Lay it over a frame, unless it is there.
+
+        Args:
+            memory: of the stream, which has been carried on to the frame.
+            size: width and height at which the frame is painted.
+            picture: its `small_picture`.
+            taken: see vidstyle.stream.pixel_operations.PixelOperations.
+        """
+        key = self._key
+        if key is not None and key in memory.keys and float(key.shown.mean()) > LOST * self._covered:
+            return
+        self._wait -= 1
+        if self._wait > 0:
+            return
+        self._wait = LOOK_FRAMES
+        own = small_picture(resized(self._source, size))
+        motion = find_motion(own, picture)
+        if motion is None:
+            return
+        painting: Future[Any] = Future()
+        painting.set_result(taken(resized(self._painting, size)))
+        found = PinnedKey(memory.next_number(), own, painting)
+        found.carry(motion, 0.0)
+        covered = float(found.shown.mean())
+        if covered < SEEN_AGAIN or (key in memory.keys and key is not None and covered <= float(key.shown.mean())):
+            return
+        memory.keys[:] = [found, *(other for other in memory.keys if other is not key)]
+        self._key, self._covered = found, covered
+
+    def drop(self, memory: Memory) -> None:
+        """Show it no more."""
+        memory.keys[:] = [key for key in memory.keys if key is not self._key]
+        self._key = None
