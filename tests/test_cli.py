@@ -36,7 +36,7 @@ def test_version(run_cli: Cli) -> None:
 
 def test_an_unknown_command_and_missing_arguments(refused: Callable[..., str]) -> None:
     assert "'restile'" in refused("restile")
-    assert "'INPUT'" in refused("restyle")
+    assert "Missing argument 'INPUT" in refused("restyle")
 
 
 @pytest.mark.parametrize(

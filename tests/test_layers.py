@@ -13,7 +13,17 @@ import vidstyle
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
     {"errors"},
-    {"output_files", "validation", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
+    {
+        "output_files",
+        "validation",
+        "interruption",
+        "allocator",
+        "processor",
+        "privacy",
+        "shipped",
+        "plots",
+        "hub_styles",
+    },
     {"media"},
     {"perception"},
     {"nets"},
@@ -21,8 +31,10 @@ FLOORS = (
     {"any_style"},
     {"styles"},
     {"pipeline", "restyle_options", "stream"},
+    {"video_runs"},
     {"restyling"},
-    {"keys"},
+    {"batch", "export", "keys"},
+    {"farm"},
     {"live", "painter"},
     {"painting", "training", "bench", "contact_sheet"},
     {"demo"},
@@ -106,6 +118,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 COMMANDS = {
     "demo/guard.py": "tells whoever runs the demo how it is started",
+    "farm/driver.py": "names a command of Ray's",
     "demo/style_making.py": "starts `vidstyle train`",
     "media/live_sinks.py": "names an option of pip",
 }

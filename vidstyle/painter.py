@@ -13,9 +13,9 @@ from vidstyle.errors import InputError
 from vidstyle.media.arrays import Channels, Pictures, check_channels, pictures_of
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import open_painter, open_stream
 from vidstyle.style_files import Style, StyleCard
 from vidstyle.styles import load_style
+from vidstyle.video_runs import open_painter, open_stream
 
 if TYPE_CHECKING:
     from PIL import Image

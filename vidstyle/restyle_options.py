@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -125,19 +126,31 @@ def output_beside(source: Path, label: str, codec: str | None = None) -> Path:
         label: of the style, see vidstyle.styles.label_of.
         codec: of a video; chosen by the container if None.
     """
-    from vidstyle.media.images import IMAGE_SUFFIXES, is_image
+    from vidstyle.media.images import is_image
 
     named = Path(os.path.abspath(source)) if source.name in ("", "..") else source
     if source.is_dir():
         return named.parent / f"{named.name}.{label}"
+    return named.parent / f"{named.stem}.{label}{suffix_of_output(source, codec, picture=is_image(source))}"
+
+
+def suffix_of_output(source: Path, codec: str | None, *, picture: bool) -> str:
+    """That of a source, or where no such file can be written, of one that can hold the same.
+
+    Args:
+        source: a file.
+        codec: of a video; chosen by the container if None.
+        picture: whether it is a picture rather than a video.
+    """
+    from vidstyle.media.images import IMAGE_SUFFIXES
+
     suffix = source.suffix
-    if is_image(source):
-        suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".png"
-    else:
-        suffix = next((one for one in (suffix, *CONTAINERS) if _holds_video(one, codec)), ".mp4")
-    return named.parent / f"{named.stem}.{label}{suffix}"
+    if picture:
+        return suffix if suffix.lower() in IMAGE_SUFFIXES else ".png"
+    return next((one for one in (suffix, *CONTAINERS) if _holds_video(one, codec)), ".mp4")
 
 
+@lru_cache(maxsize=256)
 def _holds_video(suffix: str, codec: str | None) -> bool:
     from vidstyle.media.sinks import check_video_name
 

@@ -2,68 +2,33 @@
 
 import contextlib
 import dataclasses
-import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
+from vidstyle.video_runs import (
+    PaintersByStyle,
+    Timeline,
+    look_ahead,
+    notes_of,
+    open_stream,
+    open_video,
+    read_frames,
+    video_sink,
+)
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
-    from vidstyle.media.animations import AnimationSource
     from vidstyle.media.images import PictureSink
     from vidstyle.media.sinks import FileSink
-    from vidstyle.media.sources import FileSource
-    from vidstyle.stream import Stream
-
-
-class Timeline:
-    """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
-
-    Raises:
-        InputError: for times that are not finite numbers from 0 on, or of which two are alike.
-    """
-
-    def __init__(self, keyframes: Sequence[tuple[float, Style]]) -> None:
-        self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
-        times = [time for time, _ in self.keyframes]
-        if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
-            raise InputError(
-                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
-            )
-
-    @property
-    def styles(self) -> list[Style]:
-        """In the order of their times."""
-        return [style for _, style in self.keyframes]
-
-    @property
-    def name(self) -> str:
-        """Of all styles."""
-        return ", ".join(style.card.name for style in self.styles)
-
-    def only(self) -> Style:
-        """The style, where there may be one only.
-
-        Raises:
-            InputError: if there are several.
-        """
-        if len(self.keyframes) > 1:
-            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
-        return self.styles[0]
-
-    def painters(self, options: Options, *, planes: Color | None) -> "list[tuple[float, PaintingQueue]]":
-        """What paints each, when it is needed."""
-        return [(time, open_painter(style, options, planes=planes)) for time, style in self.keyframes]
 
 
 @dataclass(frozen=True)
@@ -91,8 +56,6 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
-RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
-"""Fields of Options that bear upon the size of a file."""
 NAMED = 5
 """Files of a folder that are named where they are left out."""
 OnProgress = Callable[[Progress, int | None], None]
@@ -125,8 +88,6 @@ def restyle(
     Raises:
         InputError: for anything that the caller can mend, with a message that says how.
     """
-    from vidstyle.media.images import is_image
-
     settings = Options(**options)
     if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
@@ -135,207 +96,62 @@ def restyle(
     output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
     check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
-    if source.is_dir() or is_image(source):
-        loaded = timeline.only()
+    with contextlib.closing(PaintersByStyle()) as painters:
+        if source.is_dir():
+            return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)
+        return restyle_file(source, output, timeline, settings, on_progress, painters)
 
-    if source.is_dir():
-        return _restyle_folder(source, output, loaded, settings, on_progress)
+
+def restyle_file(
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: PaintersByStyle
+) -> Summary:
+    """Paint one file with what may have painted others before; see `restyle`, which checks what is asked first."""
+    from vidstyle.media.images import is_image
+
     if is_image(source):
-        return _restyle_image(source, output, loaded, settings, on_progress)
-    return _restyle_video(source, output, timeline, settings, on_progress)
-
-
-def open_painter(
-    style: Style,
-    options: Options,
-    *,
-    planes: Color | None = None,
-    low_latency: bool = False,
-    sizes_vary: bool = False,
-) -> "PaintingQueue":
-    """What paints frames in a style, of one sequence or of many; made when it is needed first.
-
-    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
-    """
-    from vidstyle.engines import make_engine
-    from vidstyle.engines.painting_queue import PaintingQueue
-
-    def make() -> "Engine":
-        return make_engine(
-            style.network,
-            options.device,
-            engine=options.engine,
-            planes=planes,
-            low_latency=low_latency,
-            sizes_vary=sizes_vary,
+        names = [output.name]
+        return _restyle_pictures(
+            [source], output.parent, names, timeline.only(), options, report, painters, skips=False
         )
-
-    return PaintingQueue(make)
-
-
-def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
-    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
-    looked for between several at a time."""
-    from vidstyle.stream.stream import MOST_SEARCHES
-
-    if device.startswith("cuda"):
-        return pipeline.LOOK_AHEAD + MOST_SEARCHES
-    return pipeline.look_ahead(size, planes=planes)
+    return _restyle_video(source, output, timeline, options, report, painters)
 
 
-def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
-    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
-    from vidstyle.stream import Look, Stream
-    from vidstyle.stream.pixel_operations import operations_on
-
-    return Stream(
-        painters,
-        Look(options.strength, options.keep_colors),
-        steady=options.steady,
-        stroke_size=options.stroke_size,
-        look_ahead=look_ahead,
-        operations=operations_on(painters[0][1].engine.device),
-    )
-
-
-def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
+def _restyle_video(
+    source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress, painters: PaintersByStyle
+) -> Summary:
     from vidstyle.media.bit_rates import too_large
-    from vidstyle.media.sources import FileSource
 
-    gpu = _gpu(timeline.styles[0], options)
-    video = video_source(source, options, gpu)
+    opened = open_video(source, output, timeline, options, painters)
+    video, engine = opened.source, opened.engine
     try:
-        video.cut_out = video.format.alpha
-        video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
-        painters = timeline.painters(options, planes=video.color if video.planes else None)
-        engine = painters[0][1].engine
         report(Progress(), video.format.frames)
-        resident = video.planes and isinstance(video, FileSource) and engine.device.startswith("cuda")
-        if resident and isinstance(video, FileSource):
-            # From decoder to encoder, if both are the device's, nothing leaves its memory.
-            video.resident = engine.device
-        sink = video_sink(video, output, options, gpu=gpu, resident=resident)
+        sink = video_sink(video, output, options, gpu=opened.gpu, resident=opened.keep_on_device())
     except BaseException:
         video.close()
         raise
     frames = read_frames(video, options)
     size = video.format.width, video.format.height
-    ahead = look_ahead(engine.device, size, planes=video.planes)
-    stream = open_stream(painters, options, look_ahead=ahead)
+    stream = open_stream(opened.painters, options, look_ahead=look_ahead(engine.device, size, planes=video.planes))
     try:
-        told = _with_compiling(report, [painter for _, painter in painters], video.format.frames)
+        told = _with_compiling(report, [painter for _, painter in opened.painters], video.format.frames)
         done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         stream.close()
-        for _, painter in painters:
-            painter.close()
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
     warnings = [*notes_of(video), *sink.notes, *too_large(output, options.max_size)]
-    return _summary(done, sink, engine, timeline.name, warnings)
+    return summary_of(done, sink, engine, timeline.name, warnings)
 
 
-def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
-    """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import network_takes_planes
-    from vidstyle.media import sinks
-
-    written = sinks.file_takes_planes(output, video.format, options.codec)
-    return video.has_planes and written and network_takes_planes(style.network, video.color)
-
-
-def _gpu(style: Style, options: Options) -> int | None:
-    """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
-    from vidstyle.engines import choose_engine
-
-    _, device = choose_engine(options.engine, options.device, style.network)
-    return int(device.partition(":")[2]) if device.startswith("cuda") else None
-
-
-def video_source(source: Path, options: Options, gpu: int | None = None) -> "FileSource | AnimationSource":
-    """The part of a video, at the size, that options name; see FileSource for `gpu`."""
-    from vidstyle.media.animations import AnimationSource, is_animation
-    from vidstyle.media.sources import FileSource
-
-    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    return AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
-
-
-def video_sink(
-    video: "FileSource | AnimationSource",
-    output: Path,
-    options: Options,
-    *,
-    gpu: int | None = None,
-    resident: bool = False,
-) -> "FileSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
-    from av.container import OutputContainer
-
-    from vidstyle.media.bit_rates import rate_of
-    from vidstyle.media.sinks import FileSink
-    from vidstyle.media.sources import FileSource
-    from vidstyle.media.tracks import OtherTracks
-
-    def tracks(container: OutputContainer) -> OtherTracks:
-        return OtherTracks(
-            video.path,
-            container,
-            origin=video.origin,
-            start=options.start,
-            end=options.end,
-            audio=options.audio,
-        )
-
-    return FileSink(
-        output,
-        video.format,
-        codec=options.codec,
-        quality=options.quality,
-        bit_rate=rate_of(
-            video.path,
-            output,
-            (video.format.width, video.format.height),
-            video.format.rate,
-            **{name: getattr(options, name) for name in RATE_OPTIONS},
-        ),
-        # An animation has no other tracks, and FFmpeg may not open it.
-        tracks=tracks if isinstance(video, FileSource) else None,
-        overwrite=options.overwrite,
-        gpu=gpu,
-        resident=resident,
-        background=options.background,
-    )
-
-
-def read_frames(video: "FileSource | AnimationSource", options: Options) -> Generator[Frame, None, None]:
-    """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
-    with contextlib.closing(video):
-        yield from video
-        if options.strict and video.unreadable_from is not None:
-            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
-
-
-def notes_of(video: "FileSource | AnimationSource") -> list[str]:
-    """What a user should know of how it has been read, once it has."""
-    return [*video.notes, _damage(video)] if video.unreadable_from is not None else list(video.notes)
-
-
-def _damage(video: "FileSource | AnimationSource") -> str:
-    return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
-
-
-def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
-    return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
-
-
-def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
+def _restyle_folder(
+    source: Path, output: Path, style: Style, options: Options, report: OnProgress, painters: PaintersByStyle
+) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
     pictures, others = pictures_in(source), left_out_of(source)
-    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report)
+    done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report, painters)
     if others:
         some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
         done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
@@ -349,6 +165,7 @@ def _restyle_pictures(
     style: Style,
     options: Options,
     report: OnProgress,
+    painters: PaintersByStyle,
     *,
     skips: bool = True,
 ) -> Summary:
@@ -357,7 +174,7 @@ def _restyle_pictures(
 
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
-    painter = open_painter(style, options, sizes_vary=True)
+    painter = painters.get(style, options, sizes_vary=True)
     engine = painter.engine
     stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
@@ -367,8 +184,7 @@ def _restyle_pictures(
     finally:
         sink.abort()
         stream.close()
-        painter.close()
-    return _summary(done, sink, engine, style.card.name, source.notes)
+    return summary_of(done, sink, engine, style.card.name, source.notes)
 
 
 def _with_compiling(
@@ -383,7 +199,7 @@ def _with_compiling(
     return told
 
 
-def _summary(
+def summary_of(
     done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
 ) -> Summary:
     return Summary(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vidstyle.any_style import is_picture, style_of_picture
 from vidstyle.errors import InputError, parameter
+from vidstyle.hub_styles import fetched, is_on_hub
 from vidstyle.output_files import check_output
 from vidstyle.shipped import library
 from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card, save_style
@@ -57,6 +58,8 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
         InputError: if there is none; the nearest names are suggested.
     """
     text = str(style)
+    if is_on_hub(text):
+        return fetched(text)
     if is_picture(text):
         if not Path(text).is_file():
             raise InputError(f"{style}: no such picture to make a style of")

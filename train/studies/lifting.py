@@ -24,10 +24,10 @@ from vidstyle.perception import metrics
 from vidstyle.perception.perceptual_network import PerceptualNetwork
 from vidstyle.perception.tensors import load_style_image, to_tensor
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import open_painter
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import empty, picture_size, planes_of, resized
 from vidstyle.styles import load_style
+from vidstyle.video_runs import open_painter
 
 Lift = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Painting, the source at its size, and the source, planes of 4:2:0 each, to planes as large as the source."""

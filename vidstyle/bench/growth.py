@@ -17,8 +17,8 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.styles import load_style
+from vidstyle.video_runs import look_ahead, open_painter, open_stream
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 """Width and height."""

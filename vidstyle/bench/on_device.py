@@ -21,10 +21,10 @@ from vidstyle.media.frame import Color, Frame
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.stream import Stream
 from vidstyle.stream.pixel_operations import operations_on
 from vidstyle.style_files import Style
+from vidstyle.video_runs import look_ahead, open_painter, open_stream
 
 WARM_UP = 4
 """Frames before anything is timed: graphs are recorded, and libraries choose kernels."""

@@ -27,10 +27,10 @@ from vidstyle.nets import JohnsonNet
 from vidstyle.pipeline import Painting, Progress
 from vidstyle.processor import usable_cores
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
+from vidstyle.video_runs import look_ahead, open_painter, open_stream
 
 JOHNSON_FRAMES = 12
 """Johnson's network is slow; a few frames tell."""

@@ -31,6 +31,10 @@ def demo(
     perceptual_weights: Annotated[
         Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
     ] = None,
+    runtime: Annotated[
+        Optional[Path],
+        typer.Option(metavar="DIR", help="Folder of onnxruntime-web, to offer painting on the visitor's own device."),
+    ] = None,
     device: PaintingDevice = "auto",
 ) -> None:
     """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
@@ -51,6 +55,7 @@ def demo(
             max_stored=max_stored,
             queue=queue,
             device=device,
+            runtime=runtime,
             photos=photos,
             perceptual_weights=perceptual_weights,
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from vidstyle.batch.run import BatchProgress
     from vidstyle.painting.picture import PaintingProgress
     from vidstyle.pipeline import Progress as FramesDone
     from vidstyle.training.trainer import TrainingProgress
@@ -104,6 +105,26 @@ class FrameBar(_Bar):
         total = None if frames is None else max(frames, progress.frames)
         figure = "compiling" if progress.compiling else f"{progress.fps:.1f} fps"
         self._bar.update(self._task, completed=progress.frames, total=total, figure=figure)
+
+
+class BatchBar(_Bar):
+    """Files, frames, frames a second and time left, of many files together."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__("", None, quiet=quiet)
+
+    def update(self, progress: "BatchProgress") -> None:
+        """Show how far all have come."""
+        name = escape(progress.name if len(progress.name) <= 32 else f"{progress.name[:31]}…")
+        fps = progress.frames / progress.seconds if progress.seconds else 0.0
+        now = min(progress.files + 1, progress.of_files)
+        self._bar.update(
+            self._task,
+            description=f"{now}/{progress.of_files} {name}",
+            completed=progress.share,
+            total=1,
+            figure=f"{progress.frames} frames {fps:.1f} fps",
+        )
 
 
 class TrainingBar(_Bar):

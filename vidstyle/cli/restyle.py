@@ -23,6 +23,7 @@ from vidstyle.cli.options import (
     parse_style_at,
     parse_time,
 )
+from vidstyle.cli.restyle_many import Wanted, restyle_many
 from vidstyle.errors import InputError
 from vidstyle.interruption import interruptible
 
@@ -53,20 +54,39 @@ class AudioChoice(StrEnum):
 
 
 def restyle(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
-    output: Annotated[
-        Optional[Path],
-        typer.Argument(metavar="[OUTPUT]", help="What to make of it, of the same kind; else clip.STYLE.mp4."),
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT... [OUTPUT]",
+            help="Video, picture, GIF or folder of pictures, and what to make of it (else clip.STYLE.mp4); "
+            "with --out, files, folders and patterns.",
+        ),
+    ],
+    out: Annotated[
+        Optional[str], typer.Option(metavar="DIR", help="Folder for the paintings of all INPUTs, whatever they are.")
     ] = None,
     style: Annotated[
-        Optional[str],
+        Optional[list[str]],
         typer.Option(
-            metavar="NAME|FILE", help="Installed style, style file, any picture, or a mix: NAME:0.3,NAME:0.7."
+            metavar="NAME|FILE",
+            help="Installed style, style file, any picture, or a mix: NAME:0.3,NAME:0.7; with --out, several.",
         ),
     ] = None,
     style_at: Annotated[
         Optional[list[str]],
         typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
+    ] = None,
+    name: Annotated[
+        Optional[str], typer.Option(metavar="TEMPLATE", help="Of files in --out, of {stem}, {style} and {suffix}.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out what is complete, and go on with what was interrupted.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be done, and how long it would take.")
+    ] = False,
+    ray: Annotated[
+        Optional[str], typer.Option(metavar="auto|local|ADDRESS", help="Paint on a Ray cluster; files may be URLs.")
     ] = None,
     device: PaintingDevice = "auto",
     engine: EngineName = "auto",
@@ -151,6 +171,15 @@ def restyle(
         "overwrite": overwrite,
         "strict": strict,
     }
+    by_keys = keys is not None or keys_command is not None
+    if out is not None or resume or dry_run or ray is not None:
+        if by_keys or mask is not None:
+            raise InputError("--keys: paints one video; leave --out, --resume, --dry-run and --ray out")
+        wanted = Wanted(files, out, style or [], keyframes, name, settings, ray, resume, dry_run, quiet, as_json)
+        restyle_many(wanted)
+        return
+    source, output = _one_pair([Path(file) for file in files], style or [], name)
+    chosen = style[0] if style else None
     from vidstyle.cli.progress_bars import FrameBar
     from vidstyle.restyle_options import Options, check_request, output_beside
 
@@ -158,9 +187,8 @@ def restyle(
     if output is None:
         from vidstyle.styles import DEFAULT_STYLE, label_of
 
-        output = output_beside(source, label_of(keyframes or [(0.0, style or DEFAULT_STYLE)]), settings["codec"])
+        output = output_beside(source, label_of(keyframes or [(0.0, chosen or DEFAULT_STYLE)]), settings["codec"])
     check_request(source, output, Options(**settings))
-    by_keys = keys is not None or keys_command is not None
     if by_keys:
         from vidstyle.keys.key_requests import KeyRequest
 
@@ -192,8 +220,8 @@ def restyle(
             if by_keys:
                 from vidstyle.painting.keyed_films import restyle_by_keys
 
-                return restyle_by_keys(source, output, request, style, settings, report, bar.say, check)
-            return restyling.restyle(source, output, style=style, style_at=keyframes, on_progress=report, **settings)
+                return restyle_by_keys(source, output, request, chosen, settings, report, bar.say, check)
+            return restyling.restyle(source, output, style=chosen, style_at=keyframes, on_progress=report, **settings)
 
         summary = interruptible(paint)
     for warning in summary.warnings:
@@ -208,3 +236,14 @@ def restyle(
             f"{summary.width}x{summary.height}, in {summary.seconds:.1f} s "
             f"({summary.fps:.1f} fps) on {summary.device} ({summary.engine})"
         )
+
+
+def _one_pair(files: list[Path], style: list[str], name: str | None) -> tuple[Path, Path | None]:
+    """Input and output, where there is no --out."""
+    if len(files) > 2:
+        raise InputError(f"{len(files)} files: name the folder to paint them into, with --out DIR")
+    if len(style) > 1:
+        raise InputError("--style: one, or with --out DIR several, each of which gets a folder there")
+    if name is not None:
+        raise InputError("--name: names files in a folder; name that with --out DIR")
+    return files[0], files[1] if len(files) > 1 else None

@@ -1,6 +1,6 @@
 """Tables of the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from rich.text import Text
 from vidstyle.cli.terminal_pictures import as_characters, shows_pictures
 
 if TYPE_CHECKING:
+    from vidstyle.batch.estimate import Estimate
+    from vidstyle.batch.run import Outcome
     from vidstyle.style_files import StyleCard
 
 PICTURE_WIDTH = 39
@@ -193,3 +195,50 @@ def _print_growth(growth: Mapping[str, list[Mapping[str, Any]]]) -> None:
                 *(f"{cost[name]:.1f}" for name in ("flow_ms", "memory_ms", "lift_ms")),
             )
         Console().print(table)
+
+
+def print_outcomes(outcomes: "Sequence[Outcome]") -> None:
+    """What became of many files, a row for each, and of all together, on standard output."""
+    table = Table(title=f"{len(outcomes)} file{'s' * (len(outcomes) != 1)}")
+    table.add_column("file", overflow="fold")
+    table.add_column("became", overflow="fold")
+    for column in ("frames", "s", "fps"):
+        table.add_column(column, justify="right")
+    for outcome in outcomes:
+        done = outcome.summary
+        figures = (str(done.frames), f"{done.seconds:.1f}", f"{done.fps:.1f}") if done is not None else ("", "", "")
+        task = outcome.as_json()
+        became = {"done": task["output"], "skipped": "complete already", "failed": outcome.error}
+        style = "red" if outcome.status == "failed" else None
+        table.add_row(escape(task["input"]), escape(became[outcome.status]), *figures, style=style)
+    summaries = [outcome.summary for outcome in outcomes if outcome.summary is not None]
+    table.add_section()
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    frames, seconds = sum(done.frames for done in summaries), sum(done.seconds for done in summaries)
+    said = f"{len(summaries)} painted, {failed} failed"
+    table.add_row("all", said, str(frames), f"{seconds:.1f}", f"{frames / seconds:.1f}" if seconds else "")
+    Console().print(table)
+
+
+def print_estimates(estimates: "Sequence[Estimate]") -> None:
+    """What would be done, a row for each file, and how long it would take, on standard output."""
+    table = Table(title=f"{len(estimates)} file{'s' * (len(estimates) != 1)} to paint")
+    table.add_column("file", overflow="fold")
+    table.add_column("becomes", overflow="fold")
+    table.add_column("frames", justify="right")
+    table.add_column("time", justify="right")
+    for one in estimates:
+        cells = (str(one.task.source), one.error or str(one.task.output))
+        time = "" if one.seconds is None else _clock(one.seconds)
+        frames = "" if one.frames is None else str(one.frames)
+        table.add_row(*map(escape, cells), frames, time, style="red" if one.error else None)
+    table.add_section()
+    total = sum(one.seconds or 0 for one in estimates)
+    table.add_row("all", "", str(sum(one.frames or 0 for one in estimates)), _clock(total))
+    Console().print(table)
+
+
+def _clock(seconds: float) -> str:
+    """H:MM:SS."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -6,6 +6,8 @@ from typing import Any
 import gradio as gr
 
 from vidstyle.demo.controls import OTHER_PAGE, element
+from vidstyle.demo.device_page import PLACE
+from vidstyle.demo.endpoints import add_endpoints
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import LONGEST_LINE
 from vidstyle.demo.jobs import Jobs
@@ -41,13 +43,18 @@ class Page(gr.Blocks):
             raise gr.Error(OTHER_PAGE, print_exception=False) from error
 
 
-def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker) -> gr.Blocks:
-    """The page as Gradio's blocks; what is on it does its work through the other arguments."""
+def build_page(
+    settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker, *, on_device: bool = False
+) -> gr.Blocks:
+    """The page as Gradio's blocks; what is on it does its work through the other arguments.
+
+    on_device: whether there is a page that paints on the visitor's own device.
+    """
     with Page(title="vidstyle", analytics_enabled=False, fill_width=True) as page:
         element(HEADER)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Webcam", id="webcam"):
-                webcam_tab(gallery.first)
+                webcam_tab(gallery.first, PLACE if on_device else "")
             with gr.Tab("Video", id="video"):
                 paint_tab("video", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("By hand", id="keys"):
@@ -56,5 +63,6 @@ def build_page(settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker
                 paint_tab("picture", gallery.first, jobs, settings.largest_upload)
             with gr.Tab("Styles", id="styles"):
                 styles_tab(style_maker, settings.largest_upload, settings.why_no_training)
+        add_endpoints(gallery, jobs)
     page.queue(max_size=MOST_EVENTS, default_concurrency_limit=4)
     return page

@@ -36,6 +36,11 @@ class Gallery:
         """The style that a page begins with."""
         return first_style(list(self._installed))
 
+    @property
+    def in_order(self) -> list[str]:
+        """The installed styles, that to begin with before the others."""
+        return [self.first, *(name for name in self._installed if name != self.first)]
+
     def card(self, visitor: Visitor, key: str) -> StyleCard:
         """What is known of a style.
 

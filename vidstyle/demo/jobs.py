@@ -140,7 +140,9 @@ class Jobs:
         painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors), painted_as)
         return self._compared(visitor, shrunk(frame), shrunk(painted))
 
-    def paint(self, visitor: Visitor, request: PaintRequest) -> Iterator[tuple[str, str]]:
+    def paint(
+        self, visitor: Visitor, request: PaintRequest, on_result: Callable[[str], None] = lambda _: None
+    ) -> Iterator[tuple[str, str]]:
         """Paint a whole file: HTML of the progress and of the result, again and again.
 
         Leaving off in the middle stops it, and so does `visitor.stop_painting`.
@@ -167,10 +169,16 @@ class Jobs:
                 **cut,
             )
 
-        yield from self.run(visitor, file, card.title or card.name, suffix, work)
+        yield from self.run(visitor, file, card.title or card.name, suffix, work, on_result)
 
     def run(
-        self, visitor: Visitor, file: StoredFile, title: str, suffix: str, work: Callable[[Path, OnProgress], Summary]
+        self,
+        visitor: Visitor,
+        file: StoredFile,
+        title: str,
+        suffix: str,
+        work: Callable[[Path, OnProgress], Summary],
+        on_result: Callable[[str], None] = lambda _: None,
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
@@ -180,6 +188,7 @@ class Jobs:
             title: of the result, after the name of the file.
             suffix: of the result.
             work: makes it under the name that it is given, and reports how far it is.
+            on_result: called with the identity of the result.
         """
         visitor.stop_painting.clear()
         ticket = self._queue.join()
@@ -191,7 +200,7 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, file, title, suffix, work, ticket)
+            yield from self._painted(visitor, file, title, suffix, work, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
@@ -203,6 +212,7 @@ class Jobs:
         suffix: str,
         work: Callable[[Path, OnProgress], Summary],
         ticket: object,
+        on_result: Callable[[str], None],
     ) -> Iterator[tuple[str, str]]:
         visitor.storage.check(file.bytes)
         output = visitor.new_path(suffix)
@@ -231,6 +241,7 @@ class Jobs:
             raise run.failure
         name = f"{Path(file.name).stem} - {title}{suffix}"
         result = visitor.keep(output, name, "result")
+        on_result(result)
         yield _done(run), self._shown(visitor, file, output, result)
 
     def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[OnProgress], Summary]) -> None:

@@ -11,11 +11,11 @@ from PIL import Image
 
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import open_painter
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import picture_size, resized
 from vidstyle.styles import load_style
+from vidstyle.video_runs import open_painter
 
 if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from vidstyle.demo.connections import BACKLOG, MOST_OF_ONE_ADDRESS, Connections, OutOfDescriptors
+from vidstyle.demo.device_page import DevicePage
 from vidstyle.demo.files import PAGE, routes
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
@@ -79,6 +80,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     previews = Previews(settings.device)
     gallery = Gallery(previews)
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
+    device_page = DevicePage(gallery.in_order, folder, settings.runtime)
     webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)
 
     @contextlib.asynccontextmanager
@@ -95,9 +97,12 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
         visitors.close()
 
     app = FastAPI(
-        routes=[webcams.route, *routes(gallery, settings.largest_upload)], lifespan=lifespan, openapi_url=None
+        routes=[webcams.route, *device_page.routes(), *routes(gallery, settings.largest_upload)],
+        lifespan=lifespan,
+        openapi_url=None,
     )
-    page = build_page(settings, gallery, Jobs(gallery, previews, settings.device, settings.queue), style_maker)
+    jobs = Jobs(gallery, previews, settings.device, settings.queue)
+    page = build_page(settings, gallery, jobs, style_maker, on_device=device_page.is_offered)
     gr.mount_gradio_app(
         app,
         page,

@@ -29,6 +29,8 @@ class DemoSettings:
         max_stored: megabytes of the files of all visitors together.
         queue: paintings of files that may wait for their turn; one more is refused.
         device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
+        runtime: folder of the npm package onnxruntime-web, for the page that paints on the visitor's own device; what
+            an export has fetched before if None, and no such page without either.
         photos: folder of photographs to train with; without it no styles can be made.
         perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
     """
@@ -53,6 +55,7 @@ class DemoSettings:
     max_stored: int = 10_000
     queue: Annotated[int, Field(ge=1, description="takes the number of paintings that may wait, at least 1")] = 8
     device: str = "auto"
+    runtime: FilePath | None = None
     photos: FilePath | None = None
     perceptual_weights: FilePath | None = None
 

@@ -13,9 +13,14 @@ STROKES = (0.5, 2.75)
 """Finer ones cannot be painted while somebody waits."""
 
 
-def webcam_tab(first: str) -> None:
-    """Build the tab; `first` is the style to begin with."""
-    element(f'<vs-webcam first="{first}"></vs-webcam>')
+def webcam_tab(first: str, device: str = "") -> None:
+    """Build the tab.
+
+    Args:
+        first: the style to begin with.
+        device: where the page is that paints on the visitor's own device; empty if it is not offered.
+    """
+    element(f'<vs-webcam first="{first}" device="{device}"></vs-webcam>')
     look = look_controls(first, STROKES)
     with gr.Row(elem_classes="vs-controls"):
         mirror = gr.Checkbox(True, label="Mirror", min_width=120)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import open_painter, video_source
+from vidstyle.video_runs import open_painter, video_source
 
 if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue

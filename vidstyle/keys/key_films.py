@@ -33,10 +33,11 @@ from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import OnProgress, Summary, notes_of, read_frames, video_sink, video_source
+from vidstyle.restyling import OnProgress, Summary
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
+from vidstyle.video_runs import notes_of, read_frames, video_sink, video_source
 
 if TYPE_CHECKING:
     from vidstyle.media.animations import AnimationSource

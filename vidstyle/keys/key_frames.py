@@ -16,8 +16,8 @@ from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.media.images import Picture, pictures_by_name, write_picture
 from vidstyle.output_files import exists_already
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import video_source
 from vidstyle.stream.lifting import painted_size
+from vidstyle.video_runs import video_source
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.traces import Walk, walked_on
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import video_source
+from vidstyle.video_runs import video_source
 
 NOTE = "settings.json"
 """What the keys of a folder depend on, and which frames they are."""

@@ -182,7 +182,7 @@ class FileSink:
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
         self._recording = RecordingFile(path) if survives else None
-        self._part = self._recording or Part(path)
+        self._part = self._recording or self._new_part()
         self._partial = self._part.path
         # SVT-AV1 reads from nowhere else how much to print.
         os.environ.setdefault("SVT_LOG", "0")
@@ -217,9 +217,16 @@ class FileSink:
             notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
         return notes
 
+    def _new_part(self) -> Part:
+        """What is written until it is complete."""
+        return Part(self.path)
+
+    def _destination(self) -> Any:
+        """What the container is written to."""
+        return self._recording or location(self._partial)
+
     def _open_container(self) -> av.container.OutputContainer:
-        where = self._recording or location(self._partial)
-        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
+        container = _open_for_writing(self._destination(), self.path, self._codec_name, self._codec)
         name, times = container.format.name, self.video.plays
         container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
         container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
@@ -329,7 +336,11 @@ class FileSink:
                 # x265 leaves the decoding times of so short a video to chance; it has no B-frames.
                 packet.dts = packet.pts
             self._first_dts = packet.dts if self._first_dts is None else self._first_dts
-        if picture is None and packets:
+        self._mux(packets, last=picture is None)
+
+    def _mux(self, packets: list[av.Packet[Any]], *, last: bool) -> None:
+        """Write what the encoder has made; last: whether these are the last ones."""
+        if last and packets:
             self._stretch(packets[-1])
         self._container.mux(packets)
 

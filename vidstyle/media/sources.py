@@ -101,6 +101,13 @@ def open_container(path: Path, gpu: int | None = None, *, resident: bool = False
         raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
 
 
+def seconds_of(path: Path) -> float | None:
+    """How long a video is, as its container says, without decoding anything; None if it does not, or cannot be read."""
+    with contextlib.suppress(InputError, av.error.FFmpegError), open_container(path) as container:
+        return float(container.duration * MICROSECOND) if container.duration else None
+    return None
+
+
 def plays_of(path: Path) -> int:
     """How often an animation is played; 0 is for ever.  FFmpeg does not tell; Pillow does."""
     from PIL import Image
@@ -190,8 +197,8 @@ class FileSource:
         *,
         size: tuple[int, int] | None = None,
         scale: float | None = None,
-        start: float | None = None,
-        end: float | None = None,
+        start: float | Fraction | None = None,
+        end: float | Fraction | None = None,
         gpu: int | None = None,
     ) -> None:
         self.path, self._gpu = path, gpu
@@ -226,6 +233,7 @@ class FileSource:
         self._timestamps = Timestamps(self._time_base, self._rate, decoding_order=is_avi)
         self.unreadable_from: float | None = None
         self._deinterlacer: _Deinterlacer | None = None
+        self._interlaced = False
         self._reformatter = VideoReformatter()
         self._beginning = (self._container.start_time or 0) * MICROSECOND
 
@@ -239,7 +247,7 @@ class FileSource:
         assert isinstance(decoder, av.VideoCodecContext)
         return decoder
 
-    def _go_to_first_frame(self, start: float | None, end: float | None) -> None:
+    def _go_to_first_frame(self, start: float | Fraction | None, end: float | Fraction | None) -> None:
         self._start = None if start is None else self._beginning + _exact(start)
         self._end = None if end is None else self._beginning + _exact(end)
         sought = self._start is not None and self._seek(self._start)
@@ -253,10 +261,9 @@ class FileSource:
             first = next(self._decoded, None)
         if first is None:
             if (start is not None or end is not None) and self.unreadable_from is None:
-                until = "" if end is None else f" and before {parameter('end', end)} s"
-                raise InputError(
-                    f"{self.path}: nothing to paint after {parameter('start', start or 0)} s{until}{self._length()}"
-                )
+                until = "" if end is None else f" and before {parameter('end', float(end))} s"
+                after = parameter("start", float(start or 0))
+                raise InputError(f"{self.path}: nothing to paint after {after} s{until}{self._length()}")
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
         try:
@@ -367,6 +374,39 @@ class FileSource:
         """Whether frames are decoded to 8-bit 4:2:0 of the size and orientation that is asked for."""
         return self._has_planes
 
+    @property
+    def first_pts(self) -> int:
+        """pts of the first frame; known until it has been read."""
+        assert self._pending is not None
+        return self._pending.pts - round(self.origin / self._time_base)
+
+    @property
+    def can_begin_anywhere(self) -> bool:
+        """Whether frames from any one on are decoded as they are after all those before; known once they have been."""
+        whole = self._container.format.name in {MP4, MATROSKA} and not counts_from_anywhere(self._container)
+        return whole and not self._interlaced
+
+    def reopened(self, pts: int, until: int | None = None) -> FileSource | None:
+        """The same video from a frame on, which has that pts here, up to another; None if it cannot be found.
+
+        Frames have the times that they have here.
+        """
+        offset, base = round(self.origin / self._time_base), self._time_base
+        begin = (pts + offset) * base - self._beginning
+        end = self._end if until is None else (until + offset) * base
+        end = None if end is None else end - self._beginning
+        size = self.format.width, self.format.height
+        try:
+            part = FileSource(self.path, size=size, start=begin, end=end, gpu=self._gpu)
+        except InputError:
+            return None
+        if part._pending is None or part._pending.pts - offset != pts or part._first_size != self._first_size:
+            part.close()
+            return None
+        part.origin, part.format, part.color, part._tone = self.origin, self.format, self.color, self._tone
+        part.planes, part.cut_out = self.planes, self.cut_out
+        return part
+
     def close(self) -> None:
         """Let go of the file."""
         self._container.close()
@@ -444,6 +484,7 @@ class FileSource:
                 yield from self._deinterlacer.push(None)
                 self._deinterlacer = None
             if self._deinterlacer is None and frame.interlaced_frame:
+                self._interlaced = True
                 self._deinterlacer = _Deinterlacer(frame, self._time_base)
             if self._deinterlacer is None:
                 yield frame
@@ -618,5 +659,5 @@ def orientation(frame: VideoFrame) -> tuple[int, bool]:
     return round(-math.degrees(math.atan2(b, a)) / 90) % 4, bool(mirrored)
 
 
-def _exact(seconds: float) -> Fraction:
-    return Fraction(seconds).limit_denominator(1_000_000)
+def _exact(seconds: float | Fraction) -> Fraction:
+    return seconds if isinstance(seconds, Fraction) else Fraction(seconds).limit_denominator(1_000_000)

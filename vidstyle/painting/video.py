@@ -29,7 +29,7 @@ from vidstyle.perception.flow import estimate_flow
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import warp
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import video_sink
+from vidstyle.video_runs import video_sink
 
 FOLLOWING = 0.5
 """Steps of a frame that starts from another, as a share of those at the last scale."""

@@ -2,6 +2,7 @@
 
 from vidstyle.stream.composing import Look
 from vidstyle.stream.frame_painters import Paints, PaintsFrames
+from vidstyle.stream.skimming import Lazily
 from vidstyle.stream.stream import Stream, prepare
 
-__all__ = ["Look", "Paints", "PaintsFrames", "Stream", "prepare"]
+__all__ = ["Lazily", "Look", "Paints", "PaintsFrames", "Stream", "prepare"]

@@ -47,8 +47,7 @@ class Layout:
             Pixels of the same kind and size, which must not be written to.
         """
         if source.shape != self._shape:
-            self._shape = source.shape
-            self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(source)]
+            self._make_room(source)
             self.forget()
         if view.begins:
             self.forget()
@@ -65,6 +64,21 @@ class Layout:
             return self._tinted(source) if self._last is None else self._last
         self._last = self._drawn(view, source)
         return self._last
+
+    @property
+    def last(self) -> np.ndarray | None:
+        """What was drawn last, which what comes next builds upon; None if nothing was."""
+        return self._last
+
+    def go_on_from(self, last: np.ndarray) -> None:
+        """Draw what comes next as if this had been drawn last."""
+        self._make_room(last)
+        self.forget()
+        self._last = last
+
+    def _make_room(self, pixels: np.ndarray) -> None:
+        self._shape = pixels.shape
+        self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(pixels)]
 
     def learn_colors(self, key: Key) -> None:
         """From the painting of a key, for frames of which nothing has been painted yet."""

@@ -12,12 +12,14 @@ Maps depend on the sources alone: they are drawn up before anything is painted, 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 
 from vidstyle.stream.motion import Motion, alike, averaged, inside, largest, ramp
 from vidstyle.stream.planes import sample
+from vidstyle.stream.state import State, numbers, part, within
 
 PULLED = (0.35, 0.7)
 """Change of a map between neighbours up to which strokes look natural, and from which on they do not."""
@@ -70,6 +72,7 @@ class Key:
         source: `small_picture` of the frame that it is painted from.
         painting: its pixels, sooner or later.
         replaces: whether all keys before it go once it can be shown.
+        averages: whether `source` is averaged over positions already.
 
     Attributes:
         shift: (h, w, 2) float32: from each position to where it was in the key, in positions.
@@ -79,10 +82,16 @@ class Key:
     """
 
     def __init__(
-        self, number: int, source: np.ndarray, painting: "Future[np.ndarray]", *, replaces: bool = False
+        self,
+        number: int,
+        source: np.ndarray,
+        painting: "Future[np.ndarray]",
+        *,
+        replaces: bool = False,
+        averages: bool = False,
     ) -> None:
         self.number, self.painting, self.replaces = number, painting, replaces
-        self.source = averaged(source)
+        self.source = source if averages else averaged(source)
         height, width = self.source.shape[:2]
         self.shift = np.zeros((height, width, 2), np.float32)
         self._trust = np.ones((height, width), np.float32)
@@ -107,6 +116,29 @@ class Key:
         self._trust = np.minimum(trust + RECOVERY * motion.still, same).astype(np.float32)
         self.shown = ramp(self._trust, *SURE).astype(np.float32)
         self.age += age
+
+    def state(self) -> State:
+        """All that it is; waits for its painting."""
+        return {
+            "numbers": numbers(self.number, self.age, self.moved, self.replaces),
+            "painting": self.painting.result(),
+            "source": self.source,
+            "shift": self.shift,
+            "trust": self._trust,
+            "seen": self.seen,
+            "shown": self.shown,
+        }
+
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """The key of a state."""
+        number, age, moved, replaces = state["numbers"]
+        painting: Future[np.ndarray] = Future()
+        painting.set_result(state["painting"])
+        key = cls(int(number), state["source"], painting, replaces=bool(replaces), averages=True)
+        key.shift, key._trust, key.seen, key.shown = (state[name] for name in ("shift", "trust", "seen", "shown"))
+        key.age, key.moved = float(age), bool(moved)
+        return key
 
     def left(self) -> np.ndarray | float:
         """How much of it has not gone over to the next key yet, (h, w) or all of it; it moves with the paint."""
@@ -176,6 +208,28 @@ class Memory:
         self._owner = np.empty(0, np.int16)
         self._fading = np.empty(0, np.float32)
         self._visible: dict[int, np.ndarray] = {}
+
+    def state(self) -> State:
+        """All that is remembered; waits for the paintings of all keys."""
+        counts = (self._next, self._need, self._waited, self._since, self._uncovered, self._bare)
+        state = {"numbers": numbers(*counts), "owner": self._owner, "fading": self._fading}
+        if self._seen is not None:
+            state["seen"] = self._seen
+        for number, visible in self._visible.items():
+            state |= within("visible", {str(number): visible})
+        for place, key in enumerate(self.keys):
+            state |= within(f"key{place}", key.state())
+        return state
+
+    def restore(self, state: State) -> None:
+        """Remember what a state holds, and nothing else."""
+        self.forget()
+        following, self._need, self._waited, self._since, self._uncovered, self._bare = map(float, state["numbers"])
+        self._next = int(following)
+        self._owner, self._fading, self._seen = state["owner"], state["fading"], state.get("seen")
+        self._visible = {int(number): visible for number, visible in part("visible", state).items()}
+        while key := part(f"key{len(self.keys)}", state):
+            self.keys.append(Key.of(key))
 
     def carry(self, motion: Motion, seconds: float) -> None:
         """Go on to the next frame, `seconds` after the last."""

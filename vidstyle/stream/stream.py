@@ -24,12 +24,14 @@ from vidstyle.media.frame import Frame
 from vidstyle.processor import usable_cores
 from vidstyle.stream.composing import Look
 from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
+from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import Motion, find_motion, small_picture
 from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
 from vidstyle.stream.planes import picture_size
+from vidstyle.stream.state import State, numbers, part, within
 
 SEARCHES = 2
 """Of the frames that are in here, those between which motion is being looked for, where the processor paints."""
@@ -226,6 +228,46 @@ class Stream:
         """Look for nothing more.  The painters are their owner's."""
         self._searches.shutdown(wait=False, cancel_futures=True)
 
+    def begin_at(self, time: float) -> None:
+        """The sequence began at a time, seconds, though its first frame here is a later one."""
+        self._begin = time
+
+    def pass_over(self) -> None:
+        """Let go of the oldest frame in here, which is not shown, but remembered as if it were."""
+        if not self._planned:
+            self._plan()
+        self._planned.popleft()
+
+    def state(self) -> State:
+        """What the sequence has come to, once all results have been taken; waits for what is being painted.
+
+        A stream that is made with the same arguments and goes on from there shows the same frames.  Of streams whose
+        pixels the processor works on.
+        """
+        assert not self._waiting
+        assert not self._planned
+        begin = math.nan if self._begin is None else self._begin
+        state = {"numbers": numbers(begin, self._time, self._last_time, self.paintings)}
+        if self._picture is not None:
+            state |= {"picture": self._picture, "shape": np.array(self._small_shape)}
+        for place, coat in enumerate(self._coats):
+            layout = _processors(coat.layout)
+            if layout.last is not None:
+                state[f"last{place}"] = layout.last
+            state |= within(f"memory{place}", coat.memory.state())
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go on from where another stream was."""
+        begin, self._time, self._last_time, paintings = map(float, state["numbers"])
+        self._begin = None if math.isnan(begin) else begin
+        self.paintings = int(paintings)
+        self._picture, self._small_shape = state.get("picture"), tuple(map(int, state.get("shape", ())))
+        for place, coat in enumerate(self._coats):
+            coat.memory.restore(part(f"memory{place}", state))
+            if f"last{place}" in state:
+                _processors(coat.layout).go_on_from(state[f"last{place}"])
+
     def _forget(self) -> None:
         """What comes next has nothing to do with what was."""
         self._picture = None
@@ -362,6 +404,12 @@ def searches_on(operations: PixelOperations) -> int:
     if isinstance(operations, ProcessorOperations):
         return SEARCHES
     return max(SEARCHES, min(usable_cores(), MOST_SEARCHES))
+
+
+def _processors(layout: Lays) -> Layout:
+    """What is laid, where the processor does that."""
+    assert isinstance(layout, Layout)
+    return layout
 
 
 class _Unpainted:

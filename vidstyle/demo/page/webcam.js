@@ -30,10 +30,13 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.startButton = button("Start", "start", () => (this.stream ? this.stop() : this.start()));
     this.snapButton = button("Snapshot", "snapshot", () => this.snapshot());
     this.recordButton = button("Record", "record", () => (this.recorder ? this.recorder.stop() : this.record()));
+    // A page of its own, which needs no more of the server than its files.
+    const device = this.getAttribute("device");
+    const onDevice = device ? [made("a", { class: "on-device", href: device, target: "_blank" }, "Paint on this device")] : [];
     this.append(
       made("div", { class: "frame" }, this.screen, this.invitation, this.figures),
       this.label, this.message,
-      made("div", { class: "buttons" }, this.startButton, this.snapButton, this.recordButton),
+      made("div", { class: "buttons" }, this.startButton, ...onDevice, this.snapButton, this.recordButton),
     );
     this.video = made("video", { muted: "", playsinline: "" });
     this.video.muted = true;

@@ -1,0 +1,100 @@
+"""Programs that talk to a running demo, and the page for the visitor's own device."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_files import colorful_picture, make_video, read_times
+from PIL import Image
+from test_export_web import make_package
+
+pytest.importorskip("gradio", reason="gradio is not installed")
+pytest.importorskip("gradio_client", reason="gradio_client is not installed")
+pytestmark = pytest.mark.slow
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def started(command: list[str], **settings: object) -> Iterator[str]:
+    """Where a server answers that a command starts."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **settings) as server:  # type: ignore[call-overload]
+        assert server.stderr is not None
+        for line in server.stderr:
+            if line.startswith("vidstyle: http"):
+                break
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+        yield line.split()[-1]
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A demo that has what the page for the visitor's own device takes."""
+    package = make_package(tmp_path_factory.mktemp("package") / "onnxruntime-web")
+    command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--device", "cpu", "--runtime", str(package)]
+    yield from started(command)
+
+
+def run_example(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, EXAMPLES / "demo_client.py", *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
+
+
+def test_the_example_paints_a_picture_and_a_video(url: str, tmp_path: Path) -> None:
+    Image.fromarray(colorful_picture(0, 96, 64)).save(tmp_path / "in.png")
+    done = run_example(url, tmp_path / "in.png", tmp_path / "out.png", "great_wave")
+    assert done.returncode == 0, done.stderr
+    painted = np.asarray(Image.open(tmp_path / "out.png").convert("RGB"))
+    assert painted.shape == (64, 96, 3)
+    assert np.abs(painted.astype(int) - colorful_picture(0, 96, 64)).mean() > 10
+    clip = make_video(tmp_path / "in.mp4", pictures=[colorful_picture(n) for n in range(5)], times=range(5))
+    done = run_example(url, clip, tmp_path / "out.mp4")
+    assert done.returncode == 0, done.stderr
+    assert len(read_times(tmp_path / "out.mp4")) == 5
+
+
+def test_what_is_no_style_or_no_file_is_said(url: str, tmp_path: Path) -> None:
+    Image.fromarray(colorful_picture()).save(tmp_path / "in.png")
+    done = run_example(url, tmp_path / "in.png", tmp_path / "out.png", "no_such_style")
+    assert done.returncode == 1
+    assert "there are" in done.stderr
+    (tmp_path / "words.png").write_text("just words")
+    done = run_example(url, tmp_path / "words.png", tmp_path / "out.png")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_page_for_ones_own_device_is_served_with_what_threads_need(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/vidstyle/device/", timeout=120) as answer:
+        assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert b"main.js" in answer.read()
+    for path in ("../styles.json", "%2e%2e/%2e%2e/etc/passwd", "nothing"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{url}/vidstyle/device/{path}", timeout=30)
+        assert refused.value.code == 404
+    with urllib.request.urlopen(f"{url}/config", timeout=30) as answer:
+        assert b"/vidstyle/device/" in answer.read()
+
+
+def test_the_space_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    space = Path(shutil.copytree(EXAMPLES / "space", tmp_path / "space"))
+    environment = os.environ | {"GRADIO_SERVER_PORT": "0", "SPACE_HOST": "somebody-vidstyle.hf.space"}
+    for url in started([sys.executable, "app.py"], cwd=space, env=environment):
+        request = urllib.request.Request(
+            url, headers={"Host": "somebody-vidstyle.hf.space", "X-Forwarded-Proto": "https"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            # In the frame of their page, over https, the cookie must come back.
+            assert "SameSite=None; Secure; Partitioned" in answer.headers["Set-Cookie"]
+            assert "https://huggingface.co" in answer.headers["Content-Security-Policy"]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(url, headers={"Host": "evil.example"}), timeout=30)
+        assert refused.value.code == 421

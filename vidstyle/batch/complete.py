@@ -1,0 +1,41 @@
+"""What of a plan is done already."""
+
+from collections.abc import Sequence
+
+from vidstyle.batch.plan import NAMED, Plan, Task
+from vidstyle.batch.records import is_complete, request_of
+from vidstyle.errors import InputError, parameter
+
+
+def check_outputs(plan: Plan, *, resume: bool) -> set[Task]:
+    """The tasks of a plan that need not be done, since they are complete.
+
+    Args:
+        plan: what is to be done.
+        resume: whether what is complete is left out.
+
+    Raises:
+        InputError: if there is something else under the name of an output, and it may not be replaced.
+    """
+    complete: set[Task] = set()
+    others = []
+    for task in plan.tasks:
+        if not task.output.exists():
+            continue
+        if resume and is_complete(task.output, request_of(task.source, task.style_at, task.options)):
+            complete.add(task)
+        elif not task.options.overwrite:
+            others.append(str(task.output))
+    if others:
+        raise in_the_way(others, resume=resume)
+    return complete
+
+
+def in_the_way(outputs: Sequence[str], *, resume: bool) -> InputError:
+    """What to raise where outputs exist that may not be replaced."""
+    some = ", ".join(outputs[:NAMED]) + (f" and {len(outputs) - NAMED} more" * (len(outputs) > NAMED))
+    replaces = f"{parameter('overwrite', True)} replaces it"
+    if resume:
+        return InputError(f"{some}: was made of another input, style or options; {replaces}")
+    leaves = f"{parameter('resume', True)} leaves out what is complete"
+    return InputError(f"{some}: exists already; {leaves}, {replaces}")

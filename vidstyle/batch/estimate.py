@@ -1,0 +1,89 @@
+"""How long it would take: a few frames of some videos are painted, and nothing is written."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from vidstyle import pipeline
+from vidstyle.batch.plan import Task
+from vidstyle.errors import InputError
+from vidstyle.styles import load_style
+from vidstyle.video_runs import PaintersByStyle, Timeline, open_video, read_frames, stream_of
+
+PROBE_FRAMES, WARM_FRAMES = 30, 10
+"""Frames that are timed, after those in which everything is compiled."""
+PROBED = 3
+"""Sizes of frames that are timed; others are taken for as fast a pixel as the nearest one."""
+PICTURE_SECONDS = 1.0
+"""A picture takes about so long, whatever it is."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a task would be.
+
+    Attributes:
+        task: which.
+        frames: of it; None if the file does not say.
+        seconds: it would take; None if that cannot be said.
+        error: why it cannot be painted; empty if it can.
+    """
+
+    task: Task
+    frames: int | None
+    seconds: float | None
+    error: str = ""
+
+
+def estimated(tasks: Sequence[Task]) -> list[Estimate]:
+    """What tasks would be, in their order."""
+    speeds: dict[tuple[object, int], float] = {}
+    loaded: dict[object, Timeline] = {}
+    result = []
+    with contextlib.closing(PaintersByStyle()) as painters:
+        for task in tasks:
+            if task.picture:
+                result.append(Estimate(task, 1, PICTURE_SECONDS))
+                continue
+            try:
+                if task.style_at not in loaded:
+                    loaded[task.style_at] = Timeline([(at, load_style(style)) for at, style in task.style_at])
+                result.append(_of_video(task, loaded[task.style_at], painters, speeds))
+            except InputError as error:
+                result.append(Estimate(task, None, None, str(error)))
+    return result
+
+
+def _of_video(
+    task: Task, timeline: Timeline, painters: PaintersByStyle, speeds: dict[tuple[object, int], float]
+) -> Estimate:
+    """speeds: seconds a frame that are known, by styles and pixels."""
+    opened = open_video(task.source, task.output, timeline, task.options, painters)
+    with contextlib.closing(opened.source) as video:
+        pixels, frames = video.format.width * video.format.height, video.format.frames
+        known = {size: seconds for (styles, size), seconds in speeds.items() if styles == task.style_at}
+        if pixels not in known and len(known) < PROBED:
+            known[pixels] = speeds[task.style_at, pixels] = _probed(task, opened.painters, video)
+        nearest = min(known, key=lambda size: abs(size - pixels))
+        seconds = None if frames is None else frames * known[nearest] * pixels / nearest
+        return Estimate(task, frames, seconds)
+
+
+def _probed(task: Task, painters: object, video: object) -> float:
+    """Seconds that a frame takes from decoder to stream; encoders run beside that, and are as fast as a rule."""
+    stream = stream_of(painters, replace(task.options, strict=False), look_ahead=pipeline.LOOK_AHEAD)  # type: ignore[arg-type]
+    frames = read_frames(video, replace(task.options, strict=False))  # type: ignore[arg-type]
+    begin, count = time.perf_counter(), 0
+    try:
+        for count, frame in enumerate(islice(frames, WARM_FRAMES + PROBE_FRAMES), 1):
+            stream.submit(frame)
+            if count >= stream.depth:
+                stream.result()
+            if count == WARM_FRAMES:
+                begin = time.perf_counter()
+        timed = count - WARM_FRAMES if count > WARM_FRAMES else count
+        return (time.perf_counter() - begin) / max(1, timed)
+    finally:
+        stream.close()

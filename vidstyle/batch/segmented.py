@@ -1,0 +1,196 @@
+"""A long video, painted in segments: whoever is interrupted goes on from the last one that was finished.
+
+After each segment what the stream remembers is written down (vidstyle.stream.state), so that what comes out does not
+depend on where and how often a run was interrupted.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain, dropwhile, islice
+from pathlib import Path
+
+from vidstyle import pipeline
+from vidstyle.batch.journal import Finished, Journal
+from vidstyle.batch.records import Request
+from vidstyle.media.frame import Frame
+from vidstyle.media.segment_sinks import JoinedSink, SegmentSink, takes_segments
+from vidstyle.media.sources import FileSource
+from vidstyle.pipeline import Progress
+from vidstyle.restyle_options import Options
+from vidstyle.restyling import OnProgress, Summary, restyle_file, summary_of
+from vidstyle.stream.state import read_state, write_state
+from vidstyle.video_runs import (
+    OpenVideo,
+    PaintersByStyle,
+    Timeline,
+    encoding_of,
+    notes_of,
+    open_video,
+    read_frames,
+    stream_of,
+    tracks_of,
+)
+
+SEGMENT_SECONDS = 20.0
+"""Of a video in one segment: what an interruption costs at the most, and as long as encoders go without a frame to
+begin from."""
+
+
+def restyle_in_segments(
+    source: Path,
+    output: Path,
+    timeline: Timeline,
+    options: Options,
+    report: OnProgress,
+    painters: PaintersByStyle,
+    request: Request,
+    *,
+    seconds: float = SEGMENT_SECONDS,
+) -> Summary:
+    """Paint a video as vidstyle.restyling.restyle_file does; a run that is stopped leaves its finished segments.
+
+    Args:
+        source, output, timeline, options, report, painters: see there.
+        request: what the segments are for; those of the same request are not painted again.
+        seconds: of video in one segment.
+    """
+    video = open_video(source, output, timeline, options, painters)
+    count = max(1, round(seconds * video.source.format.rate))
+    expected = video.source.format.frames
+    cannot = not isinstance(video.source, FileSource) or not takes_segments(
+        output, options.codec, alpha=video.source.format.alpha
+    )
+    if cannot or (expected is not None and expected <= count):
+        video.source.close()
+        return restyle_file(source, output, timeline, options, report, painters)
+    try:
+        journal = Journal(output, request)
+    except BaseException:
+        video.source.close()
+        raise
+    with contextlib.closing(journal):
+        return _Run(video, output, timeline, options, report, journal, count).run()
+
+
+class _Run:
+    """One run of one video."""
+
+    def __init__(
+        self,
+        video: OpenVideo,
+        output: Path,
+        timeline: Timeline,
+        options: Options,
+        report: OnProgress,
+        journal: Journal,
+        count: int,
+    ) -> None:
+        assert isinstance(video.source, FileSource)
+        self._video, self._source = video, video.source
+        self._output, self._timeline, self._options = output, timeline, options
+        self._report, self._journal, self._count = report, journal, count
+        self._encoding = encoding_of(video.source, output, options)
+        self._painted = 0
+        self._begin = time.perf_counter()
+
+    def run(self) -> Summary:
+        try:
+            self._tell(Progress(), self._journal.frames)
+            if not self._journal.finished or self._journal.finished[-1].following is not None:
+                self._paint()
+            return self._join()
+        finally:
+            with contextlib.suppress(ValueError):
+                self._source.close()
+
+    def _ahead(self) -> int:
+        """Frames that are on the way at a time."""
+        return pipeline.look_ahead((self._source.format.width, self._source.format.height), planes=self._source.planes)
+
+    def _tell(self, progress: Progress, before: int = 0) -> None:
+        done = Progress(before + progress.frames, time.perf_counter() - self._begin, progress.busy)
+        self._report(done, self._source.format.frames)
+
+    def _paint(self) -> None:
+        """Paint what is missing, segment by segment."""
+        journal = self._journal
+        stream = stream_of(self._video.painters, self._options, look_ahead=self._ahead())
+        part: FileSource | None = None
+        try:
+            if journal.finished:
+                stream.restore(read_state(journal.state_path))
+                part, frames = self._go_on()
+            else:
+                frames = read_frames(self._source, self._options)
+            ahead = next(frames, None)
+            while ahead is not None:
+                number, before = len(journal.finished), journal.frames
+                sink = SegmentSink(
+                    self._output,
+                    journal.path(number),
+                    self._source.format,
+                    **self._encoding,
+                    overwrite=True,
+                )
+                segment = chain([ahead], islice(frames, self._count - 1))
+                try:
+                    done = pipeline.run(segment, stream, sink, partial(self._tell, before=before), sink.close)
+                finally:
+                    sink.abort()
+                self._painted += done.frames
+                ahead = next(frames, None)
+                reading = part or self._source
+                following = None
+                if ahead is not None:
+                    write_state(journal.folder / f"{number:06}.state.npz", stream.state())
+                    following = ahead.pts
+                journal.note(
+                    Finished(number, done.frames, following, reading.can_begin_anywhere, reading.unreadable_from)
+                )
+        finally:
+            stream.close()
+            if part is not None:
+                with contextlib.suppress(ValueError):
+                    part.close()
+
+    def _go_on(self) -> tuple[FileSource | None, Iterator[Frame]]:
+        """The frames after the last finished segment, and what reads them, if that is not the source itself."""
+        last = self._journal.finished[-1]
+        following = last.following
+        assert following is not None
+        part = self._source.reopened(following) if last.anywhere else None
+        if part is not None:
+            frames: Iterator[Frame] = read_frames(part, self._options)
+        else:
+            # Decoding what is not painted takes a fraction of the time.
+            frames = dropwhile(lambda frame: frame.pts < following, read_frames(self._source, self._options))
+        first = next(frames, None)
+        if first is None:
+            return part, iter(())
+        # The stream goes on.
+        return part, chain([replace(first, discontinuity=False)], frames)
+
+    def _join(self) -> Summary:
+        sink = JoinedSink(
+            self._output,
+            self._source.format,
+            **self._encoding,
+            tracks=tracks_of(self._source, self._options),
+            overwrite=self._options.overwrite,
+        )
+        try:
+            frames = sink.join(list(self._journal.segments))
+            sink.close()
+        finally:
+            sink.abort()
+        self._journal.remove()
+        damaged = [segment.unreadable_from for segment in self._journal.finished if segment.unreadable_from is not None]
+        if damaged and self._source.unreadable_from is None:
+            self._source.unreadable_from = damaged[0]
+        seconds = time.perf_counter() - self._begin
+        notes = [*notes_of(self._source), *sink.notes]
+        done = summary_of(Progress(frames, seconds), sink, self._video.engine, self._timeline.name, notes)
+        return replace(done, fps=round(self._painted / seconds, 2))

@@ -1,0 +1,373 @@
+"""The driver: gives segments to workers that Ray keeps, wherever they are, and those that were lost to others."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vidstyle.batch.plan import Plan, Task
+from vidstyle.batch.records import Request
+from vidstyle.batch.run import BatchProgress, Named, Outcome
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.farm import places
+from vidstyle.farm.cuts import Bounds
+from vidstyle.farm.outputs import place_of, request_for, write_record_of
+from vidstyle.farm.painting_segments import Survey, Video, Workshop, segment_name, state_name
+from vidstyle.interruption import SIGNALS
+from vidstyle.restyling import Summary
+
+ATTEMPTS = 3
+"""At one segment, before its file is given up."""
+CORES = 4
+"""Of a worker at the most: two fast ones beat a large one, whose decoder and encoder are waited for."""
+POLL_SECONDS = 0.2
+NODES_SECONDS = 2.0
+"""Between two looks at which machines there are, while none is missing."""
+AHEAD = 2
+"""Files for each worker that are looked at while others are painted."""
+JOURNAL = "farm.json"
+
+
+def connect(address: str) -> None:
+    """Join a cluster, or start one on this machine.
+
+    Args:
+        address: `auto` (the one that runs here), `local` (a new one here), or where it is.
+
+    Raises:
+        VidstyleError: if Ray is not here, or there is no such cluster.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise VidstyleError(f"Ray is not here ({reason(error)}); pip install 'vidstyle[ray]'") from error
+    heeded = {number: signal.getsignal(number) for number in SIGNALS}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+    try:
+        if address == "local":
+            ray.init(address="local", include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        said = f"{parameter('ray', address)}: no such cluster ({reason(error)})"
+        instead = parameter("ray", "local")
+        raise InputError(f"{said}; `ray start --head` starts one, and {instead} needs none") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            # Ray has its own ways with signals.
+            for number, handler in heeded.items():
+                signal.signal(number, handler)
+
+
+def disconnect() -> None:
+    """Leave the cluster; what has been started there for us ends."""
+    import ray
+
+    ray.shutdown()
+
+
+class _Actor:
+    """One worker's process; an actor of Ray's."""
+
+    def __init__(self, cores: int) -> None:
+        # The driver says when to stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _keep_to(cores)
+        self._workshop = Workshop()
+
+    def pid(self) -> int:
+        """Of its process."""
+        return os.getpid()
+
+    def do(self, step: str, *arguments: Any) -> Any:
+        """A method of Workshop's; what is the user's to mend comes back as it is."""
+        try:
+            return getattr(self._workshop, step)(*arguments)
+        except VidstyleError as error:
+            return error
+
+
+def _keep_to(cores: int) -> None:
+    """Use so many cores of this machine, those with the least to do by chance."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    here = sorted(os.sched_getaffinity(0))
+    if len(here) > cores:
+        first = os.getpid() * cores % len(here)
+        os.sched_setaffinity(0, {here[(first + number) % len(here)] for number in range(cores)})
+
+
+@dataclass
+class _Job:
+    """A file on its way."""
+
+    task: Task
+    video: Video
+    request: Request
+    begin: float = field(default_factory=time.perf_counter)
+    frames: int = 0
+    bounds: list[Bounds] = field(default_factory=list)
+    left: int = 0
+    waiting: "dict[int, _Step]" = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass
+class _Step:
+    """Something that one worker does for a file: `look`, `paint_whole`, `paint_segment` or `join`."""
+
+    job: _Job
+    name: str
+    arguments: tuple[Any, ...] = ()
+    frames: int = 0
+    attempts: int = 0
+
+
+class Farm:
+    """Paints a plan's files with the workers of the cluster that is connected.
+
+    Args:
+        plan: what is to be done; sources and outputs may be URLs.
+        complete: what of it is done already.
+        on_progress: called several times a second; what it raises stops the run.
+        worded: the message of an error.
+        cores: of a worker.
+        adjust: of each video, for tests: shorter segments.
+
+    Attributes:
+        lost: workers that died, or whose machine left.
+        pids: what Ray gives the number of each worker's process for.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        complete: "frozenset[Task] | set[Task]" = frozenset(),
+        on_progress: Callable[[BatchProgress], None] = lambda _: None,
+        worded: Named = str,
+        cores: int | None = None,
+        adjust: Callable[[Video], Video] = lambda video: video,
+    ) -> None:
+        import ray
+
+        self._ray: Any = ray
+        self._todo = deque(task for task in plan.tasks if task not in complete)
+        self._skipped = [task for task in plan.tasks if task in complete]
+        self._progress = BatchProgress(len(plan.tasks), files=len(self._skipped))
+        self._on_progress, self._worded, self._adjust = on_progress, worded, adjust
+        self._steps: deque[_Step] = deque()
+        self._running: dict[Any, tuple[_Step, Any]] = {}
+        self._idle: list[Any] = []
+        self._jobs = 0
+        self._cores = cores
+        self._actor_class: Any = None
+        self._looked, self._slots = -NODES_SECONDS, 0
+        self.lost = 0
+        self.pids: dict[Any, Any] = {}
+
+    def run(self) -> Iterator[Outcome]:
+        """Paint, and tell of each file as it is finished."""
+        for task in self._skipped:
+            yield Outcome(task, "skipped")
+        begin = time.perf_counter()
+        try:
+            while self._todo or self._jobs:
+                self._hire()
+                yield from self._begin_jobs()
+                self._give_out()
+                if not self._running:
+                    continue
+                done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=POLL_SECONDS)
+                self._progress.seconds = time.perf_counter() - begin
+                self._on_progress(self._progress)
+                for reference in done:
+                    outcome = self._done(reference)
+                    if outcome is not None:
+                        self._jobs -= 1
+                        self._progress.files += 1
+                        yield outcome
+        finally:
+            self._dismiss()
+
+    def painting(self) -> list[Any]:
+        """Workers that are painting a segment now, for whoever looks on."""
+        return [worker for step, worker in list(self._running.values()) if step.name == "paint_segment"]
+
+    @property
+    def workers(self) -> list[Any]:
+        """All that are there, for whoever looks on."""
+        return [*self._idle, *(worker for _, worker in self._running.values())]
+
+    def _hire(self) -> None:
+        """As many workers as there is room for: nodes come and go."""
+        now = time.perf_counter()
+        if now - self._looked < NODES_SECONDS and len(self.workers) >= self._slots:
+            return
+        self._looked = now
+        share, slots = self._share()
+        self._slots = slots
+        if self._actor_class is None:
+            cores = int(share.get("num_cpus", CORES))
+            self._actor_class = self._ray.remote(**share, max_restarts=0)(_Actor)
+            self._cores = cores
+        wanted = min(slots, len(self._todo) + len(self._steps) + len(self._running))
+        for _ in range(max(0, wanted - len(self.workers))):
+            worker = self._actor_class.remote(self._cores)
+            self.pids[worker] = worker.pid.remote()
+            self._idle.append(worker)
+
+    def _share(self) -> tuple[dict[str, float], int]:
+        """What of a machine one worker gets, and how many workers that makes."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        if gpus := sum(int(node.get("GPU", 0)) for node in nodes):
+            return {"num_gpus": 1, "num_cpus": 1}, gpus
+        cores = self._cores or max(1, min([CORES, *(int(node.get("CPU", 0)) for node in nodes if node.get("CPU"))]))
+        return {"num_cpus": cores}, max(1, sum(int(node.get("CPU", 0)) // cores for node in nodes))
+
+    def _begin_jobs(self) -> Iterator[Outcome]:
+        """Survey at the next files, not at all of them, of which there may be many thousands; those that cannot be."""
+        while self._todo and self._jobs < AHEAD * max(1, len(self.workers)):
+            task = self._todo.popleft()
+            try:
+                request = request_for(task)
+            except (VidstyleError, OSError) as error:
+                said = self._worded(error) if isinstance(error, VidstyleError) else f"{task.source}: {reason(error)}"
+                self._progress.files += 1
+                yield Outcome(task, "failed", error=said)
+                continue
+            source, output = (place_of(path) for path in (task.source, task.output))
+            segments = segments_name(output)
+            video = Video(source, output, task.style_at, task.picture, task.options, segments)
+            job = _Job(task, self._adjust(video), request)
+            self._jobs += 1
+            self._steps.append(_Step(job, "look", (job.video,)))
+
+    def _give_out(self) -> None:
+        while self._steps and self._idle:
+            step, worker = self._steps.popleft(), self._idle.pop()
+            if step.job.failed:
+                self._idle.append(worker)
+                continue
+            step.attempts += 1
+            self._progress.name = places.base(step.job.video.source)
+            self._running[worker.do.remote(step.name, *step.arguments)] = step, worker
+
+    def _done(self, reference: Any) -> Outcome | None:
+        """A worker has finished a step, or is gone; what became of its file, if that is known now."""
+        step, worker = self._running.pop(reference)
+        try:
+            result = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            # The process or its machine has gone: somebody else does it.
+            self.lost += 1
+            return self._again(
+                step, VidstyleError(f"{step.job.video.source}: its worker was lost ({type(error).__name__})")
+            )
+        except self._ray.exceptions.RayError as error:
+            self._idle.append(worker)
+            return self._again(step, VidstyleError(f"{step.job.video.source}: {reason(error)}"))
+        self._idle.append(worker)
+        if isinstance(result, InputError):
+            return self._fail(step.job, result)
+        if isinstance(result, VidstyleError):
+            return self._again(step, result)
+        return self._next(step, result)
+
+    def _again(self, step: _Step, error: VidstyleError) -> Outcome | None:
+        if step.job.failed:
+            return None
+        if step.attempts < ATTEMPTS:
+            self._steps.appendleft(step)
+            return None
+        return self._fail(step.job, error)
+
+    def _fail(self, job: _Job, error: VidstyleError) -> Outcome | None:
+        if job.failed:
+            return None
+        job.failed = True
+        return Outcome(job.task, "failed", error=self._worded(error))
+
+    def _next(self, step: _Step, result: Any) -> Outcome | None:
+        """What follows a step."""
+        job, video = step.job, step.job.video
+        if job.failed:
+            return None
+        if isinstance(result, Survey):
+            job.frames, job.bounds = result.frames, result.segments
+            if not job.bounds:
+                self._steps.appendleft(_Step(job, "paint_whole", (video,), result.frames))
+                return None
+            try:
+                todo = self._not_painted(job)
+            except VidstyleError as error:
+                return self._fail(job, error)
+            job.left = len(todo)
+            numbers = {bounds.number for bounds in todo}
+            # What has been begun is finished first; what goes on from another one waits for that.
+            for bounds in reversed(todo):
+                step = _Step(job, "paint_segment", (video, bounds), bounds.frames)
+                if bounds.follows and bounds.number - 1 in numbers:
+                    job.waiting[bounds.number] = step
+                else:
+                    self._steps.appendleft(step)
+            if not todo:
+                self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
+            return None
+        self._progress.frames += step.frames
+        if step.name == "paint_segment":
+            job.left -= 1
+            following = job.waiting.pop(step.arguments[1].number + 1, None)
+            if following is not None:
+                self._steps.appendleft(following)
+            if job.left == 0:
+                self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
+            return None
+        assert isinstance(result, Summary)
+        places.remove_folder(video.segments)
+        write_record_of(job.task, job.request, result)
+        seconds = time.perf_counter() - job.begin
+        fps = round(result.frames / seconds, 2)
+        return Outcome(job.task, "done", Summary(**(asdict(result) | {"seconds": round(seconds, 3), "fps": fps})))
+
+    def _not_painted(self, job: _Job) -> list[Bounds]:
+        """The segments that an earlier run has not left; its folder is begun anew if it was for something else."""
+        video = job.video
+        asked = {"video": asdict(video), "input": places.size_and_time(video.source)}
+        told = json.dumps(asked | {"bounds": [asdict(bounds) for bounds in job.bounds]}, sort_keys=True)
+        journal = places.joined(video.segments, JOURNAL)
+        if places.read_text(journal) != told:
+            places.remove_folder(video.segments)
+            if not places.is_url(video.segments):
+                os.makedirs(video.segments, exist_ok=True)
+            places.write_text(journal, told)
+            return list(job.bounds)
+        return [bounds for bounds in job.bounds if not self._is_painted(video, bounds)]
+
+    @staticmethod
+    def _is_painted(video: Video, bounds: Bounds) -> bool:
+        left = places.exists(segment_name(video, bounds.number))
+        return left and (not bounds.leads or places.exists(state_name(video, bounds.number)))
+
+    def _dismiss(self) -> None:
+        """End all workers, whatever they are doing."""
+        for worker in self.workers:
+            with contextlib.suppress(Exception):
+                self._ray.kill(worker)
+        self._running.clear()
+        self._idle.clear()
+
+
+def segments_name(output: str) -> str:
+    """The folder for an output's segments, hidden beside it."""
+    digest = hashlib.sha256(places.base(output).encode()).hexdigest()[:12]
+    return places.joined(places.parent(output), f".vidstyle-{digest}-segments")

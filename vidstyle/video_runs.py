@@ -1,0 +1,317 @@
+"""What one video is painted with: its frames, what paints them, and where they go."""
+
+import contextlib
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from vidstyle import pipeline
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.frame import Color, Frame
+from vidstyle.restyle_options import Options
+from vidstyle.style_files import Style
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+    from vidstyle.engines import Engine
+    from vidstyle.engines.painting_queue import PaintingQueue
+    from vidstyle.media.animations import AnimationSource
+    from vidstyle.media.sinks import FileSink
+    from vidstyle.media.sources import FileSource
+    from vidstyle.media.tracks import OtherTracks
+    from vidstyle.stream import Paints, Stream
+    from vidstyle.stream.pixel_operations import PixelOperations
+
+Source = Union["FileSource", "AnimationSource"]
+"""What reads a video or an animation."""
+
+
+RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
+"""Fields of Options that bear upon the size of a file."""
+
+
+class Timeline:
+    """The styles of a video, each with the time from which it is painted, seconds from the first frame on.
+
+    Raises:
+        InputError: for times that are not finite numbers from 0 on, or of which two are alike.
+    """
+
+    def __init__(self, keyframes: Sequence[tuple[float, Style]]) -> None:
+        self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe[0])
+        times = [time for time, _ in self.keyframes]
+        if not all(0 <= time < math.inf for time in times) or len(set(times)) < len(times):
+            raise InputError(
+                f"{parameter('style_at')}: takes different times from 0 on, such as 0=great_wave and 10=starry_night"
+            )
+
+    @property
+    def styles(self) -> list[Style]:
+        """In the order of their times."""
+        return [style for _, style in self.keyframes]
+
+    @property
+    def name(self) -> str:
+        """Of all styles."""
+        return ", ".join(style.card.name for style in self.styles)
+
+    def only(self) -> Style:
+        """The style, where there may be one only.
+
+        Raises:
+            InputError: if there are several.
+        """
+        if len(self.keyframes) > 1:
+            raise InputError(f"{parameter('style_at')}: is for videos; a picture has one style")
+        return self.styles[0]
+
+    def painters(
+        self, options: Options, painters: "PaintersByStyle", *, planes: Color | None
+    ) -> "list[tuple[float, PaintingQueue]]":
+        """What paints each, when it is needed."""
+        return [(time, painters.get(style, options, planes=planes)) for time, style in self.keyframes]
+
+
+def open_painter(
+    style: Style,
+    options: Options,
+    *,
+    planes: Color | None = None,
+    low_latency: bool = False,
+    sizes_vary: bool = False,
+) -> "PaintingQueue":
+    """What paints frames in a style, of one sequence or of many; made when it is needed first.
+
+    planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    """
+    from vidstyle.engines import make_engine
+    from vidstyle.engines.painting_queue import PaintingQueue
+
+    def make() -> "Engine":
+        return make_engine(
+            style.network,
+            options.device,
+            engine=options.engine,
+            planes=planes,
+            low_latency=low_latency,
+            sizes_vary=sizes_vary,
+        )
+
+    return PaintingQueue(make)
+
+
+def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
+    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
+    looked for between several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    if device.startswith("cuda"):
+        return pipeline.LOOK_AHEAD + MOST_SEARCHES
+    return pipeline.look_ahead(size, planes=planes)
+
+
+def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
+    """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
+    from vidstyle.stream.pixel_operations import operations_on
+
+    return stream_of(painters, options, look_ahead=look_ahead, operations=operations_on(painters[0][1].engine.device))
+
+
+def stream_of(
+    painters: "Sequence[tuple[float, Paints]]",
+    options: Options,
+    *,
+    look_ahead: int,
+    operations: "PixelOperations | None" = None,
+) -> "Stream":
+    """The same with whatever paints; operations: on pixels, the processor's if None."""
+    from vidstyle.stream import Look, Stream
+
+    return Stream(
+        painters,
+        Look(options.strength, options.keep_colors),
+        steady=options.steady,
+        stroke_size=options.stroke_size,
+        look_ahead=look_ahead,
+        operations=operations,
+    )
+
+
+class PaintersByStyle:
+    """What paints, by style and kind of frames, kept for the next one who asks for the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], tuple[Style, PaintingQueue]] = {}
+
+    def get(
+        self, style: Style, options: Options, *, planes: Color | None = None, sizes_vary: bool = False
+    ) -> "PaintingQueue":
+        """See open_painter."""
+        key = (id(style), options.device, options.engine, planes, sizes_vary)
+        if key not in self._kept:
+            # With the style, whose number nothing else can have then.
+            self._kept[key] = style, open_painter(style, options, planes=planes, sizes_vary=sizes_vary)
+        return self._kept[key][1]
+
+    def close(self) -> None:
+        """Let go of the device."""
+        for _, painter in self._kept.values():
+            painter.close()
+        self._kept.clear()
+
+
+@dataclass(frozen=True)
+class OpenVideo:
+    """A video that is ready to be painted.
+
+    Attributes:
+        source: its frames.
+        painters: what paints them, each from a time on, seconds from the first frame.
+        gpu: number of the CUDA device that paints, None if the processor does.
+    """
+
+    source: Source
+    painters: "list[tuple[float, PaintingQueue]]"
+    gpu: int | None
+
+    @property
+    def engine(self) -> "Engine":
+        """What paints the first frame."""
+        return self.painters[0][1].engine
+
+    def keep_on_device(self) -> bool:
+        """From decoder to encoder, if both are the device's, let nothing leave its memory; whether that can be."""
+        from vidstyle.media.sources import FileSource
+
+        device = self.engine.device
+        if not (self.source.planes and isinstance(self.source, FileSource) and device.startswith("cuda")):
+            return False
+        self.source.resident = device
+        return True
+
+
+def open_video(
+    source: Path, output: Path, timeline: Timeline, options: Options, painters: PaintersByStyle
+) -> OpenVideo:
+    """Open a video, and what paints it.
+
+    Raises:
+        InputError: for one that cannot be read, and for what cannot paint here.
+    """
+    gpu = _gpu(timeline.styles[0], options)
+    video = video_source(source, options, gpu)
+    try:
+        video.cut_out = video.format.alpha
+        video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
+        opened = OpenVideo(
+            video, timeline.painters(options, painters, planes=video.color if video.planes else None), gpu
+        )
+        # What does not go together is refused here.
+        opened.engine  # noqa: B018
+    except BaseException:
+        video.close()
+        raise
+    return opened
+
+
+def video_source(source: Path, options: Options, gpu: int | None = None) -> Source:
+    """The part of a video, at the size, that options name; see FileSource for `gpu`."""
+    from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.sources import FileSource
+
+    part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
+    return AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+
+
+def _as_planes(video: Source, output: Path, style: Style, options: Options) -> bool:
+    """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
+    from vidstyle.engines.frame_function import network_takes_planes
+    from vidstyle.media import sinks
+
+    written = sinks.file_takes_planes(output, video.format, options.codec)
+    return video.has_planes and written and network_takes_planes(style.network, video.color)
+
+
+def _gpu(style: Style, options: Options) -> int | None:
+    """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
+    from vidstyle.engines import choose_engine
+
+    _, device = choose_engine(options.engine, options.device, style.network)
+    return int(device.partition(":")[2]) if device.startswith("cuda") else None
+
+
+def video_sink(
+    video: Source, output: Path, options: Options, *, gpu: int | None = None, resident: bool = False
+) -> "FileSink":
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
+    from vidstyle.media.sinks import FileSink
+
+    return FileSink(
+        output,
+        video.format,
+        tracks=tracks_of(video, options),
+        overwrite=options.overwrite,
+        gpu=gpu,
+        resident=resident,
+        **encoding_of(video, output, options),
+    )
+
+
+def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]:
+    """What a FileSink is told of how to encode a video."""
+    from vidstyle.media.bit_rates import rate_of
+
+    return {
+        "codec": options.codec,
+        "quality": options.quality,
+        "bit_rate": rate_of(
+            video.path,
+            output,
+            (video.format.width, video.format.height),
+            video.format.rate,
+            **{name: getattr(options, name) for name in RATE_OPTIONS},
+        ),
+        "background": options.background,
+    }
+
+
+def tracks_of(video: Source, options: Options) -> "Callable[[OutputContainer], OtherTracks] | None":
+    """What makes the other tracks of a video's file, given the output; an animation has none."""
+    from vidstyle.media.sources import FileSource
+    from vidstyle.media.tracks import OtherTracks
+
+    # FFmpeg may not even open an animation.
+    if not isinstance(video, FileSource):
+        return None
+
+    def tracks(container: "OutputContainer") -> OtherTracks:
+        return OtherTracks(
+            video.path,
+            container,
+            origin=video.origin,
+            start=options.start,
+            end=options.end,
+            audio=options.audio,
+        )
+
+    return tracks
+
+
+def read_frames(video: Source, options: Options) -> Generator[Frame, None, None]:
+    """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
+    with contextlib.closing(video):
+        yield from video
+        if options.strict and video.unreadable_from is not None:
+            raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
+
+
+def notes_of(video: Source) -> list[str]:
+    """What a user should know of how it has been read, once it has."""
+    return [*video.notes, _damage(video)] if video.unreadable_from is not None else list(video.notes)
+
+
+def _damage(video: Source) -> str:
+    return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
