@@ -13,7 +13,8 @@ from PIL import Image
 
 from vidstyle.media.animations import AnimationSource, is_animation
 from vidstyle.media.color import without_what_is_hidden
-from vidstyle.media.sources import FileSource, plays_of
+from vidstyle.media.containers import plays_of
+from vidstyle.media.sources import FileSource
 
 DELAYS = (100, 250, 70, 400)
 """Milliseconds."""

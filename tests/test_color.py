@@ -200,7 +200,8 @@ def make_hdr(path: Path, transfer: int, nits: float, peak: int | None = None) ->
         context = stream.codec_context
         context.colorspace, context.color_range, context.color_primaries, context.color_trc = 9, 1, 9, transfer
 
-    master = f":master-display=G(1,1)B(1,1)R(1,1)WP(1,1)L({peak * 10000},1)" if peak else ""
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)"
+    master = f":master-display={display}L({peak * 10000},50):max-cll=987,321" if peak else ""
     options = {"crf": "2", "x265-params": f"log-level=error{master}"}
     return make_video(
         path, times=range(6), codec="libx265", pixel_format="yuv420p10le", options=options, prepare=tag, encoded=flat

@@ -30,6 +30,7 @@ class Options:
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
         start, end: part of a video to paint, seconds.
+        hdr: of a video in PQ or HLG, keep its dynamic range, in ten bits.
         background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
         overwrite: whether existing output may be replaced.
@@ -48,6 +49,7 @@ class Options:
     quality: int | None = None
     start: float | None = None
     end: float | None = None
+    hdr: bool = False
     background: tuple[int, int, int] = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
@@ -98,6 +100,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         for option in ("codec", "quality", "start", "end"):
             if getattr(options, option) is not None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
+        if options.hdr:
+            raise InputError(f"{parameter('hdr')}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():
             check_picture_suffix(output)
     elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
@@ -105,14 +109,16 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     else:
         from vidstyle.media.sinks import check_video_name
 
-        check_video_name(output, options.codec, options.quality)
+        check_video_name(output, options.codec, options.quality, hdr=options.hdr)
 
 
 def _may_be_animated(source: Path, output: Path) -> bool:
     """Whether an animation becomes an animated PNG; of a film, somebody who names a PNG wants one picture."""
     from vidstyle.media.animations import is_animation
+    from vidstyle.media.structure import is_heif_sequence
 
-    return output.suffix.lower() == ".png" and (is_animation(source) or source.suffix.lower() == ".gif")
+    animated = is_animation(source) or is_heif_sequence(source) or source.suffix.lower() == ".gif"
+    return output.suffix.lower() == ".png" and animated
 
 
 def _check_paths(source: Path, output: Path, options: Options) -> None:

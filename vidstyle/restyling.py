@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
-    from vidstyle.media.images import PictureSink
+    from vidstyle.media.avif_sink import AvifSink
+    from vidstyle.media.picture_files import PictureSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.stream import Stream
@@ -260,7 +261,11 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
 
     gpu = _gpu(timeline.styles[0], options)
     part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    video = AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+    video = (
+        AnimationSource(source, **part)
+        if is_animation(source)
+        else FileSource(source, **part, gpu=gpu, hdr=options.hdr)
+    )
     try:
         video.cut_out = video.format.alpha
         video.planes = all(_as_planes(video, output, style, options) for style in timeline.styles)
@@ -308,10 +313,11 @@ def _gpu(style: Style, options: Options) -> int | None:
 
 def video_sink(
     video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
-) -> "FileSink":
+) -> "FileSink | AvifSink":
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
     from av.container import OutputContainer
 
+    from vidstyle.media.avif_sink import AvifSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
@@ -326,6 +332,8 @@ def video_sink(
             audio=options.audio,
         )
 
+    if output.suffix.lower() == ".avif" and video.format.alpha and options.codec in {None, "av1"}:
+        return AvifSink(output, video.format, quality=options.quality, overwrite=options.overwrite)
     return FileSink(
         output,
         video.format,
@@ -336,6 +344,7 @@ def video_sink(
         overwrite=options.overwrite,
         gpu=gpu,
         background=options.background,
+        strength=options.strength,
     )
 
 
@@ -377,7 +386,7 @@ def _restyle_pictures(
     skips: bool = True,
 ) -> Summary:
     """Paint `pictures` into `folder`, under `names`; see PictureSource for `skips`."""
-    from vidstyle.media.images import PictureSink, PictureSource
+    from vidstyle.media.picture_files import PictureSink, PictureSource
 
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
@@ -396,7 +405,7 @@ def _restyle_pictures(
 
 
 def _summary(
-    done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
+    done: Progress, sink: "FileSink | AvifSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
 ) -> Summary:
     return Summary(
         frames=done.frames,

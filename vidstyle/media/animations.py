@@ -14,9 +14,9 @@ from PIL import Image
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import over_white, split_alpha
+from vidstyle.media.containers import plays_of
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.images import DAMAGE
-from vidstyle.media.sources import plays_of
 from vidstyle.media.structure import WEBP_ALPHA
 
 FORMATS = ("WEBP", "PNG", "AVIF")

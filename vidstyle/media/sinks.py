@@ -17,17 +17,19 @@ from typing import Any, Self
 import av
 import numpy as np
 from av.codec.context import Flags
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
-from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.containers import location
+from vidstyle.media.frame import RGB_MATRIX, Frame, Mastering, VideoFormat
+from vidstyle.media.hdr import DEEP, ToneExpander, encoder_options, peak_of
+from vidstyle.media.marks import names_of, written
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
-from vidstyle.media.sources import location
+from vidstyle.media.spool import OnePalette
 from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import DISK_FULL, Part
@@ -73,14 +75,16 @@ def _movie_timescale(time_base: Fraction) -> int:
 
 def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
+    if video.mastering is not None:
+        return False
     chosen = choose_codec(codec, path, alpha=video.alpha)[1]
     # Pixels that are not square may have to be scaled.
     return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
 
 
-def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
+def check_video_name(path: Path, codec: str | None, quality: int | None, *, hdr: bool = False) -> None:
     """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
-    name, chosen = choose_codec(codec, path)
+    name, chosen = choose_codec(codec, path, hdr=hdr)
     quality_options(name, chosen, quality)
     nowhere = io.BytesIO()
     nowhere.name = path.name  # by which FFmpeg chooses the container
@@ -119,6 +123,7 @@ class FileSink:
         gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
         survives: whether half of it is better than nothing, as of what will never be seen again.
         background: what transparent frames are laid on where codec or container have no transparency.
+        strength: how much of frames in high dynamic range has been painted, 0 to 1; the rest stays exactly as it was.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -136,16 +141,21 @@ class FileSink:
         gpu: bool = False,
         survives: bool = False,
         background: tuple[int, int, int] = WHITE,
+        strength: float = 1.0,
     ) -> None:
         self.path, self._overwrite, self._background = path, overwrite, background
-        self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha)
+        hdr = video.mastering is not None
+        self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha, hdr=hdr)
         if gpu:
             self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
-        self._palette: Graph | None = None
+        self._palette: OnePalette | None = None
+        self._expander: ToneExpander | None = None
+        if video.mastering is not None:
+            self._expander = ToneExpander(video.color.transfer, peak_of(video.mastering), 1 - strength)
         self._tracks: Tracks | None = None
         self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
         self._first_pts = self._end = 0
@@ -167,6 +177,8 @@ class FileSink:
             self._part.discard()
             raise
         try:
+            if self._codec.encoder == "gif":
+                self._palette = OnePalette(path)
             self._stream = self._add_stream(options)
             self._tracks = tracks(self._container) if tracks else None
             self._write_header()
@@ -190,6 +202,12 @@ class FileSink:
         notes = list(self._tracks.notes) if self._tracks else []
         if self._laid_down:
             notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
+        if self._unmarked:
+            notes.append(f"{self.path}: is not marked as {' and '.join(self._unmarked)}; tell the player")
+        mastering = self.video.mastering
+        told = mastering is not None and mastering != Mastering()
+        if mastering and told and not encoder_options(self._codec.encoder, mastering):
+            notes.append(f"{self.path}: {self._codec_name} does not say what display it was mastered on")
         return notes
 
     def _open_container(self) -> av.container.OutputContainer:
@@ -212,11 +230,16 @@ class FileSink:
         video, color = self.video, self.video.color
         if self._alpha:
             options = options | dict(self._codec.alpha_options)
+        tags, marking, unmarked = written(video.marks, self._container.format.name, self._codec.encoder)
+        self._unmarked = names_of(unmarked)
+        for name, said in (encoder_options(self._codec.encoder, video.mastering or Mastering()) | marking).items():
+            options = options | {name: f"{options[name]}:{said}" if name in options else said}
         stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options)
         assert isinstance(stream, av.VideoStream)
         self._even = 2 if self._codec.even else 1
         stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
-        stream.pix_fmt = self._codec.alpha if self._alpha else self._codec.formats[color.bits > 8]
+        stream.pix_fmt = self._pixel_format
+        stream.metadata.update(tags)
         context = stream.codec_context
         context.time_base = self._time_base
         # Without it an encoder makes durations up from the average rate.
@@ -230,6 +253,15 @@ class FileSink:
             # The tag that Apple's players ask for.
             context.codec_tag = "hvc1"
         return stream
+
+    @property
+    def _pixel_format(self) -> str:
+        """FFmpeg's name of what the encoder is given."""
+        if self._expander is not None and self._codec.hdr is not None:
+            return self._codec.hdr
+        if self._alpha and self._codec.alpha is not None:
+            return self._codec.alpha
+        return self._codec.formats[self.video.color.bits > 8]
 
     @property
     def _squares_pixels(self) -> bool:
@@ -253,7 +285,7 @@ class FileSink:
 
     def _matrix_and_range(self) -> tuple[int, ColorRange]:
         color = self.video.color
-        if not self._codec.formats[0].startswith("yuv"):
+        if not self._pixel_format.startswith("yuv"):
             return RGB_MATRIX, ColorRange.JPEG
         return color.matrix, ColorRange.JPEG if color.full_range else ColorRange.MPEG
 
@@ -284,7 +316,13 @@ class FileSink:
         """
         with self._encoding, self._disk_errors():
             if self._is_due(frame):
-                self._encode(self._to_picture(frame))
+                picture = self._to_picture(frame)
+                if self._palette is None:
+                    self._encode(picture)
+                elif self._aborted:
+                    raise VidstyleError(f"{self.path}: writing it was aborted")
+                else:
+                    self._palette.add(picture)
             if self._tracks:
                 self._tracks.copy_until(frame.time)
 
@@ -325,6 +363,8 @@ class FileSink:
                     return
                 if self._last_pts is None:
                     raise VidstyleError(f"{self.path}: there was no frame to write")
+                for picture in self._palette or ():
+                    self._encode(picture)
                 self._encode(None)
                 if self._tracks:
                     self._tracks.finish()
@@ -348,6 +388,8 @@ class FileSink:
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
+                if self._palette:
+                    self._palette.discard()
                 if self._tracks:
                     self._tracks.close()
                 with contextlib.suppress(av.error.FFmpegError, OSError):
@@ -389,10 +431,11 @@ class FileSink:
         if self._size != (self.width, self.height):
             # 4:2:0 has no odd sides; the last line is doubled rather than lost.
             pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
-            pixels = np.pad(picture.to_ndarray(), pad, mode="edge").astype(np.uint8, copy=False)
-            picture = VideoFrame.from_ndarray(pixels, picture.format.name)
+            padded = np.pad(picture.to_ndarray(), pad, mode="edge")
+            picture = VideoFrame.from_ndarray(padded, picture.format.name)
             picture.color_range = ColorRange.JPEG
-        picture = self._to_palette(picture) if self._codec.encoder == "gif" else self._converted(picture)
+        if self._palette is None:
+            picture = self._converted(picture)
         # Ticks of some containers are so coarse that two frames can fall into one.
         earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
         ticks = frame.time_base / self._time_base
@@ -412,7 +455,10 @@ class FileSink:
         return round(frame.pts * frame.time_base / self._time_base) >= self._last_pts + SHORTEST_GIF_STEP
 
     def _wrapped(self, frame: Frame) -> VideoFrame:
-        if frame.pixels.ndim == 3:
+        if self._expander is not None and frame.signal is not None:
+            picture = VideoFrame.from_ndarray(self._expander(frame.pixels, frame.signal()), DEEP)
+            picture.color_range = ColorRange.JPEG
+        elif frame.pixels.ndim == 3:
             pixels = frame.pixels
             if self._alpha:
                 alpha = np.full(pixels.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
@@ -436,29 +482,6 @@ class FileSink:
         picture.colorspace, picture.color_range = matrix, color_range
         picture.color_primaries, picture.color_trc = color.primaries, color.transfer
         return picture
-
-    def _to_palette(self, picture: VideoFrame) -> VideoFrame:
-        """256 colours chosen for this frame, so that memory stays bounded whatever the length."""
-        if self._palette is None:
-            self._palette = Graph()
-            source = self._palette.add_buffer(
-                width=picture.width,
-                height=picture.height,
-                format=picture.format,
-                time_base=Fraction(1, 100),
-            )
-            split = self._palette.add("split")
-            generate = self._palette.add("palettegen", stats_mode="single")
-            use = self._palette.add("paletteuse", new="1", dither="sierra2_4a")
-            source.link_to(split)
-            split.link_to(generate, 0, 0)
-            split.link_to(use, 1, 0)
-            generate.link_to(use, 0, 1)
-            use.link_to(self._palette.add("buffersink"))
-            self._palette.configure()
-        picture.pts, picture.time_base = 0, Fraction(1, 100)
-        self._palette.vpush(picture)
-        return self._palette.vpull()
 
     def __enter__(self) -> Self:
         return self

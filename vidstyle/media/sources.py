@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
-import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice, pairwise
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.codec.hwaccel import HWAccel
-from av.filter import Graph
-from av.sidedata.sidedata import Type as SideDataType
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.errors import InputError, parameter, reason
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import (
     SCALING,
     YCGCO,
@@ -34,6 +28,14 @@ from vidstyle.media.color import (
     split_alpha,
     to_rgb,
 )
+from vidstyle.media.containers import (
+    MICROSECOND,
+    open_container,
+    picture_streams,
+    plays_of,
+    usual_rate,
+)
+from vidstyle.media.cropping import crop_of
 from vidstyle.media.frame import (
     LARGEST_SIDE,
     MATRIX_BT709,
@@ -41,114 +43,25 @@ from vidstyle.media.frame import (
     SWSCALE_MATRIX,
     Color,
     Frame,
+    Mastering,
     VideoFormat,
     usual_matrix,
 )
+from vidstyle.media.frame_filters import Cropper, Deinterlacer, orientation
 from vidstyle.media.hdr import NAMES as HDR_NAMES
-from vidstyle.media.hdr import ToneMapper, peak_of
+from vidstyle.media.hdr import ToneMapper, deep_picture, mastering_of, peak_of
+from vidstyle.media.marks import marks_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
+from vidstyle.media.transfers import CURVES, curve_of, through
 
-DEFAULT_RATE = Fraction(25)
 PLANES = frozenset({"yuv420p", "yuvj420p"})
 """Pixel formats whose planes a network can take as they are."""
 INTERLEAVED = "nv12"
 """The same samples with U and V in turns, as GPUs decode."""
-MICROSECOND = Fraction(1, 1_000_000)
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
-FASTEST = Fraction(240)
-"""Frames per second; what is told to be faster may be the clock rather than the rate."""
-USUAL_RATES = tuple(
-    Fraction(rate) for rate in (10, 12, 15, "24000/1001", 24, 25, "30000/1001", 30, 48, 50, "60000/1001", 60, 100, 120)
-)
-RATE_PACKETS = 60
-"""Packets that show the rate where the container has none."""
-
-
-def location(path: Path) -> str:
-    """What FFmpeg calls a file: whole, since it takes `12:30 clip.mp4` for an address with the protocol `12`."""
-    return str(path.absolute())
-
-
-def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
-    """Open a media file for reading; video is decoded on that CUDA device if it can, by the processor otherwise.
-
-    Raises:
-        InputError: if it is missing, empty, or nothing that FFmpeg reads.
-    """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a video")
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty")
-    if gpu is not None:
-        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
-        # No such device, no decoder for this codec, or a file that is none: the processor will find out.
-        with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
-            return av.open(location(path), metadata_errors="replace", hwaccel=hardware)
-    try:
-        # A damaged tag is no reason to refuse a video.
-        return av.open(location(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
-
-
-def plays_of(path: Path) -> int:
-    """How often an animation is played; 0 is for ever.  FFmpeg does not tell; Pillow does."""
-    from PIL import Image
-
-    with contextlib.suppress(OSError, ValueError), Image.open(path, formats=("GIF", "PNG", "WEBP")) as image:
-        loop = image.info.get("loop")
-        if image.format == "GIF":
-            # The extension of Netscape's says how often it is repeated; without it, it is not.
-            return 1 if loop is None else loop and loop + 1
-        return int(loop or 0)
-    return 0
-
-
-def picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video tracks, the one to paint first, without cover pictures and those whose codec is not known.
-
-    It is the one that ffmpeg and players choose: the default one if there is such, then the largest, then the first.
-    """
-
-    def rank(stream: av.VideoStream) -> tuple[bool, bool, int]:
-        moves = not stream.disposition & (Disposition.still_image | Disposition.timed_thumbnails)
-        # AVIF lists a still before the animation that it belongs to.
-        return moves, bool(stream.disposition & Disposition.default), stream.width * stream.height
-
-    known = (s for s in container.streams.video if s.codec_context is not None)
-    streams = [s for s in known if not s.disposition & Disposition.attached_pic]
-    return sorted(streams, key=rank, reverse=True)
-
-
-def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:
-    """Frames per second of a video; by its packets where the container tells its clock for a rate (DV, FLV, MKV)."""
-    told = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
-    if told <= FASTEST or stream.time_base is None:
-        return told
-    times: set[int] = set()
-    with open_container(path) as container, contextlib.suppress(av.error.FFmpegError):
-        for packet in islice(container.demux(container.streams[stream.index]), RATE_PACKETS):
-            # Those of Matroska have no decoding times at their beginning.
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is not None:
-                times.add(time)
-    steps = [after - before for before, after in pairwise(sorted(times))]
-    if not steps:
-        return stream.guessed_rate if stream.guessed_rate and stream.guessed_rate <= FASTEST else DEFAULT_RATE
-    # Clocks of milliseconds round every step.
-    typical = [step for step in steps if abs(step - statistics.median(steps)) <= 2]
-    return nearest_usual_rate(Fraction(len(typical), sum(typical)) / stream.time_base)
-
-
-def nearest_usual_rate(rate: Fraction) -> Fraction:
-    """A rate that was measured with a coarse clock as the one that cameras and players know, if there is one near."""
-    near = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
-    return near if abs(near - rate) < rate / 200 else rate.limit_denominator(1001)
 
 
 class FileSource:
@@ -162,6 +75,7 @@ class FileSource:
         scale: multiple of the file's own size to give, in place of `size`.
         start, end: part of the file to read, seconds from its beginning; whole by default.
         gpu: number of the CUDA device to decode on, where it can; the processor decodes if None.
+        hdr: whether frames of PQ or HLG come with their `signal`, see Frame.
 
     Attributes:
         format: what the frames are like.
@@ -186,8 +100,9 @@ class FileSource:
         start: float | None = None,
         end: float | None = None,
         gpu: int | None = None,
+        hdr: bool = False,
     ) -> None:
-        self.path, self._gpu = path, gpu
+        self.path, self._gpu, self._hdr = path, gpu, hdr
         self.planes = self.cut_out = False
         self.notes: list[str] = []
         self._open()
@@ -217,7 +132,9 @@ class FileSource:
         is_avi = self._container.format.name == "avi"
         self._timestamps = Timestamps(self._time_base, self._rate, decoding_order=is_avi)
         self.unreadable_from: float | None = None
-        self._deinterlacer: _Deinterlacer | None = None
+        self._deinterlacer: Deinterlacer | None = None
+        crop = crop_of(self.path, self._container, self._stream)
+        self._cropper = None if crop is None else Cropper(crop, self._time_base)
         self._reformatter = VideoReformatter()
         self._beginning = (self._container.start_time or 0) * MICROSECOND
 
@@ -255,16 +172,33 @@ class FileSource:
             self.color = settle_color(first.frame)
         except UnreadColorsError as error:
             raise InputError(f"{self.path}: {error}") from error
-        self._tone: ToneMapper | None = None
-        if self.color.transfer in HDR_NAMES:
-            self._tone = ToneMapper(self.color, peak_of(first.frame))
-            name = HDR_NAMES[self.color.transfer]
-            self.notes.append(f"{self.path}: its high dynamic range ({name}) is painted and written as ordinary BT.709")
+        self._settle_light(first.frame)
         self._turns, self._mirrored = orientation(first.frame)
         if start is not None:
             self.origin = first.pts * self._time_base
         else:
             self.origin = self._beginning if counts_from_anywhere(self._container) else Fraction(0)
+
+    def _settle_light(self, frame: VideoFrame) -> None:
+        """How light becomes that of ordinary video, which is what networks know."""
+        transfer = self.color.transfer
+        self._tone: ToneMapper | None = None
+        self._curve = curve_of(transfer)
+        self._mastering: Mastering | None = None
+        self._deep = VideoReformatter()
+        if transfer in HDR_NAMES:
+            mastering, name = mastering_of(frame), HDR_NAMES[transfer]
+            self._tone = ToneMapper(self.color, peak_of(mastering))
+            if self._hdr:
+                self._mastering = mastering
+            else:
+                self.notes.append(
+                    f"{self.path}: its high dynamic range ({name}) is painted and written as ordinary BT.709"
+                )
+        elif self._curve is not None:
+            self.notes.append(f"{self.path}: its {CURVES[transfer]} is painted and written as ordinary video")
+        if self._hdr and self._tone is None:
+            self.notes.append(f"{self.path}: has no high dynamic range (PQ, HLG), and is written as ordinary video")
 
     def _seek(self, time: Fraction) -> bool:
         try:
@@ -302,6 +236,7 @@ class FileSource:
             self._pending.frame.format.name in PLANES | {INTERLEAVED}
             and self.color.matrix != YCGCO
             and self._tone is None
+            and self._curve is None
             and target == (self._pending.frame.width, self._pending.frame.height)
             and not (target[0] % 2 or target[1] % 2 or self._turns or self._mirrored)
         )
@@ -315,12 +250,18 @@ class FileSource:
             frames=self._expected_frames(),
             alpha=has_alpha(self._pending.frame),
             plays=plays_of(self.path) if self._container.format.name == "gif" else 0,
+            marks=marks_of(self._pending.frame),
+            mastering=self._mastering,
         )
 
     def _written_color(self) -> Color:
         """The source's own, where that can be written."""
+        if self._mastering is not None:
+            return self.color
         if self._tone is not None:
             return Color(MATRIX_BT709, primaries=MATRIX_BT709, transfer=MATRIX_BT709)
+        if self._curve is not None:
+            return replace(self.color, transfer=MATRIX_BT709)
         if self.color.matrix == YCGCO:
             return replace(self.color, matrix=usual_matrix(self._pending.frame.height if self._pending else 0))
         return self.color
@@ -347,7 +288,8 @@ class FileSource:
                 pixels = self._to_planes(decoded.frame)
             else:
                 pixels, alpha = self._to_rgb(decoded.frame)
-            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity, alpha)
+            signal = None if self._mastering is None else partial(self._signal, decoded.frame)
+            yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity, alpha, signal)
             discontinuity = False
             self._pending = next(self._decoded, None)
 
@@ -364,8 +306,9 @@ class FileSource:
         """Decoded frames within [start, end), each until the next one; pts and duration in ticks of the stream."""
         last: tuple[VideoFrame, int] | None = None
         end = None if self._end is None else math.ceil(self._end / self._time_base)
-        for frame in self._deinterlaced(self._without_damaged_end(self._decode_packets())):
-            pts = self._timestamps.of(frame)
+        for whole in self._deinterlaced(self._without_damaged_end(self._decode_packets())):
+            pts = self._timestamps.of(whole)
+            frame = whole if self._cropper is None else self._cropper(whole)
             if last is not None:
                 until = pts if end is None else min(pts, end)
                 yield _Decoded(*last, until - last[1])
@@ -433,7 +376,7 @@ class FileSource:
                 yield from self._deinterlacer.push(None)
                 self._deinterlacer = None
             if self._deinterlacer is None and frame.interlaced_frame:
-                self._deinterlacer = _Deinterlacer(frame, self._time_base)
+                self._deinterlacer = Deinterlacer(frame, self._time_base)
             if self._deinterlacer is None:
                 yield frame
             else:
@@ -504,23 +447,48 @@ class FileSource:
             size = size[::-1]
         alpha = None
         if self.cut_out and has_alpha(frame):
-            pixels, alpha = split_alpha(to_rgb(frame, self.color, frame.width, frame.height, self._reformatter), size)
+            pixels, alpha = split_alpha(self._unscaled(frame), size)
             alpha = self._upright(alpha)
-        elif (frame.width, frame.height) != self._first_size:
-            pixels = self._fitted(frame, size)
         else:
-            pixels = self._converted(frame, size)
+            pixels = self._fitted(frame, size)
         return self._upright(pixels), alpha
+
+    def _signal(self, frame: VideoFrame) -> np.ndarray:
+        """See Frame; called by whoever writes it, while this goes on to decode."""
+
+        def convert(frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+            return deep_picture(frame, self.color, *size, self._deep).to_ndarray()
+
+        size = self.format.width, self.format.height
+        return self._upright(self._fitted(frame, size[::-1] if self._turns % 2 else size, convert))
+
+    def _unscaled(self, frame: VideoFrame) -> np.ndarray:
+        """RGBA (H, W, 4) uint8 of a frame with transparency."""
+        if self._curve is not None:
+            return through(self._curve, frame, self.color, frame.width, frame.height, self._reformatter)
+        return to_rgb(frame, self.color, frame.width, frame.height, self._reformatter)
 
     def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
         """RGB (height, width, 3) uint8 of a frame, scaled to (width, height)."""
         if self._tone is not None:
             return self._tone(frame, *size)
-        pixels = to_rgb(frame, self.color, *size, self._reformatter)
+        if self._curve is not None:
+            pixels = through(self._curve, frame, self.color, *size, self._reformatter)
+        else:
+            pixels = to_rgb(frame, self.color, *size, self._reformatter)
         return over_white(pixels) if pixels.shape[2] == 4 else pixels
 
-    def _fitted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
-        """The same of a frame of another size than the first, its shape kept by black bars."""
+    def _fitted(
+        self,
+        frame: VideoFrame,
+        size: tuple[int, int],
+        convert: Callable[[VideoFrame, tuple[int, int]], np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """What `convert`, by default `_converted`, makes of a frame; the shape of one whose size is another than the
+        first one's is kept by black bars."""
+        convert = convert or self._converted
+        if (frame.width, frame.height) == self._first_size:
+            return convert(frame, size)
         width, height = self._first_size
         scale = min(Fraction(width, frame.width), Fraction(height, frame.height))
         inner = tuple(
@@ -532,9 +500,10 @@ class FileSource:
         )
         if note not in self.notes:
             self.notes.append(note)
-        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        fitting = convert(frame, (inner[0], inner[1]))
+        canvas = np.zeros((size[1], size[0], 3), fitting.dtype)
         left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-        canvas[top : top + inner[1], left : left + inner[0]] = self._converted(frame, (inner[0], inner[1]))
+        canvas[top : top + inner[1], left : left + inner[0]] = fitting
         return canvas
 
     def _upright(self, pixels: np.ndarray) -> np.ndarray:
@@ -549,45 +518,6 @@ class _Decoded:
     frame: VideoFrame
     pts: int
     duration: int
-
-
-class _Deinterlacer:
-    """Makes whole pictures of two fields, one for each frame; progressive frames pass unchanged."""
-
-    def __init__(self, frame: VideoFrame, time_base: Fraction) -> None:
-        self._shape = (frame.width, frame.height, frame.format.name)
-        self._graph = Graph()
-        self._graph.link_nodes(
-            self._graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base),
-            self._graph.add("bwdif", mode="send_frame", deint="interlaced"),
-            self._graph.add("buffersink"),
-        ).configure()
-
-    def takes(self, frame: VideoFrame) -> bool:
-        """Whether the frame has the size and format that this one was made for."""
-        return (frame.width, frame.height, frame.format.name) == self._shape
-
-    def push(self, frame: VideoFrame | None) -> Iterator[VideoFrame]:
-        """Frames that are ready once `frame` is known; all that are left for None."""
-        self._graph.vpush(frame)
-        with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
-            while True:
-                yield self._graph.vpull()
-
-
-def orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """How to set a frame upright: quarter turns counter-clockwise, and whether to mirror it left to right then."""
-    try:
-        side_data: Any = frame.side_data
-        data = side_data[SideDataType.DISPLAYMATRIX]
-    except (KeyError, ValueError):
-        # None, or PyAV does not know some other kind of side data that the frame has.
-        return round(frame.rotation / 90) % 4, False
-    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].astype(float)
-    mirrored = a * d < b * c
-    if mirrored:
-        a = -a
-    return round(-math.degrees(math.atan2(b, a)) / 90) % 4, bool(mirrored)
 
 
 def _exact(seconds: float) -> Fraction:
