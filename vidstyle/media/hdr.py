@@ -122,7 +122,7 @@ def cube(transfer: int, peak: float, *, back: bool = False) -> str:
     blue, green, red = np.meshgrid(levels, levels, levels, indexing="ij")
     colors = np.stack([red, green, blue], axis=-1).reshape(-1, 3)
     mapped = (from_bt709 if back else to_bt709)(colors, transfer, peak)
-    return f"LUT_3D_SIZE {side}\n" + "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in mapped)
+    return f"LUT_3D_SIZE {side}\n" + "%.5f %.5f %.5f\n" * len(mapped) % tuple(mapped.ravel())
 
 
 def mastering_of(frame: VideoFrame) -> Mastering:
