@@ -18,6 +18,7 @@ from media_files import (
 )
 from PIL import Image
 
+from vidstyle.media.containers import usual_rate
 from vidstyle.media.sources import FileSource
 
 WITH_B_FRAMES = {"crf": "4", "x264-params": "bframes=3:b-adapt=0"}
@@ -139,14 +140,19 @@ def test_h264_with_b_frames_in_avi_plays_evenly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".flv", ".mkv"])
-def test_a_clock_of_milliseconds_is_not_taken_for_the_rate(tmp_path: Path, suffix: str) -> None:
-    times = [round(1000 * n / 30) for n in range(24)]
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(25), Fraction(30000, 1001)])
+def test_a_clock_of_milliseconds_is_not_taken_for_the_rate(tmp_path: Path, suffix: str, rate: Fraction) -> None:
+    # Of a second, milliseconds do not tell 29.97 from 30.
+    count = 18 if rate.denominator == 1 else 120
+    times = [round(1000 * n / rate) for n in range(count)]
     source = make_video(tmp_path / f"a{suffix}", times=times, time_base=MILLISECOND, rate=1000)
     repaint(source, tmp_path / "b.mp4")
     with av.open(str(tmp_path / "b.mp4")) as container:
         video = container.streams.video[0]
         assert level_of(video) <= 31
-        assert video.guessed_rate == pytest.approx(30, rel=0.05)
+        assert video.guessed_rate == pytest.approx(float(rate), rel=0.002)
+    with av.open(str(source)) as container:
+        assert usual_rate(source, container.streams.video[0]) == rate
 
 
 def level_of(video: av.VideoStream) -> int:

@@ -225,6 +225,24 @@ def test_a_subtitle_that_is_on_at_the_start_is_shown_from_there(tmp_path: Path, 
         assert packet.duration * packet.time_base == pytest.approx(0.4, abs=0.001)
 
 
+def test_packets_shorter_than_a_tick_keep_their_times(tmp_path: Path) -> None:
+    # As TrueHD has them, 1,200 a second, where Matroska has a thousand ticks.
+    source = tmp_path / "a.mkv"
+    with av.open(str(make_video(tmp_path / "bare.mkv"))) as container, av.open(str(source), "w") as output:
+        video = output.add_stream_from_template(container.streams.video[0], opaque=True)
+        sound = output.add_stream("pcm_s16le", rate=48000, layout="mono")
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+        for number in range(300):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 40), number, np.int16), "s16", "mono")
+            frame.rate, frame.pts, frame.time_base = 48000, 40 * number, Fraction(1, 48000)
+            output.mux(sound.encode(frame))
+    repaint(source, tmp_path / "b.mkv")
+    assert read_packets(tmp_path / "b.mkv", 1) == read_packets(source, 1)
+
+
 def pgs(state: int, objects: int) -> bytes:
     """A composition of Blu-ray's subtitles, as far as it says what is on: 0 builds on what was, 0x80 begins anew."""
     content = bytes([0, 64, 0, 48, 0x10, 0, 0, state, 0, 0, objects]) + bytes(8 * objects)

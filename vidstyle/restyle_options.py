@@ -107,7 +107,7 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     else:
-        from vidstyle.media.sinks import check_video_name
+        from vidstyle.media.output_containers import check_video_name
 
         check_video_name(output, options.codec, options.quality, hdr=options.hdr)
 

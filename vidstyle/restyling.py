@@ -297,9 +297,9 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
 def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
     from vidstyle.engines.frame_function import takes_planes
-    from vidstyle.media import sinks
+    from vidstyle.media.output_containers import takes_planes as written_as_planes
 
-    written = sinks.takes_planes(output, video.format, options.codec)
+    written = written_as_planes(output, video.format, options.codec)
     return video.has_planes and written and takes_planes(style.network, video.color)
 
 

@@ -89,12 +89,13 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
         "apng": Codec("apng", ("rgb24", "rgb24"), quality_option=None, even=False, alpha="rgba"),
         "webp": Codec(
             "libwebp_anim",
-            ("yuv420p", "yuv420p"),
+            # Its YUV is BT.601 whatever the source has, so that libwebp makes it itself.
+            ("bgra", "bgra"),
             {"lossless": "0"},
             quality_option="quality",
             quality=(10, 100),
             even=False,
-            alpha="yuva420p",
+            alpha="bgra",
         ),
     }
 )

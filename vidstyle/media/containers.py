@@ -21,7 +21,7 @@ FASTEST = Fraction(240)
 USUAL_RATES = tuple(
     Fraction(rate) for rate in (10, 12, 15, "24000/1001", 24, 25, "30000/1001", 30, 48, 50, "60000/1001", 60, 100, 120)
 )
-RATE_PACKETS = 60
+RATE_PACKETS = 240
 """Packets that show the rate where the container has none."""
 
 
@@ -101,10 +101,16 @@ def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:
         return stream.guessed_rate if stream.guessed_rate and stream.guessed_rate <= FASTEST else DEFAULT_RATE
     # Clocks of milliseconds round every step.
     typical = [step for step in steps if abs(step - statistics.median(steps)) <= 2]
-    return nearest_usual_rate(Fraction(len(typical), sum(typical)) / stream.time_base)
+    return nearest_usual_rate(Fraction(len(typical), sum(typical)) / stream.time_base, Fraction(1, sum(typical)))
 
 
-def nearest_usual_rate(rate: Fraction) -> Fraction:
-    """A rate that was measured with a coarse clock as the one that cameras and players know, if there is one near."""
-    near = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
+def nearest_usual_rate(rate: Fraction, error: Fraction = Fraction(0)) -> Fraction:
+    """A rate that was measured with a coarse clock as the one that cameras and players know, if there is one near.
+
+    Args:
+        rate: frames per second.
+        error: share of it by which it may be wrong; of those that may be meant, whole numbers come first.
+    """
+    meant = [usual for usual in USUAL_RATES if abs(usual - rate) <= rate * error]
+    near = min(meant or USUAL_RATES, key=lambda usual: (usual.denominator if meant else 1, abs(usual - rate)))
     return near if abs(near - rate) < rate / 200 else rate.limit_denominator(1001)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
@@ -176,7 +177,7 @@ class Table:
             table = Path(folder) / "table.cube"
             table.write_text(self._table)
             graph.link_nodes(
-                graph.add_buffer(width=width, height=height, format=DEEP, time_base=Fraction(1, 25)),
+                graph.add_buffer(width=width, height=height, format=VideoFormat(DEEP), time_base=Fraction(1, 25)),
                 graph.add("lut3d", file=str(table), interp="tetrahedral"),
                 graph.add("format", self._pixel_format),
                 graph.add("buffersink"),

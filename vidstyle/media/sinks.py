@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -21,12 +20,20 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, on_gpu, quality_options
+from vidstyle.media.codecs import choose_codec, on_gpu, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.containers import location
 from vidstyle.media.frame import RGB_MATRIX, Frame, Mastering, VideoFormat
 from vidstyle.media.hdr import DEEP, ToneExpander, encoder_options, peak_of
 from vidstyle.media.marks import names_of, written
+from vidstyle.media.output_containers import (
+    CLOCKS,
+    CONTAINER_OPTIONS,
+    PLAYS_OPTIONS,
+    WITHOUT_ASPECT,
+    movie_timescale,
+    open_for_writing,
+)
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
 from vidstyle.media.spool import OnePalette
@@ -35,75 +42,12 @@ from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import DISK_FULL, Part
 
 ABORT_SECONDS = 0.2
-FASTSTART = {"movflags": "+faststart"}
-"""The index in front, so that a browser can start playing at once."""
-NEGATIVE_TIMES = {"avoid_negative_ts": "disabled"}
-"""Audio may start a little before 0 to warm its decoder up; FFmpeg would delay the whole file for it."""
-CONTAINER_OPTIONS = {
-    "mp4": FASTSTART,
-    "mov": FASTSTART,
-    "ipod": FASTSTART,
-    "matroska": NEGATIVE_TIMES,
-    "webm": NEGATIVE_TIMES,
-}
-"""By FFmpeg's name of the container."""
-PLAYS_OPTIONS = {"gif": "loop", "apng": "plays", "webp": "loop"}
-"""By the same, what says how often an animation is played."""
-FORMATS = {".png": "apng"}
-"""FFmpeg's name of the container by suffix, where it would choose another one."""
-USUAL_SUFFIXES = "use .mp4, .mkv, .webm, .mov or .gif"
-NO_TIMESTAMPS = 0x0080
-"""FFmpeg's AVFMT_NOTIMESTAMPS."""
-WITHOUT_ASPECT = frozenset({"matroska", "webm", "gif"})
 LONGEST_DURATION = 2**30
 """Ticks of a packet, where FFmpeg allows 2^31 of a clock that may be finer."""
-FINE_CLOCK = 10_000
-"""Ticks per second that are enough; FFmpeg makes the clock of a video in MP4 as fine."""
-CLOCKS = {"gif": Fraction(1, 100), "libwebp_anim": Fraction(1, 1000), "apng": Fraction(1, 1000)}
-"""Seconds per tick of formats that have a clock of their own, or write delays as short fractions."""
 SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
-
-
-def _movie_timescale(time_base: Fraction) -> int:
-    """Ticks per second of a movie in MP4 in which those of a video are whole."""
-    scale = time_base.denominator
-    return min(scale * -(-FINE_CLOCK // scale), 2**31 - 1)
-
-
-def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
-    """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
-    if video.mastering is not None:
-        return False
-    chosen = choose_codec(codec, path, alpha=video.alpha)[1]
-    # Pixels that are not square may have to be scaled.
-    return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
-
-
-def check_video_name(path: Path, codec: str | None, quality: int | None, *, hdr: bool = False) -> None:
-    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
-    name, chosen = choose_codec(codec, path, hdr=hdr)
-    quality_options(name, chosen, quality)
-    nowhere = io.BytesIO()
-    nowhere.name = path.name  # by which FFmpeg chooses the container
-    _open_for_writing(nowhere, path, name, chosen).close()
-
-
-def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
-    """The container that a file is to be, where it takes the codec and keeps timestamps."""
-    suffix = path.suffix
-    try:
-        container = av.open(where, "w", format=FORMATS.get(suffix.lower()))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
-    if codec.encoder not in codecs_taken(container):
-        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
-    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
-    return container
 
 
 class FileSink:
@@ -212,7 +156,7 @@ class FileSink:
 
     def _open_container(self) -> av.container.OutputContainer:
         where = self._recording or location(self._partial)
-        container = _open_for_writing(where, self.path, self._codec_name, self._codec)
+        container = open_for_writing(where, self.path, self._codec_name, self._codec)
         name, times = container.format.name, self.video.plays
         container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
         container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
@@ -223,7 +167,7 @@ class FileSink:
         self._alpha = self.video.alpha and self._codec.alpha is not None and name in self._codec.alpha_containers
         if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
-            container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
+            container.container_options["movie_timescale"] = str(movie_timescale(self._time_base))
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:

@@ -51,8 +51,9 @@ def through(
         dst_color_range=ColorRange.JPEG,
         interpolation=SCALING,
         threads=1,
-    ).to_ndarray()
-    pixels = curve[signal]
+    )
+    numbers = np.asarray(signal.to_ndarray(), np.uint16)
+    pixels = curve[numbers]
     if transparent:
-        pixels[..., 3] = signal[..., 3] >> 8
+        pixels[..., 3] = numbers[..., 3] >> 8
     return pixels
