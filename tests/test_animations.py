@@ -120,9 +120,10 @@ def test_a_picture_for_programs_that_know_no_animation_is_no_frame(tmp_path: Pat
     assert frames[0][3][2, 2] == 0
 
 
+@pytest.mark.parametrize("duration", [0, 10])
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
-def test_what_is_shown_for_no_time_is_shown_for_a_tenth_of_a_second(tmp_path: Path, suffix: str) -> None:
-    make_animation(tmp_path / f"a{suffix}", duration=0)
+def test_what_is_shown_for_no_time_is_shown_for_a_tenth_of_a_second(tmp_path: Path, suffix: str, duration: int) -> None:
+    make_animation(tmp_path / f"a{suffix}", duration=duration)
     assert [duration for _, duration, *_ in transparent_frames(tmp_path / f"a{suffix}")] == [100] * 4
 
 
@@ -132,6 +133,27 @@ def test_a_part_of_an_animation(tmp_path: Path) -> None:
     frames = transparent_frames(tmp_path / "b.webp")
     assert [(time, duration) for time, duration, *_ in frames] == [(0, 250), (250, 50)]
     assert frames[0][2].shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".avif"])
+def test_what_is_opaque_stays_so(tmp_path: Path, suffix: str) -> None:
+    first, *others = (Image.fromarray(colorful_picture(n)) for n in range(4))
+    first.save(tmp_path / f"a{suffix}", save_all=True, append_images=others, duration=100)
+    repaint(tmp_path / f"a{suffix}", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as image:
+        assert (image.mode, image.n_frames) == ("RGB", 4)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".apng", ".gif"])
+def test_animations_have_the_colours_of_their_source(tmp_path: Path, suffix: str) -> None:
+    # The matrix of YUV is another one for HD, which WebP does not know.
+    for height in (48, 720):
+        picture = np.full((height, 32, 3), (200, 40, 40), np.uint8)
+        pictures = [picture] * 2
+        source = make_video(tmp_path / "a.mkv", pictures=pictures, times=[0, 1], codec="ffv1", pixel_format="bgr0")
+        repaint(source, tmp_path / f"b{suffix}", overwrite=True)
+        with Image.open(tmp_path / f"b{suffix}") as image:
+            assert np.abs(np.asarray(image.convert("RGB")).astype(int) - picture).max() <= 3
 
 
 def make_alpha_video(path: Path, codec: str, pixel_format: str, options: dict[str, str]) -> Path:

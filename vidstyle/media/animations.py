@@ -108,7 +108,7 @@ class AnimationSource:
             color=self.color,
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._frames,
-            alpha=True,
+            alpha=self._image.format == "WEBP" or self._image.has_transparency_data,
             plays=plays_of(path),
         )
 

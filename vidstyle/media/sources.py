@@ -132,6 +132,7 @@ class FileSource:
         is_avi = self._container.format.name == "avi"
         self._timestamps = Timestamps(self._time_base, self._rate, decoding_order=is_avi)
         self.unreadable_from: float | None = None
+        self._repeated_until = 0
         self._deinterlacer: Deinterlacer | None = None
         crop = crop_of(self.path, self._container, self._stream)
         self._cropper = None if crop is None else Cropper(crop, self._time_base)
@@ -343,6 +344,10 @@ class FileSource:
                 yield from self._decode_packet(packet)
 
     def _decode_packet(self, packet: av.Packet[Any] | None) -> list[VideoFrame]:
+        if packet is not None and not packet.size and packet.pts is not None:
+            # In Theora and AVI, the last frame goes on.
+            self._repeated_until = packet.pts + (packet.duration or 0)
+            return []
         try:
             frames = self._stream.decode(packet) if self._decoder is None else self._decoder.decode(packet)
         except av.error.EOFError:
@@ -399,7 +404,7 @@ class FileSource:
             return self._timestamps.end
         end = None if self.unreadable_from is not None else self._track_end()
         ticks = 0 if end is None else round(end / self._time_base)
-        return ticks if ticks > pts else pts + self._timestamps.usual_step
+        return ticks if ticks > pts else max(pts + self._timestamps.usual_step, self._repeated_until)
 
     def _track_end(self) -> Fraction | None:
         """Seconds at which the track ends, as far as the container says."""
