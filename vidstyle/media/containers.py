@@ -24,9 +24,6 @@ USUAL_RATES = tuple(
 RATE_PACKETS = 240
 """Packets that show the rate where the container has none."""
 
-DEMUXER_OPTIONS = {"min_delay": "2", "default_delay": "10"}
-"""Hundredths of a second: what is told to be shown for less than the first is shown for the second, as in browsers."""
-
 
 def location(path: Path) -> str:
     """What FFmpeg calls a file: whole, since it takes `12:30 clip.mp4` for an address with the protocol `12`."""
@@ -45,24 +42,16 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
         raise InputError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    options = DEMUXER_OPTIONS if is_gif(path) else {}
     if gpu is not None:
         hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
         # No such device, no decoder for this codec, or a file that is none: the processor will find out.
         with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
-            return av.open(location(path), metadata_errors="replace", hwaccel=hardware, options=options)
+            return av.open(location(path), metadata_errors="replace", hwaccel=hardware)
     try:
         # A damaged tag is no reason to refuse a video.
-        return av.open(location(path), metadata_errors="replace", options=options)
+        return av.open(location(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: not a video or picture that can be read ({reason(error)})") from error
-
-
-def is_gif(path: Path) -> bool:
-    """Whether a file begins as a GIF does."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(4) == b"GIF8"
-    return False
 
 
 def plays_of(path: Path) -> int:

@@ -52,7 +52,7 @@ from vidstyle.media.hdr import NAMES as HDR_NAMES
 from vidstyle.media.hdr import ToneMapper, deep_picture, mastering_of, peak_of
 from vidstyle.media.marks import marks_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
-from vidstyle.media.timestamps import Clock, Timestamps, counts_from_anywhere, timed_streams
+from vidstyle.media.timestamps import Clock, GifClock, Timestamps, counts_from_anywhere, timed_streams
 from vidstyle.media.transfers import CURVES, curve_of, through
 
 PLANES = frozenset({"yuv420p", "yuvj420p"})
@@ -128,7 +128,7 @@ class FileSource:
         self._decoder = self._alpha_decoder()
         self._rate = usual_rate(self.path, self._stream)
         self._time_base = self._stream.time_base or 1 / self._rate
-        self._clock = Clock(self._container)
+        self._clock = GifClock() if self._container.format.name == "gif" else Clock(self._container)
         is_avi = self._container.format.name == "avi"
         self._timestamps = Timestamps(self._time_base, self._rate, decoding_order=is_avi)
         self.unreadable_from: float | None = None
@@ -152,7 +152,7 @@ class FileSource:
     def _go_to_first_frame(self, start: float | None, end: float | None) -> None:
         self._start = None if start is None else self._beginning + _exact(start)
         self._end = None if end is None else self._beginning + _exact(end)
-        sought = self._start is not None and self._seek(self._start)
+        sought = self._start is not None and self._container.format.name != "gif" and self._seek(self._start)
         self._decoded = self._decode()
         first = next(self._decoded, None)
         if sought and not self._timestamps.seen_before(self._start):

@@ -18,9 +18,9 @@ from vidstyle.output_files import Part
 TICK = Fraction(1, 25)
 """Frames are counted here; when they are shown is kept beside them."""
 RGBA = av.VideoFormat("rgba")
-UNSEEN_CHANGE = 10
+UNSEEN_CHANGE = 12
 """Levels by which a pixel of a GIF may change without being drawn anew: what stands still costs nothing then."""
-DITHER = "dither=bayer:bayer_scale=4:diff_mode=rectangle"
+DITHER = "dither=bayer:bayer_scale=5:diff_mode=rectangle"
 """The same pattern in every frame, so that it does not move where nothing else does."""
 
 
