@@ -64,7 +64,7 @@ def test_what_moves_in_front_of_a_wall_does_not_take_it_along() -> None:
     assert not motion.flow[25 + 14 :].any()
 
 
-@pytest.mark.parametrize("levels", [(0, 255), (2, 26), (100, 118)], ids=str)
+@pytest.mark.parametrize("levels", [(0, 255), (0, 12), (0, 8), (2, 26), (100, 118)], ids=str)
 def test_a_cut_is_one_in_the_dark_as_in_the_light(levels: tuple[int, int]) -> None:
     for seed in range(0, 10, 2):
         assert is_cut(scene(seed, levels), scene(seed + 1, levels))

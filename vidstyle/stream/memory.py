@@ -50,6 +50,12 @@ BARE, HURRY_SECONDS = 0.01, 0.12
 sooner: between two so many seconds."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
+STALE_LEVELS = 1.2
+"""Median difference in luma, grey levels, between what a picture that stands still has been painted from and the picture
+itself, from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and stays.  Light
+that has changed everywhere alike does not count."""
+STALE_BLUR = 2.0
+"""Positions over which that is smoothed before, so that noise goes."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
 MOST_STEP = 0.2
@@ -63,6 +69,7 @@ class Key:
         number: tells it from others.
         source: `small_picture` of the frame that it is painted from.
         painting: its pixels, sooner or later.
+        replaces: whether all keys before it go once it can be shown.
 
     Attributes:
         shift: (h, w, 2) float32: from each position to where it was in the key, in positions.
@@ -71,8 +78,10 @@ class Key:
         moved: whether anything has moved since.
     """
 
-    def __init__(self, number: int, source: np.ndarray, painting: "Future[np.ndarray]") -> None:
-        self.number, self.painting = number, painting
+    def __init__(
+        self, number: int, source: np.ndarray, painting: "Future[np.ndarray]", *, replaces: bool = False
+    ) -> None:
+        self.number, self.painting, self.replaces = number, painting, replaces
         self.source = averaged(source)
         height, width = self.source.shape[:2]
         self.shift = np.zeros((height, width, 2), np.float32)
@@ -162,6 +171,7 @@ class Memory:
         self.keys: list[Key] = []
         self._need = self._waited = self._since = 0.0
         self._uncovered, self._bare = 1.0, 0.0
+        self._stale = False
         self._seen: np.ndarray | None = None
         self._owner = np.empty(0, np.int16)
         self._fading = np.empty(0, np.float32)
@@ -176,6 +186,9 @@ class Memory:
             key.carry(motion, age)
         covered = [1 - key.shown for key in self.keys]
         self._uncovered = float(np.prod(covered, axis=0).mean()) if covered else 1.0
+        # What has been asked for and does not show yet is not asked for again.
+        asked = len(self.keys) > 1 and self.keys[-1].replaces
+        self._stale = motion.still and self._seen is not None and not asked and is_stale(self._seen, motion.now)
         seconds = min(seconds, MOST_STEP)
         self._since += seconds
         self._need += seconds * self._uncovered
@@ -184,7 +197,7 @@ class Memory:
     @property
     def wants_painting(self) -> bool:
         """Whether the frame should become a key; it depends on the frames alone."""
-        if not self.keys or self._uncovered > SUDDEN:
+        if not self.keys or self._uncovered > SUDDEN or self._stale:
             return True
         worn = self.keys[-1].age >= LIFE_FRAMES
         needed = self._need > NEED_SECONDS or self._waited > PATIENCE_SECONDS
@@ -194,18 +207,22 @@ class Memory:
     @property
     def gains_from_painting(self) -> bool:
         """Whether the frame is worth the time of a painter who has nothing else to do."""
-        bare = self._bare > BARE
+        bare = self._bare > BARE or self._stale
         return not self.keys or bare or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
 
     def add(self, small: np.ndarray, painting: "Future[np.ndarray]") -> None:
         """The frame of a `small_picture` is being painted, and becomes a key."""
-        self.keys.append(Key(self._next, small, painting))
+        self.keys.append(Key(self._next, small, painting, replaces=self._stale))
         self._next += 1
         self._need = self._waited = self._since = 0.0
 
     def view(self, motion: Motion | None, small: np.ndarray, usable: Callable[[Key], bool] = lambda _: True) -> View:
         """What to show of a frame, once it has been carried on to, by the keys that are usable."""
         now = averaged(small) if motion is None else motion.now
+        for number in reversed(range(1, len(self.keys))):
+            if self.keys[number].replaces and usable(self.keys[number]):
+                del self.keys[:number]
+                break
         layers, uncovered = _layers([key for key in self.keys if usable(key)], now.shape[:2])
         if len(layers) > MOST_KEYS:
             least = min(layers[:-1], key=lambda layer: float(layer.visible.sum()))
@@ -255,6 +272,12 @@ class Memory:
         for layer in view.layers:
             result += layer.key.seen * layer.visible[..., None]
         self._seen = np.rint(result).astype(np.uint8)
+
+
+def is_stale(seen: np.ndarray, now: np.ndarray) -> bool:
+    """Whether what has been painted and what there is, (h, w, 3) uint8 each, differ a little everywhere."""
+    change = cv2.GaussianBlur(cv2.subtract(seen[..., 0], now[..., 0], dtype=cv2.CV_32F), (0, 0), STALE_BLUR)
+    return bool(np.median(np.abs(change - np.median(change))) > STALE_LEVELS)
 
 
 def _layers(keys: Sequence[Key], shape: tuple[int, ...]) -> tuple[tuple[Layer, ...], np.ndarray]:

@@ -19,8 +19,10 @@ LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
 FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
-DESCENTS, STRIDE, REFINEMENTS = 3, 4, 2
+DESCENTS, STRIDE, REFINEMENTS = 3, 5, 3
 """Of DIS: steps of descent, places from patch to patch, and steps of the refinement that follows."""
+SMOOTHNESS = 10.0
+"""Weight of smoothness in that refinement, half of OpenCV's: small pictures have much form in few places."""
 LEAST_SIDE = 12
 """Positions along the shorter side that DIS can do with."""
 SMOOTH, WINDOW = 1.5, 17
@@ -37,19 +39,21 @@ BETTER = 0.65
 more, since optical flow follows it; of what does move, half at the most."""
 LEAST_DIFFERENCE = 0.05
 """Grey levels below which there is none."""
-REACH, NEAR = 25, 4
-"""Positions between what moves that are let move as well, and around it."""
+REACH, REACH_SHARE, NEAR = 25, 1 / 6, 4
+"""Positions between what moves that are let move as well, of the longer side at the most; and around it."""
 TEXTURED = 0.5
 """Squared slope of luma around a position, grey levels a position, from which on it could be seen to move."""
 MOSTLY = 0.4
 """Share of what could be seen to move that does, from which on everything is let move: the camera does."""
-LEAST_PAN = 0.1
+LEAST_PAN = 0.2
 """And of the picture."""
 MARGIN = 8
 """Positions around what may move in which motion is looked for, too."""
 CUT, LEAST_SPREAD = 0.35, 3.0
 """Mean difference of a frame from the last, moved along, over the spread of its luma, that makes a cut; and the least
 spread that it is measured by, grey levels.  Noise goes first: dark shots have no more contrast than it."""
+FORM_CUT, LEAST_FORM = 0.6, 0.9
+"""The same of what is left of the difference when light that has changed everywhere alike is taken away."""
 ALIKE_LEVELS = (3.0, 8.0)
 """Difference in luma or chroma up to which something is what it has been, grey levels: in frames of one colour, and
 at the most.  From twice that on it is not."""
@@ -113,10 +117,16 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
         part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
         flow[part] = _flow(luma_before, luma_now, standing, part, everywhere=pans)
     change = cv2.subtract(sample(averaged(luma_before), flow), positions[..., 0], dtype=cv2.CV_32F)
-    if np.abs(cv2.GaussianBlur(change, (0, 0), 1)).mean() > CUT * max(spread, LEAST_SPREAD):
+    if _is_cut(cv2.GaussianBlur(change, (0, 0), 1), spread):
         return None
     low = min(max(ALIKE_SPREAD * spread, ALIKE_LEVELS[0]), ALIKE_LEVELS[1])
     return Motion(positions, flow, not flow.any(), (low, 2 * low))
+
+
+def _is_cut(change: np.ndarray, spread: float) -> bool:
+    """Whether so much is left of the difference (h, w) of two lumas that nothing goes on."""
+    form = np.abs(change - change.mean()).mean()
+    return bool(np.abs(change).mean() > CUT * max(spread, LEAST_SPREAD) or form > FORM_CUT * max(spread, LEAST_FORM))
 
 
 def _around(moves: np.ndarray) -> tuple[slice, slice]:
@@ -140,6 +150,7 @@ def _flow(
     search.setGradientDescentIterations(DESCENTS)
     search.setPatchStride(STRIDE)
     search.setVariationalRefinementIterations(REFINEMENTS)
+    search.setVariationalRefinementAlpha(SMOOTHNESS)
     before, now = (np.ascontiguousarray(picture[rows, columns]) for picture in (before, now))
     found = np.asarray(search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
     flow = averaged(found) / FINER
@@ -148,8 +159,9 @@ def _flow(
     moved = _difference(sample(before, found), now)
     needs = ((moved < BETTER * standing[part]) & (standing[part] > LEAST_DIFFERENCE)).astype(np.uint8)
     # What is plain within something that moves goes with it; what is plain beside it stays.
-    near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * REACH + 1,) * 2))
-    near = cv2.erode(near, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * (REACH - NEAR) + 1,) * 2))
+    reach = max(NEAR, min(REACH, int(REACH_SHARE * max(standing.shape))))
+    near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * reach + 1,) * 2))
+    near = cv2.erode(near, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * (reach - NEAR) + 1,) * 2))
     return flow * near[..., None]
 
 
