@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import (
-    SCALING,
-    YCGCO,
-    UnreadColorsError,
-    describe_color,
     has_alpha,
-    over_white,
-    settle_color,
-    split_alpha,
-    to_rgb,
 )
 from vidstyle.media.containers import (
     MICROSECOND,
@@ -35,30 +25,19 @@ from vidstyle.media.containers import (
     plays_of,
     usual_rate,
 )
+from vidstyle.media.converting import FrameConverter
 from vidstyle.media.cropping import crop_of
 from vidstyle.media.frame import (
     LARGEST_SIDE,
-    MATRIX_BT709,
     SMALLEST_SIDE,
-    SWSCALE_MATRIX,
-    Color,
     Frame,
-    Mastering,
     VideoFormat,
-    usual_matrix,
 )
-from vidstyle.media.frame_filters import Cropper, Deinterlacer, orientation
-from vidstyle.media.hdr import NAMES as HDR_NAMES
-from vidstyle.media.hdr import ToneMapper, deep_picture, mastering_of, peak_of
+from vidstyle.media.frame_filters import Cropper, Deinterlacer
 from vidstyle.media.marks import marks_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, GifClock, Timestamps, counts_from_anywhere, timed_streams
-from vidstyle.media.transfers import CURVES, curve_of, through
 
-PLANES = frozenset({"yuv420p", "yuvj420p"})
-"""Pixel formats whose planes a network can take as they are."""
-INTERLEAVED = "nv12"
-"""The same samples with U and V in turns, as GPUs decode."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
@@ -136,7 +115,6 @@ class FileSource:
         self._deinterlacer: Deinterlacer | None = None
         crop = crop_of(self.path, self._container, self._stream)
         self._cropper = None if crop is None else Cropper(crop, self._time_base)
-        self._reformatter = VideoReformatter()
         self._beginning = (self._container.start_time or 0) * MICROSECOND
 
     def _alpha_decoder(self) -> av.VideoCodecContext | None:
@@ -169,37 +147,12 @@ class FileSource:
                 )
             raise InputError(f"{self.path}: no frame of it can be decoded")
         self._pending: _Decoded | None = first
-        try:
-            self.color = settle_color(first.frame)
-        except UnreadColorsError as error:
-            raise InputError(f"{self.path}: {error}") from error
-        self._settle_light(first.frame)
-        self._turns, self._mirrored = orientation(first.frame)
+        self._converter = FrameConverter(self.path, first.frame, hdr=self._hdr, notes=self.notes)
+        self.color = self._converter.color
         if start is not None:
             self.origin = first.pts * self._time_base
         else:
             self.origin = self._beginning if counts_from_anywhere(self._container) else Fraction(0)
-
-    def _settle_light(self, frame: VideoFrame) -> None:
-        """How light becomes that of ordinary video, which is what networks know."""
-        transfer = self.color.transfer
-        self._tone: ToneMapper | None = None
-        self._curve = curve_of(transfer)
-        self._mastering: Mastering | None = None
-        self._deep = VideoReformatter()
-        if transfer in HDR_NAMES:
-            mastering, name = mastering_of(frame), HDR_NAMES[transfer]
-            self._tone = ToneMapper(self.color, peak_of(mastering))
-            if self._hdr:
-                self._mastering = mastering
-            else:
-                self.notes.append(
-                    f"{self.path}: its high dynamic range ({name}) is painted and written as ordinary BT.709"
-                )
-        elif self._curve is not None:
-            self.notes.append(f"{self.path}: its {CURVES[transfer]} is painted and written as ordinary video")
-        if self._hdr and self._tone is None:
-            self.notes.append(f"{self.path}: has no high dynamic range (PQ, HLG), and is written as ordinary video")
 
     def _seek(self, time: Fraction) -> bool:
         try:
@@ -218,9 +171,9 @@ class FileSource:
 
     def _describe(self, size: tuple[int, int] | None, scale: float | None) -> VideoFormat:
         assert self._pending is not None
-        width, height = self._first_size = self._pending.frame.width, self._pending.frame.height
+        width, height = self._pending.frame.width, self._pending.frame.height
         pixel = self._stream.sample_aspect_ratio or Fraction(1)
-        if self._turns % 2:
+        if self._converter.on_its_side:
             width, height, pixel = height, width, 1 / pixel
         target = size or (width, height)
         if scale is not None:
@@ -233,39 +186,19 @@ class FileSource:
                 )
         # Whatever the size, the picture keeps its shape on the screen.
         pixel *= Fraction(width, height) / Fraction(*target)
-        self._has_planes = (
-            self._pending.frame.format.name in PLANES | {INTERLEAVED}
-            and self.color.matrix != YCGCO
-            and self._tone is None
-            and self._curve is None
-            and target == (self._pending.frame.width, self._pending.frame.height)
-            and not (target[0] % 2 or target[1] % 2 or self._turns or self._mirrored)
-        )
         return VideoFormat(
             width=target[0],
             height=target[1],
             time_base=self._time_base,
             rate=self._rate,
-            color=self._written_color(),
+            color=self._converter.written_color,
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._expected_frames(),
             alpha=has_alpha(self._pending.frame),
             plays=plays_of(self.path) if self._container.format.name == "gif" else 0,
             marks=marks_of(self._pending.frame),
-            mastering=self._mastering,
+            mastering=self._converter.mastering,
         )
-
-    def _written_color(self) -> Color:
-        """The source's own, where that can be written."""
-        if self._mastering is not None:
-            return self.color
-        if self._tone is not None:
-            return Color(MATRIX_BT709, primaries=MATRIX_BT709, transfer=MATRIX_BT709)
-        if self._curve is not None:
-            return replace(self.color, transfer=MATRIX_BT709)
-        if self.color.matrix == YCGCO:
-            return replace(self.color, matrix=usual_matrix(self._pending.frame.height if self._pending else 0))
-        return self.color
 
     def _expected_frames(self) -> int | None:
         seconds = self._stream.duration * self._time_base if self._stream.duration else None
@@ -281,15 +214,16 @@ class FileSource:
 
     def __iter__(self) -> Iterator[Frame]:
         offset = round(self.origin / self._time_base)
+        size, converter = (self.format.width, self.format.height), self._converter
         discontinuity = True
         while self._pending is not None:
             decoded = self._pending
             alpha = None
             if self.planes:
-                pixels = self._to_planes(decoded.frame)
+                pixels = converter.to_planes(decoded.frame, size)
             else:
-                pixels, alpha = self._to_rgb(decoded.frame)
-            signal = None if self._mastering is None else partial(self._signal, decoded.frame)
+                pixels, alpha = converter.to_rgb(decoded.frame, size, cut_out=self.cut_out)
+            signal = None if converter.mastering is None else partial(converter.signal, decoded.frame, size)
             yield Frame(pixels, decoded.pts - offset, self._time_base, decoded.duration, discontinuity, alpha, signal)
             discontinuity = False
             self._pending = next(self._decoded, None)
@@ -297,7 +231,7 @@ class FileSource:
     @property
     def has_planes(self) -> bool:
         """Whether frames are decoded to 8-bit 4:2:0 of the size and orientation that is asked for."""
-        return self._has_planes
+        return self._converter.has_planes((self.format.width, self.format.height))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -425,95 +359,6 @@ class FileSource:
             if len(self._container.streams) == 1 and self._container.duration:
                 return self._container.duration * MICROSECOND
         return None
-
-    def _to_planes(self, frame: VideoFrame) -> np.ndarray:
-        size = self.format.width, self.format.height
-        if (frame.width, frame.height) != size:
-            # The video has changed in its middle.
-            frame = VideoFrame.from_ndarray(self._fitted(frame, size), "rgb24")
-            frame.color_range = ColorRange.JPEG
-        elif frame.format.name in PLANES:
-            return frame.to_ndarray()
-        else:
-            describe_color(frame, self.color)  # U and V lie in turns
-        frame = self._reformatter.reformat(
-            frame,
-            format="yuv420p",
-            dst_colorspace=SWSCALE_MATRIX.get(self.color.matrix, self.color.matrix),
-            dst_color_range=ColorRange.JPEG if self.color.full_range else ColorRange.MPEG,
-            interpolation=SCALING,
-            threads=1,
-        )
-        return frame.to_ndarray()
-
-    def _to_rgb(self, frame: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
-        size = self.format.width, self.format.height
-        if self._turns % 2:
-            size = size[::-1]
-        alpha = None
-        if self.cut_out and has_alpha(frame):
-            pixels, alpha = split_alpha(self._unscaled(frame), size)
-            alpha = self._upright(alpha)
-        else:
-            pixels = self._fitted(frame, size)
-        return self._upright(pixels), alpha
-
-    def _signal(self, frame: VideoFrame) -> np.ndarray:
-        """See Frame; called by whoever writes it, while this goes on to decode."""
-
-        def convert(frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
-            return deep_picture(frame, self.color, *size, self._deep).to_ndarray()
-
-        size = self.format.width, self.format.height
-        return self._upright(self._fitted(frame, size[::-1] if self._turns % 2 else size, convert))
-
-    def _unscaled(self, frame: VideoFrame) -> np.ndarray:
-        """RGBA (H, W, 4) uint8 of a frame with transparency."""
-        if self._curve is not None:
-            return through(self._curve, frame, self.color, frame.width, frame.height, self._reformatter)
-        return to_rgb(frame, self.color, frame.width, frame.height, self._reformatter)
-
-    def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
-        """RGB (height, width, 3) uint8 of a frame, scaled to (width, height)."""
-        if self._tone is not None:
-            return self._tone(frame, *size)
-        if self._curve is not None:
-            pixels = through(self._curve, frame, self.color, *size, self._reformatter)
-        else:
-            pixels = to_rgb(frame, self.color, *size, self._reformatter)
-        return over_white(pixels) if pixels.shape[2] == 4 else pixels
-
-    def _fitted(
-        self,
-        frame: VideoFrame,
-        size: tuple[int, int],
-        convert: Callable[[VideoFrame, tuple[int, int]], np.ndarray] | None = None,
-    ) -> np.ndarray:
-        """What `convert`, by default `_converted`, makes of a frame; the shape of one whose size is another than the
-        first one's is kept by black bars."""
-        convert = convert or self._converted
-        if (frame.width, frame.height) == self._first_size:
-            return convert(frame, size)
-        width, height = self._first_size
-        scale = min(Fraction(width, frame.width), Fraction(height, frame.height))
-        inner = tuple(
-            max(1, min(whole, round(side * scale * whole / first)))
-            for side, whole, first in zip((frame.width, frame.height), size, self._first_size, strict=True)
-        )
-        note = (
-            f"{self.path}: changes to {frame.width}x{frame.height} in its course, which is fitted into {width}x{height}"
-        )
-        if note not in self.notes:
-            self.notes.append(note)
-        fitting = convert(frame, (inner[0], inner[1]))
-        canvas = np.zeros((size[1], size[0], 3), fitting.dtype)
-        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-        canvas[top : top + inner[1], left : left + inner[0]] = fitting
-        return canvas
-
-    def _upright(self, pixels: np.ndarray) -> np.ndarray:
-        pixels = np.rot90(pixels, self._turns)
-        return np.ascontiguousarray(pixels[:, ::-1] if self._mirrored else pixels)
 
 
 @dataclass(frozen=True)
