@@ -309,12 +309,12 @@ def synth_sound(seconds: float) -> Array:
     t = np.arange(n) / SAMPLE_RATE
     sound = np.zeros((2, n))
     hz = np.fft.rfftfreq(n, 1 / SAMPLE_RATE)
-    for ear in range(2):
+    for channel in range(2):
         for low, high, gain, period in ((60, 500, 0.10, 5.3), (400, 3500, 0.05, 3.7)):
             band = np.exp(-((np.log(np.maximum(hz, 1)) - np.log(np.sqrt(low * high))) ** 2))
             hiss = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * band, n)
-            swell = 0.55 + 0.45 * np.sin(2 * np.pi * t / period + 0.8 * ear)
-            sound[ear] += gain * hiss / hiss.std() * swell
+            swell = 0.55 + 0.45 * np.sin(2 * np.pi * t / period + 0.8 * channel)
+            sound[channel] += gain * hiss / hiss.std() * swell
     for start, pan, level in ((0.7, 0.35, 0.10), (2.9, 0.35, 0.07), (5.6, 0.65, 0.09)):
         after = np.maximum(t - start, 0)
         for ratio, part in ((0.5, 0.3), (1, 1), (1.19, 0.6), (1.56, 0.4), (2.0, 0.5), (2.74, 0.25)):
@@ -329,9 +329,9 @@ def synth_sound(seconds: float) -> Array:
         cry = sum(np.sin(k * phase) / k**1.3 for k in (1, 2, 3, 4))
         sound += 0.05 * envelope * cry * np.array([[1 - pan], [pan]])
     tail = np.exp(-np.arange(SAMPLE_RATE) / SAMPLE_RATE * 5)  # a second of echo from the quay
-    for ear in range(2):
+    for channel in range(2):
         echo = np.fft.rfft(rng.standard_normal(tail.size) * tail * 0.012, 2 * n)
-        sound[ear] += np.fft.irfft(np.fft.rfft(sound[ear], 2 * n) * echo, 2 * n)[:n]
+        sound[channel] += np.fft.irfft(np.fft.rfft(sound[channel], 2 * n) * echo, 2 * n)[:n]
     fade = np.clip(np.minimum(t / 0.05, (seconds - t) / 0.4), 0, 1)
     return np.clip(sound * fade, -1, 1).astype(np.float32)
 

@@ -21,6 +21,11 @@ from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One process a core: threads of one layer would wait for each other longer than they compute.
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @dataclass(frozen=True)
 class Result:

@@ -35,7 +35,7 @@ from test_tracks import BEGUN, CLEARED, make_pictured, make_subtitled
 
 from vidstyle import InputError
 from vidstyle.media.animations import AnimationSource, is_animation
-from vidstyle.media.images import is_image, picture_size
+from vidstyle.media.images import is_image, upright_size
 
 NTSC = Fraction(30000, 1001)
 
@@ -138,7 +138,7 @@ class Described:
 
 def describe(path: Path) -> Described:
     if is_image(path):
-        return Described(1, 0, "{}x{}".format(*picture_size(path)), "")
+        return Described(1, 0, "{}x{}".format(*upright_size(path)), "")
     if is_animation(path):
         source = AnimationSource(path)
         frames = list(source)

@@ -16,7 +16,7 @@ from vidstyle.nets import META_NETWORKS, build_network, description
 from vidstyle.nets.adain import AdainNet, MetaAdainNet
 from vidstyle.nets.metanet import MetaNet, ShenNet
 from vidstyle.perception.perceptual_network import FILES, PerceptualNetwork
-from vidstyle.perception.tensors import to_rgb
+from vidstyle.perception.tensors import to_pixels
 from vidstyle.perception.vgg import KINDS, Vgg, moments
 from vidstyle.style_files import StyleCard, read_card, save_style
 from vidstyle.training.make_style import make_style
@@ -359,7 +359,7 @@ def test_what_ships_paints_in_a_pictures_colours(name: str, material: Path, run_
     red, blue = (material / f"{color}.png" for color in ("red", "blue"))
     grain = torch.rand(160, 200, 1)
     for path, color in ((red, (0.9, 0.3, 0.1)), (blue, (0.1, 0.3, 0.9))):
-        Image.fromarray(to_rgb((torch.tensor(color) * (0.5 + 0.5 * grain)).movedim(2, 0))).save(path)
+        Image.fromarray(to_pixels((torch.tensor(color) * (0.5 + 0.5 * grain)).movedim(2, 0))).save(path)
     photo = torch.rand(1, 3, 12, 16).repeat_interleave(8, 2).repeat_interleave(8, 3)
     warmth = {}
     for picture in (red, blue):

@@ -94,7 +94,7 @@ def test_the_clip_moves_in_every_frame(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def costs(style_file: Path) -> dict[str, list[dict[str, float]]]:
-    return growth.measure(str(style_file), device="cpu", engine="torch", sizes=[(96, 64)], lengths=[12])
+    return growth.measure_growth(str(style_file), device="cpu", engine="torch", sizes=[(96, 64)], lengths=[12])
 
 
 def test_every_size_and_length_is_a_run_of_its_own(costs: dict[str, list[dict[str, float]]]) -> None:
@@ -106,12 +106,12 @@ def test_every_size_and_length_is_a_run_of_its_own(costs: dict[str, list[dict[st
 
 def test_growth_is_drawn(costs: dict[str, list[dict[str, float]]], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    growth.plot(costs, tmp_path / "growth.png")
+    growth.plot_growth(costs, tmp_path / "growth.png")
     with Image.open(tmp_path / "growth.png") as picture:
         assert picture.size == (1000, 400)
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
     with pytest.raises(InputError, match=r"growth=\S+: cannot be written"):
-        growth.plot(costs, tmp_path / "missing" / "growth.png")
+        growth.plot_growth(costs, tmp_path / "missing" / "growth.png")
 
 
 def test_large_frames_are_lifted_and_that_has_a_price() -> None:

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 from media_files import colorful_picture, psnr
 
-from vidstyle.engines.frame_function import FrameFunction, frame_function, takes_planes
+from vidstyle.engines.frame_function import FrameFunction, frame_function, network_takes_planes
 from vidstyle.media.frame import SWSCALE_MATRIX, Color
 from vidstyle.nets import JohnsonNet
 from vidstyle.nets.cells import fold_bytes, unfold_bytes
@@ -94,10 +94,10 @@ def test_folding_is_undone_by_unfolding(size: tuple[int, int], planes: bool) -> 
 
 def test_planes_are_for_the_real_time_network_and_known_colours_of_8_bits() -> None:
     network = load_style("starry_night").network
-    assert takes_planes(network, Color())
-    assert not takes_planes(JohnsonNet(), Color())
-    assert not takes_planes(network, Color(bits=10))
-    assert not takes_planes(network, Color(matrix=7))
+    assert network_takes_planes(network, Color())
+    assert not network_takes_planes(JohnsonNet(), Color())
+    assert not network_takes_planes(network, Color(bits=10))
+    assert not network_takes_planes(network, Color(matrix=7))
     with pytest.raises(ValueError, match="JohnsonNet takes RGB, not planes"):
         frame_function(JohnsonNet(), torch.float32, Color())
     with pytest.raises(ValueError, match="no planes of these colours"):

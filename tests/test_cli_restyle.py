@@ -17,6 +17,7 @@ import pytest
 from conftest import Result, contents
 from media_files import Sound, colorful_picture, cut, make_video, read_packets, read_times, read_video
 from PIL import Image
+from small_disks import file_system
 
 from vidstyle import Painter
 from vidstyle.cli.options import parse_time
@@ -27,14 +28,9 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for 32 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("cannot mount a small file system here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    """A file system with room for 32 KiB."""
+    with file_system(tmp_path / "disk", 32) as folder:
+        yield folder
 
 
 def assert_paints(style: Path, source: np.ndarray, painted: np.ndarray, **look: object) -> None:

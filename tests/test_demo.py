@@ -440,8 +440,8 @@ def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path
 # --- webcams
 
 
-def look(**wishes: Any) -> str:
-    return json.dumps({"style": "starry_night", "strength": 1, "keep_colors": False, "split": False} | wishes)
+def look(**wanted: Any) -> str:
+    return json.dumps({"style": "starry_night", "strength": 1, "keep_colors": False, "split": False} | wanted)
 
 
 def received(socket: Any) -> tuple[int, np.ndarray]:

@@ -320,7 +320,7 @@ def test_a_crowd_without_cookies_pushes_nobodys_files_out(
 )
 def test_an_option_that_would_be_something_else_is_refused(options: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        DemoSettings(**options).check()
+        DemoSettings(**options)
     DemoSettings(
         allow_host=("demo.example.org", "*"), embed=("https://a.example:8443", "b.example", "https://*.c.example")
-    ).check()
+    )

@@ -17,7 +17,7 @@ from media_files import colorful_picture, corner_colors, quartered_picture
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vidstyle import InputError, restyle
-from vidstyle.media.images import is_image, picture_size, read_image, read_picture
+from vidstyle.media.images import is_image, read_image, read_picture, upright_size
 from vidstyle.style_files import Style, StyleCard
 
 SAME = Style(StyleCard("same", Path("same"), "same"), torch.nn.Identity())
@@ -141,7 +141,7 @@ def test_a_picture_that_is_converted_strip_by_strip_is_the_same(
         upright = np.asarray(ImageOps.exif_transpose(image))
     assert picture.alpha is not None
     assert np.array_equal(np.dstack([picture.pixels, picture.alpha]), upright)
-    assert picture_size(path) == (upright.shape[1], upright.shape[0])
+    assert upright_size(path) == (upright.shape[1], upright.shape[0])
 
 
 def test_a_picture_too_large_for_the_memory_is_an_error_of_one_line(
@@ -184,7 +184,7 @@ def test_floating_point_is_linear_light(channels: int, tmp_path: Path) -> None:
         stored = np.dstack([light, np.full(light.shape[:2], 0.5, np.float32)])
     cv2.imwrite(str(tmp_path / "a.tif"), stored)
     assert is_image(tmp_path / "a.tif")
-    assert picture_size(tmp_path / "a.tif") == (picture.shape[1], picture.shape[0])
+    assert upright_size(tmp_path / "a.tif") == (picture.shape[1], picture.shape[0])
     read = read_picture(tmp_path / "a.tif")
     wanted = np.dstack([picture[..., 0]] * 3) if channels == 1 else picture
     assert np.abs(read.pixels.astype(int) - wanted).max() <= 1

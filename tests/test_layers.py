@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import vidstyle
 PACKAGE = Path(vidstyle.__file__).parent
 FLOORS = (
     {"errors"},
-    {"output_files", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
+    {"output_files", "validation", "interruption", "allocator", "processor", "privacy", "shipped", "plots"},
     {"media"},
     {"perception"},
     {"nets"},
@@ -120,3 +121,13 @@ def test_below_the_command_line_nobody_knows_its_options(path: Path) -> None:
 def test_no_two_files_share_a_name() -> None:
     names = [path.name for path in FILES if path.name != "__init__.py" and path.parent.name != "cli"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_no_two_classes_share_a_name() -> None:
+    classes = Counter(
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in classes.items() if count > 1] == []

@@ -12,6 +12,7 @@ import torch
 from conftest import Result, contents
 from media_files import colorful_picture
 from PIL import Image
+from small_disks import largest_file
 
 from vidstyle.errors import InputError
 from vidstyle.media.images import pictures_by_name
@@ -148,17 +149,8 @@ def test_a_style_into_a_folder_that_takes_none_is_an_error_of_one_line(
 
 
 def test_a_checkpoint_for_which_there_is_no_room_is_an_error_of_one_line_and_the_last_one_stays(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource", reason="no such limit here")
     network, path = torch.nn.Linear(300, 300), tmp_path / "style.checkpoint"
     path.write_bytes(b"the last one")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # Fails in the same places as a full disk.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        with pytest.raises(InputError, match=r"style\.checkpoint: cannot be written"):
-            save_checkpoint(path, network, torch.optim.Adam(network.parameters()), Position("", 1), {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+    with largest_file(100_000), pytest.raises(InputError, match=r"style\.checkpoint: cannot be written"):
+        save_checkpoint(path, network, torch.optim.Adam(network.parameters()), Position("", 1), {})
     assert contents(tmp_path) == {"style.checkpoint": b"the last one"}

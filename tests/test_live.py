@@ -22,7 +22,7 @@ from live_steps import Clock, Painter, Steps, Viewer, black, inverted, numbered,
 from media_files import HEIGHT, WIDTH, barcode, make_video, read_barcode, read_times, read_video
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.live import Figures, Session, Settings, run
+from vidstyle.live import Figures, LiveSettings, Session, run
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.media.containers import MICROSECOND
@@ -346,7 +346,7 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     assert opened.problem("bad") == "bad is broken"
 
 
-# --- wishes
+# --- keys
 
 
 def test_what_is_wished_shows_in_the_next_frame() -> None:
@@ -354,14 +354,14 @@ def test_what_is_wished_shows_in_the_next_frame() -> None:
     picture = scene()[:, : LARGE[0]].copy()
     source = Steps([picture] * 40, clock)
     state = LiveState(["a"], "a")
-    wishes: dict[int, Callable[[], None]] = {
+    presses: dict[int, Callable[[], None]] = {
         5: lambda: setattr(state, "strength", 0.5),
         10: lambda: setattr(state, "strength", 0.0),
         15: lambda: setattr(state, "strength", 1.0),
         20: lambda: state.press("m"),
         25: lambda: state.press("s"),
     }
-    viewer = Viewer(source, lambda n: wishes.get(n, lambda: None)())
+    viewer = Viewer(source, lambda n: presses.get(n, lambda: None)())
     # Painted slowly, so that none of it is painted anew.
     painter = Painter(white)
     watch(source, painter, viewer, state=state, clock=clock)
@@ -670,7 +670,7 @@ def test_what_cannot_be_leaves_nothing_running(
     before = set(threading.enumerate())
     # Whoever keeps the exception keeps alive all that its traceback knows.
     with pytest.raises(InputError) as _kept:
-        run(Settings(style=style_file, camera=str(bars), to=(to,), device="cpu"))
+        run(LiveSettings(style=style_file, camera=str(bars), to=(to,), device="cpu"))
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive(), thread.name

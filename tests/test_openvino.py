@@ -219,7 +219,11 @@ def test_what_was_unused_for_longest_makes_room(own_cache: Path) -> None:
         cache.get(key, bytes, lambda: (b"", lambda: b"x" * 300))
         os.utime(own_cache / f"{key}.compiled", (0, 1000 - age))
     cache.get("a", bytes, lambda: (b"", bytes))  # the oldest is used again
+    being_written = own_cache / ".vidstyle-e.part.compiled"
+    being_written.write_bytes(b"x" * 600)
     cache.get("d", bytes, lambda: (b"", lambda: b"x" * 300))
+    assert being_written.exists()
+    being_written.unlink()
     assert sorted(path.stem for path in own_cache.iterdir()) == ["a", "c", "d"]
 
 

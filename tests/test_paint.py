@@ -20,7 +20,7 @@ from vidstyle.painting import optimisation
 from vidstyle.painting.colors import luminance, match_histogram
 from vidstyle.painting.paint_settings import PaintSettings, WeightedStyle, parse_style, weighted_styles
 from vidstyle.painting.tiled_loss import Evaluation, Past, TiledLoss
-from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.tensors import to_pixels, to_tensor
 
 SIZE = 96
 
@@ -149,7 +149,7 @@ def without_colors(path: Path) -> torch.Tensor:
 
 
 def test_luminance_does_not_hang_on_the_colours_of_the_start(pictures: Path, weights: Path) -> None:
-    Image.fromarray(to_rgb(without_colors(pictures / "b.png")[0])).save(pictures / "grey.png")
+    Image.fromarray(to_pixels(without_colors(pictures / "b.png")[0])).save(pictures / "grey.png")
     colored, plain = (
         painted(pictures, weights, keep_colors="luminance", init=str(pictures / name), steps=1)[-1].image
         for name in ("b.png", "grey.png")

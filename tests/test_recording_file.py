@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_files import read_times, read_video
+from small_disks import largest_file
 
 from vidstyle.errors import InputError
 from vidstyle.media.frame import Frame
@@ -125,14 +126,10 @@ def test_a_leftover_without_a_picture_is_cleared_away(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_files() -> Iterator[int]:
-    """No file may grow beyond so many bytes, which fails in the same places as a full disk."""
-    resource = pytest.importorskip("resource", reason="no such limit here")
-    size, before = 1_200_000, resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    yield size
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    """No file may grow beyond so many bytes."""
+    size = 1_200_000
+    with largest_file(size):
+        yield size
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

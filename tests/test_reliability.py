@@ -22,6 +22,7 @@ from conftest import Result, contents
 from hostile_inputs import KINDS
 from media_files import colorful_picture, make_video, read_times
 from PIL import Image
+from small_disks import file_system
 
 SEED = 23
 GIGABYTE = 1 << 30
@@ -145,13 +146,9 @@ def test_twenty_runs_that_are_ended_at_any_moment_leave_the_old_file_or_a_whole_
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with 48 KiB, of which some are taken."""
-    folder = tmp_path / "full"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("may not mount a file system")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with file_system(tmp_path / "full", 48) as folder:
+        (folder / "kept.txt").write_bytes(b"\0" * 20_000)
+        yield folder
 
 
 def test_a_full_disk_is_a_line_and_leaves_nothing_whatever_is_written(
@@ -161,7 +158,6 @@ def test_a_full_disk_is_a_line_and_leaves_nothing_whatever_is_written(
     noise = [Image.frombytes("RGB", (160, 96), random.randbytes(160 * 96 * 3)) for _ in range(12)]
     noise[0].save(tmp_path / "in.png")
     clip = make_video(tmp_path / "in.mp4", pictures=[np.asarray(image) for image in noise], times=range(12))
-    (full_disk / "kept.txt").write_bytes(b"\0" * 20_000)
     before = contents(full_disk)
     for name, source in (("out.mp4", clip), ("out.mkv", clip), ("out.gif", clip), ("out.png", tmp_path / "in.png")):
         result = run_cli("restyle", source, full_disk / name, "--style", style_file, "--device", "cpu", "--strength", 0)

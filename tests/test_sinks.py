@@ -1,12 +1,10 @@
 """Writing videos: every codec, whole files or none."""
 
 import os
-import resource
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from media_files import (
     read_video,
     repaint,
 )
+from small_disks import file_system, largest_file
 
 from vidstyle import InputError, VidstyleError
 from vidstyle.media.codecs import CODECS
@@ -325,17 +324,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         FileSink(tmp_path / "missing" / "b.mp4", video())
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes, which fails in the same places as a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def refusal(path: Path) -> str | None:
     """Why twelve frames of noise could not be written to a file; None if they were."""
     try:
@@ -369,12 +357,8 @@ def test_a_file_that_cannot_grow_is_an_error_wherever_it_stops(tmp_path: Path, s
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with 64 KiB on it."""
-    folder = tmp_path / "full"
-    folder.mkdir()
-    if os.system(f"mount -t tmpfs -o size=64k tmpfs {folder} 2>/dev/null") != 0:
-        pytest.skip("may not mount a file system")
-    yield folder
-    os.system(f"umount {folder}")
+    with file_system(tmp_path / "full", 64) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif"])

@@ -1,20 +1,38 @@
 """What can be asked of `restyle`, and what of it can be refused before a style or torch is loaded."""
 
-import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
+from vidstyle.validation import validated
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 
+Strength = Annotated[float, Field(ge=0, le=1, description="takes 0 (the source) to 1 (the painting)")]
+StrokeSize = Annotated[
+    float,
+    Field(
+        ge=SMALLEST_STROKE,
+        le=LARGEST_STROKE,
+        description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
+    ),
+]
+Side = Annotated[int, Field(ge=1)]
+Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
+Byte = Annotated[int, Field(ge=0, le=255)]
+BackgroundColor = Annotated[
+    tuple[Byte, Byte, Byte], Field(strict=False, description="takes red, green and blue, 0 to 255")
+]
 
-@dataclass(frozen=True)
+
+@validated
 class Options:
     """How to paint; see `vidstyle restyle --help`.
 
@@ -39,42 +57,29 @@ class Options:
 
     device: str = "auto"
     engine: str = "auto"
-    size: tuple[int, int] | None = None
-    scale: float | None = None
-    strength: float = 1.0
+    size: Size = None
+    scale: Annotated[float | None, Field(gt=0, le=16, description="takes a factor above 0 and up to 16")] = None
+    strength: Strength = 1.0
     keep_colors: bool = False
     steady: bool = True
-    stroke_size: float = 1.0
+    stroke_size: StrokeSize = 1.0
     codec: str | None = None
     quality: int | None = None
-    start: float | None = None
-    end: float | None = None
+    start: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes seconds from the beginning")] = (
+        None
+    )
+    end: Annotated[float | None, Field(allow_inf_nan=False, description="takes seconds from the beginning")] = None
     hdr: bool = False
-    background: tuple[int, int, int] = (255, 255, 255)
+    background: BackgroundColor = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
     strict: bool = False
 
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
-        check_stroke_size(self.stroke_size)
+    def __post_init__(self) -> None:
         if self.size and self.scale is not None:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
-        if self.scale is not None and not 0 < self.scale <= 16:
-            raise InputError(f"{parameter('scale', self.scale)}: takes a factor above 0 and up to 16")
-        if self.start is not None and not 0 <= self.start < math.inf:
-            raise InputError(f"{parameter('start', self.start)}: takes seconds from the beginning")
-        if self.end is not None and not (self.start or 0) < self.end < math.inf:
+        if self.end is not None and not (self.start or 0) < self.end:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
-
-
-def check_stroke_size(stroke_size: float) -> None:
-    """Raises InputError for what no strokes can be."""
-    if not SMALLEST_STROKE <= stroke_size <= LARGEST_STROKE:
-        limits = f"{SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)"
-        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits}")
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:
@@ -84,7 +89,6 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         source, output: files, or two folders.
         options: how to paint.
     """
-    options.check()
     for path in (source, output):
         # Path has taken one of the two slashes of a URL.
         url = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)", str(path))

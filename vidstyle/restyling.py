@@ -100,7 +100,7 @@ class Summary:
 
 NAMED = 5
 """Files of a folder that are named where they are left out."""
-Report = Callable[[Progress, int | None], None]
+OnProgress = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
@@ -135,7 +135,6 @@ class Painter:
             steady=steady,
             stroke_size=stroke_size,
         )
-        options.check()
         loaded = style if isinstance(style, Style) else load_style(style)
         self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
         # What does not go together is refused here, rather than with the first frame.
@@ -180,7 +179,7 @@ def restyle(
     *,
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
-    on_progress: Report = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     **options: Any,
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
@@ -255,7 +254,7 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
     return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
 
 
-def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: Report) -> Summary:
+def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
     from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.sources import FileSource
 
@@ -296,11 +295,11 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
 
 def _as_planes(video: "FileSource | AnimationSource", output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import takes_planes
-    from vidstyle.media.output_containers import takes_planes as written_as_planes
+    from vidstyle.engines.frame_function import network_takes_planes
+    from vidstyle.media.output_containers import file_takes_planes
 
-    written = written_as_planes(output, video.format, options.codec)
-    return video.has_planes and written and takes_planes(style.network, video.color)
+    written = file_takes_planes(output, video.format, options.codec)
+    return video.has_planes and written and network_takes_planes(style.network, video.color)
 
 
 def _gpu(style: Style, options: Options) -> int | None:
@@ -360,11 +359,11 @@ def _damage(video: "FileSource | AnimationSource") -> str:
     return f"{video.path}: could not be read from {video.unreadable_from:.2f} s on"
 
 
-def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_image(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
     return _restyle_pictures([source], output.parent, [output.name], style, options, report, skips=False)
 
 
-def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: Report) -> Summary:
+def _restyle_folder(source: Path, output: Path, style: Style, options: Options, report: OnProgress) -> Summary:
     from vidstyle.media.images import left_out_of, pictures_in, written_names
 
     pictures, others = pictures_in(source), left_out_of(source)
@@ -381,7 +380,7 @@ def _restyle_pictures(
     names: list[str],
     style: Style,
     options: Options,
-    report: Report,
+    report: OnProgress,
     *,
     skips: bool = True,
 ) -> Summary:

@@ -17,7 +17,7 @@ from sheets import HERE, draw_sheet
 from vidstyle.media.sources import FileSource
 from vidstyle.perception import metrics
 from vidstyle.perception.perceptual_network import PerceptualNetwork
-from vidstyle.perception.tensors import load_style_image, to_rgb, to_tensor
+from vidstyle.perception.tensors import load_style_image, to_pixels, to_tensor
 from vidstyle.styles import list_styles, load_style
 from vidstyle.training.recipe import load_recipe
 
@@ -45,7 +45,7 @@ def measured(
     network, paintings, rows = load_style(style).network, [], []
     for frame in frames.values():
         source = to_tensor(frame)[None].contiguous(memory_format=torch.channels_last)
-        painting = to_rgb(network(source)[0])
+        painting = to_pixels(network(source)[0])
         ours, theirs = to_tensor(painting)[None], load_style_image(picture, min(frame.shape[:2]))
         near = [metrics.style_distance(perceptual, ours, theirs, layers) for layers in (FINE, STRUCTURE)]
         content = metrics.content_distance(perceptual, ours, source)

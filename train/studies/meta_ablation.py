@@ -31,7 +31,7 @@ from vidstyle.bench.evaluate import Judge
 from vidstyle.media.images import IMAGE_SUFFIXES
 from vidstyle.nets import MetaNetwork
 from vidstyle.perception.objective import Loss
-from vidstyle.perception.tensors import load_style_image, to_rgb, to_tensor
+from vidstyle.perception.tensors import load_style_image, to_pixels, to_tensor
 from vidstyle.style_files import SUFFIX, StyleCard, load_style_file, save_style
 from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource
 from vidstyle.training.trainer import Trainer
@@ -141,7 +141,7 @@ def measure(path: Path, picture: Path) -> tuple[float, float]:
 
 def square(path: Path) -> np.ndarray:
     """A corner of a picture, RGB (SIDE, SIDE, 3) uint8."""
-    return to_rgb(load_style_image(path, SIDE)[0, :, :SIDE, :SIDE])
+    return to_pixels(load_style_image(path, SIDE)[0, :, :SIDE, :SIDE])
 
 
 @torch.inference_mode()
@@ -153,7 +153,7 @@ def sheet(path: Path, styles: Sequence[Path], photos: Sequence[Path]) -> list[li
     rows = []
     for style in styles:
         meta.set_picture(load_style_image(style, 360))
-        rows.append([to_rgb(meta(content)[0].clamp(0, 1)) for content in contents])
+        rows.append([to_pixels(meta(content)[0].clamp(0, 1)) for content in contents])
     return rows
 
 

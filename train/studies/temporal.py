@@ -29,7 +29,7 @@ from sheets import DPI, HERE, show
 from vidstyle.bench.evaluate import Clip, Judge
 from vidstyle.perception.flow import estimate_flow
 from vidstyle.perception.metrics import grid_score
-from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.tensors import to_pixels, to_tensor
 from vidstyle.perception.warping import warp
 from vidstyle.style_files import SUFFIX
 from vidstyle.styles import find_style, live_styles, load_style
@@ -78,7 +78,7 @@ def blend(frames: list[np.ndarray], painted: list[np.ndarray]) -> list[np.ndarra
         flow, visible = map(torch.from_numpy, estimate_flow(*pair))
         carried = warp(shown[-1][None], flow[None])[0]
         shown.append(torch.lerp(to_tensor(fresh), carried, SHARE * visible.float()))
-    return [to_rgb(picture) for picture in shown]
+    return [to_pixels(picture) for picture in shown]
 
 
 def paint_all(name: str, without: Path, clip: Clip) -> dict[str, list[np.ndarray]]:

@@ -79,7 +79,7 @@ class Cost:
     lift_ms: float
 
 
-def measure(
+def measure_growth(
     style: str,
     *,
     device: str,
@@ -105,13 +105,13 @@ def measure(
             on_run(f"{size[0]}x{size[1]}, {frames} frames")
             clip = Path(folder) / "clip.mp4"
             make_clip(clip, size, frames)
-            cost = processes.submit(run, Work(style, device, engine, clip, size, frames)).result()
+            cost = processes.submit(do_work, Work(style, device, engine, clip, size, frames)).result()
             costs[kind].append(asdict(cost))
             clip.unlink()
     return costs
 
 
-def run(work: Work) -> Cost:
+def do_work(work: Work) -> Cost:
     """Do it, and tell what it took."""
     style = load_style(work.style)
     color = planes_color(work.clip, style.network)
@@ -156,7 +156,7 @@ def _carrying(clip: Path, *, planes: bool) -> dict[str, float]:
     return {name: round(value, 3) for name, value in measure_carrying(frames).items()}
 
 
-def plot(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+def plot_growth(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Time over the size of frames, and memory over the length of a video: PNG, or what else the suffix says.
 
     Raises:

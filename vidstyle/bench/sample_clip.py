@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from vidstyle.engines.frame_function import takes_planes
+from vidstyle.engines.frame_function import network_takes_planes
 from vidstyle.media.frame import Color, Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource
@@ -43,4 +43,4 @@ def planes_color(clip: Path, network: nn.Module) -> Color | None:
     """What the frames of `clip` are painted as: planes of this kind, or RGB if None, as vidstyle.restyle would."""
     source = FileSource(clip)
     source.close()
-    return source.color if source.has_planes and takes_planes(network, source.color) else None
+    return source.color if source.has_planes and network_takes_planes(network, source.color) else None

@@ -219,7 +219,7 @@ class Bench:
         return painted_size(self._size)
 
 
-def plot(result: Mapping[str, Any], path: Path) -> None:
+def plot_stages(result: Mapping[str, Any], path: Path) -> None:
     """Frames a second as a bar chart: PNG, or what else the suffix of `path` says.
 
     Raises:

@@ -32,15 +32,15 @@ def bench(
             measured.timeline(timeline)
         result = measured.run(rounds)
     if plot is not None:
-        benchmark.plot(result, plot)
+        benchmark.plot_stages(result, plot)
     if growth is not None:
         from vidstyle.bench import growth as growing
 
         def announce(what: str) -> None:
             print(f"vidstyle: measuring {what}", file=sys.stderr)
 
-        result["growth"] = growing.measure(style, device=device, engine=engine, on_run=announce)
-        growing.plot(result["growth"], growth)
+        result["growth"] = growing.measure_growth(style, device=device, engine=engine, on_run=announce)
+        growing.plot_growth(result["growth"], growth)
     if as_json:
         print(json.dumps(result))
         return

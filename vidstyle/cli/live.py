@@ -52,7 +52,7 @@ def live(
         share_one_heap()
 
         figures = session.run(
-            session.Settings(
+            session.LiveSettings(
                 style=style,
                 camera=camera,
                 to=targets,

@@ -4,8 +4,8 @@
 
     serve(DemoSettings(port=7860))
 
-`app` builds the page, `guard` stands at its door, `visitors` and `files` keep what belongs to whom, `live` paints
-webcams, `jobs` paints files, `training` makes styles.
+`app` builds the page, `guard` decides who may enter, `visitors` and `files` keep what belongs to whom, `webcams` paints
+them, `jobs` paints files, `style_making` makes styles.
 """
 
 from importlib.util import find_spec
@@ -20,9 +20,8 @@ def serve(settings: DemoSettings) -> None:
     """Serve the demo until Ctrl-C; see vidstyle.demo.server.serve.
 
     Raises:
-        InputError: for settings that cannot be, and where Gradio is not installed.
+        InputError: where Gradio is not installed.
     """
-    settings.check()
     missing = [name for name in ("gradio", "websockets") if find_spec(name) is None]
     if missing:
         raise InputError(f"the demo needs {' and '.join(missing)}: pip install 'vidstyle[demo]'")

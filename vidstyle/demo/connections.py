@@ -56,7 +56,7 @@ class Connections:
     def admit(self, protocol: "BoundedProtocol", transport: asyncio.Transport) -> bool:
         """Whether there is room for one more connection."""
         peer = transport.get_extra_info("peername")
-        address = network_of(str(peer[0])) if peer else ""
+        address = subscriber_of(str(peer[0])) if peer else ""
         if self._is_full(address):
             self._drop_closed()
             if self._is_full(address):
@@ -149,7 +149,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
 
 
-def network_of(address: str) -> str:
+def subscriber_of(address: str) -> str:
     """Whom an address belongs to: itself, and of IPv6 the first 64 bits, of which one household has all the rest."""
     try:
         known = ipaddress.ip_address(address)

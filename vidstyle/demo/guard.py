@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import PlainTextResponse, Response
 
-from vidstyle.demo.connections import MOST_OF_ONE_ADDRESS, network_of
+from vidstyle.demo.connections import MOST_OF_ONE_ADDRESS, subscriber_of
 from vidstyle.demo.hosts import Hosts, as_seen, same_origin
 from vidstyle.demo.passwords import Passwords
 from vidstyle.demo.settings import MEGABYTE
@@ -92,7 +92,7 @@ class Guard:
         visitor.admitted = True
         scope.setdefault("state", {})["visitor"] = visitor
         visitor.open_requests += 1
-        network = network_of(address)
+        network = subscriber_of(address)
         self._at_once[network] += 1
         app = self._app if scope["path"].startswith(UPLOADS) else self._small
         try:
@@ -108,7 +108,7 @@ class Guard:
         """Why this connection may not pass, None if it may."""
         if not self._hosts.knows(headers.get("host")):
             return PlainTextResponse("vidstyle: not under this name; --allow-host NAME adds one", 421)
-        if self._at_once[network_of(address)] >= MOST_OF_ONE_ADDRESS:
+        if self._at_once[subscriber_of(address)] >= MOST_OF_ONE_ADDRESS:
             return PlainTextResponse("vidstyle: too many requests at a time", 503, {"Retry-After": "5"})
         if self._passwords is not None and not (visitor is not None and visitor.admitted):
             said = headers.get("authorization", "")

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.media.images import is_image, picture_size, read_image, read_opaque
+from vidstyle.media.images import is_image, read_image, read_opaque, upright_size
 
 SHOWN_PIXELS = 4_000_000
 """At which pictures are read to be shown, and to be made styles of; both make them smaller still."""
@@ -38,7 +38,7 @@ def check_picture(path: Path) -> tuple[int, int]:
         InputError: see vidstyle.media.images.read_picture.
     """
     read_shown(path)
-    return picture_size(path)
+    return upright_size(path)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def picture_for_style(path: Path) -> Iterator[Path | None]:
     with _AT_HAND:
         is_small, found = True, is_image(path)
         if found:
-            width, height = picture_size(path)
+            width, height = upright_size(path)
             is_small = width * height <= SHOWN_PIXELS
         if not is_small:
             Image.fromarray(read_opaque(path, pixels=SHOWN_PIXELS)).save(small, compress_level=1)

@@ -21,11 +21,11 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
-from vidstyle.demo.live import LARGEST_MESSAGE, Webcams
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
+from vidstyle.demo.webcams import LARGEST_MESSAGE, Webcams
 from vidstyle.errors import InputError, parameter
 
 SWEEP_SECONDS = 60

@@ -1,18 +1,20 @@
 """What can be set when the demo is started."""
 
-import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import field
+from typing import Annotated
+
+from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
+from vidstyle.validation import FilePath, validated
 
 MEGABYTE = 1_000_000
-_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+|\*")
-_SOURCE = re.compile(r"(https?://)?(\*\.)?[\w.-]+(:\d+|:\*)?")
+Host = Annotated[str, Field(pattern=r"^([\w.-]+|[0-9a-fA-F:.]+|\*)$")]
+FramingHost = Annotated[str, Field(pattern=r"^(https?://)?(\*\.)?[\w.-]+(:\d+|:\*)?$")]
 """What a Content-Security-Policy takes as the name of a host."""
 
 
-@dataclass(frozen=True)
+@validated
 class DemoSettings:
     """How to serve; see `vidstyle demo --help`.
 
@@ -32,43 +34,33 @@ class DemoSettings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: Annotated[int, Field(ge=0, le=65535, description="takes 0 to 65535")] = 7860
     share: bool = False
-    auth: str | None = None
-    allow_host: tuple[str, ...] = ()
-    embed: tuple[str, ...] = ()
+    auth: Annotated[
+        str | None,
+        # A password may hold a colon, and whatever else there is.
+        Field(pattern=r"(?s)^[^:]+:.+$", description="takes USER:PASSWORD, and neither may be empty"),
+    ] = field(default=None, repr=False)
+    allow_host: Annotated[
+        tuple[Host, ...],
+        Field(strict=False, description="takes a name such as demo.example.org, without port; * is any"),
+    ] = ()
+    embed: Annotated[
+        tuple[FramingHost, ...], Field(strict=False, description="takes a host such as https://example.org")
+    ] = ()
     behind_proxy: bool = False
-    max_upload: int = 500
+    max_upload: Annotated[int, Field(ge=1, description="takes megabytes, at least 1")] = 500
     max_stored: int = 10_000
-    queue: int = 8
+    queue: Annotated[int, Field(ge=1, description="takes the number of paintings that may wait, at least 1")] = 8
     device: str = "auto"
-    photos: Path | None = None
-    perceptual_weights: Path | None = None
+    photos: FilePath | None = None
+    perceptual_weights: FilePath | None = None
 
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        if not 0 <= self.port <= 65535:
-            raise InputError(f"{parameter('port', self.port)}: takes 0 to 65535")
-        if self.auth is not None and not all(self.auth.partition(":")[::2]):
-            raise InputError(f"{parameter('auth')}: takes USER:PASSWORD, and neither may be empty")
-        if self.max_upload < 1:
-            raise InputError(f"{parameter('max_upload', self.max_upload)}: takes megabytes, at least 1")
+    def __post_init__(self) -> None:
         if self.max_stored < self.max_upload:
             raise InputError(
                 f"{parameter('max_stored', self.max_stored)}: takes megabytes, at least those of "
                 f"{parameter('max_upload')}"
-            )
-        for name in self.allow_host:
-            if not _HOST.fullmatch(name):
-                raise InputError(
-                    f"{parameter('allow_host', name)}: takes a name such as demo.example.org, without port; * is any"
-                )
-        for source in self.embed:
-            if not _SOURCE.fullmatch(source):
-                raise InputError(f"{parameter('embed', source)}: takes a host such as https://example.org")
-        if self.queue < 1:
-            raise InputError(
-                f"{parameter('queue', self.queue)}: takes the number of paintings that may wait, at least 1"
             )
         if self.photos is not None and not self.photos.is_dir():
             raise InputError(f"{parameter('photos', self.photos)}: no such folder")

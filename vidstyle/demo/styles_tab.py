@@ -22,7 +22,7 @@ def styles_tab(style_maker: StyleMaker, largest: int, why_no_training: str) -> N
         why_no_training: what is missing to make styles; empty if nothing is.
     """
     element("<vs-cards></vs-cards>")
-    with gr.Row(equal_height=False, elem_classes="vs-workshop"):
+    with gr.Row(equal_height=False, elem_classes="vs-making"):
         with gr.Column(min_width=280):
             element("<h2>Bring a style</h2><p>Any picture, at once; or a style file. Only you will see it.</p>")
             drop_zone("style", "image/*,.safetensors", "Drop a picture or a .safetensors file here", largest)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Key = TypeVar("Key")
+Member = TypeVar("Member")
 
 SMOOTHING = 0.2
 """Of the newest turn in the mean cost of one."""
@@ -33,22 +33,22 @@ class _Account:
     cost: float | None = None
 
 
-class Turns(Generic[Key]):
+class Turns(Generic[Member]):
     """Gives turns.  Not for several threads at a time."""
 
     def __init__(self) -> None:
-        self._accounts: dict[Key, _Account] = {}
+        self._accounts: dict[Member, _Account] = {}
         self._now = 0.0  # virtual time: what whoever was painted last had used before
 
-    def join(self, key: Key) -> None:
+    def join(self, key: Member) -> None:
         """Somebody comes; they begin where the others are."""
         self._accounts[key] = _Account(self._now)
 
-    def leave(self, key: Key) -> None:
+    def leave(self, key: Member) -> None:
         """Somebody goes; nothing happens for who is not here."""
         self._accounts.pop(key, None)
 
-    def next(self, ready: Collection[Key]) -> Key | None:
+    def next(self, ready: Collection[Member]) -> Member | None:
         """Who of those who have a frame waiting is painted; None if there are none.
 
         Args:
@@ -63,7 +63,7 @@ class Turns(Generic[Key]):
         self._now = max(self._now, account.used)
         return chosen
 
-    def took(self, key: Key, seconds: float) -> None:
+    def took(self, key: Member, seconds: float) -> None:
         """A turn is over.
 
         Args:
@@ -75,12 +75,12 @@ class Turns(Generic[Key]):
             account.used += seconds
             account.cost = seconds if account.cost is None else account.cost + SMOOTHING * (seconds - account.cost)
 
-    def changed(self, key: Key) -> None:
+    def changed(self, key: Member) -> None:
         """Somebody has chosen another style: what a turn costs is not known again."""
         if key in self._accounts:
             self._accounts[key].cost = None
 
-    def times_others(self, key: Key) -> float:
+    def times_others(self, key: Member) -> float:
         """How many times what the median of the others costs a turn of somebody takes; 1 while that is not known."""
         account = self._accounts.get(key)
         others = [one.cost for other, one in self._accounts.items() if other != key and one.cost]
@@ -88,7 +88,7 @@ class Turns(Generic[Key]):
             return 1.0
         return account.cost / statistics.median(others)
 
-    def notice(self, key: Key) -> str:
+    def notice(self, key: Member) -> str:
         """What somebody should know who gets fewer turns than the others; empty otherwise."""
         times = self.times_others(key)
         if times < HEAVY:

@@ -1,4 +1,4 @@
-"""The tab that paints a webcam.  Frames go over a websocket of their own, see vidstyle.demo.live and page/webcam.js."""
+"""The tab that paints a webcam.  Frames go over a websocket, see vidstyle.demo.webcams and page/webcam.js."""
 
 import gradio as gr
 
@@ -17,7 +17,7 @@ def webcam_tab(first: str) -> None:
     with gr.Row(elem_classes="vs-controls"):
         mirror = gr.Checkbox(True, label="Mirror", min_width=120)
         split = gr.Checkbox(False, label="Split: the camera on the left", min_width=120)
-    wishes = [*look.all, mirror, split]
-    look.style.input(None, wishes, js=SAY)
-    for component in wishes[1:]:
-        component.change(None, wishes, js=SAY)
+    settings = [*look.all, mirror, split]
+    look.style.input(None, settings, js=SAY)
+    for component in settings[1:]:
+        component.change(None, settings, js=SAY)

@@ -2,12 +2,14 @@
 
 import copy
 from abc import ABC, abstractmethod
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
 
@@ -38,6 +40,12 @@ class Engine(ABC):
 
     def close(self) -> None:  # noqa: B027 (an engine without resources has nothing to do)
         """Let go of the device."""
+
+
+def paint_one(engine: Engine, pixels: "np.ndarray") -> "np.ndarray":
+    """What an engine makes of the pixels of one frame, while none is in flight: the same shape and type."""
+    engine.submit(Frame(pixels, 0, Fraction(1)))
+    return engine.result().pixels
 
 
 def choose_device(device: str) -> str:

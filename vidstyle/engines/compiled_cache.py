@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from platformdirs import user_cache_path
+
+from vidstyle.output_files import is_hidden, written_beside
 
 LARGEST_CACHE = 512 << 20
 """Bytes; the entries that have been unused for longest make room."""
@@ -74,17 +75,14 @@ class CompiledCache:
         if len(blob) > self._largest:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(blob).digest() + blob)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with written_beside(path) as part:
+            part.write_bytes(hashlib.sha256(blob).digest() + blob)
         self._make_room(path.parent)
 
     def _make_room(self, folder: Path) -> None:
-        entries = sorted(((path.stat().st_mtime_ns, path) for path in folder.glob(f"*{SUFFIX}")), reverse=True)
+        # What others are writing has a hidden name.
+        whole = (path for path in folder.glob(f"*{SUFFIX}") if not is_hidden(path))
+        entries = sorted(((path.stat().st_mtime_ns, path) for path in whole), reverse=True)
         total = 0
         for _, path in entries:
             total += path.stat().st_size

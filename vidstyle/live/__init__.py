@@ -5,8 +5,8 @@ one, and is counted.  Painting itself is in nobody's way: see vidstyle.stream.
 """
 
 from vidstyle.live.figures import Figures
-from vidstyle.live.live_settings import Settings
+from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.opening import run
 from vidstyle.live.session import Session
 
-__all__ = ["Figures", "Session", "Settings", "run"]
+__all__ = ["Figures", "LiveSettings", "Session", "run"]

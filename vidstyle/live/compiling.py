@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 import vidstyle
-from vidstyle.media.frame import Color, Frame
+from vidstyle.media.frame import Color
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
@@ -45,8 +44,9 @@ def openvino_engine(network: "nn.Module", color: Color | None) -> "OpenVinoEngin
 
 def warmed(engine: "Engine", shape: tuple[int, ...]) -> "Engine":
     """The engine, once it has painted pixels of a shape, which makes the next ones fast."""
-    engine.submit(Frame(np.zeros(shape, np.uint8), 0, Fraction(1)))
-    engine.result()
+    from vidstyle.engines import paint_one
+
+    paint_one(engine, np.zeros(shape, np.uint8))
     return engine
 
 

@@ -1,4 +1,4 @@
-"""What a live session goes by: the wishes of the person at the keyboard."""
+"""What a live session goes by: what the person at the keyboard asks for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ HELP = (
 
 @dataclass
 class LiveState:
-    """The wishes of the person at the keyboard.  One thread presses keys, others read.
+    """What the person at the keyboard asks for.  One thread presses keys, others read.
 
     Attributes:
         styles: names to choose from.

@@ -1,20 +1,22 @@
 """What to paint live, and where to show it."""
 
-import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, InstanceOf
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE
 from vidstyle.media.live_sinks import check_target, check_window, is_recording
-from vidstyle.restyle_options import check_stroke_size
+from vidstyle.restyle_options import Size, Strength, StrokeSize
 from vidstyle.style_files import Style
+from vidstyle.validation import validated
 
 
-@dataclass(frozen=True)
-class Settings:
+@validated
+class LiveSettings:
     """What to paint and where to show it; see `vidstyle live --help`.
 
     Attributes:
@@ -31,31 +33,23 @@ class Settings:
         overwrite: whether a recording may replace a file.
     """
 
-    style: Style | str | Path | None = None
+    style: InstanceOf[Style] | str | Path | None = None
     camera: str = "0"
     to: Sequence[str] = ("window",)
     device: str = "auto"
-    size: tuple[int, int] | None = None
-    camera_size: tuple[int, int] | None = None
-    camera_fps: float | None = None
+    size: Size = None
+    camera_size: Size = None
+    camera_fps: Annotated[float | None, Field(gt=0, le=1000, description="takes frames per second, such as 30")] = None
     loop: bool = False
     microphone: str | None = None
-    strength: float = 1.0
+    strength: Strength = 1.0
     keep_colors: bool = False
     mirror: bool = False
-    stroke_size: float = 1.0
-    seconds: float | None = None
+    stroke_size: StrokeSize = 1.0
+    seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = None
     overwrite: bool = False
 
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"{parameter('strength', self.strength)}: takes 0 (the source) to 1 (the painting)")
-        check_stroke_size(self.stroke_size)
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise InputError(f"{parameter('seconds', self.seconds)}: takes seconds above 0")
-        if self.camera_fps is not None and not 0 < self.camera_fps <= 1000:
-            raise InputError(f"{parameter('camera_fps', self.camera_fps)}: takes frames per second, such as 30")
+    def __post_init__(self) -> None:
         for side in self.size or ():
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE or side % 2:
                 raise InputError(

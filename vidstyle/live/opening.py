@@ -11,7 +11,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.figures import Figures
 from vidstyle.live.keys import LiveState
-from vidstyle.live.live_settings import Settings
+from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.painters import LivePaints, Painters, StylePainter
 from vidstyle.live.session import POLL_SECONDS, Session
 from vidstyle.media.cameras import LiveSource, Request, open_source
@@ -25,7 +25,7 @@ from vidstyle.styles import find_styles, first_style, live_styles, load_style
 T = TypeVar("T")
 
 
-def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
+def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
     """Paint a camera until it ends or `stop` is set; call it in the main thread if there is a window.
 
     Raises:
@@ -33,7 +33,6 @@ def run(settings: Settings, stop: threading.Event | None = None) -> Figures:
         KeyboardInterrupt: if `stop` was set before the session began.
     """
     stop = stop or threading.Event()
-    settings.check()
     opened = _unless_stopped(partial(_open, settings), stop)
     source = opened.source
     window: WindowSink | None = None
@@ -80,7 +79,7 @@ class _Opened:
     """Closes it all, should something else not open."""
 
 
-def _open(settings: Settings) -> _Opened:
+def _open(settings: LiveSettings) -> _Opened:
     styles, style = _styles(settings)
     request = Request(settings.camera_size, settings.camera_fps)
     with contextlib.ExitStack() as failing:
@@ -125,13 +124,13 @@ def _sink(
     )
 
 
-def _open_painter(settings: Settings, color: Color | None, compiler: Compiler, name: str) -> LivePaints:
+def _open_painter(settings: LiveSettings, color: Color | None, compiler: Compiler, name: str) -> LivePaints:
     given = settings.style if isinstance(settings.style, Style) else None
     style = given if given is not None and name == given.card.name else load_style(name)
     return StylePainter(style, settings.device, color, compiler)
 
 
-def _styles(settings: Settings) -> tuple[list[str], str]:
+def _styles(settings: LiveSettings) -> tuple[list[str], str]:
     """The styles to choose from, and the first one."""
     installed = [card.name for card in live_styles()]
     style = settings.style

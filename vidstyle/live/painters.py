@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -13,7 +12,7 @@ import numpy as np
 from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import Compiler
-from vidstyle.media.frame import Color, Frame
+from vidstyle.media.frame import Color
 from vidstyle.stream.planes import is_planar
 from vidstyle.stream.stream import Paints
 from vidstyle.style_files import Style
@@ -63,12 +62,12 @@ class StylePainter:
 
     def __init__(self, style: Style, device: str, color: Color | None, compiler: Compiler) -> None:
         from vidstyle.engines import choose_engine, make_engine
-        from vidstyle.engines.frame_function import takes_planes
+        from vidstyle.engines.frame_function import network_takes_planes
 
         kind, self.device = choose_engine("auto", device, style.network)
         self._style, self._compiler = style, compiler
         self._compiles = kind == "openvino"
-        self._color = color if color is not None and takes_planes(style.network, color) else None
+        self._color = color if color is not None and network_takes_planes(style.network, color) else None
         self._colors = Colors(color)
         self._first = make_engine(
             style.network,
@@ -123,9 +122,10 @@ class StylePainter:
         return self._with_engine(pixels)
 
     def _with_engine(self, pixels: np.ndarray) -> np.ndarray:
+        from vidstyle.engines import paint_one
+
         engine = self._engine(pixels.shape)
-        engine.submit(Frame(pixels, 0, Fraction(1)))
-        painted = engine.result().pixels
+        painted = paint_one(engine, pixels)
         self._latest = engine
         return painted
 

@@ -1,4 +1,4 @@
-"""A live session: frames from a source, through a stream, to sinks, and the wishes of whoever watches."""
+"""A live session: frames from a source, through a stream, to sinks, and what whoever watches asks for."""
 
 import threading
 import time
@@ -14,10 +14,10 @@ import numpy as np
 from vidstyle.live.arranging import Colors
 from vidstyle.live.figures import Figures, percentiles
 from vidstyle.live.keys import HELP, LiveState
-from vidstyle.live.outlets import KEPT_TIMES, RECENT_FRAMES, Outlet
 from vidstyle.live.painters import LivePaints, Painters
+from vidstyle.live.sink_threads import KEPT_TIMES, RECENT_FRAMES, SinkThread
 from vidstyle.live.snapshots import Snapshots
-from vidstyle.live.viewing import View
+from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.cameras import LiveSource
 from vidstyle.media.frame import Frame
 from vidstyle.media.live_sinks import LiveSink, Recording, WindowSink
@@ -60,11 +60,11 @@ class Session:
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
         self._window, self._microphone, self._seconds, self._clock = window, microphone, seconds, clock
-        self._view = View(painters, state.style)
+        self._viewer = ViewerStream(painters, state.style)
         self._captures: Channel[Frame] = Channel(1, newest=True)
         self._failures: list[BaseException] = []
-        self._outlets = tuple(self._outlet(sink) for sink in sinks)
-        self._extra: Outlet | None = None
+        self._sinks = tuple(self._sink_thread(sink) for sink in sinks)
+        self._extra: SinkThread | None = None
         self._recordings: list[Path] = []
         self._snapshots = Snapshots()
         self._taken = 0
@@ -77,9 +77,9 @@ class Session:
         self._latest: np.ndarray | None = None
         self._lines: tuple[float, list[str]] = (0.0, [])
 
-    def _outlet(self, sink: LiveSink) -> Outlet:
+    def _sink_thread(self, sink: LiveSink) -> SinkThread:
         source = self._source
-        return Outlet(sink, self._failures, lambda: source.notice, Colors(source.color), self._clock)
+        return SinkThread(sink, self._failures, lambda: source.notice, Colors(source.color), self._clock)
 
     def run(self, stop: threading.Event) -> Figures:
         """Paint until the source ends, `stop` is set, `q` is pressed or the time is over.
@@ -93,9 +93,9 @@ class Session:
             threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
             for name, stage in (("capture", self._capture), ("draw", self._draw))
         ]
-        for outlet in self._outlets:
-            if outlet.sink is not self._window:
-                outlet.start()
+        for thread in self._sinks:
+            if thread.sink is not self._window:
+                thread.start()
         try:
             for thread in threads:
                 thread.start()
@@ -113,33 +113,33 @@ class Session:
         timed_out = (
             self._seconds is not None and self._begun is not None and self._clock() - self._begun > self._seconds
         )
-        ended = all(outlet.over for outlet in self._outlets)
-        gone = any(outlet.gone for outlet in self._outlets)
+        ended = all(thread.over for thread in self._sinks)
+        gone = any(thread.gone for thread in self._sinks)
         return stop.is_set() or self.state.done or bool(self._failures) or timed_out or ended or gone
 
     def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
         self._source.close()
         self._captures.stop()
-        for outlet in self._all_outlets():
-            outlet.channel.end()
+        for thread in self._all_sinks():
+            thread.channel.end()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._take_picture()  # `p` and `q` may come together
-        for outlet in self._all_outlets():
-            if outlet.sink is self._window:
-                outlet.finish()
-            elif outlet.thread is not None:
-                whole = isinstance(outlet.sink, Recording)
-                outlet.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        for thread in self._all_sinks():
+            if thread.sink is self._window:
+                thread.finish()
+            elif thread.thread is not None:
+                whole = isinstance(thread.sink, Recording)
+                thread.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
         self._snapshots.finish()
         if self._microphone is not None:
             self._microphone.close()
-        self._view.close()
+        self._viewer.close()
         self._painters.close()
 
-    def _all_outlets(self) -> tuple[Outlet, ...]:
-        return self._outlets + ((self._extra,) if self._extra else ())
+    def _all_sinks(self) -> tuple[SinkThread, ...]:
+        return self._sinks + ((self._extra,) if self._extra else ())
 
     # --- threads
 
@@ -166,19 +166,19 @@ class Session:
     def _draw(self) -> None:
         while (frame := self._captures.get()) is not None:
             begin = self._clock()
-            frame = self._as_wished(frame)
-            shown = self._view.show(frame, self.state)
+            frame = self._as_asked(frame)
+            shown = self._viewer.show(frame, self.state)
             end = self._clock()
             self._waits.append(begin - frame.time)
             self._draws.append(end - begin)
             self._latest = shown
-            for outlet in self._all_outlets():
-                outlet.put(replace(frame, pixels=shown), end)
-            self._painters.keep({self.state.style, *self.state.neighbours()} | self._view.used)
-        for outlet in self._all_outlets():
-            outlet.channel.end()
+            for thread in self._all_sinks():
+                thread.put(replace(frame, pixels=shown), end)
+            self._painters.keep({self.state.style, *self.state.neighbours()} | self._viewer.used)
+        for thread in self._all_sinks():
+            thread.channel.end()
 
-    def _as_wished(self, frame: Frame) -> Frame:
+    def _as_asked(self, frame: Frame) -> Frame:
         """The frame, or while the picture stands still the one from which on it does, at this frame's time."""
         if not self.state.frozen or self._held is None:
             self._held = frame.pixels
@@ -190,10 +190,10 @@ class Session:
 
     def _serve_window(self) -> None:
         assert self._window is not None
-        outlet = next(outlet for outlet in self._outlets if outlet.sink is self._window)
+        thread = next(thread for thread in self._sinks if thread.sink is self._window)
         self._window.show_full_screen(self.state.full_screen)
         try:
-            item = outlet.channel.get(POLL_SECONDS / 2)
+            item = thread.channel.get(POLL_SECONDS / 2)
         except TimeoutError:
             self._window.say(self._text())
             self._press(self._window.key())
@@ -201,12 +201,12 @@ class Session:
         except Stopped:
             return
         if item is None:
-            outlet.over = True
+            thread.over = True
             return
         self._window.lines = self._text()
-        outlet.write(item[0])
+        thread.write(item[0])
         key = self._window.key()  # draws
-        outlet.note(*item)
+        thread.note(*item)
         self._press(key)
 
     def _press(self, key: str | None) -> None:
@@ -222,7 +222,7 @@ class Session:
                 path, source.width, source.height, source.rate, microphone=self._microphone, color=source.color
             )
             self._recordings.append(path)
-            self._extra = self._outlet(recording).start()
+            self._extra = self._sink_thread(recording).start()
         elif not self.state.recording and self._extra is not None:
             finished, self._extra = self._extra, None
             finished.channel.end()
@@ -259,12 +259,12 @@ class Session:
         return lines + (list(HELP) if self.state.help else [])
 
     def _figures_line(self) -> str:
-        outlet = self._outlets[0]
-        recent = list(outlet.delays)[-RECENT_FRAMES:]
+        thread = self._sinks[0]
+        recent = list(thread.delays)[-RECENT_FRAMES:]
         delay = percentiles(recent)["p50"]
         width, height = self._painted_size
         return (
-            f"{outlet.recent_fps:.1f} fps   delay {delay:.0f} ms   dropped {self._dropped()}   "
+            f"{thread.recent_fps:.1f} fps   delay {delay:.0f} ms   dropped {self._dropped()}   "
             f"{self.state.style} {width}x{height}   strength {self.state.strength:g}"
         )
 
@@ -273,20 +273,20 @@ class Session:
         return painted_size((self._source.width, self._source.height), self.state.stroke_size)
 
     def _dropped(self) -> int:
-        return self._captures.dropped + self._outlets[0].channel.dropped
+        return self._captures.dropped + self._sinks[0].channel.dropped
 
     def figures(self) -> Figures:
         """What has been done so far."""
-        first = self._outlets[0]
+        first = self._sinks[0]
         begin = 0.0 if first.first is None else first.first
         span = first.last - begin
         size = self._painted_size
-        painter = self._painters.ready(self._view.style)
+        painter = self._painters.ready(self._viewer.style)
         return Figures(
             captured=self._captured,
             shown=first.shown,
             dropped=self._dropped(),
-            paintings=self._view.paintings,
+            paintings=self._viewer.paintings,
             seconds=round(first.last - (begin if self._begun is None else self._begun), 3),
             fps=round((first.shown - 1) / span, 2) if span else 0.0,
             width=self._source.width,
@@ -300,11 +300,11 @@ class Session:
                 "sink": percentiles(first.handing),
             },
             sinks=[
-                {"name": outlet.sink.name, "shown": outlet.shown, "dropped": outlet.channel.dropped}
-                for outlet in self._outlets
+                {"name": thread.sink.name, "shown": thread.shown, "dropped": thread.channel.dropped}
+                for thread in self._sinks
             ],
             camera=self._source.name,
-            style=self._view.style,
+            style=self._viewer.style,
             device=painter.device if painter is not None else "",
             engine=painter.engine if painter is not None else "",
             files=[str(path) for path in [*self._recordings, *self._snapshots.saved] if path.exists()],

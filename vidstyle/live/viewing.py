@@ -1,4 +1,4 @@
-"""What one viewer sees of a source: one stream, painted and arranged as they wish."""
+"""What one viewer sees of a source: one stream, painted and arranged as they ask."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ from vidstyle.stream import Look, Paints, Stream
 T = TypeVar("T", bound=LivePaints)
 
 
-class View(Generic[T]):
+class ViewerStream(Generic[T]):
     """Shows frames as a state says at that moment; never waits for a painting.
 
     Args:
@@ -34,18 +34,18 @@ class View(Generic[T]):
         self._stream: Stream | None = None
         self._used: list[tuple[str, Paints]] = []
 
-    def show(self, frame: Frame, wishes: LiveState) -> np.ndarray:
+    def show(self, frame: Frame, state: LiveState) -> np.ndarray:
         """What is shown of a frame: pixels of the same kind and size, which must not be written to.
 
         Raises:
             Exception: what the painter raises; the next frame is painted afresh.
         """
         source = frame.pixels
-        painted = self._painted(frame, wishes)
-        if wishes.mirror:
+        painted = self._painted(frame, state)
+        if state.mirror:
             painted = mirrored(painted)
-            source = mirrored(source) if wishes.split else source
-        return split(source, painted) if wishes.split else painted
+            source = mirrored(source) if state.split else source
+        return split(source, painted) if state.split else painted
 
     @property
     def used(self) -> set[str]:
@@ -63,12 +63,12 @@ class View(Generic[T]):
         if self._stream is not None:
             self._stream.close()
 
-    def _painted(self, frame: Frame, wishes: LiveState) -> np.ndarray:
-        self._follow(wishes.style)
+    def _painted(self, frame: Frame, state: LiveState) -> np.ndarray:
+        self._follow(state.style)
         if self._stream is None:
             return frame.pixels
-        self._stream.look = Look(wishes.strength, wishes.keep_colors)
-        self._stream.stroke_size = wishes.stroke_size
+        self._stream.look = Look(state.strength, state.keep_colors)
+        self._stream.stroke_size = state.stroke_size
         self._stream.submit(frame)
         return self._stream.result().pixels
 

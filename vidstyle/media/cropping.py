@@ -21,8 +21,8 @@ from vidstyle.media.structure import (
     SEGMENT,
     Box,
     boxes,
+    boxes_at,
     elements,
-    inside,
     number_in,
     track_id,
 )
@@ -69,10 +69,10 @@ def crop_of(path: Path, container: av.container.InputContainer, stream: av.Video
 def _clean_aperture(file: BinaryIO, stream: av.VideoStream) -> Crop | None:
     """Of a sample entry (ISO/IEC 14496-12, 12.1.4.1): a size, and by how much its middle is off that of the picture."""
     whole = Box(b"", 0, os.fstat(file.fileno()).st_size)
-    for trak in inside(file, whole, b"moov", b"trak"):
+    for trak in boxes_at(file, whole, b"moov", b"trak"):
         if track_id(file, trak) != stream.id:
             continue
-        for table in inside(file, trak, b"mdia", b"minf", b"stbl", b"stsd"):
+        for table in boxes_at(file, trak, b"mdia", b"minf", b"stbl", b"stsd"):
             for entry in boxes(file, table.begin + 8, table.end):
                 for clap in boxes(file, entry.begin + SAMPLE_ENTRY, entry.end):
                     if clap.kind == b"clap" and clap.end - clap.begin >= 32:

@@ -285,7 +285,7 @@ def read_image(path: Path, *, pixels: int | None = None) -> np.ndarray:
     return read_picture(path, pixels=pixels).pixels
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def upright_size(path: Path) -> tuple[int, int]:
     """Width and height of a picture when it is upright, without decoding it.
 
     Raises:

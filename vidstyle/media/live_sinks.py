@@ -25,7 +25,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.color import describe_color, from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
-from vidstyle.media.output_containers import takes_planes
+from vidstyle.media.output_containers import file_takes_planes
 from vidstyle.media.sinks import FileSink
 from vidstyle.output_files import check_output
 
@@ -185,7 +185,7 @@ class Recording:
         average = Fraction(rate).limit_denominator(1001)
         self._duration = round(1 / (average * TICK))
         video = VideoFormat(width, height, TICK, average, color or Color(usual_matrix(height)))
-        self.planes = color is not None and takes_planes(path, video, None)
+        self.planes = color is not None and file_takes_planes(path, video, None)
         tracks = None if microphone is None else partial(self._add_sound, microphone)
         self._file = FileSink(path, video, tracks=tracks, overwrite=overwrite, survives=True)
         self._first: float | None = None

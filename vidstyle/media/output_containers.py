@@ -45,7 +45,7 @@ def movie_timescale(time_base: Fraction) -> int:
     return min(scale * -(-FINE_CLOCK // scale), 2**31 - 1)
 
 
-def takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
+def file_takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
     """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
     if video.mastering is not None:
         return False

@@ -252,7 +252,7 @@ class FileSink:
                 ) from error
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame: RGB of any size, or planes where `takes_planes` says so.
+        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so.
 
         Raises:
             InputError: when the disk is full.

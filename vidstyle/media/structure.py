@@ -48,14 +48,14 @@ def boxes(file: BinaryIO, begin: int, end: int) -> Iterator[Box]:
         begin += size
 
 
-def inside(file: BinaryIO, box: Box, *path: bytes) -> Iterator[Box]:
+def boxes_at(file: BinaryIO, box: Box, *path: bytes) -> Iterator[Box]:
     """All boxes that lie at `path`, the kinds on the way, within another one."""
     for found in boxes(file, box.begin, box.end):
         if found.kind == path[0]:
             if len(path) == 1:
                 yield found
             else:
-                yield from inside(file, found, *path[1:])
+                yield from boxes_at(file, found, *path[1:])
 
 
 SEQUENCE_BRANDS = frozenset({b"msf1", b"hevc", b"hevx"})
@@ -73,7 +73,7 @@ def is_heif_sequence(path: Path) -> bool:
             file.seek(first.begin)
             brands = file.read(min(first.end - first.begin, 256))
             named = {brands[n : n + 4] for n in range(0, len(brands), 4)}
-            return bool(named & SEQUENCE_BRANDS) and any(True for _ in inside(file, whole, b"moov"))
+            return bool(named & SEQUENCE_BRANDS) and any(True for _ in boxes_at(file, whole, b"moov"))
     except OSError:
         return False
 
@@ -91,9 +91,9 @@ def shown_until(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
     try:
         with path.open("rb") as file:
             whole = Box(b"", 0, os.fstat(file.fileno()).st_size)
-            for movie in islice(inside(file, whole, b"moov"), 1):
+            for movie in islice(boxes_at(file, whole, b"moov"), 1):
                 tick = 1 / Fraction(max(1, _timescale(file, movie)))
-                for trak in inside(file, movie, b"trak"):
+                for trak in boxes_at(file, movie, b"trak"):
                     if track_id(file, trak) == track:
                         ticks = sum(_segments(file, trak))
                         return (ticks * tick, tick) if ticks else None
@@ -110,21 +110,21 @@ def _field(file: BinaryIO, box: Box, offset: int, size: int) -> int:
 
 
 def _timescale(file: BinaryIO, movie: Box) -> int:
-    for header in inside(file, movie, b"mvhd"):
+    for header in boxes_at(file, movie, b"mvhd"):
         return _field(file, header, 20 if _field(file, header, 0, 1) == 1 else 12, 4)
     return 0
 
 
 def track_id(file: BinaryIO, trak: Box) -> int | None:
     """The track_ID of a track in MP4, FFmpeg's stream id."""
-    for header in inside(file, trak, b"tkhd"):
+    for header in boxes_at(file, trak, b"tkhd"):
         return _field(file, header, 20 if _field(file, header, 0, 1) == 1 else 12, 4)
     return None
 
 
 def _segments(file: BinaryIO, trak: Box) -> Iterator[int]:
     """Durations of the edits, empty ones too, in ticks of the movie."""
-    for edits in inside(file, trak, b"edts", b"elst"):
+    for edits in boxes_at(file, trak, b"edts", b"elst"):
         wide = _field(file, edits, 0, 1) == 1
         count = min(_field(file, edits, 4, 4), MOST_BOXES)
         for number in range(count):

@@ -24,7 +24,7 @@ from vidstyle.painting.presets import Terms, fit_terms
 from vidstyle.painting.tiled_loss import Past, StyleRegion, TiledLoss
 from vidstyle.perception.luma import luminance
 from vidstyle.perception.perceptual_network import HYBRID, PerceptualNetwork
-from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.tensors import to_pixels, to_tensor
 from vidstyle.processor import prefers_bfloat16
 
 SMALLEST_SIDE = 32
@@ -78,7 +78,6 @@ class Optimisation:
     """
 
     def __init__(self, styles: Sequence[WeightedStyle], settings: PaintSettings) -> None:
-        settings.check()
         if not styles:
             raise InputError("no style: name one picture or more")
         if settings.masks and len(settings.masks) not in {len(styles) - 1, len(styles)}:
@@ -149,7 +148,7 @@ class Optimisation:
                         f"or take another {parameter('preset')}"
                     )
                 done += 1
-                yield Step(done, losses, to_rgb(finish(image)[0]))
+                yield Step(done, losses, to_pixels(finish(image)[0]))
 
     def _iterate(self, optimiser: Optimiser, loss: TiledLoss, steps: int) -> Iterator[tuple[dict[str, float], Tensor]]:
         mean = optimiser.image.clone()

@@ -3,22 +3,25 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
+
+from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.painting.presets import Preset, find_preset
+from vidstyle.validation import FilePath, validated
 
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
 """Longer side of a painting, pixels."""
 STYLE_SCALES = (0.1, 4.0)
-KEEP_COLORS = ("luminance", "histogram")
 TILE_FROM = 1_500_000
 """Pixels; larger pictures are looked at tile by tile unless told otherwise."""
 TILE = 1024
 SMALLEST_TILE = 128
 INITS = ("content", "noise", "style")
+KeepColors = Literal["luminance", "histogram"]
+Weight = Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes 0 or more")]
 
 
 class WeightedStyle(NamedTuple):
@@ -32,7 +35,7 @@ StylePicture = str | Path | tuple[str | Path, float]
 """A style as a program may name it: a file, `FILE:WEIGHT`, or both apart."""
 
 
-@dataclass(frozen=True)
+@validated
 class PaintSettings:
     """How to paint; see `vidstyle paint --help`.
 
@@ -57,50 +60,41 @@ class PaintSettings:
     """
 
     preset: str = "best"
-    size: int = 512
-    content_weight: float | None = None
-    style_weight: float | None = None
+    size: Annotated[
+        int,
+        Field(
+            ge=SMALLEST_SIZE,
+            le=LARGEST_SIZE,
+            description=f"takes {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, of the longer side",
+        ),
+    ] = 512
+    content_weight: Weight = None
+    style_weight: Weight = None
     init: str | None = None
-    keep_colors: str | None = None
-    masks: tuple[Path, ...] = ()
-    style_scale: float = 1.0
-    steps: int | None = None
-    seed: int = 0
+    keep_colors: Annotated[KeepColors | None, Field(description=f"takes {' or '.join(get_args(KeepColors))}")] = None
+    masks: Annotated[tuple[FilePath, ...], Field(strict=False)] = ()
+    style_scale: Annotated[
+        float,
+        Field(ge=STYLE_SCALES[0], le=STYLE_SCALES[1], description="takes {:g} to {:g}".format(*STYLE_SCALES)),
+    ] = 1.0
+    steps: Annotated[int | None, Field(ge=1, description="takes 1 or more")] = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63, description="takes a whole number of 64 bits")] = 0
     device: str = "auto"
     perceptual: str | None = None
-    perceptual_weights: Path | None = None
+    perceptual_weights: FilePath | None = None
     recompute_activations: bool = False
-    tile: int | None = None
+    tile: Annotated[int | None, Field(ge=SMALLEST_TILE, description=f"takes {SMALLEST_TILE} pixels or more")] = None
 
-    def check(self) -> None:
-        """Raises InputError for values that cannot be."""
+    def __post_init__(self) -> None:
         find_preset(self.preset)
-        if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
-            raise InputError(
-                f"{parameter('size', self.size)}: takes {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, of the longer side"
-            )
-        for option, weight in (("content", self.content_weight), ("style", self.style_weight)):
-            if weight is not None and not 0 <= weight < math.inf:
-                raise InputError(f"{parameter(f'{option}_weight', weight)}: takes 0 or more")
         if self.content_weight == 0 and self.style_weight == 0:
             raise InputError(
                 f"{parameter('content_weight')} and {parameter('style_weight')}: one of the two must be above 0"
             )
-        low, high = STYLE_SCALES
-        if not low <= self.style_scale <= high:
-            raise InputError(f"{parameter('style_scale', self.style_scale)}: takes {low:g} to {high:g}")
         if self.init is not None and self.init not in INITS and not Path(self.init).exists():
             raise InputError(
                 f"{parameter('init', self.init)}: takes {', '.join(INITS)} or a picture file, and there is no such file"
             )
-        if self.keep_colors is not None and self.keep_colors not in KEEP_COLORS:
-            raise InputError(f"{parameter('keep_colors', self.keep_colors)}: takes {' or '.join(KEEP_COLORS)}")
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"{parameter('steps', self.steps)}: takes 1 or more")
-        if not -(2**63) <= self.seed < 2**63:
-            raise InputError(f"{parameter('seed', self.seed)}: takes a whole number of 64 bits")
-        if self.tile is not None and self.tile < SMALLEST_TILE:
-            raise InputError(f"{parameter('tile', self.tile)}: takes {SMALLEST_TILE} pixels or more")
 
     def resolve(self) -> Preset:
         """The preset, with what is given put in."""

@@ -14,7 +14,7 @@ def to_tensor(rgb: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255
 
 
-def to_rgb(picture: Tensor) -> np.ndarray:
+def to_pixels(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [0, 1], what leaves it clamped, to RGB (H, W, 3) uint8."""
     return (picture.float().clamp(0, 1).permute(1, 2, 0) * 255).round().byte().cpu().numpy()
 

@@ -51,9 +51,9 @@ sooner: between two so many seconds."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 STALE_LEVELS = 1.2
-"""Median difference in luma, grey levels, between what a picture that stands still has been painted from and the picture
-itself, from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and stays.  Light
-that has changed everywhere alike does not count."""
+"""Median difference in luma, grey levels, between what a picture that stands still has been painted from and itself,
+from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and would stay.  Light that
+has changed everywhere alike does not count."""
 STALE_BLUR = 2.0
 """Positions over which that is smoothed before, so that noise goes."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002

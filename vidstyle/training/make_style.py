@@ -11,7 +11,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.nets import MetaNetwork
 from vidstyle.output_files import check_output
 from vidstyle.perception import metrics
-from vidstyle.perception.tensors import load_style_image, to_rgb
+from vidstyle.perception.tensors import load_style_image, to_pixels
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.training.distributed import finish_together, join_team, leave_team
 from vidstyle.training.recipe import Recipe
@@ -126,7 +126,7 @@ def _finish(trainer: Trainer, out: Path) -> StyleCard:
         year=recipe.style.year,
         licence=recipe.style.licence,
         recipe=recipe.hash(),
-        metrics=measure(trainer),
+        metrics=measure_style(trainer),
     )
     save_style(out, trainer.network, card)
     out.with_suffix(".checkpoint").unlink(missing_ok=True)
@@ -141,7 +141,7 @@ def _test_pictures(trainer: Trainer) -> list[Tensor]:
 
 
 @torch.inference_mode()
-def measure(trainer: Trainer) -> dict[str, float]:
+def measure_style(trainer: Trainer) -> dict[str, float]:
     """Style distance, content distance and grid (see vidstyle.perception.metrics) on the held-back photographs."""
     network = trainer.network.eval()
     perceptual = trainer.objective.perceptual.float()
@@ -155,7 +155,7 @@ def measure(trainer: Trainer) -> dict[str, float]:
             painted = network(source).clamp(0, 1)
             styles.append(metrics.style_distance(perceptual, painted, style, trainer.objective.style_layers))
             contents.append(metrics.content_distance(perceptual, painted, source))
-            grids.append(metrics.grid_score(to_rgb(painted[0])))
+            grids.append(metrics.grid_score(to_pixels(painted[0])))
     return {
         "style_distance": round(sum(styles) / len(styles), 4),
         "content_distance": round(sum(contents) / len(contents), 4),

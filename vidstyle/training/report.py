@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import read_image
-from vidstyle.perception.tensors import to_rgb, to_tensor
+from vidstyle.perception.tensors import to_pixels, to_tensor
 from vidstyle.training.trainer import Trainer, TrainingProgress
 
 PHOTOGRAPHS, SIDE = 4, 256
@@ -83,7 +83,7 @@ class Report:
         recipe = self.trainer.recipe
         title = recipe.style.title or recipe.name
         columns = {f"step {step:,}": read_image(path) for step, path in self._taken()}
-        originals = np.concatenate([to_rgb(photograph) for photograph in self._photographs])
+        originals = np.concatenate([to_pixels(photograph) for photograph in self._photographs])
         plots.draw_losses(self.folder / "loss_curves.png", f"{title}: training losses", read_losses(self.folder))
         plots.draw_progress(self.folder / "progress.png", title, {"photograph": originals, **columns})
         if self.trainer.clips:
@@ -103,7 +103,7 @@ class Report:
         network = self.trainer.network.eval()
         painted = network(picture[None].to(self.trainer.device))[0]
         network.train()
-        return to_rgb(painted)
+        return to_pixels(painted)
 
     def _taken(self) -> Iterator[tuple[int, Path]]:
         """Steps and files of the snapshots, in order."""

@@ -38,7 +38,7 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.video = made("video", { muted: "", playsinline: "" });
     this.video.muted = true;
     this.sheet = document.createElement("canvas");
-    document.addEventListener("vs-look", (e) => this.wish(e.detail));
+    document.addEventListener("vs-look", (e) => this.show(e.detail));
     window.addEventListener("pagehide", () => this.stop());
     this.enable();
     this.name();
@@ -59,7 +59,7 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.label.replaceChildren(made("em", {}, style.title), by ? ` — ${by}` : "");
   }
 
-  wish(look) {
+  show(look) {
     this.look = look;
     this.tell();
     this.name();

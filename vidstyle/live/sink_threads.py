@@ -20,7 +20,7 @@ KEPT_TIMES = 100_000
 RECENT_FRAMES = 60
 
 
-class Outlet:
+class SinkThread:
     """A sink, in a thread of its own once `start` has been called.
 
     Args:
@@ -56,14 +56,14 @@ class Outlet:
         self.over = self.gone = False
         self.thread: threading.Thread | None = None
 
-    def start(self) -> "Outlet":
+    def start(self) -> "SinkThread":
         """Write in a thread of its own."""
         self.thread = threading.Thread(target=self._work, name=f"vidstyle-{self.sink.name}", daemon=True)
         self.thread.start()
         return self
 
     def put(self, frame: Frame, drawn: float) -> None:
-        """Take a frame that was drawn at a time, unless the outlet has been stopped."""
+        """Take a frame that was drawn at a time, unless this has been stopped."""
         with contextlib.suppress(Stopped):
             self.channel.put((frame, drawn))
 

@@ -34,7 +34,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters, StylePainter
-from vidstyle.live.viewing import View
+from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
 from vidstyle.stream import prepare
 from vidstyle.stream.planes import resized
@@ -58,12 +58,12 @@ MOST_SESSIONS = 8
 
 
 @dataclass(eq=False)
-class Session:
+class WebcamSession:
     """One browser's webcam.
 
     Attributes:
         state: how to show the painting; `style` is a style file's path.
-        view: its stream; None before the first frame.
+        stream: what it sees; None before the first frame.
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether what was shown last is still on the way, so that a slow line gets no more.
         last_turn: when a frame of it was shown last.
@@ -74,7 +74,7 @@ class Session:
     state: LiveState
     loop: asyncio.AbstractEventLoop
     answers: "asyncio.Queue[tuple[int, bytes] | str]" = field(default_factory=asyncio.Queue)
-    view: "View[StylePainter] | None" = None
+    stream: "ViewerStream[StylePainter] | None" = None
     newest: tuple[int, bytes] | None = None
     sending: bool = False
     last_turn: float = 0.0
@@ -84,7 +84,7 @@ class Session:
     @property
     def styles(self) -> set[str]:
         """Those that must stay open for it."""
-        return {self.state.style} | (self.view.used if self.view is not None else set())
+        return {self.state.style} | (self.stream.used if self.stream is not None else set())
 
     def answer(self, what: "tuple[int, bytes] | str") -> None:
         """Send a picture or a message; from any thread."""
@@ -101,11 +101,11 @@ class Webcams:
 
     def __init__(self, gallery: Gallery, device: str) -> None:
         self._gallery, self._device = gallery, device
-        self._sessions: list[Session] = []
-        self._parted: list[Session] = []  # whose streams are to be closed by the thread that uses them
+        self._sessions: list[WebcamSession] = []
+        self._parted: list[WebcamSession] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
-        self._turns: Turns[Session] = Turns()
-        self._painting: PaintingTurns[Session] = PaintingTurns()
+        self._turns: Turns[WebcamSession] = Turns()
+        self._painting: PaintingTurns[WebcamSession] = PaintingTurns()
         self._compiler = Compiler()
         self._painters = Painters(self._open)
         self._thread: threading.Thread | None = None
@@ -132,7 +132,7 @@ class Webcams:
         await socket.accept()
         visitor: Visitor = socket.state.visitor
         style = str(self._gallery.card(visitor, self._gallery.first).path)
-        session = Session(LiveState((), style), asyncio.get_running_loop())
+        session = WebcamSession(LiveState((), style), asyncio.get_running_loop())
         if not self._join(session):
             await socket.send_text(json.dumps({"error": "Too many webcams are being painted; try again in a while."}))
             await socket.close(1013)
@@ -151,7 +151,7 @@ class Webcams:
             sender.cancel()
             self._part(session)
 
-    def _join(self, session: Session) -> bool:
+    def _join(self, session: WebcamSession) -> bool:
         with self._changed:
             if len(self._sessions) >= MOST_SESSIONS or self._stopped:
                 return False
@@ -163,7 +163,7 @@ class Webcams:
                 self._thread.start()
         return True
 
-    def _part(self, session: Session) -> None:
+    def _part(self, session: WebcamSession) -> None:
         with self._changed:
             self._sessions.remove(session)
             self._turns.leave(session)
@@ -171,7 +171,7 @@ class Webcams:
             self._parted.append(session)
             self._changed.notify_all()
 
-    async def _send(self, socket: WebSocket, session: Session) -> None:
+    async def _send(self, socket: WebSocket, session: WebcamSession) -> None:
         try:
             while True:
                 what = await session.answers.get()
@@ -185,19 +185,19 @@ class Webcams:
         except (WebSocketDisconnect, RuntimeError):
             pass  # the browser has gone, which the receiving side sees, too
 
-    def _take(self, visitor: Visitor, session: Session, data: bytes | None, text: str | None) -> None:
-        """A frame or wishes from a browser.  Raises InputError for anything else."""
+    def _take(self, visitor: Visitor, session: WebcamSession, data: bytes | None, text: str | None) -> None:
+        """A frame, or what a browser wants to see.  Raises InputError for anything else."""
         if data is not None and len(data) > NUMBER.size:
             with self._changed:
                 session.newest = (NUMBER.unpack_from(data)[0], data[NUMBER.size :])
                 self._changed.notify_all()
             return
         try:
-            wishes: dict[str, Any] = json.loads(text or "")
-            session.state.style = str(self._gallery.card(visitor, str(wishes["style"])).path)
-            session.state.strength = min(1.0, max(0.0, float(wishes["strength"])))
-            session.state.keep_colors, session.state.split = bool(wishes["keep_colors"]), bool(wishes["split"])
-            strokes = float(wishes.get("stroke_size", 1.0))
+            wanted: dict[str, Any] = json.loads(text or "")
+            session.state.style = str(self._gallery.card(visitor, str(wanted["style"])).path)
+            session.state.strength = min(1.0, max(0.0, float(wanted["strength"])))
+            session.state.keep_colors, session.state.split = bool(wanted["keep_colors"]), bool(wanted["split"])
+            strokes = float(wanted.get("stroke_size", 1.0))
             session.state.stroke_size = min(STROKE_SIZES, key=lambda size: abs(size - strokes))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError("this page is not from this version of vidstyle; load it again") from error
@@ -222,7 +222,7 @@ class Webcams:
             with self._changed:
                 self._turns.took(session, time.monotonic() - begin)
 
-    def _next(self) -> tuple[Session, int, bytes] | None:
+    def _next(self) -> tuple[WebcamSession, int, bytes] | None:
         """The frame of whoever is next; None when there is nothing more to do."""
         with self._changed:
             while not self._stopped:
@@ -239,22 +239,24 @@ class Webcams:
                 self._changed.wait(1)
         return None
 
-    def _shown(self, session: Session, data: bytes) -> np.ndarray:
+    def _shown(self, session: WebcamSession, data: bytes) -> np.ndarray:
         """Planes of what its owner sees of a frame."""
         source = read_jpeg(data)
         height, width = source.shape[:2]
         source = resized(source, min(SIZES, key=lambda size: abs(size[0] - width) + abs(size[1] - height)))
         planes = cv2.cvtColor(source, cv2.COLOR_RGB2YUV_I420)
         wanted = session.state.style
-        if session.view is None:
-            session.view = View(self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session))
-        elif session.view.style != wanted:
+        if session.stream is None:
+            session.stream = ViewerStream(
+                self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session)
+            )
+        elif session.stream.style != wanted:
             self._painting.changed(session)
         now = time.monotonic()
         gap = now - session.last_shown > GAP_SECONDS
         session.last_shown = now
         frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
-        shown = session.view.show(frame, session.state)
+        shown = session.stream.show(frame, session.state)
         notice = self._painters.problem(wanted) or self._painting.notice(session)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
