@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -68,7 +69,9 @@ class Spool:
     def discard(self) -> None:
         """Remove the file; more than once does no harm."""
         if self._container is not None:
-            self._container.close()
+            # It may have failed to grow.
+            with contextlib.suppress(OSError, av.error.FFmpegError):
+                self._container.close()
             self._container = None
         self._part.discard()
 
