@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -125,6 +126,8 @@ class AvifSink:
     def _unwritten(self, error: Exception) -> VidstyleError:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             return InputError(f"{self.path}: no space left on the disk; nothing was written")
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            return InputError(f"{self.path}: grew too large for the disk; nothing was written")
         return VidstyleError(f"{self.path}: cannot be written: {reason(error)}")
 
 
