@@ -19,8 +19,10 @@ from vidstyle.output_files import Part
 TICK = Fraction(1, 25)
 """Frames are counted here; when they are shown is kept beside them."""
 RGBA = av.VideoFormat("rgba")
-UNSEEN_CHANGE = 12
-"""Levels by which a pixel of a GIF may change without being drawn anew: what stands still costs nothing then."""
+UNSEEN_CHANGE, UNSEEN_DRIFT = 12, 5
+"""Levels by which a pixel of a GIF, and the mean around it, may change without being drawn anew: noise costs nothing
+then, and what fades does not stand still."""
+AROUND = (7, 7)
 DITHER = "dither=bayer:bayer_scale=5:diff_mode=rectangle"
 """The same pattern in every frame, so that it does not move where nothing else does."""
 
@@ -102,8 +104,10 @@ class OnePalette:
             ).configure()
             self._shown = pixels
         else:
-            change = cv2.absdiff(pixels, self._shown).max(axis=2)
-            self._shown = np.where((change > UNSEEN_CHANGE)[..., None], pixels, self._shown)
+            change = pixels.astype(np.float32) - self._shown
+            seen = np.abs(change).max(axis=2) > UNSEEN_CHANGE
+            seen |= np.abs(cv2.blur(change, AROUND)).max(axis=2) > UNSEEN_DRIFT
+            self._shown = np.where(seen[..., None], pixels, self._shown)
         counted = VideoFrame.from_ndarray(self._shown, "rgba")
         counted.pts, counted.time_base = self._spool.count, TICK
         self._colors.vpush(counted)
