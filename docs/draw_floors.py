@@ -49,14 +49,15 @@ def main() -> None:
     for number, rooms in enumerate(floors):
         axes.axhspan(number - 0.42, number + 0.42, color="#f2efe8" if number % 2 else "#e7e2d6", zorder=0)
         for place, name in enumerate(rooms):
-            x = (place + 1) / (len(rooms) + 1)
+            # Not one above the other, where arrows of those above would pass behind those below.
+            x = (place + 1) / (len(rooms) + 1) + (0.16 * (number % 3 - 1) if len(rooms) < 4 else 0.0)
             places[name] = (x, number)
             color = "#777777" if name in GROUND else "black"
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": color}
             axes.text(x, number, name, ha="center", va="center", fontsize=9, color=color, bbox=box, zorder=3)
     for own, other in sorted((own, other) for own, other in reduced(edges()) if own in places):
         (x, top), (end, bottom) = places[own], places[other]
-        bend = 0.0 if top - bottom == 1 else 0.12 * (1 if x >= 0.5 else -1)
+        bend = 0.0 if top - bottom == 1 else 0.12 * (1 if x >= end else -1)
         style = {
             "arrowstyle": "-|>",
             "color": "#2f5d8a",

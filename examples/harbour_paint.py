@@ -6,7 +6,7 @@ then lit and hazed for one `Shot`.  Images are float32 RGBA in 0..1, shape (rows
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 Colour = tuple[float, float, float]  # RGB, 0..1; above 1 for things that shine
 Point = tuple[float, float]  # metres: to the right, up from the water
 
-FOCAL = 1000.0  # focal length of the camera in render pixels
+FOCAL = 1000.0  # focal length of the camera in render pixels of a shot whose zoom is 1
 NOISE_SIZE = 1024  # texels of a tileable noise square
 WALLS: tuple[Colour, ...] = (
     (0.93, 0.86, 0.70), (0.86, 0.52, 0.36), (0.93, 0.92, 0.88), (0.62, 0.73, 0.78),
@@ -65,6 +65,18 @@ class Shot:
     start: tuple[float, float, float]  # camera: right, up, forward at time 0
     speed: tuple[float, float, float]  # metres per second
     pan: float  # render pixels per second by which the view turns right
+    zoom: float = 1.0  # render pixels per render pixel of a clip of the usual size
+
+    @property
+    def focal(self) -> float:
+        """Focal length of the camera, render pixels."""
+        return FOCAL * self.zoom
+
+    def zoomed(self, zoom: float) -> "Shot":
+        """Return the same shot for a picture `zoom` times as large."""
+        sun = (self.sun[0] * zoom, self.sun[1] * zoom)
+        horizon = 2 * round(self.horizon * zoom / 2)
+        return replace(self, sun=sun, horizon=horizon, pan=self.pan * zoom, zoom=zoom)
 
 
 def curve(a: Point, b: Point, c: Point, steps: int = 14) -> list[Point]:
@@ -89,7 +101,7 @@ class Canvas:
     """A transparent sheet to paint on in metres; `rgba` is premultiplied float32, 0..1."""
 
     def __init__(self, left: float, right: float, low: float, high: float, z: float, shot: Shot):
-        self.scale = FOCAL / z  # texels per metre: one texel per render pixel at that distance
+        self.scale = shot.focal / z  # texels per metre: one texel per render pixel at that distance
         self.left, self.low, self.high, self.z, self.shot = left, low, high, z, shot
         self.flip = 1.0  # -1 mirrors what is drawn, not how it is lit
         rows, cols = round((high - low) * self.scale), round((right - left) * self.scale)

@@ -1,6 +1,9 @@
 """Render the sample clip: two shots of a small harbour, painted and animated with noise.
 
-Usage: ``python examples/make_clip.py [OUT.mp4]`` (default: harbour.mp4 beside this script).
+Usage: ``python examples/make_clip.py [OUT.mp4] [--rows ROWS] [--frames FRAMES]``
+
+OUT.mp4 is harbour.mp4 beside this script by default, with 360 rows.  More rows show more of the
+harbour, down to its masonry: nothing is enlarged.
 
 Everything that stands up is a flat `Card` (see harbour_paint.py), painted once and placed in
 depth; a pinhole camera slides past the cards.  The sea is a real plane: each pixel below the
@@ -8,23 +11,24 @@ horizon is traced onto it, reads the slope of an animated wave field and mixes m
 water colour and sun glitter.  Images are float32 RGB in 0..1, shape (rows, columns, 3).
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import av
 import cv2
 import harbour_paint as paint
 import numpy as np
-from harbour_paint import FOCAL, NOISE_SIZE, Array, Card, Shot, noise, smoothstep
+from harbour_paint import NOISE_SIZE, Array, Card, Shot, noise, smoothstep
 from numpy.typing import NDArray
 
-WIDTH, HEIGHT, FPS = 640, 360, 24  # of the file: pixels, pixels, frames per second
+ROWS, FPS = 360, 24  # of the file: pixels, frames per second
 SHOT_FRAMES = (114, 80)  # a hard cut after 4.75 s, 8.08 s in all
-VIEW_W, VIEW_H = 2 * WIDTH, 2 * HEIGHT  # the picture is rendered at twice the size, then averaged
-CRF = 28  # x264 quality; keeps the file below a megabyte
+VIEW_W, VIEW_H = 1280, 720  # the picture is rendered at twice the size, then averaged
+CRF, CRF_LARGE = 28, 18  # x264 quality; the first keeps a file of 360 rows below a megabyte
 SAMPLE_RATE = 48_000  # Hz
 AUDIO_BITRATE = 96_000  # bit/s
 WAVE_SIZE, WAVE_TILE = 512, 26.0  # texels and metres of the tileable wave field
@@ -39,20 +43,31 @@ def sample(image: Array, x: Array, y: Array, border: int = cv2.BORDER_WRAP) -> A
 
 @dataclass(frozen=True)
 class Camera:
-    """A level pinhole camera; (`cx`, `horizon`) is where straight ahead lands, render pixels."""
+    """A level pinhole camera; (`cx`, `horizon`) is where straight ahead lands, render pixels.
+
+    `focal` is in render pixels, too; `zoom` is how many of them were one at the usual size.
+    """
 
     x: float
     height: float
     z: float
     cx: float
     horizon: int
+    focal: float
+    zoom: float
+
+    @property
+    def view(self) -> tuple[int, int]:
+        """Width and height of the view, render pixels."""
+        return round(VIEW_W * self.zoom), round(VIEW_H * self.zoom)
 
 
 def camera_at(shot: Shot, t: float) -> Camera:
     """Return the camera `t` seconds into `shot`: a steady glide with a boat's slow breathing."""
     x, y, z = (a + b * t for a, b in zip(shot.start, shot.speed, strict=True))
     y += 0.05 * np.sin(1.1 * t)
-    return Camera(x, y, z, VIEW_W / 2 - shot.pan * (t - 2), shot.horizon)
+    centre = VIEW_W * shot.zoom / 2 - shot.pan * (t - 2)
+    return Camera(x, y, z, centre, shot.horizon, shot.focal, shot.zoom)
 
 
 def blend(target: Array, card: Card, cam: Camera, t: float, mirrored: bool) -> None:
@@ -60,8 +75,8 @@ def blend(target: Array, card: Card, cam: Camera, t: float, mirrored: bool) -> N
 
     `target` may be smaller than the view; it is taken to show the same picture.
     """
-    fit = target.shape[1] / VIEW_W
-    s = FOCAL / (card.z - cam.z) * fit  # pixels per metre
+    fit = target.shape[1] / cam.view[0]
+    s = cam.focal / (card.z - cam.z) * fit  # pixels per metre
     up = -1.0 if mirrored else 1.0
     waterline = cam.horizon * fit + s * cam.height
     phase = card.x + card.z
@@ -93,18 +108,18 @@ def blend(target: Array, card: Card, cam: Camera, t: float, mirrored: bool) -> N
 
 
 def render_sky(shot: Shot, cam: Camera, t: float) -> Array:
-    """Return sky and sun, (horizon / 2, VIEW_W / 2, 3) float32: half size, for it is all soft."""
-    y, x = np.mgrid[cam.horizon / 2 : 0 : -1, 0 : VIEW_W / 2].astype(np.float32) * 2
+    """Return sky and sun, (horizon / 2, width / 2, 3) float32: half size, for it is all soft."""
+    y, x = np.mgrid[cam.horizon / 2 : 0 : -1, 0 : cam.view[0] / 2].astype(np.float32) * 2
     x -= cam.cx
-    rise = y / FOCAL  # tangent of the elevation
+    rise = y / cam.focal  # tangent of the elevation
     blue = smoothstep(0, 0.42, rise)[..., None]
     colours = (shot.low_sky, shot.zenith, shot.sun_colour, shot.cloud_dark)
     low, zenith, sun, dark = (np.array(colour, np.float32) for colour in colours)
-    away = np.hypot(x - shot.sun[0], y - shot.sun[1])
+    away = np.hypot(x - shot.sun[0], y - shot.sun[1]) / cam.zoom
     glow = np.exp(-away / 90) * 0.55 + np.exp(-away / 330) * 0.38
     sky = low + (zenith - low) * blue + glow[..., None] * sun * 0.8
     depth = 1 / (rise + 0.10)  # clouds lie on a plane overhead
-    u, v = x / FOCAL * depth * 150 + 5 * t, depth * 95 + 3 * t
+    u, v = x / cam.focal * depth * 150 + 5 * t, depth * 95 + 3 * t
     side = np.sign(shot.sun[0])
     puff, lee = (  # density here and a step towards the sun: less there means lit here
         sample(noise(1.55, 6), u + a, v + b) + 0.16 * sample(noise(0.9, 7), 2 * u + a, 2 * v + b)
@@ -168,16 +183,17 @@ def read_waves(levels: list[Array], x: Array, z: Array, pixel: Array, tile: floa
 
 
 def render_water(shot: Shot, cam: Camera, mirror: Array, t: float) -> Array:
-    """Shade the sea below the horizon: (VIEW_H - horizon, VIEW_W, 3) float32.
+    """Shade the sea below the horizon: (height - horizon, width, 3) float32.
 
     `mirror` is the upside-down scenery at half size, whole picture, float32 RGB.
     """
-    row, col = np.mgrid[cam.horizon : VIEW_H, 0:VIEW_W].astype(np.float32)
+    width, height = cam.view
+    row, col = np.mgrid[cam.horizon : height, 0:width].astype(np.float32)
     drop = row - cam.horizon + 0.7
-    ahead = FOCAL * cam.height / drop
-    right = (col - cam.cx) / FOCAL * ahead
+    ahead = cam.focal * cam.height / drop
+    right = (col - cam.cx) / cam.focal * ahead
     x, z = right + cam.x, ahead + cam.z
-    pixel = (ahead / FOCAL * np.sqrt(ahead / cam.height))[:, :1]  # mean of width and depth
+    pixel = (ahead / cam.focal * np.sqrt(ahead / cam.height))[:, :1]  # mean of width and depth
     levels = wave_slopes(t)
     slope = read_waves(levels, x, z, pixel, WAVE_TILE)
     swell = read_waves(levels, 0.8 * x + 0.6 * z, 0.8 * z - 0.6 * x, pixel, 3.3 * WAVE_TILE)
@@ -187,8 +203,8 @@ def render_water(shot: Shot, cam: Camera, mirror: Array, t: float) -> Array:
 
     # Mirrored scenery: a tilted facet looks elsewhere, mostly higher or lower.  One facet would
     # look aside by 2 * FOCAL * slope; a pixel sees many, so much of that averages out.
-    look_y = np.maximum(row + 0.27 * FOCAL * sz, cam.horizon + 1)
-    look_x = col + 0.11 * FOCAL * sx
+    look_y = np.maximum(row + 0.27 * cam.focal * sz, cam.horizon + 1)
+    look_x = col + 0.11 * cam.focal * sx
     shine = sample(mirror, look_x / 2, look_y / 2, cv2.BORDER_REPLICATE)
     far = np.sqrt(ahead**2 + right**2)
     grazing = np.clip(cam.height / far - 0.75 * sz, 0.02, 1)
@@ -197,7 +213,7 @@ def render_water(shot: Shot, cam: Camera, mirror: Array, t: float) -> Array:
     sea = body + (shine - body) * fresnel
 
     # Glitter: the facets whose slope throws the sun into the camera.
-    sun_dir = np.array((shot.sun[0], shot.sun[1], FOCAL)) / np.hypot(FOCAL, np.hypot(*shot.sun))
+    sun_dir = np.array((shot.sun[0], shot.sun[1], cam.focal)) / np.hypot(cam.focal, np.hypot(*shot.sun))
     half_x = sun_dir[0] - right / far
     half_y = sun_dir[1] + cam.height / far
     half_z = sun_dir[2] - ahead / far
@@ -208,11 +224,11 @@ def render_water(shot: Shot, cam: Camera, mirror: Array, t: float) -> Array:
 
 
 def draw_gulls(view: Array, cam: Camera, shot: Shot, t: float) -> None:
-    """Draw a few gulls on smooth paths into `view` (VIEW_H, VIEW_W, 3), in place."""
+    """Draw a few gulls on smooth paths into `view` (height, width, 3), in place."""
     rng = np.random.default_rng(21)
     for _ in range(7):
         x0, y0, speed, size, phase = rng.uniform((100, 40, -45, 10, 0), (1200, 190, 45, 26, 6))
-        x = cam.cx - VIEW_W / 2 + x0 + speed * t
+        x = cam.cx / cam.zoom - VIEW_W / 2 + x0 + speed * t
         y = y0 + 14 * np.sin(0.7 * t + phase)
         beat = np.sin(t * (9 - size / 5) + phase) * (0.55 + 0.45 * np.sin(0.9 * t + phase))
         lean = np.sign(speed)
@@ -221,48 +237,50 @@ def draw_gulls(view: Array, cam: Camera, shot: Shot, t: float) -> None:
         wings += [(0, 0.14), (-0.42, back)]
         body = paint.ring(0.12 * lean, 0.06, 0.34, 0.10)
         for shape, tint in ((wings, (0.80, 0.80, 0.82)), (body, (0.97, 0.95, 0.92))):
-            points = np.array(shape) * size + (x, y)
+            points = (np.array(shape) * size + (x, y)) * cam.zoom
             colour = [float(a * b) for a, b in zip(tint, shot.light, strict=True)]
             cv2.fillPoly(view, [np.round(points * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
 
 
 def render_frame(shot: Shot, cards: list[Card], t: float, index: int) -> NDArray[np.uint8]:
-    """Render one frame, (HEIGHT, WIDTH, 3) uint8 RGB, `t` seconds into the shot."""
+    """Render one frame, (height, width, 3) uint8 RGB, `t` seconds into the shot."""
     cam, h = camera_at(shot, t), shot.horizon
+    wide, high = cam.view
+    width, height = wide // 2, high // 2
     sky = render_sky(shot, cam, t)
-    mirror = np.empty((HEIGHT, WIDTH, 3), np.float32)
+    mirror = np.empty((height, width, 3), np.float32)
     mirror[: h // 2] = sky
-    below = np.minimum(np.arange(HEIGHT - h // 2), h // 2 - 1)
+    below = np.minimum(np.arange(height - h // 2), h // 2 - 1)
     mirror[h // 2 :] = sky[::-1][below]
     for card in cards:
         blend(mirror, card, cam, t, True)
-    view = np.empty((VIEW_H, VIEW_W, 3), np.float32)
-    view[:h] = cv2.resize(sky, (VIEW_W, h), interpolation=cv2.INTER_LINEAR)
+    view = np.empty((high, wide, 3), np.float32)
+    view[:h] = cv2.resize(sky, (wide, h), interpolation=cv2.INTER_LINEAR)
     view[h:] = render_water(shot, cam, mirror, t)
-    fog = np.exp(-np.arange(VIEW_H - h, dtype=np.float32) / 9)[:, None, None]
+    fog = np.exp(-np.arange(high - h, dtype=np.float32) / (9 * cam.zoom))[:, None, None]
     view[h:] += 0.7 * fog * (np.array(shot.low_sky, np.float32) - view[h:])
     for card in cards:
         blend(view, card, cam, t, False)
     draw_gulls(view, cam, shot, t)
-    small = cv2.resize(view, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(view, (width, height), interpolation=cv2.INTER_AREA)
     # As film does: bright light spreads, highlights roll off, and there is grain.
-    bloom = cv2.GaussianBlur(np.clip(small - 0.75, 0, 1.5), (0, 0), 9)
+    bloom = cv2.GaussianBlur(np.clip(small - 0.75, 0, 1.5), (0, 0), 9 * cam.zoom)
     small += 0.45 * bloom
     small = np.where(small > 0.8, 0.8 + 0.2 * np.tanh((small - 0.8) / 0.2), small)
-    rows = (np.arange(HEIGHT) + 97 * index) % NOISE_SIZE
-    cols = (np.arange(WIDTH) + 61 * index) % NOISE_SIZE
+    rows = (np.arange(height) + 97 * index) % NOISE_SIZE
+    cols = (np.arange(width) + 61 * index) % NOISE_SIZE
     small += 0.006 * noise(0.3, 9)[np.ix_(rows, cols)][..., None]
     return np.round(np.clip(small, 0, 1) * 255).astype(np.uint8)
 
 
-def afternoon() -> tuple[Shot, list[Card]]:
+def afternoon(zoom: float = 1.0) -> tuple[Shot, list[Card]]:
     """Return the first shot: sun ahead on the right, the camera gliding right and forward."""
     shot = Shot(
         zenith=(0.20, 0.42, 0.66), low_sky=(0.86, 0.80, 0.70), sun_colour=(1.0, 0.84, 0.58),
         sun=(330, 205), cloud_dark=(0.52, 0.55, 0.63), light=(0.98, 0.92, 0.84),
         water=(0.05, 0.23, 0.26), haze=650, lamps=0.03, horizon=316,
         start=(-5.5, 3.7, 0.0), speed=(1.7, 0.06, 0.55), pan=6,
-    )  # fmt: skip
+    ).zoomed(zoom)  # fmt: skip
     cards = paint.coast(shot, 49, 130)
     cards.append(paint.town(shot, -62, 16, 72, 1))
     cards.append(paint.sailboat(shot, -27, 64, (0.2, 0.32, 0.5), None, 1, 0.75))
@@ -275,14 +293,14 @@ def afternoon() -> tuple[Shot, list[Card]]:
     return shot, cards
 
 
-def golden_hour() -> tuple[Shot, list[Card]]:
+def golden_hour(zoom: float = 1.0) -> tuple[Shot, list[Card]]:
     """Return the second shot: low sun on the left, the camera closer, gliding left and up."""
     shot = Shot(
         zenith=(0.22, 0.26, 0.48), low_sky=(0.98, 0.66, 0.44), sun_colour=(1.0, 0.62, 0.30),
         sun=(-305, 92), cloud_dark=(0.40, 0.30, 0.42), light=(0.88, 0.66, 0.56),
         water=(0.07, 0.11, 0.17), haze=420, lamps=0.45, horizon=344,
         start=(3.4, 2.3, 0.0), speed=(-1.0, 0.22, 0.25), pan=-5,
-    )  # fmt: skip
+    ).zoomed(zoom)  # fmt: skip
     cards = paint.coast(shot, -78, 150)
     cards.append(paint.town(shot, -10, 50, 52, 5))
     cards.append(paint.sailboat(shot, 13, 44, (0.85, 0.83, 0.78), None, -1, 0.8))
@@ -293,10 +311,10 @@ def golden_hour() -> tuple[Shot, list[Card]]:
     return shot, cards
 
 
-def render_clip() -> Iterator[NDArray[np.uint8]]:
-    """Yield all frames in order, (HEIGHT, WIDTH, 3) uint8 RGB."""
+def render_clip(rows: int = ROWS) -> Iterator[NDArray[np.uint8]]:
+    """Yield all frames in order, (rows, 16 / 9 rows, 3) uint8 RGB."""
     for scene, count in zip((afternoon, golden_hour), SHOT_FRAMES, strict=True):
-        shot, cards = scene()
+        shot, cards = scene(rows / ROWS)
         cards.sort(key=lambda card: -card.z)
         for i in range(count):
             yield render_frame(shot, cards, i / FPS, i)
@@ -336,14 +354,15 @@ def synth_sound(seconds: float) -> Array:
     return np.clip(sound * fade, -1, 1).astype(np.float32)
 
 
-def write_clip(path: Path) -> None:
+def write_clip(path: Path, rows: int = ROWS, frames: int = sum(SHOT_FRAMES)) -> None:
     """Render and encode the clip; the same machine writes the same bytes each time."""
-    count, step = sum(SHOT_FRAMES), SAMPLE_RATE // FPS
+    count, step = min(frames, sum(SHOT_FRAMES)), SAMPLE_RATE // FPS
     sound = synth_sound(count / FPS)
+    crf = str(CRF if rows <= ROWS else CRF_LARGE)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", container_options=options) as out:
-        video = out.add_stream("libx264", rate=FPS, options={"crf": str(CRF), "preset": "slower"})
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video = out.add_stream("libx264", rate=FPS, options={"crf": crf, "preset": "slower"})
+        video.width, video.height, video.pix_fmt = rows * 16 // 9, rows, "yuv420p"
         audio = out.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         audio.bit_rate = AUDIO_BITRATE
         for context in (video.codec_context, audio.codec_context):
@@ -351,7 +370,7 @@ def write_clip(path: Path) -> None:
             context.flags |= av.codec.context.Flags.bitexact
         for tag in ("colorspace", "color_primaries", "color_trc", "color_range"):
             setattr(video.codec_context, tag, 1)  # 1: BT.709, and for the range: limited
-        for i, pixels in enumerate(render_clip()):
+        for i, pixels in enumerate(islice(render_clip(rows), count)):
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
@@ -365,6 +384,15 @@ def write_clip(path: Path) -> None:
         out.mux(audio.encode(None))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).with_name("harbour.mp4"))
+    parser.add_argument("--rows", type=int, default=ROWS, help="of each frame, a multiple of 18 (default: 360)")
+    parser.add_argument("--frames", type=int, default=sum(SHOT_FRAMES), help="of the clip (default: all)")
+    args = parser.parse_args()
     cv2.setNumThreads(1)
-    write_clip(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("harbour.mp4"))
+    write_clip(args.out, args.rows, args.frames)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import Result
@@ -370,6 +371,26 @@ def test_what_ships_paints_in_a_pictures_colours(name: str, material: Path, run_
         assert painted.shape == photo.shape
         warmth[picture] = (painted[:, 0] - painted[:, 2]).mean().item()
     assert warmth[red] > warmth[blue] + 0.1
+
+
+def test_larger_strokes_are_those_of_a_larger_picture(
+    material: Path, run_cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    write = META_NETWORKS["meta-adain"].write_weights
+    monkeypatch.setattr(
+        META_NETWORKS["meta-adain"],
+        "write_weights",
+        lambda meta, picture: seen.append(picture.shape) or write(meta, picture),
+    )
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)).save(material / "grain.png")
+    for strokes in ("1", "2", "0.5"):
+        made = ("style-from", material / "grain.png", material / f"{strokes}.safetensors", "--by", "adain")
+        assert run_cli(*made, "--stroke-size", strokes).code == 0
+    # Before them the network may have been tried out.
+    assert [min(shape[2:]) for shape in seen][-3:] == [360, 720, 180]
+    result = run_cli("style-from", material / "grain.png", material / "out.safetensors", "--stroke-size", "3")
+    assert (result.code, "--stroke-size 3: takes 0.5 (fine) to 2 (broad)" in result.err) == (2, True)
 
 
 def test_a_picture_is_kept_for_as_many_steps_as_the_recipe_says(meta_recipe: Callable[..., Recipe]) -> None:

@@ -19,7 +19,7 @@ from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.energy import EnergyMeter
 from vidstyle.bench.runs import peak_memory
 from vidstyle.bench.sample_clip import make_clip
-from vidstyle.bench.stages import Bench, plot
+from vidstyle.bench.stages import Bench, plot_stages
 from vidstyle.engines.cuda import CudaEngine, Span
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
@@ -68,12 +68,12 @@ def test_the_plain_loop_is_what_the_whole_is_held_against(result: dict[str, floa
 
 def test_figures_are_drawn(result: dict[str, object], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    plot(result, tmp_path / "bench.png")
+    plot_stages(result, tmp_path / "bench.png")
     with Image.open(tmp_path / "bench.png") as picture:
         assert picture.format == "PNG"
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
     with pytest.raises(InputError, match=r"plot=\S+: cannot be written"):
-        plot(result, tmp_path / "missing" / "bench.png")
+        plot_stages(result, tmp_path / "missing" / "bench.png")
 
 
 def test_the_result_names_what_was_measured(result: dict[str, object]) -> None:

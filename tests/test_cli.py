@@ -34,9 +34,9 @@ def test_version(run_cli: Cli) -> None:
     assert re.fullmatch(r"vidstyle \d+\.\d+\.\d+\n", run_cli("--version").out)
 
 
-def test_an_unknown_command_and_missing_arguments(refused: Callable[..., str], clip: Path) -> None:
+def test_an_unknown_command_and_missing_arguments(refused: Callable[..., str]) -> None:
     assert "'restile'" in refused("restile")
-    assert "'OUTPUT'" in refused("restyle", clip)
+    assert "'INPUT'" in refused("restyle")
 
 
 @pytest.mark.parametrize(

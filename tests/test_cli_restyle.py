@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 from conftest import Result, contents
+from made_scenes import landscape
 from media_files import Sound, colorful_picture, cut, make_video, read_packets, read_times, read_video
 from PIL import Image
 from small_disks import file_system
@@ -22,6 +23,8 @@ from small_disks import file_system
 from vidstyle import Painter
 from vidstyle.cli.options import parse_time
 from vidstyle.engines.painting_queue import PaintingQueue
+from vidstyle.restyle_options import output_beside
+from vidstyle.styles import label_of
 
 Cli = Callable[..., Result]
 
@@ -50,6 +53,35 @@ def test_a_video_becomes_a_video(run_cli: Cli, clip: Path, style_file: Path, tmp
     assert read_times(output) == read_times(clip)
     for (_, source), (_, painted) in zip(read_video(clip), read_video(output), strict=True):
         assert_paints(style_file, source, painted)
+
+
+def test_a_video_alone_is_painted_in_the_first_style_and_called_after_it(run_cli: Cli, clip: Path) -> None:
+    painted = clip.with_name("clip.starry_night.mkv")
+    assert run_cli("restyle", clip, "--engine", "torch", "--size", "16x16").code == 0
+    assert read_times(painted) == read_times(clip)
+    assert "exists already" in run_cli("restyle", clip, "--style", "Starry Night").err
+
+
+@pytest.mark.parametrize(
+    ("source", "style", "codec", "expected"),
+    [
+        ("clip.MP4", "great_wave", None, "clip.great_wave.MP4"),
+        ("clip.avi", "Great Wave", None, "clip.great_wave.mp4"),
+        ("clip.mp4", "the scream", "prores", "clip.the_scream.mov"),
+        ("clip.mp4", "great-wave:0.3,Starry Night:0.7", None, "clip.great_wave+starry_night.mp4"),
+        ("a.b.gif", "starry_night", None, "a.b.starry_night.gif"),
+        ("picture.png", "my.jpg", None, "picture.my.png"),
+        ("folder", "starry_night", None, "folder.starry_night"),
+    ],
+)
+def test_what_a_painting_is_called_that_nobody_has_named(
+    source: str, style: str, codec: str | None, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "my.jpg")
+    Image.new("RGB", (32, 32)).save(tmp_path / "picture.png")
+    of = str(tmp_path / style) if style.endswith(".jpg") else style
+    assert output_beside(tmp_path / source, label_of([(0.0, of)]), codec) == tmp_path / expected
 
 
 def test_an_mp4_becomes_an_mp4_with_its_sound(run_cli: Cli, style_file: Path, tmp_path: Path) -> None:
@@ -137,6 +169,33 @@ def test_stroke_size_chooses_the_size_that_is_painted(
         assert Image.open(output).size == (512, 384)
         assert painted.pop() == expected
     assert not painted
+
+
+def test_a_folder_of_photographs_gets_the_same_strokes_whatever_their_sizes(
+    run_cli: Cli, style_file: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    scene = Image.fromarray(landscape(0, 270, 180))
+    sizes = {"large": (1080, 720), "middle": (810, 540), "small": (540, 360)}
+    for name, size in sizes.items():
+        scene.resize(size, Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    paint = ("--style", style_file, "--device", "cpu")
+    assert run_cli("restyle", folder, output, *paint).code == 0
+    painted = {name: Image.open(output / f"{name}.png") for name in sizes}
+    assert {name: picture.size for name, picture in painted.items()} == sizes
+
+    def alike(picture: Image.Image) -> float:
+        """How far it looks like the small one on a screen of the same size."""
+        seen = picture.resize(sizes["small"], Image.Resampling.BOX)
+        return float(np.corrcoef(np.ravel(seen), np.ravel(painted["small"]))[0, 1])
+
+    assert alike(painted["large"]) > 0.9
+    assert alike(painted["middle"]) > 0.9
+    # A size of strokes that leaves its pixels to it is something else.
+    fine = tmp_path / "fine.png"
+    assert run_cli("restyle", folder / "middle.png", fine, *paint, "--stroke-size", "0.66").code == 0
+    assert alike(Image.open(fine)) < 0.8
 
 
 def test_strength_and_keep_colors(run_cli: Cli, picture: Path, style_file: Path, tmp_path: Path) -> None:
@@ -254,7 +313,7 @@ def test_a_terminal_shows_frame_percentage_speed_and_time_left(style_file: Path,
         (["--start", "0.21", "--end", "0.22"], "nothing to paint after --start 0.21 s and before --end 0.22 s"),
         (["--end", "0"], "--end 0: must come after --start 0"),
         (["--start", "0.2", "--end", "0.1"], "--end 0.1: must come after --start 0.2"),
-        (["--device", "gpu"], "--device gpu: unknown; use auto, cpu, cuda or cuda:N"),
+        (["--device", "gpu"], "--device gpu: unknown; use auto, cpu, cuda, cuda:N, mps"),
         (["--device", "cuda:x"], "--device cuda:x: unknown"),
         (["--fast"], "--fast"),
     ],

@@ -33,7 +33,7 @@ def test_styles_lists_what_is_known_of_each(
     columns: int, run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    result = run_cli("styles")
+    result = run_cli("styles", "-v")
     assert result.code == 0
     assert max(map(len, result.out.splitlines())) <= columns
     size = f"{(library / 'wave.safetensors').stat().st_size / 1000:.0f} kB"
@@ -41,6 +41,21 @@ def test_styles_lists_what_is_known_of_each(
         assert text in result.out
     for text in ("style distance", "0.234", "content distance", "1.5", "grid db", "9.87", "warp error", "0.0345"):
         assert text in result.out
+
+
+def test_the_list_of_styles_is_short(run_cli: Cli, library: Path) -> None:
+    lines = run_cli("styles").out.splitlines()
+    assert lines[1].rstrip() == "wave     [b]The Wave[/b], Katsushika Hokusai, 1831"
+    assert len(lines) == 3, "one a style"
+
+
+def test_one_style_is_shown_with_all_that_is_known_of_it(run_cli: Cli, library: Path, style_file: Path) -> None:
+    shown = run_cli("styles", "Wave").out
+    for text in ("wave", "[b]The Wave[/b]", "Katsushika Hokusai, 1831", "realtime", "warp error", "0.0345"):
+        assert text in shown
+    assert "bathers" not in shown
+    assert style_file.name in run_cli("styles", style_file).out
+    assert "did you mean wave" in run_cli("styles", "wafe").err
 
 
 def test_styles_shows_small_pictures_to_terminals_with_colors(

@@ -16,6 +16,7 @@ from vidstyle import VidstyleError, restyle
 from vidstyle.engines.cuda import CudaEngine
 from vidstyle.engines.cuda_graph import KEPT_SHAPES
 from vidstyle.engines.torch_cpu import TorchCpuEngine
+from vidstyle.media.device_pixels import uploaded
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import build_network
 from vidstyle.nets.cells import CellNet
@@ -65,6 +66,19 @@ def test_one_graph_paints_all_frames_of_a_shape(device: FakeDevice, planes: Colo
         assert np.abs(ours.astype(int) - theirs).max() <= 1
     reference.close()
     assert (painted[0] != painted[1]).any()
+
+
+def test_what_is_on_the_device_stays_there(device: FakeDevice) -> None:
+    source = frames(5)
+    engine = CudaEngine(tiny_network(), "cpu")
+    expected = paint(engine, source)
+    resident = [Frame(uploaded(frame.pixels, "cpu"), frame.pts, frame.time_base) for frame in source]
+    painted = paint(engine, resident)
+    # Both kinds by one graph, and one after the other.
+    assert all(np.array_equal(one.array(), two) for one, two in zip(painted, expected, strict=True))
+    assert all(np.array_equal(one, two) for one, two in zip(paint(engine, source), expected, strict=True))
+    engine.close()
+    assert (device.recorded, device.replays) == (1, 15)
 
 
 def test_each_shape_has_its_graph_and_the_oldest_goes(device: FakeDevice) -> None:

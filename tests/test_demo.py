@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Result
+from made_scenes import landscape
 from media_files import Sound, colorful_picture, make_video, read_times
 from PIL import Image
 
@@ -44,6 +45,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 MEGABYTE = 1_000_000
 NAMES = ("testserver",)
 ORIGIN = {"origin": "http://testserver"}
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +175,48 @@ def test_a_file_is_readable_by_who_brought_it_and_nobody_else(browser: Callable[
     assert owner.get(url).content == data
     assert other.get(url).status_code == 404
     assert browser().get(url).status_code == 404
+
+
+EVENT: dict[str, Any] = {"data": [], "fn_index": 0, "session_hash": "one"}
+NESTED = "[" * 5000
+HOSTILE_VALUES = [
+    None,
+    5,
+    "x",
+    [],
+    {},
+    '{"id": 5}',
+    '{"id": "a", "seconds": "x"}',
+    NESTED,
+    1e308,
+    {"__type__": "update"},
+]
+
+
+def test_events_that_no_page_of_ours_sends_are_a_line_in_the_log(
+    browser: Callable[[], TestClient], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = browser()
+    client.get("/")
+    bodies = [b"", b"{", b"null", b'{"data": [], "fn_index": 1e400}', b"[" * 20_000]
+    bodies += [json.dumps(EVENT | {"fn_index": number}).encode() for number in (-1, 10**9)]
+    for body in bodies:
+        for route in ("queue/join", "run/predict", "cancel", "reset"):
+            answer = client.post(f"/gradio_api/{route}", content=body, headers=ORIGIN | JSON)
+            assert 400 <= answer.status_code < 500, (route, body, answer.status_code)
+    assert any("run/predict: not understood: KeyError" in record.getMessage() for record in caplog.records)
+
+    events = client.get("/config").json()["dependencies"]
+    for event in events:
+        count = len(event["inputs"])
+        for data in ([None] * (count - 1), *([value] * count for value in HOSTILE_VALUES)):
+            body = EVENT | {"fn_index": event["id"], "data": data}
+            assert client.post("/gradio_api/queue/join", json=body, headers=ORIGIN).status_code == 200
+            heard = client.get("/gradio_api/queue/data", params={"session_hash": "one"}).text
+            assert "process_completed" in heard
+    assert "Traceback" not in capfd.readouterr().err
+    assert not [record for record in caplog.records if record.exc_info]
+    assert all(len(record.getMessage().splitlines()) == 1 for record in caplog.records)
 
 
 def test_what_was_uploaded_never_becomes_a_page(browser: Callable[[], TestClient]) -> None:
@@ -363,6 +407,31 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     assert np.abs(unpainted - before).mean() < 1
 
 
+@pytest.mark.parametrize("stroke_size", [1.0, 2.0])
+def test_a_preview_shows_what_will_be_downloaded(
+    jobs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stroke_size: float
+) -> None:
+    # A picture is read at a half for a preview.
+    monkeypatch.setattr("vidstyle.demo.pictures.SHOWN_PIXELS", 600 * 400)
+    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_SIDE", 600)
+    path = tmp_path / "large.png"
+    Image.fromarray(landscape(0, 1440, 960)).save(path)
+    identity = jobs.visitor.keep(path, "large.png", "picture")
+    request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
+    html = jobs.run.preview(jobs.visitor, request)
+    after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
+    finished(jobs.run.paint(jobs.visitor, request))
+    (result,) = jobs.visitor.files("result").values()
+    downloaded = Image.open(result.path)
+    assert downloaded.size == (1440, 960)
+    seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
+    away = np.abs(seen - np.asarray(after, float)).mean()
+    coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
+    other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
+    assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
+    assert away < 8
+
+
 def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
@@ -540,6 +609,13 @@ def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> No
             modest.send_bytes(webcam_frame(number, width=640, height=360))
             turns.append(received(modest)[0])
     assert turns == list(range(1, 13)), "the modest one had its turn each time"
+
+
+def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], TestClient]) -> None:
+    for _ in range(3):
+        with browser().websocket_connect("/vidstyle/live") as socket:
+            socket.send_bytes(webcam_frame(7))
+            assert socket.receive_bytes()[:4] == struct.pack("<I", 7)
 
 
 def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:

@@ -83,6 +83,23 @@ def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
         Team(0, 4).share(6)
 
 
+def test_each_process_of_a_team_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[str] = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", lambda _: None)
+    monkeypatch.setattr("torch.distributed.init_process_group", joined.append)
+    for name, value in {"WORLD_SIZE": "3", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert [join_team(device)[1] for device in ("auto", "cuda", "cuda:0")] == ["cuda:1", "cuda:1", "cuda:0"]
+    assert joined == ["nccl"] * 3
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match="2 GPUs here, fewer than processes; start one process for each"):
+        join_team("auto")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert join_team("auto") == (Team(), "cuda:0")
+
+
 if __name__ == "__main__":
     trainer.prefers_bfloat16 = lambda: False
     print(train_a_little(*map(Path, sys.argv[1:])))

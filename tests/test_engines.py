@@ -11,7 +11,8 @@ from media_files import colorful_picture
 from torch import Tensor, nn
 
 from vidstyle import InputError
-from vidstyle.engines import Engine, choose_device, make_engine
+from vidstyle.engines import Engine, choose_device, choose_engine, make_engine
+from vidstyle.engines.torch_device import TorchDeviceEngine
 from vidstyle.media.frame import Frame
 from vidstyle.nets import build_network
 
@@ -142,10 +143,59 @@ def test_devices_are_named_as_torch_names_them(monkeypatch: pytest.MonkeyPatch) 
         choose_device("cuda:2")
 
 
-@pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:-1", "cuda:0:1", "CUDA", "cpu:0", "cudax"])
+@pytest.mark.parametrize(
+    "device", ["", "gpu", "cuda:", "cuda:-1", "cuda:0:1", "CUDA", "cpu:0", "cudax", "mps:0", "xpu:", "npu", "GPU:0"]
+)
 def test_devices_that_nobody_has(device: str) -> None:
-    with pytest.raises(InputError, match=f"device='{device}': unknown; use auto, cpu, cuda or cuda:N"):
+    with pytest.raises(InputError, match=f"device='{device}': unknown; use auto, cpu, cuda, cuda:N, mps, xpu"):
         choose_device(device)
+
+
+def test_other_gpus_are_named_as_torch_and_openvino_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for device, name in {"mps": "Apple's", "xpu": "Intel's", "xpu:1": "Intel's"}.items():
+        monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+        monkeypatch.setattr("torch.xpu.is_available", lambda: False)
+        with pytest.raises(InputError, match=f"device='{device}': no GPU of {name} that torch finds here"):
+            choose_device(device)
+        monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+        monkeypatch.setattr("torch.xpu.is_available", lambda: True)
+        monkeypatch.setattr("torch.xpu.device_count", lambda: 2)
+        expected = "xpu:0" if device == "xpu" else device
+        assert choose_device(device) == expected
+        assert choose_engine("auto", device, tiny_network()) == ("torch", expected)
+        assert choose_engine("torch", device, tiny_network()) == ("torch", expected)
+        with pytest.raises(InputError, match=f"engine='cuda': does not run on device='{device}'"):
+            choose_engine("cuda", device, tiny_network())
+    with pytest.raises(InputError, match="device='xpu:2': there are only 2 here"):
+        choose_device("xpu:2")
+
+
+@pytest.mark.parametrize("device", ["GPU", "GPU.1", "NPU"])
+def test_openvinos_devices_paint_and_do_nothing_else(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = pytest.importorskip("openvino")
+
+    class Core:
+        available_devices = ("CPU", "GPU.0", "GPU.1", "NPU")
+
+    with pytest.raises(InputError, match=f"device='{device}': paints frames, and nothing else"):
+        choose_device(device)
+    with pytest.raises(InputError, match=f"device='{device}': OpenVINO finds none here, only CPU"):
+        choose_engine("auto", device, tiny_network())
+    monkeypatch.setattr(openvino, "Core", Core)
+    assert choose_engine("auto", device, tiny_network()) == ("openvino", device)
+    assert choose_engine("openvino", device, tiny_network()) == ("openvino", device)
+    with pytest.raises(InputError, match=f"engine='torch': does not run on device='{device}'"):
+        choose_engine("torch", device, tiny_network())
+
+
+def test_the_general_way_paints_as_the_others_do() -> None:
+    source = frames(4)
+    general = TorchDeviceEngine(tiny_network(), "cpu")
+    exact = make_engine(tiny_network(), "cpu", engine="torch")
+    for one, other in zip(paint(general, source, general.depth), paint(exact, source, 1), strict=True):
+        assert np.abs(one.pixels.astype(int) - other.pixels).max() <= 3
+    general.close()
+    exact.close()
 
 
 @pytest.mark.gpu

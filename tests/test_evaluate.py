@@ -55,7 +55,7 @@ def test_what_moves_along_has_hardly_an_error_and_noise_has_a_large_one(clip: Pa
 
 
 def test_every_installed_style_is_measured_without_a_perceptual_network(clip: Path, run_cli: Cli) -> None:
-    result = run_cli("evaluate", "--clip", clip, "--frames", 3, "--json")
+    result = run_cli("evaluate", clip, "--frames", 3, "--json")
     assert result.code == 0, result.err
     rows = json.loads(result.out)
     assert "starry_night" in [row["style"] for row in rows]
@@ -68,7 +68,7 @@ def test_every_installed_style_is_measured_without_a_perceptual_network(clip: Pa
 def test_the_figures_go_into_the_style_file(clip: Path, material: Path, style_file: Path, run_cli: Cli) -> None:
     before = read_card(style_file)
     weights = ("--perceptual-weights", material, "--picture", material / "dots.png")
-    result = run_cli("evaluate", style_file, "--clip", clip, "--frames", 3, *weights, "--write")
+    result = run_cli("evaluate", clip, "--style", style_file, "--frames", 3, *weights, "--write")
     assert result.code == 0, result.err
     # Headings are broken where the terminal is narrow.
     for word in ("mine", "warp", "style", "content", "grid", f"{read_card(style_file).metrics['warp_error']:.3g}"):
@@ -84,7 +84,7 @@ def test_the_figures_go_into_the_style_file(clip: Path, material: Path, style_fi
 
 def test_a_style_whose_picture_is_not_there_is_measured_without(clip: Path, material: Path, run_cli: Cli) -> None:
     weights = ("--perceptual-weights", material, "--recipes", material)
-    result = run_cli("evaluate", find_style("starry_night"), "--clip", clip, "--frames", 2, *weights, "--json")
+    result = run_cli("evaluate", clip, "--style", find_style("starry_night"), "--frames", 2, *weights, "--json")
     assert result.code == 0
     assert "names its picture; see --picture" in result.err
     assert "style_distance" not in json.loads(result.out)[0]
@@ -96,5 +96,5 @@ def test_a_still_is_no_clip(tmp_path: Path, clip: Path) -> None:
 
 
 def test_a_missing_clip_is_an_error(tmp_path: Path, run_cli: Cli) -> None:
-    result = run_cli("evaluate", "starry_night", "--clip", tmp_path / "none.mp4")
+    result = run_cli("evaluate", tmp_path / "none.mp4", "--style", "Starry Night")
     assert (result.code, len(result.err.strip().splitlines())) == (2, 1)

@@ -8,8 +8,9 @@ from made_scenes import Painter, flat, frames_of, landscape, painted, plain, run
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.perception.metrics import grid_score
 from vidstyle.stream import Stream
+from vidstyle.stream.kernels import lift_plane
 from vidstyle.stream.lifting import LEAST_ROWS, lifted, painted_size
-from vidstyle.stream.planes import resized
+from vidstyle.stream.planes import picture_size, resized
 
 SIZES = {
     "16:9": (1920, 1080),
@@ -67,6 +68,29 @@ def test_frames_come_back_in_their_own_size(size: tuple[int, int], stroke_size: 
     assert [shown.shape for shown in run(stream, frames_of(pictures))] == [(size[1], size[0], 3)] * 2
     width, height = painted_size(size, stroke_size)
     assert {seen.shape for seen in painter.seen} == {(height, width, 3)}
+
+
+SHAPES = [(192, 108), (108, 192), (252, 108), (144, 108), (108, 108), (640, 16), (16, 640), (101, 57)]
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("stroke_size", [0.125, 0.5, 1.0, 2.0, 8.0])
+@pytest.mark.parametrize("planes", [False, True], ids=["RGB", "planes"])
+def test_every_shape_is_painted_with_every_size_of_stroke(
+    size: tuple[int, int], stroke_size: float, planes: bool
+) -> None:
+    if planes and any(side % 2 for side in size):
+        pytest.skip("planes have even sides")
+    picture = landscape(0, *size)
+    pixels = to_planes(picture) if planes else picture
+    painter = Painter(lambda pixels: 255 - pixels)
+    (shown,) = run(Stream([(0.0, painter)], stroke_size=stroke_size), frames_of([pixels]))
+    assert shown.shape == pixels.shape
+    (seen,) = painter.seen
+    assert picture_size(seen) == painted_size(size, stroke_size)
+    # What is painted is the whole picture, and shown where it belongs.
+    away = np.abs(shown[: size[1]].astype(int) - (255 - pixels[: size[1]].astype(int))).mean()
+    assert away < (6 if stroke_size <= 1 else 40)
 
 
 def test_the_size_of_strokes_can_change_in_the_middle() -> None:
@@ -152,3 +176,44 @@ def test_the_painting_gives_the_colours() -> None:
     (shown,) = painted([drawing()], flat((40, 90, 200)))
     # As much of the source's contrast as a painting has that follows nothing.
     assert np.abs(cv2.blur(shown, (61, 61)).astype(int) - (40, 90, 200)).mean() < 12
+
+
+@pytest.mark.parametrize("size", [(640, 360), (643, 361)])
+@pytest.mark.parametrize("planes", [False, True], ids=["RGB", "planes"])
+def test_one_pass_draws_the_spline_and_the_share_of_the_source(size: tuple[int, int], planes: bool) -> None:
+    random = np.random.default_rng(0)
+    bare, gain = random.uniform(-60, 200, (90, 160)).astype(np.float32), random.random((90, 160), np.float32)
+    luma = random.integers(0, 256, size[::-1]).astype(np.uint8)
+    out = np.empty(size[::-1], np.uint8) if planes else np.empty((*size[::-1], 3), np.uint8)[..., 1]
+    lift_plane(out, bare, gain, luma, luma, 0.0, 0.0)
+    # The definition of a cubic B-spline, in one dimension after the other.
+    spline = np.array(bare, float)
+    for side in (0, 1):
+        low, high = spline.shape[side], out.shape[side]
+        away = np.abs((np.arange(high)[:, None] + 0.5) * low / high - 0.5 - np.arange(-3, low + 3))
+        weights = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.clip(2 - away, 0, None) ** 3 / 6)
+        padded = np.pad(spline, [(3, 3) if axis == side else (0, 0) for axis in (0, 1)], mode="edge")
+        spline = np.moveaxis(np.tensordot(weights, padded, (1, side)), 0, side)
+    wanted = np.clip(spline + cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR) * luma, 0, 255)
+    assert np.abs(out - wanted).max() <= 1
+    assert np.abs(out - wanted).mean() < 0.3
+
+
+@pytest.mark.parametrize("planes", [False, True], ids=["RGB", "planes"])
+def test_seen_from_afar_a_lifted_painting_is_the_painting(planes: bool) -> None:
+    source = plain(120, 1920, 1080)
+    painting = strokes(resized(landscape(0, 1920, 1080), (640, 360)))
+    pixels, painting = (to_planes(one) if planes else one for one in (source, painting))
+    result = resized(lifted(painting, resized(pixels, (640, 360)), pixels), (640, 360))
+    ours, theirs = (one[:360].astype(float) for one in (result, painting))
+    assert np.abs(ours - theirs).mean() < 0.1 * theirs.std()
+    assert finest(result[:360]).sum() > 0.8 * finest(painting[:360]).sum()
+
+
+def test_pictures_and_planes_are_lifted_alike() -> None:
+    source = drawing()
+    small = resized(source, painted_size((1280, 720)))
+    painting = np.repeat(soft_paint(small)[..., 1:2], 3, -1)
+    grey = np.repeat(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
+    result = lifted(painting, resized(grey, painted_size((1280, 720))), grey)
+    assert np.ptp(result.astype(int), axis=-1).max() <= 1

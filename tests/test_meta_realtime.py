@@ -244,7 +244,7 @@ def test_evaluate_never_writes_into_a_picture(
 ) -> None:
     write_picture(tmp_path / "style.png", 5)
     before = (tmp_path / "style.png").read_bytes()
-    result = run_cli("evaluate", tmp_path / "style.png", "--clip", clip, "--write")
+    result = run_cli("evaluate", clip, "--style", tmp_path / "style.png", "--write")
     assert result.code == 2
     assert "is no style file" in result.err
     assert (tmp_path / "style.png").read_bytes() == before

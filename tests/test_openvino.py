@@ -133,11 +133,11 @@ def test_all_convolutions_but_the_first_are_in_integers(own_cache: Path, monkeyp
 def test_integers_are_for_the_real_time_network_where_nothing_faster_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     paint, other = (frame_function(n, torch.float32) for n in (tiny_network(), JohnsonNet()))
-    assert int8.is_faster(paint, ["FP32", "INT8"])
-    assert not int8.is_faster(paint, ["FP32"])
-    assert not int8.is_faster(other, ["FP32", "INT8"])
+    assert int8.is_possible(paint, ["FP32", "INT8"])
+    assert not int8.is_possible(paint, ["FP32"])
+    assert not int8.is_possible(other, ["FP32", "INT8"])
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert not int8.is_faster(paint, ["FP32", "INT8"])
+    assert not int8.is_possible(paint, ["FP32", "INT8"])
 
 
 def test_bounds_leave_out_what_is_rare_and_hold_zero() -> None:

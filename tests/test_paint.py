@@ -136,7 +136,7 @@ def test_styles_paint_where_their_masks_are_white(pictures: Path, weights: Path)
 
 def test_luminance_alone_may_be_painted(pictures: Path, weights: Path) -> None:
     photo = optimisation.fit(read_image(pictures / "photo.png"), 80, SIZE)
-    image = painted(pictures, weights, keep_colors="luminance", steps=8)[-1].image
+    image = painted(pictures, weights, keep_colors=True, steps=8)[-1].image
     change = image.astype(int) - photo
     assert np.abs(change).mean() > 3
     within = ((image > 0) & (image < 255)).all(-1)
@@ -151,7 +151,7 @@ def without_colors(path: Path) -> torch.Tensor:
 def test_luminance_does_not_hang_on_the_colours_of_the_start(pictures: Path, weights: Path) -> None:
     Image.fromarray(to_pixels(without_colors(pictures / "b.png")[0])).save(pictures / "grey.png")
     colored, plain = (
-        painted(pictures, weights, keep_colors="luminance", init=str(pictures / name), steps=1)[-1].image
+        painted(pictures, weights, keep_colors=True, init=str(pictures / name), steps=1)[-1].image
         for name in ("b.png", "grey.png")
     )
     # A step of 5 levels up or down may hang on how grey was rounded.
@@ -163,7 +163,7 @@ def test_luminance_does_not_hang_on_the_colours_of_the_frame_before(
 ) -> None:
     # In bfloat16 eight steps make much of how grey was rounded.
     monkeypatch.setattr(optimisation, "prefers_bfloat16", lambda: False)
-    settings = PaintSettings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors="luminance")
+    settings = PaintSettings(size=SIZE, steps=8, perceptual_weights=weights, keep_colors=True)
     photo = read_image(pictures / "photo.png")
     painter = optimisation.Optimisation([WeightedStyle(pictures / "a.png")], settings)
     results = []
@@ -343,9 +343,7 @@ def test_odd_pictures_are_painted(
 ) -> None:
     files = {"content": pictures / "photo.png", "style": pictures / "a.png"}
     make(files[part])
-    result = paint_cli(
-        files["content"], files["style"], pictures / "out.png", "--steps", 2, "--keep-colors", "histogram"
-    )
+    result = paint_cli(files["content"], files["style"], pictures / "out.png", "--steps", 2, "--match-colors")
     assert result.code == 0, result.err
     assert max(read_image(pictures / "out.png").shape) == SIZE
 

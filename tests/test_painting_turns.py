@@ -1,15 +1,19 @@
 """Webcams that share a painter: whose frame is painted, and that it delays nobody's."""
 
 from collections import Counter
+from concurrent.futures import Future
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from live_steps import FPS, Clock, Painter, inverted
+from made_scenes import landscape
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from vidstyle.demo.painting_turns import ASKING_SECONDS, PaintingTurns, SharedPainter
+from vidstyle.demo.webcams import PAINTINGS_ON_GPU
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Stream
 
@@ -89,3 +93,63 @@ def test_who_asks_no_more_or_is_gone_holds_nobody_up() -> None:
     assert not turns.may_paint("ann")
     turns.leave("bob")
     assert turns.may_paint("ann")
+
+
+# --- twenty webcams and a GPU, which is a clock that goes on
+
+
+class Card:
+    """Paints one frame after the other, each in so many seconds by the clock, and takes as many as wait for it.
+
+    Attributes:
+        paintings: so far.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._until = 0.0
+        self.paintings = 0
+
+    def start(self, pixels: Any) -> "Future[Any]":
+        painting: Future[Any] = Future()
+        self._until = max(self._until, self._clock.now) + self._seconds
+        self.paintings += 1
+        self._clock.after(self._until - self._clock.now, lambda: painting.set_result(inverted(pixels)))
+        return painting
+
+    def is_free(self) -> bool:
+        return True
+
+
+@pytest.mark.slow
+def test_twenty_webcams_share_one_engine_that_has_little_to_do() -> None:
+    viewers, seconds, cost = 20, 0.5, 0.001
+    clock = Clock()
+    card, turns = Card(clock, cost), PaintingTurns[int](clock, at_once=PAINTINGS_ON_GPU)
+    pictures = [landscape(seed, 320, 240) // 2 for seed in range(viewers)]
+    streams = []
+    for who in range(viewers):
+        turns.join(who)
+        streams.append(Stream([(0.0, SharedPainter(card, turns, who))], live=True))
+    first: dict[int, float] = {}
+    for number in range(round(seconds * FPS)):
+        for who, stream in enumerate(streams):
+            # Their cameras do not take their pictures at the same moment.
+            clock.advance((number + who / viewers) / FPS)
+            frame = np.ascontiguousarray(pictures[who][40:136, number : number + 128])
+            stream.submit(Frame(frame, round(1000 * clock.now), Fraction(1, 1000)))
+            shown = stream.result().pixels
+            # Everyone's own picture, painted, whoever else is.
+            off = np.abs(shown.astype(int) - (255 - frame.astype(int)))[8:-8, 8:-8].mean()
+            if off < 12:
+                first.setdefault(who, clock.now)
+            assert who not in first or off < 40, "what is new wears colours until it is painted"
+    for stream in streams:
+        stream.close()
+    each = [stream.paintings / seconds for stream in streams]
+    assert card.paintings == sum(stream.paintings for stream in streams)
+    assert card.paintings * cost < 0.5 * seconds, card.paintings
+    # Painted with one of the next frames, and from then on as soon as there is something new.
+    assert len(first) == viewers
+    assert max(first.values()) < 4 / FPS, sorted(first.values())
+    assert min(each) >= 2, each

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional as F
 from torchvision.models.vgg import cfgs, make_layers
 from training_material import WIDTHS, write_perceptual_weights
 
+from vidstyle import paint
 from vidstyle.errors import InputError
-from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
+from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork, usual_or_own
 from vidstyle.perception.vgg import IMAGENET_DEVIATION, IMAGENET_MEAN, _ReflectPad
 
 
@@ -57,6 +60,30 @@ def test_vgg16_is_torchvisions(tmp_path: Path, vgg16: torch.nn.Sequential, name:
         torch.testing.assert_close(features[layer], outputs[index])
 
 
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_features_and_gradients(material: Path) -> None:
+    layers = ["relu2_1", "relu3_1"]
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 32, 32)
+    found = []
+    for compiled in (False, True):
+        network = PerceptualNetwork("vgg19-hybrid", material)
+        # Whatever computes, what is taken apart and put together again must come to the same.
+        assert not compiled or network.compile_features("aot_eager")
+        picture = image.clone().requires_grad_()
+        features = network(picture, layers)
+        sum(feature.square().mean() for feature in features.values()).backward()
+        found.append((features, picture.grad))
+    for layer in layers:
+        torch.testing.assert_close(found[0][0][layer], found[1][0][layer])
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_without_a_compiler_nothing_is_compiled(material: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not PerceptualNetwork("vgg19-shallow", material).compile_features()
+
+
 def test_vgg19_has_sixteen_layers_and_vgg16_thirteen(tmp_path: Path, vgg16: torch.nn.Sequential) -> None:
     save_file(state_of(make_layers(cfgs["E"], False)), tmp_path / "vgg19.safetensors")
     save_file(state_of(vgg16), tmp_path / "vgg16.safetensors")
@@ -95,6 +122,24 @@ def test_weights_that_cannot_be_downloaded_can_be_named(
     assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="needs the folder of its weights"):
         PerceptualNetwork("vgg19-hybrid")
+
+
+def test_where_weights_cannot_be_fetched_those_that_ship_take_their_place_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    said: list[str] = []
+    assert usual_or_own("vgg19", None, said.append) == "vidstyle"
+    assert said == [
+        "torchvision's vgg19 is not here and cannot be fetched: vidstyle's own, which ships, takes its place"
+    ]
+    assert usual_or_own("vgg19", tmp_path, said.append) == "vgg19", "weights that are named are used, or refused"
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)).save(picture)
+    steps = list(paint(picture, picture, size=64, steps=1, preset="adam"))
+    assert steps[-1].image.shape == (51, 64, 3)
+    assert said[1:] == []
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19-hybrid"])

@@ -259,3 +259,9 @@ def test_a_channel_can_be_asked_for_a_while() -> None:
         channel.get(0.01)
     channel.put(1)
     assert channel.get(0.01) == 1
+
+
+def test_fewer_large_frames_are_on_the_way() -> None:
+    ahead = [pipeline.look_ahead(size, planes=True) for size in ((64, 36), (1920, 1080), (3840, 2160), (7680, 4320))]
+    assert ahead == [8, 8, 3, 3]
+    assert pipeline.look_ahead((1920, 1080), planes=False) == 6

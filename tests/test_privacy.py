@@ -69,10 +69,12 @@ def arguments_of_every_command(folder: Path, style: Path) -> dict[str, list[obje
     return {
         "bench": ["--size", "64x48", "--style", style, "--frames", 8, "--rounds", 1, "--plot", folder / "bars.png"],
         "cameras": [],
+        "doctor": [],
         "demo": ["--port", port, "--device", "cpu"],
-        "evaluate": [style, "--clip", clip, "--frames", 2, "--perceptual-weights", material, "--picture", dots],
+        "evaluate": [clip, "--style", style, "--frames", 2, "--perceptual-weights", material, "--picture", dots],
         "live": ["--camera", clip, "--style", style, "--to", folder / "live.mp4", "--device", "cpu"],
         "paint": [photograph, dots, folder / "slow.png", "--size", 64, "--steps", 1, "--perceptual", "vidstyle"],
+        "preview": [clip, folder / "sheet.png", "--style", style],
         "restyle": [clip, folder / "painted.mp4", "--style", style, "--device", "cpu"],
         "style-from": [dots, folder / "dots.safetensors", "--device", "cpu"],
         "styles": [],

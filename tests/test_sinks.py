@@ -375,3 +375,12 @@ def test_the_sound_counts_towards_a_full_disk(tmp_path: Path) -> None:
     with largest_file(200_000), pytest.raises(InputError, match="too large for the disk"):
         repaint(source, tmp_path / "b.mkv")
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(("size", "ahead"), [((640, 360), 10), ((3840, 2160), 4)])
+def test_of_large_frames_the_encoder_holds_fewer(size: tuple[int, int], ahead: int, tmp_path: Path) -> None:
+    video = VideoFormat(*size, TICK, Fraction(25))
+    with FileSink(tmp_path / "out.mp4", video) as sink:
+        sink.write(Frame(np.zeros((size[1] * 3 // 2, size[0]), np.uint8), 0, TICK, 1))
+    # x264 writes its settings into what it encodes.
+    assert f"rc_lookahead={ahead} ".encode() in (tmp_path / "out.mp4").read_bytes()

@@ -52,7 +52,6 @@ def test_a_video_goes_from_style_to_style(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "--style, --style-at: name one style"),
         (("--style", "{dark}", "--style-at", "1={light}"), "--style, --style-at: name one style"),
         (("--style-at", "{dark}"), "takes TIME=STYLE"),
         (("--style-at", "soon={dark}"), "--style-at soon: takes seconds"),

@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -309,3 +311,16 @@ def test_a_file_whose_name_has_a_comma_is_one_style(tmp_path: Path) -> None:
     path = tmp_path / "a,b.safetensors"
     noise_style(path, 0, **ARGUMENTS)
     assert load_style(str(path)).card.name == "a,b"
+
+
+def test_loading_a_style_does_not_import_the_compiler_of_pytorch() -> None:
+    """It would take 200 MB, and seconds before the first frame."""
+    script = """
+import sys
+from vidstyle.style_files import load_style_file
+from vidstyle.styles import list_styles
+for card in list_styles():
+    load_style_file(card.path)
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -303,6 +303,52 @@ def test_nothing_is_overwritten_unasked(recipe: Recipe, material: Path) -> None:
     assert unfinished.read_bytes() == b"hours of work"
 
 
+def trained_well(recipe: Recipe, out: Path) -> Recipe:
+    """A style after all steps of a recipe; the recipe to do worse by."""
+    make_style(recipe, out)
+    return with_schedule(recipe, steps=1)
+
+
+def test_a_better_style_is_not_replaced_by_a_worse_one(recipe: Recipe, material: Path) -> None:
+    out = material / "weights" / "dots.safetensors"
+    worse = trained_well(recipe, out)
+    before = out.read_bytes()
+    for name in ("dots.new", "dots.new1"):
+        with pytest.raises(VidstyleError, match=rf"is kept; the new one is .*{name}\.safetensors"):
+            make_style(worse, out, overwrite=True)
+        assert load_style(material / "weights" / f"{name}.safetensors").card.title == "Dots"
+    assert out.read_bytes() == before
+    assert make_style(recipe, out, overwrite=True), "as good as itself"
+
+
+def test_a_training_that_does_harm_is_undone(recipe: Recipe, material: Path) -> None:
+    start, out = material / "weights" / "dots.safetensors", material / "weights" / "more.safetensors"
+    make_style(recipe, start)
+    warnings: list[str] = []
+    harmful = dataclasses.replace(
+        with_schedule(recipe, steps=3, learning_rate=0.5, warm_up=0),
+        network=dataclasses.replace(recipe.network, init=start),
+    )
+    make_style(harmful, out, on_warning=warnings.append)
+    assert warnings == ["so short a training makes it no better: it is written as it was before"]
+    assert load_file(out).keys() == load_file(start).keys()
+    assert all(torch.equal(tensor, load_file(start)[name]) for name, tensor in load_file(out).items())
+
+
+def test_a_moment_is_enough_for_a_picture_to_paint_like(material: Path) -> None:
+    given = {"photos": material / "photos", "perceptual_weights": material}
+    recipe = resolve_recipe(material / "dots.png", minutes=0.01, **given)
+    seen: list[np.ndarray] = []
+    card = make_style(recipe, material / "mine.safetensors", on_picture=seen.append)
+    assert card is not None
+    assert (seen[0].shape, seen[0].dtype) == ((160, 160, 3), np.uint8)
+    picture = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        begun, ended = (load_style(path).network(picture) for path in (material / "dots.png", card.path))
+    assert (begun - ended).abs().mean() < 0.1, "it starts from what is made of the picture at once"
+    assert resolve_recipe(material / "dots.png", network="large", **given).network.init == material / "dots.png"
+
+
 REPOSITORY = Path(__file__).parents[1]
 
 

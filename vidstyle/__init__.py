@@ -5,8 +5,8 @@ As a library:
     import vidstyle
 
     vidstyle.restyle("in.mp4", "out.mp4", style="starry_night")
-    painter = vidstyle.Painter("starry_night")
-    painted = painter(frame)  # RGB (H, W, 3) uint8
+    with vidstyle.Painter("starry_night") as painter:
+        painted = painter(frame)  # RGB (H, W, 3) uint8, and much else
     for step, losses, image in vidstyle.paint("photo.jpg", "style.jpg"):  # by optimisation: slow and beautiful
         ...
 """
@@ -18,9 +18,11 @@ from vidstyle.privacy import switch_off_telemetry
 
 if TYPE_CHECKING:
     from vidstyle.errors import InputError, VidstyleError
+    from vidstyle.painter import Painter
     from vidstyle.painting.picture import paint
-    from vidstyle.restyling import Painter, Summary, restyle
-    from vidstyle.style_files import Style
+    from vidstyle.restyle_options import Options
+    from vidstyle.restyling import Summary, restyle
+    from vidstyle.style_files import Style, StyleCard
     from vidstyle.styles import list_styles, load_style
 
 __version__ = "0.1.0"
@@ -29,8 +31,10 @@ switch_off_telemetry()
 
 _EXPORTS = {
     "InputError": "vidstyle.errors",
-    "Painter": "vidstyle.restyling",
+    "Options": "vidstyle.restyle_options",
+    "Painter": "vidstyle.painter",
     "Style": "vidstyle.style_files",
+    "StyleCard": "vidstyle.style_files",
     "Summary": "vidstyle.restyling",
     "VidstyleError": "vidstyle.errors",
     "list_styles": "vidstyle.styles",
@@ -41,8 +45,10 @@ _EXPORTS = {
 
 __all__ = [
     "InputError",
+    "Options",
     "Painter",
     "Style",
+    "StyleCard",
     "Summary",
     "VidstyleError",
     "list_styles",

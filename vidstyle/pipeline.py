@@ -6,12 +6,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from vidstyle.media.frame import Frame
 
 QUEUED_FRAMES = 2
 """Frames that wait in front of the painter and of the sink."""
+LOOK_AHEAD, LEAST_AHEAD = 8, 3
+"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
+AHEAD_BYTES = 40_000_000
+"""That they may take all together: large frames take long, and fewer of them are on the way."""
 POLL_SECONDS = 0.05
 """How long the caller's thread sleeps between looks, and so the time until Ctrl-C is noticed."""
 STOP_SECONDS = 0.25
@@ -95,10 +99,10 @@ class Painting(Protocol):
 
     depth: int
 
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame."""
 
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         """The painting of the oldest frame inside."""
         ...
 
@@ -106,8 +110,14 @@ class Painting(Protocol):
 class Sink(Protocol):
     """Takes frames, one after the other; see vidstyle.media.sinks."""
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame[Any]) -> None:
         """Take the next frame."""
+
+
+def look_ahead(size: tuple[int, int], *, planes: bool) -> int:
+    """How many frames of a video of (width, height) are on the way at a time, as planes of 4:2:0 or in RGB."""
+    pixels = size[0] * size[1]
+    return max(LEAST_AHEAD, min(LOOK_AHEAD, AHEAD_BYTES // (pixels * 3 // 2 if planes else pixels * 3)))
 
 
 @dataclass
@@ -118,11 +128,13 @@ class Progress:
         frames: that the sink has taken.
         seconds: since the beginning of the run.
         busy: seconds that each stage has worked rather than waited.
+        compiling: whether a network is being compiled, for which frames wait.
     """
 
     frames: int = 0
     seconds: float = 0.0
     busy: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "network": 0.0, "encode": 0.0})
+    compiling: bool = False
 
     @property
     def fps(self) -> float:
@@ -139,7 +151,7 @@ class Progress:
 
 
 def run(
-    source: Iterable[Frame],
+    source: Iterable[Frame[Any]],
     painter: Painting,
     sink: Sink,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -156,8 +168,8 @@ def run(
         KeyboardInterrupt: as it came to the caller's thread, unless `finish` had returned already; the three
             threads are stopped first, and left to themselves if they do not stop within STOP_SECONDS.
     """
-    unpainted: Channel[Frame] = Channel(QUEUED_FRAMES)
-    painted: Channel[Frame] = Channel(QUEUED_FRAMES)
+    unpainted: Channel[Frame[Any]] = Channel(QUEUED_FRAMES)
+    painted: Channel[Frame[Any]] = Channel(QUEUED_FRAMES)
     progress = Progress()
     failures: list[BaseException] = []
     finished = threading.Event()

@@ -1,6 +1,12 @@
 """What the processor has."""
 
+import contextlib
 import os
+import sys
+import threading
+
+NICENESS = 10
+"""Of threads that take what others leave."""
 
 
 def prefers_bfloat16() -> bool:
@@ -15,3 +21,14 @@ def usable_cores(*, spare: bool = False) -> int:
     """Processor cores that this process may use; half of them if it is to spare the others."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // 2) if spare else cores
+
+
+def give_way() -> None:
+    """The calling thread, and those that it starts, take what time the other threads leave, where that can be said.
+
+    On Linux every thread has a priority of its own, which those that it starts inherit.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -1,8 +1,9 @@
 """What can be asked of `restyle`, and what of it can be refused before a style or torch is loaded."""
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import Field
 
@@ -12,6 +13,9 @@ from vidstyle.validation import validated
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
+
+CONTAINERS = (".mp4", ".mov", ".mkv", ".gif", ".webp", ".png")
+"""Of a video, where the source's own cannot be written; the first that holds the codec."""
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.125, 8.0
 
@@ -37,7 +41,7 @@ class Options:
     """How to paint; see `vidstyle restyle --help`.
 
     Attributes:
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         engine: `auto`, `torch`, `openvino` or `cuda`; see vidstyle.engines.choose_engine.
         size: (width, height) of what the network sees and the output has; the input's own if None.
         scale: multiple of the input's size, in place of `size`.
@@ -46,7 +50,10 @@ class Options:
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         codec: of a video; chosen by the container if None.
-        quality: CRF or quantiser of the codec, smaller is better; a sane default if None.
+        quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
+            no more than a few times as many bits as its source (vidstyle.media.bit_rates).
+        bitrate: bits a second of a video, in place of quality.
+        max_size: bytes of a video's file, in place of quality.
         start, end: part of a video to paint, seconds.
         hdr: of a video in PQ or HLG, keep its dynamic range, in ten bits.
         background: RGB that transparency is laid on where the output has none.
@@ -65,6 +72,8 @@ class Options:
     stroke_size: StrokeSize = 1.0
     codec: str | None = None
     quality: int | None = None
+    bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
+    max_size: Annotated[int | None, Field(gt=0, description="takes bytes above 0")] = None
     start: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes seconds from the beginning")] = (
         None
     )
@@ -80,6 +89,65 @@ class Options:
             raise InputError(f"{parameter('size')} and {parameter('scale')}: give one of the two")
         if self.end is not None and not (self.start or 0) < self.end:
             raise InputError(f"{parameter('end', self.end)}: must come after {parameter('start', self.start or 0)}")
+        sizes = [name for name in ("quality", "bitrate", "max_size") if getattr(self, name) is not None]
+        if len(sizes) > 1:
+            raise InputError(f"{parameter(sizes[0])} and {parameter(sizes[1])}: give one of the two")
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of Options, for functions that take them by name."""
+
+    device: str
+    engine: str
+    size: tuple[int, int] | None
+    scale: float | None
+    strength: float
+    keep_colors: bool
+    steady: bool
+    stroke_size: float
+    codec: str | None
+    quality: int | None
+    bitrate: int | None
+    max_size: int | None
+    start: float | None
+    end: float | None
+    background: tuple[int, int, int]
+    audio: bool
+    overwrite: bool
+    strict: bool
+
+
+def output_beside(source: Path, label: str, codec: str | None = None) -> Path:
+    """What a painting is called where nobody has named it: `clip.starry_night.mp4` beside `clip.mp4`.
+
+    It is of the source's kind and in its container or format, where such a file can be written.
+
+    Args:
+        source: a file or a folder.
+        label: of the style, see vidstyle.styles.label_of.
+        codec: of a video; chosen by the container if None.
+    """
+    from vidstyle.media.images import IMAGE_SUFFIXES, is_image
+
+    named = Path(os.path.abspath(source)) if source.name in ("", "..") else source
+    if source.is_dir():
+        return named.parent / f"{named.name}.{label}"
+    suffix = source.suffix
+    if is_image(source):
+        suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".png"
+    else:
+        suffix = next((one for one in (suffix, *CONTAINERS) if _holds_video(one, codec)), ".mp4")
+    return named.parent / f"{named.stem}.{label}{suffix}"
+
+
+def _holds_video(suffix: str, codec: str | None) -> bool:
+    from vidstyle.media.output_containers import check_video_name
+
+    try:
+        check_video_name(Path(f"video{suffix}"), codec, None)
+    except InputError:
+        return False
+    return True
 
 
 def check_request(source: Path, output: Path, options: Options) -> None:
@@ -101,7 +169,7 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
     if pictures:
-        for option in ("codec", "quality", "start", "end"):
+        for option in ("codec", "quality", "bitrate", "max_size", "start", "end"):
             if getattr(options, option) is not None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
         if options.hdr:

@@ -1,25 +1,22 @@
-"""Paint a file, a folder, or frames one by one: what the command line, the demo and programs call."""
+"""Paint a file or a folder: what the command line, the demo and programs call."""
 
 import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import SMALLEST_SIDE, Color, Frame
+from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
-from vidstyle.restyle_options import Options, check_request
+from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
-from vidstyle.styles import load_style
+from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.stream import Stream
-
-LOOK_AHEAD = 8
-"""Frames of a video that are on the way at a time, so that one is being painted while those before it are shown."""
 
 
 class Timeline:
@@ -98,97 +92,31 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
 
 
+RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
+"""Fields of Options that bear upon the size of a file."""
 NAMED = 5
 """Files of a folder that are named where they are left out."""
 OnProgress = Callable[[Progress, int | None], None]
 """Takes the progress and the expected number of frames, None if nobody knows."""
 
 
-class Painter:
-    """Paints frames one by one.
-
-    Args:
-        style: a loaded style, the name of an installed one, or a style file.
-        device, engine, strength, keep_colors, steady, stroke_size: see Options.
-        sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
-
-    Frames are painted in the order given, as one sequence; call `reset` before the first of another one.
-    """
-
-    def __init__(
-        self,
-        style: Style | str | Path,
-        *,
-        device: str = "auto",
-        engine: str = "auto",
-        strength: float = 1.0,
-        keep_colors: bool = False,
-        steady: bool = True,
-        stroke_size: float = 1.0,
-        sizes_vary: bool = False,
-    ) -> None:
-        options = Options(
-            device=device,
-            engine=engine,
-            strength=strength,
-            keep_colors=keep_colors,
-            steady=steady,
-            stroke_size=stroke_size,
-        )
-        loaded = style if isinstance(style, Style) else load_style(style)
-        self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
-        # What does not go together is refused here, rather than with the first frame.
-        self._painter.engine  # noqa: B018
-        self._stream = open_stream([(0.0, self._painter)], options, look_ahead=1)
-        self._discontinuity = True
-
-    def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
-        """Paint RGB (H, W, 3) uint8, at least 16 pixels a side; returns the same shape and type.
-
-        Raises:
-            InputError: for an array of another shape or type.
-        """
-        import numpy as np
-
-        pixels = np.asarray(pixels)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise InputError(f"a frame is RGB (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        if min(pixels.shape[:2]) < SMALLEST_SIDE:
-            height, width = pixels.shape[:2]
-            raise InputError(f"a frame has at least {SMALLEST_SIDE} pixels a side, not {width}x{height}")
-        # The caller may go on to write into its array, and into what it is given.
-        pixels = np.array(pixels, order="C")
-        frame = Frame(pixels, 0, Fraction(1), discontinuity=self._discontinuity)
-        self._discontinuity = False
-        self._stream.submit(frame)
-        return self._stream.result().pixels.copy()
-
-    def reset(self) -> None:
-        """The next frame has nothing to do with the last one."""
-        self._discontinuity = True
-
-    def close(self) -> None:
-        """Let go of the device."""
-        self._stream.close()
-        self._painter.close()
-
-
 def restyle(
     source: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     style: Style | str | Path | None = None,
     style_at: Sequence[tuple[float, Style | str | Path]] = (),
     on_progress: OnProgress = lambda *_: None,
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> Summary:
     """Paint a video, a picture, a GIF, or a folder of pictures, whichever `source` is.
 
     Nothing appears under the name of `output` before it is complete.
 
     Args:
-        source, output: files, or two folders.
-        style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
+        source, output: files, or two folders; see vidstyle.restyle_options.output_beside for what is made if None.
+        style: a loaded style, the name of an installed one, a style file, or a picture to paint like; that to begin
+            with if neither this nor `style_at` is given.
         style_at: of a video, the styles of certain times, seconds from its first frame on; between two times one
             fades into the other.  In place of `style`.
         on_progress: called before anything is written, and several times a second from then on, with the progress
@@ -201,12 +129,12 @@ def restyle(
     from vidstyle.media.images import is_image
 
     settings = Options(**options)
-    source, output = Path(source), Path(output)
-    check_request(source, output, settings)
-    if (style is None) == (not style_at):
+    if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
-    if style is not None:
-        style_at = [(0.0, style)]
+    style_at = style_at or [(0.0, style or DEFAULT_STYLE)]
+    source = Path(source)
+    output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
+    check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
     if source.is_dir() or is_image(source):
         loaded = timeline.only()
@@ -246,16 +174,34 @@ def open_painter(
     return PaintingQueue(make)
 
 
+def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
+    """Frames of a video of (width, height) that are on the way at a time where `device` paints; on a GPU motion is
+    looked for between several at a time."""
+    from vidstyle.stream.stream import MOST_SEARCHES
+
+    if device.startswith("cuda"):
+        return pipeline.LOOK_AHEAD + MOST_SEARCHES
+    return pipeline.look_ahead(size, planes=planes)
+
+
 def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Options, *, look_ahead: int) -> "Stream":
     """One sequence of frames, painted by these from certain times on; see vidstyle.stream."""
     from vidstyle.stream import Look, Stream
+    from vidstyle.stream.pixel_operations import operations_on
 
-    look = Look(options.strength, options.keep_colors)
-    return Stream(painters, look, steady=options.steady, stroke_size=options.stroke_size, look_ahead=look_ahead)
+    return Stream(
+        painters,
+        Look(options.strength, options.keep_colors),
+        steady=options.steady,
+        stroke_size=options.stroke_size,
+        look_ahead=look_ahead,
+        operations=operations_on(painters[0][1].engine.device),
+    )
 
 
 def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Options, report: OnProgress) -> Summary:
     from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.bit_rates import too_large
     from vidstyle.media.sources import FileSource
 
     gpu = _gpu(timeline.styles[0], options)
@@ -271,14 +217,21 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
         painters = timeline.painters(options, planes=video.color if video.planes else None)
         engine = painters[0][1].engine
         report(Progress(), video.format.frames)
-        sink = video_sink(video, output, options, gpu=gpu is not None)
+        resident = video.planes and isinstance(video, FileSource) and engine.device.startswith("cuda")
+        if resident and isinstance(video, FileSource):
+            # From decoder to encoder, if both are the device's, nothing leaves its memory.
+            video.resident = engine.device
+        sink = video_sink(video, output, options, gpu=gpu, resident=resident)
     except BaseException:
         video.close()
         raise
     frames = _read(video, options)
-    stream = open_stream(painters, options, look_ahead=LOOK_AHEAD)
+    size = video.format.width, video.format.height
+    ahead = look_ahead(engine.device, size, planes=video.planes)
+    stream = open_stream(painters, options, look_ahead=ahead)
     try:
-        done = pipeline.run(frames, stream, sink, lambda p: report(p, video.format.frames), sink.close)
+        told = _with_compiling(report, [painter for _, painter in painters], video.format.frames)
+        done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
         stream.close()
@@ -290,6 +243,7 @@ def _restyle_video(source: Path, output: Path, timeline: Timeline, options: Opti
     warnings = [*video.notes, *sink.notes]
     if video.unreadable_from is not None:
         warnings.append(_damage(video))
+    warnings += too_large(output, options.max_size)
     return _summary(done, sink, engine, timeline.name, warnings)
 
 
@@ -311,12 +265,18 @@ def _gpu(style: Style, options: Options) -> int | None:
 
 
 def video_sink(
-    video: "FileSource | AnimationSource", output: Path, options: Options, *, gpu: bool = False
+    video: "FileSource | AnimationSource",
+    output: Path,
+    options: Options,
+    *,
+    gpu: int | None = None,
+    resident: bool = False,
 ) -> "FileSink | AvifSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu`."""
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
     from av.container import OutputContainer
 
     from vidstyle.media.avif_sink import AvifSink
+    from vidstyle.media.bit_rates import rate_of
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
@@ -331,17 +291,26 @@ def video_sink(
             audio=options.audio,
         )
 
-    if output.suffix.lower() == ".avif" and video.format.alpha and options.codec in {None, "av1"}:
+    sized = options.bitrate is not None or options.max_size is not None
+    if output.suffix.lower() == ".avif" and video.format.alpha and options.codec in {None, "av1"} and not sized:
         return AvifSink(output, video.format, quality=options.quality, overwrite=options.overwrite)
     return FileSink(
         output,
         video.format,
         codec=options.codec,
         quality=options.quality,
+        bit_rate=rate_of(
+            video.path,
+            output,
+            (video.format.width, video.format.height),
+            video.format.rate,
+            **{name: getattr(options, name) for name in RATE_OPTIONS},
+        ),
         # An animation has no other tracks, and FFmpeg may not open it.
         tracks=tracks if isinstance(video, FileSource) else None,
         overwrite=options.overwrite,
         gpu=gpu,
+        resident=resident,
         background=options.background,
         strength=options.strength,
     )
@@ -395,12 +364,24 @@ def _restyle_pictures(
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     try:
-        done = pipeline.run(source, stream, sink, lambda p: report(p, len(pictures)), sink.close)
+        done = pipeline.run(source, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
     finally:
         sink.abort()
         stream.close()
         painter.close()
     return _summary(done, sink, engine, style.card.name, source.notes)
+
+
+def _with_compiling(
+    report: OnProgress, painters: "Sequence[PaintingQueue]", frames: int | None
+) -> Callable[[Progress], None]:
+    """Report with what the painters are at."""
+
+    def told(progress: Progress) -> None:
+        progress.compiling = any(painter.compiling for painter in painters)
+        report(progress, frames)
+
+    return told
 
 
 def _summary(

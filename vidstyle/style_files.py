@@ -4,6 +4,7 @@ A style is one safetensors file.  Its tensors are the weights of a transform net
 network's name and arguments, what is known of the picture, the recipe's hash, and what was measured.
 """
 
+import builtins
 import contextlib
 import json
 import math
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, reason
 from vidstyle.output_files import written_beside
+from vidstyle.shipped import PHOTOS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,8 +27,13 @@ LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""
 LARGEST_METRIC = 1e9
+SAMPLE = PHOTOS / "cat.jpg"
+"""What a notebook shows a style with."""
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
+
+RANDOM_FILLS = frozenset({"normal_", "uniform_", "trunc_normal_"})
+"""What fills tensors with random numbers."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,17 @@ class StyleCard:
     parameters: int = 0
     bytes: int = 0
 
+    def _repr_png_(self) -> builtins.bytes | None:
+        """The same of the style in the file; nothing of what makes styles, and of what cannot be read any more."""
+        from vidstyle.nets import META_NETWORKS
+
+        if self.network in META_NETWORKS:
+            return None
+        try:
+            return load_style_file(self.path)._repr_png_()
+        except InputError:
+            return None
+
 
 @dataclass(frozen=True)
 class Style:
@@ -64,6 +82,26 @@ class Style:
 
     card: StyleCard
     network: "nn.Module"
+
+    def _repr_png_(self) -> builtins.bytes:
+        """A photograph that comes with the program, painted: what a notebook shows of a style."""
+        return _sample_of(self.network)
+
+
+def _sample_of(network: "nn.Module") -> bytes:
+    """The sample photograph as a network paints it, a PNG file."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from vidstyle.media.arrays import as_png
+
+    with Image.open(SAMPLE) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    with torch.inference_mode():
+        painted = network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+    levels = (painted[0].clamp(0, 1) * 255).round().byte()
+    return as_png(Image.fromarray(levels.permute(1, 2, 0).numpy()))
 
 
 def read_card(path: Path) -> StyleCard:
@@ -83,6 +121,24 @@ def load_style_file(path: Path) -> Style:
     return Style(card, network_of(card, tensors))
 
 
+@contextlib.contextmanager
+def _unfilled() -> Iterator[None]:
+    """Nobody fills the weights of networks that are made within with random numbers: real ones take their place.
+
+    On PyTorch's device without memory that would import its compiler, 200 MB and some seconds.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Unfilled(TorchFunctionMode):
+        def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(function, "__name__", "") in RANDOM_FILLS:
+                return args[0] if args else kwargs["tensor"]
+            return function(*args, **(kwargs or {}))
+
+    with Unfilled():
+        yield
+
+
 def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
     """The network that `card` asks for, with `tensors` as its weights, once all of them are known to fit."""
     import torch
@@ -91,7 +147,7 @@ def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
 
     try:
         # Nothing is allocated before the shapes are known to fit.
-        with torch.device("meta"):
+        with torch.device("meta"), _unfilled():
             network = build_network(card.network, card.arguments)
     except Exception as error:  # whatever a constructor raises, the arguments are the file's
         raise InputError(f"{card.path}: {error}") from error

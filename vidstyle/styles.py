@@ -3,6 +3,8 @@
 import contextlib
 import difflib
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +49,8 @@ def first_style(names: Sequence[str]) -> str:
 def find_style(style: str | Path, *, argument: str = "style") -> Path:
     """The file of a style, named or given as a path; of a picture to make one of, the picture.
 
+    Names are found as people write them, too: "Starry Night" and "The Starry Night" are `starry_night`.
+
     argument: what the parameter is called that names it.
 
     Raises:
@@ -66,9 +70,36 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
         return known[text]
     if Path(style).is_file():
         return Path(style)
+    alike = {_plain(name): path for name, path in known.items()}
+    if _plain(text) in alike:
+        return alike[_plain(text)]
     near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
+
+
+def _plain(name: str) -> str:
+    """A name without what people may write otherwise: case, accents, what is between words, and an article."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_").removeprefix("the_")
+
+
+def label_of(style_at: Sequence[tuple[float, str | Path | Style]]) -> str:
+    """What a painting may be called after its styles, in a file's name: `starry_night`, `great_wave+starry_night`.
+
+    Args:
+        style_at: styles, as load_style takes them or loaded, each with the time from which it is painted.
+
+    Raises:
+        InputError: if there is no such style.
+    """
+    names: list[str] = []
+    for _, style in sorted(style_at, key=lambda one: one[0]):
+        if isinstance(style, Style):
+            names.append(re.sub(r"[^\w+.-]+", "_", style.card.name))
+        else:
+            names += [path.stem for path, _ in find_styles(style)]
+    return "+".join(dict.fromkeys(names))
 
 
 def find_styles(style: str | Path) -> list[tuple[Path, float]]:
@@ -85,15 +116,16 @@ def find_styles(style: str | Path) -> list[tuple[Path, float]]:
     return [(find_style(name), weight / total) for name, weight in parts]
 
 
-def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
+def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:
     """A style of a picture.
 
     Args:
         picture: the picture.
         by: what makes it: one of META_STYLES, or the file of a meta network.
+        stroke_size: see vidstyle.any_style.style_of_picture.
 
     Raises:
-        InputError: for what is no picture, and for what makes no styles.
+        InputError: for what is no picture, for what makes no styles, and for strokes that no style can have.
     """
     meta = library() / f"{by}{SUFFIX}" if by in META_STYLES else Path(by)
     if not meta.is_file():
@@ -101,14 +133,21 @@ def style_of(picture: Path, by: str | Path = META_STYLE) -> Style:
             f"{parameter('by', by)}: nothing that makes styles; there are {', '.join(META_STYLES)}, "
             f"and files of your own"
         )
-    return style_of_picture(find_style(picture), meta)
+    return style_of_picture(find_style(picture), meta, stroke_size)
 
 
-def write_style_of(picture: Path, out: Path, *, by: str | Path = META_STYLE, overwrite: bool = False) -> StyleCard:
+def write_style_of(
+    picture: Path,
+    out: Path,
+    *,
+    by: str | Path = META_STYLE,
+    stroke_size: float = 1.0,
+    overwrite: bool = False,
+) -> StyleCard:
     """Write a style file that paints like a picture, and return its card.
 
     Args:
-        picture, by: see `style_of`.
+        picture, by, stroke_size: see `style_of`.
         out: the file to make.
         overwrite: replace `out` if it exists.
 
@@ -116,7 +155,7 @@ def write_style_of(picture: Path, out: Path, *, by: str | Path = META_STYLE, ove
         InputError: for a picture that cannot be made a style of, and a file that cannot be written.
     """
     check_style_output(out, overwrite=overwrite)
-    style = style_of(picture, by)
+    style = style_of(picture, by, stroke_size=stroke_size)
     save_style(out, style.network, style.card)
     return read_card(out)
 

@@ -22,7 +22,7 @@ from sheets import HERE, draw_sheet
 
 import vidstyle
 from vidstyle.bench.evaluate import Clip, Judge
-from vidstyle.restyling import Painter
+from vidstyle.painter import Painter
 from vidstyle.style_files import Style
 from vidstyle.styles import META_STYLE, META_STYLES, library, load_style, style_of
 from vidstyle.training.refine import refine_style

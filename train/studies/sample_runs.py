@@ -12,7 +12,7 @@ import numpy as np
 
 import vidstyle
 from vidstyle.media.sources import FileSource
-from vidstyle.restyling import Painter
+from vidstyle.painter import Painter
 from vidstyle.style_files import Style
 
 CLIP = Path(__file__).parents[2] / "examples" / "harbour.mp4"

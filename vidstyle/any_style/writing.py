@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidstyle.errors import InputError
+from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import READ_SUFFIXES, read_opaque, resize_shorter_side
 from vidstyle.style_files import Style, StyleCard, load_style_file
 
@@ -20,6 +20,8 @@ LEAST_SIDE = 16
 """Pixels; smaller pictures have no strokes to paint with."""
 LONGEST = 3.0
 """How many times as long as wide a picture is looked at, about its middle."""
+STROKE_SIZES = (0.5, 2.0)
+"""Of strokes against those in the picture: finer ones would be lost, and broader ones are more than a network sees."""
 
 
 def is_picture(style: str | Path) -> bool:
@@ -45,15 +47,17 @@ def read_style_picture(path: Path) -> np.ndarray:
     return pixels[top : top + longest, left : left + longest]
 
 
-def style_of_picture(path: Path, meta: Path) -> Style:
+def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     """An ordinary style that paints like a picture.
 
     Args:
         path: the picture.
         meta: the file of a meta network.
+        stroke_size: of its strokes, as a multiple of those that the picture has in a frame of STROKE_ROWS rows (see
+            vidstyle.stream.lifting).
 
     Raises:
-        InputError: see `read_style_picture`; and for a file that is no meta network.
+        InputError: see `read_style_picture`; for a file that is no meta network, and a size outside STROKE_SIZES.
     """
     import torch
 
@@ -61,7 +65,7 @@ def style_of_picture(path: Path, meta: Path) -> Style:
     from vidstyle.nets import MetaRealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
 
-    pixels = resize_shorter_side(read_style_picture(path), PICTURE_SIDE)
+    pixels = resize_shorter_side(read_style_picture(path), stroke_side(PICTURE_SIDE, stroke_size))
     writer = _meta_network(meta)
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
     if isinstance(writer, MetaRealtimeNet):
@@ -81,6 +85,18 @@ def style_of_picture(path: Path, meta: Path) -> Style:
         parameters=sum(tensor.numel() for tensor in weights.values()),
     )
     return Style(card, network)
+
+
+def stroke_side(side: int, stroke_size: float) -> int:
+    """Pixels to scale a picture to whose strokes are to be so large, in place of `side`.
+
+    Raises:
+        InputError: for a size outside STROKE_SIZES.
+    """
+    if not STROKE_SIZES[0] <= stroke_size <= STROKE_SIZES[1]:
+        limits = "{:g} (fine) to {:g} (broad)".format(*STROKE_SIZES)
+        raise InputError(f"{parameter('stroke_size', stroke_size)}: takes {limits} where a style is made")
+    return round(side * stroke_size)
 
 
 @lru_cache(maxsize=1)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from vidstyle.errors import InputError
 from vidstyle.media.sources import FileSource
+from vidstyle.painter import Painter
 from vidstyle.perception import metrics
 from vidstyle.perception.flow import estimate_flow
 from vidstyle.perception.losses import temporal_loss
 from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
 from vidstyle.perception.tensors import load_style_image, to_tensor
-from vidstyle.restyling import Painter
 from vidstyle.style_files import Style
 
 SAMPLES = 4

@@ -17,7 +17,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.styles import load_style
 
 SIZES = ((160, 90), (320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
@@ -138,9 +138,12 @@ def do_work(work: Work) -> Cost:
 
 def _painted(work: Work, painter: PaintingQueue, painted: Path, frames: int, *, planes: bool) -> tuple[Progress, int]:
     """What came of so many frames, and how many of them have been painted."""
-    stream = open_stream([(0.0, painter)], Options(), look_ahead=LOOK_AHEAD)
+    ahead = look_ahead(painter.engine.device, work.size, planes=planes)
+    stream = open_stream([(0.0, painter)], Options(), look_ahead=ahead)
     try:
-        return end_to_end(work.clip, painted, stream, frames, planes=planes), stream.paintings
+        return end_to_end(
+            work.clip, painted, stream, frames, planes=planes, device=painter.engine.device
+        ), stream.paintings
     finally:
         stream.close()
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -18,11 +19,19 @@ from vidstyle.nets import JohnsonNet
 from vidstyle.pipeline import Painting, Progress
 
 
-def end_to_end(clip: Path, painted: Path, painter: Painting, frames: int, *, planes: bool) -> Progress:
-    """Paint so many frames from file to file; `painter` is a vidstyle.stream.Stream, or takes its place."""
-    source = FileSource(clip, end=frames / RATE)
+def end_to_end(
+    clip: Path, painted: Path, painter: Painting, frames: int, *, planes: bool, device: str = "cpu"
+) -> Progress:
+    """Paint so many frames from file to file; `painter` is a vidstyle.stream.Stream, or takes its place.
+
+    device: that paints, as torch names it; CUDA's decode and encode as well, where they can.
+    """
+    gpu = gpu_of(device)
+    source = FileSource(clip, end=frames / RATE, gpu=gpu)
     source.planes = planes
-    sink = FileSink(painted, source.format, overwrite=True)
+    if planes and gpu is not None:
+        source.resident = device
+    sink = FileSink(painted, source.format, overwrite=True, gpu=gpu, resident=planes)
     try:
         # Closing is encoding, too: some encoders hold dozens of frames.
         return pipeline.run(source, painter, sink, finish=sink.close)
@@ -31,19 +40,24 @@ def end_to_end(clip: Path, painted: Path, painter: Painting, frames: int, *, pla
         source.close()
 
 
+def gpu_of(device: str) -> int | None:
+    """Number of a CUDA device; None for any other one."""
+    return int(device.partition(":")[2] or 0) if device.startswith("cuda") else None
+
+
 class Untouched:
     """Hands frames through."""
 
     depth = 1
 
     def __init__(self) -> None:
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Frame[Any]] = deque()
 
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame."""
         self._frames.append(frame)
 
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         """The oldest one inside."""
         return self._frames.popleft()
 

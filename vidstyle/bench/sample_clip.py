@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from torch import nn
@@ -32,6 +33,23 @@ def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:
             turn[:, 2] += 16 * np.array([np.sin(index / 15), np.cos(index / 25)]) - 32
             moved = cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
             sink.write(Frame(moved, index, Fraction(1, RATE), 1))
+
+
+def repeated(clip: Path, path: Path, times: int) -> None:
+    """Write a clip some times on end, without encoding it again."""
+    with av.open(str(path), "w") as output, av.open(str(clip)) as first:
+        stream = output.add_stream_from_template(first.streams.video[0])
+        offset = 0
+        for _ in range(times):
+            with av.open(str(clip)) as container:
+                track = container.streams.video[0]
+                for packet in container.demux(track):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    packet.dts, packet.pts = packet.dts + offset, packet.pts + offset
+                    packet.stream = stream
+                    output.mux(packet)
+                offset += track.duration or 0
 
 
 def clip_format(size: tuple[int, int]) -> VideoFormat:

@@ -16,7 +16,7 @@ from vidstyle.bench.carrying import measure_carrying
 from vidstyle.bench.energy import EnergyMeter
 from vidstyle.bench.runs import Untouched, end_to_end, peak_memory, plain_loop
 from vidstyle.bench.sample_clip import RATE, clip_format, make_clip, planes_color
-from vidstyle.engines import choose_engine, make_engine
+from vidstyle.engines import choose_engine, is_openvinos, make_engine
 from vidstyle.engines.cuda import CudaEngine, Spans
 from vidstyle.engines.painting_queue import PaintingQueue
 from vidstyle.errors import InputError, parameter
@@ -27,7 +27,7 @@ from vidstyle.nets import JohnsonNet
 from vidstyle.pipeline import Painting, Progress
 from vidstyle.processor import usable_cores
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import LOOK_AHEAD, open_painter, open_stream
+from vidstyle.restyling import look_ahead, open_painter, open_stream
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
@@ -161,7 +161,7 @@ class Bench:
         figures["transcode_fps"] = self._through(Untouched(), self._frames).fps
         figures["johnson_end_to_end_fps"] = self._end_to_end(self._johnson, JOHNSON_FRAMES, planes=False)[0].fps
         painted = Path(self._folder.name) / "plain.mp4"
-        figures["plain_loop_fps"] = plain_loop(self._clip, painted, PLAIN_FRAMES, self._engine.device)
+        figures["plain_loop_fps"] = plain_loop(self._clip, painted, PLAIN_FRAMES, self._torch_device)
         return figures
 
     def _alone(self) -> dict[str, float]:
@@ -186,6 +186,11 @@ class Bench:
         timed("encode", lambda: self._encode(shown))
         return figures
 
+    @property
+    def _torch_device(self) -> str:
+        """What people would compute on who do not know OpenVINO."""
+        return "cpu" if is_openvinos(self._engine.device) else self._engine.device
+
     def _source(self, frames: int | None = None, *, planes: bool = True) -> FileSource:
         source = FileSource(self._clip, end=None if frames is None else frames / RATE)
         source.planes = planes and self._planes is not None
@@ -204,7 +209,8 @@ class Bench:
         self, painter: PaintingQueue, frames: int, *, steady: bool = False, planes: bool = True
     ) -> tuple[Progress, int]:
         """What came of it, and how many frames have been painted for it."""
-        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=LOOK_AHEAD)
+        ahead = look_ahead(painter.engine.device, self._size, planes=planes and self._planes is not None)
+        stream = open_stream([(0.0, painter)], Options(steady=steady), look_ahead=ahead)
         try:
             return self._through(stream, frames, planes=planes), stream.paintings
         finally:
@@ -212,7 +218,9 @@ class Bench:
 
     def _through(self, painter: Painting, frames: int, *, planes: bool = True) -> Progress:
         painted = Path(self._folder.name) / "painted.mp4"
-        return end_to_end(self._clip, painted, painter, frames, planes=planes and self._planes is not None)
+        return end_to_end(
+            self._clip, painted, painter, frames, planes=planes and self._planes is not None, device=self._engine.device
+        )
 
     @property
     def _painted_size(self) -> tuple[int, int]:

@@ -6,7 +6,20 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vidstyle.cli import bench, cameras, demo, evaluate, live, paint, restyle, style_from, styles, train
+from vidstyle.cli import (
+    bench,
+    cameras,
+    demo,
+    doctor,
+    evaluate,
+    live,
+    paint,
+    preview,
+    restyle,
+    style_from,
+    styles,
+    train,
+)
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
 from vidstyle.errors import VidstyleError, reason
@@ -20,6 +33,7 @@ __all__ = ["app", "main", "run"]
 # `--help` lists them in this order.
 for _command in (
     restyle.restyle,
+    preview.preview,
     live.live,
     cameras.cameras,
     styles.styles,
@@ -29,6 +43,7 @@ for _command in (
     paint.paint,
     demo.demo,
     bench.bench,
+    doctor.doctor,
 ):
     app.command()(_command)
 

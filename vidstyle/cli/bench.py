@@ -7,13 +7,13 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.options import Device, EngineName, parse_size
+from vidstyle.cli.options import EngineName, PaintingDevice, parse_size
 
 
 def bench(
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the frames.")] = "640x360",
     style: Annotated[str, typer.Option(metavar="NAME|FILE", help="Style to measure.")] = "starry_night",
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     engine: EngineName = "auto",
     frames: Annotated[int, typer.Option(min=8, help="Frames of the clip that is made for it.")] = 96,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are shown.")] = 3,

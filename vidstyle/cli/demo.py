@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from vidstyle.cli.options import Device
+from vidstyle.cli.options import PaintingDevice
 
 
 def demo(
@@ -31,7 +31,7 @@ def demo(
     perceptual_weights: Annotated[
         Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
 ) -> None:
     """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
     from vidstyle.allocator import share_one_heap

@@ -8,14 +8,15 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, parse_size
+from vidstyle.cli.options import PaintingDevice, parse_size
 from vidstyle.errors import InputError
 
 
 def evaluate(
-    clip: Annotated[Path, typer.Option(metavar="VIDEO", help="What to paint.")],
+    clip: Annotated[Path, typer.Argument(metavar="VIDEO", help="What to paint.")],
     names: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[STYLE]...", help="Names or files; all installed ones if none.")
+        Optional[list[str]],
+        typer.Option("--style", metavar="NAME|FILE", help="May be repeated; all installed ones if left out."),
     ] = None,
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint it at.")] = None,
     frames: Annotated[int, typer.Option(min=2, help="How many of its first frames.")] = 16,
@@ -27,7 +28,7 @@ def evaluate(
     perceptual_weights: Annotated[
         Optional[Path], typer.Option(help="As for train; without, only steadiness and grid are measured.")
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the style files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:

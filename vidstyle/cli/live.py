@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, Strength, StrokeSize, parse_size
+from vidstyle.cli.options import PaintingDevice, Strength, StrokeSize, parse_size
 from vidstyle.interruption import signals_as_event
 
 
@@ -22,7 +22,7 @@ def live(
         Optional[list[str]],
         typer.Option(help="window, virtual, pipe:, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."),
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Show at this size.")] = None,
     camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
     camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,

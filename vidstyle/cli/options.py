@@ -8,10 +8,17 @@ import typer
 
 from vidstyle.errors import InputError
 
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="What to compute on.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="What to compute on.")]
+PaintingDevice = Annotated[
+    str,
+    typer.Option(metavar="auto|cpu|cuda[:N]|mps|xpu[:N]|GPU|NPU", help="What to compute on; GPU and NPU by OpenVINO."),
+]
 EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", help="What to compute with.")]
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
-StrokeSize = Annotated[float, typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half.")]
+StrokeSize = Annotated[
+    float,
+    typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half; no larger than the frame allows."),
+]
 PerceptualName = Annotated[
     Optional[str],
     typer.Option(metavar="NAME", help="vidstyle, vgg16, vgg19, vgg19-distilled, vgg19-shallow or vgg19-hybrid."),
@@ -19,6 +26,10 @@ PerceptualName = Annotated[
 PerceptualWeights = Annotated[
     Optional[Path],
     typer.Option(help="Its weights: a file or a folder; vidstyle's come along, torchvision's are fetched."),
+]
+TrainingPreview = Annotated[
+    Optional[Path],
+    typer.Option(metavar="FILE", help="Picture that is written again every few seconds; terminals show it, too."),
 ]
 RecomputeActivations = Annotated[
     bool, typer.Option("--checkpointing", help="Less memory for more time: compute activations again.")
@@ -42,6 +53,14 @@ def parse_color(text: str, option: str) -> tuple[int, int, int]:
     except ValueError as error:
         raise InputError(f"{option} {text}: takes a colour, such as white or #f7f4ee") from error
     return red, green, blue
+
+
+def parse_amount(text: str, option: str) -> int:
+    """A number with k, M or G for thousands, millions and billions."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d*)?)\s*([kKmMgG]?)[bB]?(?:/s|ps)?", text.strip())
+    if not match:
+        raise InputError(f"{option} {text}: takes a number, such as 800k or 25M")
+    return round(float(match[1]) * 1000 ** " kmg".index(match[2].lower() or " "))
 
 
 def parse_time(text: str, option: str) -> float:

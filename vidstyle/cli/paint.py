@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -12,13 +11,6 @@ from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
 from vidstyle.errors import InputError
 from vidstyle.interruption import signals_as_event
-
-
-class KeepColors(StrEnum):
-    """vidstyle.painting.paint_settings.KEEP_COLORS, here so that `--help` need not load torch."""
-
-    luminance = "luminance"
-    histogram = "histogram"
 
 
 def paint(
@@ -32,10 +24,10 @@ def paint(
     content_weight: Annotated[Optional[float], typer.Option(help="In place of the preset's.")] = None,
     style_weight: Annotated[Optional[float], typer.Option(help="In place of the preset's.")] = None,
     init: Annotated[Optional[str], typer.Option(metavar="noise|content|style|FILE", help="Where to start.")] = None,
-    keep_colors: Annotated[
-        Optional[KeepColors],
-        typer.Option(help="Paint luminance only, or give the styles the content's colours beforehand."),
-    ] = None,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The content's colours, painted.")] = False,
+    match_colors: Annotated[
+        bool, typer.Option("--match-colors", help="Give the styles the content's colours beforehand.")
+    ] = False,
     mask: Annotated[
         Optional[list[Path]],
         typer.Option(help="Picture, white where a style paints; one for each style, or all but the last."),
@@ -81,7 +73,8 @@ def paint(
             content_weight=content_weight,
             style_weight=style_weight,
             init=init,
-            keep_colors=keep_colors.value if keep_colors else None,
+            keep_colors=keep_colors,
+            match_colors=match_colors,
             masks=tuple(mask or ()),
             style_scale=style_scale,
             steps=steps,

@@ -15,19 +15,45 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+PICTURE_WIDTH = 40
+"""Characters."""
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import numpy as np
+    from rich.console import RenderableType
+    from rich.text import Text
+
     from vidstyle.painting.picture import PaintingProgress
     from vidstyle.pipeline import Progress as FramesDone
     from vidstyle.training.trainer import TrainingProgress
 
 
+class _WithPicture(Progress):
+    """Progress with something above it.
+
+    Attributes:
+        picture: what.
+    """
+
+    picture: "Text | None" = None
+
+    def get_renderables(self) -> "Iterable[RenderableType]":
+        """The picture, if there is one, and the bar."""
+        if self.picture is not None:
+            yield self.picture
+        yield from super().get_renderables()
+
+
 class _Bar:
-    """A bar on standard error, shown only on a terminal."""
+    """A bar on standard error, shown only on a terminal; a picture may be shown above it."""
 
     def __init__(self, title: str, unit: str | None, *, quiet: bool) -> None:
         """unit: of what is counted; None counts a share of the work, which is no number to show."""
         console = Console(stderr=True)
-        self._bar = Progress(
+        self._bar = _WithPicture(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -39,6 +65,16 @@ class _Bar:
             disable=quiet or not console.is_terminal,
         )
         self._task = self._bar.add_task(escape(title), total=None, figure="")
+
+    def show(self, pixels: "np.ndarray") -> None:
+        """Show RGB (H, W, 3) uint8, if the terminal has colours."""
+        from PIL import Image
+
+        from vidstyle.cli.terminal_pictures import as_characters, shows_pictures
+
+        if shows_pictures(self._bar.console):
+            self._bar.picture = as_characters(Image.fromarray(pixels), PICTURE_WIDTH)
+            self._bar.refresh()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -59,7 +95,8 @@ class FrameBar(_Bar):
     def update(self, progress: "FramesDone", frames: int | None) -> None:
         """Show `progress` of `frames` expected, None if nobody knows."""
         total = None if frames is None else max(frames, progress.frames)
-        self._bar.update(self._task, completed=progress.frames, total=total, figure=f"{progress.fps:.1f} fps")
+        figure = "compiling" if progress.compiling else f"{progress.fps:.1f} fps"
+        self._bar.update(self._task, completed=progress.frames, total=total, figure=figure)
 
 
 class TrainingBar(_Bar):
@@ -79,6 +116,27 @@ class TrainingBar(_Bar):
         if time.monotonic() - self._shown > 0.1 or step.done == 1:
             self._shown = time.monotonic()
             self._bar.update(self._task, completed=step.step, total=step.steps, figure=f"loss {self._loss:.3f}")
+
+
+def shown_in(bar: TrainingBar, file: "Path | None", *, overwrite: bool) -> "Callable[[np.ndarray], None]":
+    """What shows a picture in a bar, and writes it to a file, if one is named, again and again.
+
+    Raises:
+        InputError: at once, if that file cannot be a picture.
+    """
+    from vidstyle.media.images import Picture, check_picture_suffix, write_picture
+    from vidstyle.output_files import check_output
+
+    if file is not None:
+        check_picture_suffix(file)
+        check_output(file, overwrite=overwrite)
+
+    def show(pixels: "np.ndarray") -> None:
+        bar.show(pixels)
+        if file is not None:
+            write_picture(file, Picture(pixels), overwrite=True)
+
+    return show
 
 
 class PaintingBar(_Bar):

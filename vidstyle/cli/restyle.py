@@ -11,10 +11,11 @@ import typer
 
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
-    Device,
     EngineName,
+    PaintingDevice,
     Strength,
     StrokeSize,
+    parse_amount,
     parse_color,
     parse_size,
     parse_style_at,
@@ -50,7 +51,10 @@ class AudioChoice(StrEnum):
 
 def restyle(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video, picture, GIF or folder of pictures.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What to make of it, of the same kind.")],
+    output: Annotated[
+        Optional[Path],
+        typer.Argument(metavar="[OUTPUT]", help="What to make of it, of the same kind; else clip.STYLE.mp4."),
+    ] = None,
     style: Annotated[
         Optional[str],
         typer.Option(
@@ -61,7 +65,7 @@ def restyle(
         Optional[list[str]],
         typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
     ] = None,
-    device: Device = "auto",
+    device: PaintingDevice = "auto",
     engine: EngineName = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
     scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
@@ -71,6 +75,12 @@ def restyle(
     steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
     codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
     quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
+    bitrate: Annotated[
+        Optional[str], typer.Option(metavar="BITS", help="Bits a second, such as 4M, in place of a quality.")
+    ] = None,
+    max_size: Annotated[
+        Optional[str], typer.Option(metavar="BYTES", help="Largest file to make, such as 25M, in place of a quality.")
+    ] = None,
     start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     hdr: Annotated[
@@ -98,6 +108,8 @@ def restyle(
         "steady": steady,
         "codec": codec.value if codec else None,
         "quality": quality,
+        "bitrate": None if bitrate is None else parse_amount(bitrate, "--bitrate"),
+        "max_size": None if max_size is None else parse_amount(max_size, "--max-size"),
         "start": None if start is None else parse_time(start, "--start"),
         "end": None if end is None else parse_time(end, "--end"),
         "hdr": hdr,
@@ -107,9 +119,13 @@ def restyle(
         "strict": strict,
     }
     from vidstyle.cli.progress_bars import FrameBar
-    from vidstyle.restyle_options import Options, check_request
+    from vidstyle.restyle_options import Options, check_request, output_beside
 
     # Before torch is loaded, which takes seconds.
+    if output is None:
+        from vidstyle.styles import DEFAULT_STYLE, label_of
+
+        output = output_beside(source, label_of(keyframes or [(0.0, style or DEFAULT_STYLE)]), settings["codec"])
     check_request(source, output, Options(**settings))
 
     with FrameBar(source.name, quiet=quiet) as bar:

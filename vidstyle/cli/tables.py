@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
-from rich.color import Color
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
+
+from vidstyle.cli.terminal_pictures import as_characters, shows_pictures
 
 if TYPE_CHECKING:
     from vidstyle.style_files import StyleCard
@@ -21,12 +20,18 @@ PICTURE_WIDTH = 39
 """Characters; two pictures and what is between them fill a terminal of 80."""
 
 
-def print_styles(cards: "list[StyleCard]") -> None:
-    """The installed styles on standard output, in as many columns as it is wide; with pictures, if it shows colours."""
+def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
+    """The installed styles on standard output, in as many columns as it is wide; with pictures, if it shows colours.
+
+    figures: all that is known of each, rather than its name and what it is of.
+    """
     console = Console()
-    if console.color_system in ("256", "truecolor") and not console.no_color:
+    if shows_pictures(console):
         pictures = [(card.name, card.path.with_suffix(".jpg")) for card in cards]
         console.print(Columns([Group(_picture(path), name, "") for name, path in pictures if path.is_file()]))
+    if not figures:
+        console.print(_short(cards))
+        return
     table = _wide(cards)
     unbounded = console.options.update(max_width=10_000)
     if console.measure(table, options=unbounded).maximum > console.width:
@@ -34,16 +39,39 @@ def print_styles(cards: "list[StyleCard]") -> None:
     console.print(table)
 
 
+def print_style(card: "StyleCard") -> None:
+    """All that is known of one style, on standard output."""
+    console = Console()
+    path = card.path.with_suffix(".jpg")
+    if shows_pictures(console) and path.is_file():
+        with Image.open(path) as image:
+            console.print(as_characters(image, min(console.width, 2 * PICTURE_WIDTH)), "")
+    table = Table.grid(padding=(0, 2))
+    made = ", ".join(filter(None, (card.artist, card.year)))
+    rows = [("title", card.title), ("by", made), ("licence", card.licence), ("file", str(card.path))]
+    rows += [("network", f"{card.network}, {card.parameters:,} parameters, {_size(card)}")]
+    rows += [(_words(name), f"{value:.3g}") for name, value in sorted(card.metrics.items())]
+    table.add_row(Text(card.name, "bold"), "")
+    for name, value in rows:
+        if value:
+            table.add_row(name, escape(value))
+    console.print(table)
+
+
+def _short(cards: "list[StyleCard]") -> Table:
+    """A line a style: what to write, and what it is of."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="ellipsis", no_wrap=True)
+    for card in cards:
+        of = ", ".join(filter(None, (card.title, card.artist, card.year)))
+        table.add_row(escape(card.name), escape(of))
+    return table
+
+
 def _picture(path: Path) -> Text:
-    """A picture in characters, each the upper half of a block before another colour: two pixels."""
     with Image.open(path) as image:
-        height = round(PICTURE_WIDTH * image.height / image.width / 2) * 2
-        pixels = np.asarray(image.convert("RGB").resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS))
-    lines = []
-    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
-        colors = [[Color.from_rgb(*pixel) for pixel in row] for row in (upper, lower)]
-        lines.append(Text.assemble(*(("▀", Style(color=a, bgcolor=b)) for a, b in zip(*colors, strict=True))))
-    return Text("\n").join(lines)
+        return as_characters(image, PICTURE_WIDTH)
 
 
 def _wide(cards: "list[StyleCard]") -> Table:

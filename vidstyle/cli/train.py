@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
+from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations, TrainingPreview
 
 
 def train(
@@ -29,6 +29,7 @@ def train(
     balance: Annotated[bool, typer.Option("--balance", help="Find the weight of style by itself.")] = False,
     recompute_activations: RecomputeActivations = False,
     report: Annotated[Optional[Path], typer.Option(help="Folder for curves, pictures and TensorBoard.")] = None,
+    preview: TrainingPreview = None,
     device: Device = "auto",
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -40,7 +41,7 @@ def train(
     Under torchrun, several processes share every batch.
     """
     from vidstyle.allocator import keep_freed_memory
-    from vidstyle.cli.progress_bars import TrainingBar
+    from vidstyle.cli.progress_bars import TrainingBar, shown_in
     from vidstyle.training.make_style import default_output, make_style
     from vidstyle.training.recipe_options import resolve_recipe
 
@@ -57,6 +58,7 @@ def train(
         network=network,
         init=init,
         balance=balance,
+        on_note=say if perceptual is None else None,
     )
     with TrainingBar(resolved.name, quiet=quiet) as bar:
         card = make_style(
@@ -69,6 +71,7 @@ def train(
             overwrite=overwrite,
             report=report,
             on_progress=bar.update,
+            on_picture=shown_in(bar, preview, overwrite=overwrite),
             on_warning=lambda warning: say(f"warning: {warning}"),
         )
     if card is not None:

@@ -1,5 +1,6 @@
 """The door: what every request passes before anything answers it."""
 
+import logging
 import math
 import re
 import time
@@ -23,9 +24,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+log = logging.getLogger(__name__)
+
+EVENTS = "/gradio_api/"
+"""Where browsers tell Gradio what was done on the page."""
 ROUTES = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/pwa_icon(/\d+)?|/(assets|static)/.+|/vidstyle/.+"
-    r"|/gradio_api/(startup-events|app_id|theme\.css|info|queue/(join|data)|run/predict|heartbeat/\w+|cancel|reset|login_check)/?"
+    rf"|{EVENTS}(startup-events|app_id|theme\.css|info|queue/(join|data)|run/predict|heartbeat/\w+|cancel|reset|login_check)/?"
 )
 """What the page uses.  Gradio has more routes, for files, streams and proxies; the demo needs none of them, and what
 does not answer gives nothing away."""
@@ -33,6 +38,9 @@ UPLOADS = "/vidstyle/upload/"
 """Where bodies may be large; they are counted there, and go to the disk."""
 WELCOMED = re.compile(rf"/|/vidstyle/here|{UPLOADS}.*")
 """Who comes here without a cookie gets one: pages, and what is kept.  To everything else, strangers are nobody."""
+INTERNAL_ERROR = 500
+LONGEST_LINE = 200
+"""Characters in the log of what somebody else has written."""
 LARGEST_BODY = MEGABYTE
 """Bytes of any other, which is in memory and is parsed before anybody looks at it."""
 
@@ -95,8 +103,12 @@ class Guard:
         network = subscriber_of(address)
         self._at_once[network] += 1
         app = self._app if scope["path"].startswith(UPLOADS) else self._small
+        sending = self._with_headers(send, new)
         try:
-            await app(scope, receive, self._with_headers(send, new))
+            if scope["path"].startswith(EVENTS):
+                await _understood(app, scope, receive, sending)
+            else:
+                await app(scope, receive, sending)
         finally:
             visitor.open_requests -= 1
             visitor.last_seen = time.monotonic()
@@ -171,6 +183,36 @@ def content_security_policy(embed: Iterable[str] = ()) -> str:
             " ".join(("frame-ancestors 'self'", *embed)),
         )
     )
+
+
+async def _understood(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let Gradio answer; what it makes nothing of, though it does not say so, is a line in the log.
+
+    It raises KeyError and the like for events that are not on the page.  What the page's own functions raise does not
+    come by here, and keeps its traceback.
+    """
+    begun = False
+    held: list[MutableMapping[str, Any]] = []
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        nonlocal begun
+        # It answers that it has failed, and fails then.
+        if held or message.get("status") == INTERNAL_ERROR:
+            held.append(message)
+        else:
+            begun = True
+            await send(message)
+
+    try:
+        await app(scope, receive, sending)
+    except Exception as error:
+        said = " ".join(str(error).split())[:LONGEST_LINE]
+        log.warning("%s: not understood: %s: %s", scope["path"], type(error).__name__, said)
+        if not begun:
+            await PlainTextResponse("vidstyle: not understood", 400)(scope, receive, send)
+        return
+    for message in held:
+        await send(message)
 
 
 def _cookie(headers: Headers, name: str) -> str | None:

@@ -14,20 +14,23 @@ import numpy as np
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.pictures import read_shown
-from vidstyle.demo.previews import Previews, as_jpeg, shrunk
+from vidstyle.demo.previews import Previews, as_jpeg, shrunk, within
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyling import restyle
 from vidstyle.stream import Look
+from vidstyle.stream.lifting import painted_size
 from vidstyle.style_files import StyleCard
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
 LARGEST_SIDE = 2560
-"""Pixels; the longer side of what is painted for a preview: memory is everyone's."""
+"""Pixels; the longer side of what is painted for a preview: memory is everyone's.  Only the finest strokes in pictures
+twice as wide as high would need more."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -43,13 +46,14 @@ class PaintRequest:
     Attributes:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
-        strength, keep_colors, start, end: see vidstyle.restyling.Options.
+        strength, keep_colors, stroke_size, start, end: see vidstyle.restyling.Options.
     """
 
     file: str
     style: str
     strength: float = 1.0
     keep_colors: bool = False
+    stroke_size: float = 1.0
     start: float | None = None
     end: float | None = None
 
@@ -130,9 +134,11 @@ class Jobs:
         """
         file = visitor.file(request.file, "video", "picture")
         style = self._gallery.card(visitor, request.style).path
-        # Painted as large as the file will be, and only then shrunk: it shows what one would get.
-        frame = shrunk(_frame(file, request.start), LARGEST_SIDE)
-        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors))
+        frame, size = _frame(file, request.start)
+        # Whatever the size at which it is shown, it is painted as the file will be.
+        painted_as = within(painted_size(size, request.stroke_size), LARGEST_SIDE)
+        frame = shrunk(frame, LARGEST_SIDE)
+        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors), painted_as)
         return self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(self, visitor: Visitor, request: PaintRequest) -> Iterator[tuple[str, str]]:
@@ -212,6 +218,7 @@ class Jobs:
                 device=self._device,
                 strength=request.strength,
                 keep_colors=request.keep_colors,
+                stroke_size=request.stroke_size,
                 **cut,
             )
         except VidstyleError as error:
@@ -238,15 +245,17 @@ class Jobs:
         return f'<vs-compare before="{urls[0]}" after="{urls[1]}" width="{width}" height="{height}"></vs-compare>'
 
 
-def _frame(file: StoredFile, start: float | None) -> np.ndarray:
+def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """RGB (H, W, 3) uint8 of what is to be painted, perhaps smaller; and its own width and height."""
     if file.kind == "picture":
-        return read_shown(file.path)
+        return read_shown(file.path), upright_size(file.path)
     try:
         video = FileSource(file.path, start=start or None)
     except VidstyleError as error:
         raise InputError(without_path(error, file.path)) from error
     try:
-        return next(iter(video)).pixels
+        pixels = next(iter(video)).pixels
+        return pixels, (pixels.shape[1], pixels.shape[0])
     finally:
         video.close()
 

@@ -3,6 +3,7 @@
 LABELS = {
     "strength": "Strength",
     "keep_colors": "Keep the original colours",
+    "stroke_size": "Stroke size",
     "start": "From",
     "end": "To",
     "minutes": "Minutes to train",

@@ -1,20 +1,19 @@
 """The tabs that paint a video or a picture: drop, look at one frame, paint, take home."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, visitor_of
+from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, number, uploaded, visitor_of
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
-from vidstyle.errors import InputError
 
 WORDS = {
     "video": ("video/*,.mkv", "Drop a video here, or tap to choose one"),
     "picture": ("image/*", "Drop a picture here, or tap to choose one"),
 }
+STROKES = (0.25, 4.0)
 
 
 def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
@@ -32,7 +31,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     with gr.Row(visible=False, elem_classes="vs-controls") as cut:
         start = gr.Slider(0, 1, 0, step=0.1, label=f"{LABELS['start']}, s", min_width=200)
         end = gr.Slider(0, 1, 1, step=0.1, label=f"{LABELS['end']}, s", min_width=200)
-    look = look_controls(first)
+    look = look_controls(first, STROKES)
     with gr.Row(elem_classes="vs-buttons"):
         paint = gr.Button(f"Paint the {kind}", variant="primary", elem_id=f"{kind}-paint", min_width=140)
         cancel = gr.Button("Cancel", elem_id=f"{kind}-cancel", min_width=100)
@@ -42,33 +41,45 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
 
     # Gradio finds the request by its place, so neither function can take *inputs.
     def show_preview(
-        upload: str, style: str, strength: float, colors: bool, start: float, end: float, request: gr.Request
+        upload: str,
+        style: str,
+        strength: float,
+        colors: bool,
+        strokes: float,
+        start: float,
+        end: float,
+        request: gr.Request,
     ) -> str:
         if not upload:
             return ""
         with errors_shown():
-            return jobs.preview(visitor_of(request), _painting_asked_for(upload, style, strength, colors, start, end))
+            return jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes, start, end))
 
-    def take(upload: str, style: str, strength: float, colors: bool, request: gr.Request) -> list[Any]:
+    def take(upload: str, style: str, strength: float, colors: bool, strokes: float, request: gr.Request) -> list[Any]:
         with errors_shown():
-            seconds = _uploaded(upload)[1] if upload else 0.0
-            shown = (
-                jobs.preview(visitor_of(request), _painting_asked_for(upload, style, strength, colors))
-                if upload
-                else ""
-            )
+            seconds = uploaded(upload)[1] if upload else 0.0
+            shown = ""
+            if upload:
+                shown = jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes))
         sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
         return [shown, gr.Row(visible=is_video and seconds > 0), *sliders, "", ""]
 
     def do_paint(
-        upload: str, style: str, strength: float, colors: bool, start: float, end: float, request: gr.Request
+        upload: str,
+        style: str,
+        strength: float,
+        colors: bool,
+        strokes: float,
+        start: float,
+        end: float,
+        request: gr.Request,
     ) -> Iterator[tuple[str, str]]:
         if not upload:
             raise gr.Error(f"Drop a {kind} first.", duration=6, print_exception=False)
         with errors_shown():
             try:
                 yield from jobs.paint(
-                    visitor_of(request), _painting_asked_for(upload, style, strength, colors, start, end)
+                    visitor_of(request), _asked_for(upload, style, strength, colors, strokes, start, end)
                 )
             except Cancelled:
                 yield '<p class="vs-note">Cancelled.</p>', ""
@@ -83,7 +94,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result], **quiet)
     latest: dict[str, Any] = quiet | {"trigger_mode": "always_last", "concurrency_limit": 2}
     look.style.input(show_preview, inputs, preview, **latest)
-    for slider in (look.strength, start):
+    for slider in (look.strength, look.stroke_size, start):
         slider.release(show_preview, inputs, preview, **latest)
     look.keep_colors.input(show_preview, inputs, preview, **latest)
     painting = paint.click(
@@ -99,27 +110,25 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
     cancel.click(stop, result, progress, cancels=[painting], queue=False, api_visibility="private")
 
 
-def _painting_asked_for(
-    upload: str, style: str, strength: float, colors: bool, start: float | None = None, end: float | None = None
+def _asked_for(
+    upload: str,
+    style: str,
+    strength: float,
+    colors: bool,
+    strokes: float,
+    start: float | None = None,
+    end: float | None = None,
 ) -> PaintRequest:
     """What the page says, as far as it makes sense; a browser may say anything."""
-    identity, seconds = _uploaded(upload)
+    identity, seconds = uploaded(upload)
     # To the end is to the end, however the length was rounded.
-    until = None if end is None or not seconds or end >= seconds - 0.1 else max(float(end), float(start or 0) + 0.1)
+    begin, until = number(start), number(end, seconds)
     return PaintRequest(
         file=identity,
         style=str(style),
-        strength=min(1.0, max(0.0, float(strength) / 100)),
+        strength=min(1.0, max(0.0, number(strength, 100) / 100)),
         keep_colors=bool(colors),
-        start=float(start) if start else None,
-        end=until,
+        stroke_size=min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
+        start=begin or None,
+        end=None if not seconds or until >= seconds - 0.1 else max(until, begin + 0.1),
     )
-
-
-def _uploaded(upload: str) -> tuple[str, float]:
-    """Identity and seconds of what the upload has answered.  Raises InputError."""
-    try:
-        file = json.loads(upload)
-        return str(file["id"]), float(file.get("seconds") or 0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError("That file is no longer here; drop it once more.") from error

@@ -4,9 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
-
-import numpy as np
+from typing import Any, Generic, TypeVar
 
 from vidstyle.demo.turns import Turns
 from vidstyle.stream import Paints
@@ -18,17 +16,21 @@ Who = TypeVar("Who", bound=Hashable)
 
 
 class PaintingTurns(Generic[Who]):
-    """One painting at a time, of all styles, since all are painted on the same cores.
+    """One painting at a time, of all styles, where all are painted on the same cores.
+
+    A GPU paints in a millisecond and seldom has anything to do: whoever asks while it has room for one more need not
+    wait for their turn, which might come only with their next frame.
 
     Args:
         clock: seconds.
+        at_once: paintings that may be under way.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, at_once: int = 1) -> None:
+        self._clock, self._at_once = clock, at_once
         self._turns: Turns[Who] = Turns()
         self._asking: dict[Who, tuple[float, float]] = {}  # since when, and when last
-        self._painting = False
+        self._painting = 0
         self._lock = threading.Lock()
 
     def join(self, who: Who) -> None:
@@ -61,20 +63,22 @@ class PaintingTurns(Generic[Who]):
             }
             since, _ = self._asking.get(who, (now, now))
             self._asking[who] = since, now
-            if self._painting:
+            if self._painting >= self._at_once:
                 return False
-            return self._turns.next(sorted(self._asking, key=lambda one: self._asking[one][0])) == who
+            return (
+                self._at_once > 1 or self._turns.next(sorted(self._asking, key=lambda one: self._asking[one][0])) == who
+            )
 
-    def begun(self, who: Who, painting: "Future[np.ndarray]") -> None:
+    def begun(self, who: Who, painting: "Future[Any]") -> None:
         """Somebody's frame is being painted."""
         with self._lock:
-            self._painting = True
+            self._painting += 1
             self._asking.pop(who, None)
             begin = self._clock()
 
         def over(_: object) -> None:
             with self._lock:
-                self._painting = False
+                self._painting -= 1
                 self._turns.took(who, self._clock() - begin)
 
         painting.add_done_callback(over)
@@ -92,7 +96,7 @@ class SharedPainter(Generic[Who]):
     def __init__(self, painter: Paints, turns: PaintingTurns[Who], who: Who) -> None:
         self._painter, self._turns, self._who = painter, turns, who
 
-    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+    def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints."""
         painting = self._painter.start(pixels)
         self._turns.begun(self._who, painting)

@@ -2,7 +2,6 @@
 
 import threading
 from collections import OrderedDict
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vidstyle.media.frame import Frame
+from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import open_painter
-from vidstyle.stream import Look, Stream
+from vidstyle.stream.composing import Look, composed
+from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import picture_size, resized
 from vidstyle.styles import load_style
 
@@ -38,18 +38,29 @@ class Previews:
         self._painters: OrderedDict[Path, PaintingQueue] = OrderedDict()
         self._lock = threading.Lock()
 
-    def paint(self, style: Path, pixels: np.ndarray, look: Look | None = None, stroke_size: float = 1.0) -> np.ndarray:
-        """RGB (H, W, 3) uint8 as the style of a file paints it, by itself, at the size that strokes need.
+    def paint(
+        self,
+        style: Path,
+        pixels: np.ndarray,
+        look: Look | None = None,
+        painted_as: tuple[int, int] | None = None,
+    ) -> np.ndarray:
+        """RGB (H, W, 3) uint8 as the style of a file paints it, by itself.
+
+        Args:
+            style: the file.
+            pixels: RGB (H, W, 3) uint8.
+            look: how much of the painting to show.
+            painted_as: width and height at which it is painted; as its strokes need it if None.
 
         Raises:
             InputError: for a file that is no style.
         """
+        pixels = np.ascontiguousarray(pixels)
+        small = resized(pixels, painted_as or painted_size(picture_size(pixels)))
         with self._lock:
-            stream = Stream([(0.0, self._painter(style))], look, steady=False, stroke_size=stroke_size)
-            stream.submit(Frame(np.ascontiguousarray(pixels), 0, Fraction(1), discontinuity=True))
-            painted = stream.result().pixels
-            stream.close()
-        return painted
+            painting = self._painter(style).start(small).result()
+        return composed(pixels, lifted(painting, small, pixels), look or Look())
 
     def _painter(self, style: Path) -> "PaintingQueue":
         if style not in self._painters:
@@ -71,9 +82,13 @@ class Previews:
 
 def shrunk(pixels: np.ndarray, side: int = PREVIEW_SIDE) -> np.ndarray:
     """RGB (H, W, 3) uint8 whose longer side is `side` pixels at most."""
-    width, height = picture_size(pixels)
-    factor = min(1.0, side / max(width, height))
-    return np.ascontiguousarray(resized(pixels, (max(16, round(width * factor)), max(16, round(height * factor)))))
+    return np.ascontiguousarray(resized(pixels, within(picture_size(pixels), side)))
+
+
+def within(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Width and height of the same shape, the longer one `side` pixels at most."""
+    factor = min(1.0, side / max(size))
+    return max(SMALLEST_SIDE, round(size[0] * factor)), max(SMALLEST_SIDE, round(size[1] * factor))
 
 
 def as_jpeg(pixels: np.ndarray) -> bytes:

@@ -28,7 +28,7 @@ class DemoSettings:
         max_upload: megabytes of one uploaded file.
         max_stored: megabytes of the files of all visitors together.
         queue: paintings of files that may wait for their turn; one more is refused.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         photos: folder of photographs to train with; without it no styles can be made.
         perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
     """

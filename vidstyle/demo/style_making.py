@@ -21,6 +21,7 @@ from vidstyle.demo.jobs import bar, spoken
 from vidstyle.demo.previews import as_jpeg, sample_picture
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.visitors import Visitor
+from vidstyle.engines import is_openvinos
 from vidstyle.errors import InputError
 from vidstyle.nets import build_network
 from vidstyle.style_files import SUFFIX, save_style
@@ -137,7 +138,9 @@ class StyleMaker:
         settings = self._settings
         command = [sys.executable, "-m", "vidstyle", "train", str(picture), "--out", str(output), "--quiet"]
         command += ["--photos", str(settings.photos), "--perceptual-weights", str(settings.perceptual_weights)]
-        command += ["--minutes", str(minutes), "--checkpoint-every", str(CHECKPOINT_STEPS), "--device", settings.device]
+        command += ["--minutes", str(minutes), "--checkpoint-every", str(CHECKPOINT_STEPS)]
+        # What OpenVINO names paints only.
+        command += ["--device", "auto" if is_openvinos(settings.device) else settings.device]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )

@@ -1,11 +1,10 @@
 """The tab of the styles: what there is, bring one, make one."""
 
 import html
-import json
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, visitor_of
+from vidstyle.demo.controls import drop_zone, element, errors_shown, number, uploaded, visitor_of
 from vidstyle.demo.labels import LABELS
 from vidstyle.demo.style_making import StyleMaker
 
@@ -53,8 +52,8 @@ def _make_a_style(style_maker: StyleMaker, largest: int) -> None:
         visitor = visitor_of(request)
         with errors_shown():
             # The limits of the slider are only the page's.
-            duration = min(120.0, max(0.05, float(length)))
-            style_maker.start(visitor, str(json.loads(upload)["id"]), duration, str(name or ""), str(painter or ""))
+            duration = min(120.0, max(0.05, number(length, 30)))
+            style_maker.start(visitor, uploaded(upload)[0], duration, str(name or ""), str(painter or ""))
         return style_maker.look(visitor)
 
     def look(request: gr.Request) -> str:

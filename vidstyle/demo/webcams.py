@@ -30,12 +30,14 @@ from vidstyle.demo.painting_turns import PaintingTurns, SharedPainter
 from vidstyle.demo.previews import as_jpeg
 from vidstyle.demo.turns import Turns
 from vidstyle.demo.visitors import Visitor
+from vidstyle.engines import choose_device, is_openvinos
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
+from vidstyle.processor import usable_cores
 from vidstyle.stream import prepare
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
@@ -54,7 +56,12 @@ STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 """That a browser may choose from: networks are compiled for each."""
 GAP_SECONDS = 2.0
 """Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
-MOST_SESSIONS = 8
+MOST_SESSIONS, MOST_SESSIONS_ON_GPU = 8, 24
+WORKERS_ON_GPU = 8
+"""Threads that show frames where a GPU paints, on as many cores as there are: each frame takes some milliseconds of
+one, for its JPEG files and its motion."""
+PAINTINGS_ON_GPU = 4
+"""That may be under way."""
 
 
 @dataclass(eq=False)
@@ -66,6 +73,7 @@ class WebcamSession:
         stream: what it sees; None before the first frame.
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether what was shown last is still on the way, so that a slow line gets no more.
+        being_shown: whether a thread is at a frame of it.
         last_turn: when a frame of it was shown last.
         last_shown: when the last frame was drawn.
         notice: what its owner should know; sent once.
@@ -77,9 +85,15 @@ class WebcamSession:
     stream: "ViewerStream[StylePainter] | None" = None
     newest: tuple[int, bytes] | None = None
     sending: bool = False
+    being_shown: bool = False
     last_turn: float = 0.0
     last_shown: float = -math.inf
     notice: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a frame to show, and nothing of it on the way."""
+        return self.newest is not None and not self.sending and not self.being_shown
 
     @property
     def styles(self) -> set[str]:
@@ -92,7 +106,8 @@ class WebcamSession:
 
 
 class Webcams:
-    """Shows the newest frames of all sessions in a thread of its own, one after the other, painted as far as they are.
+    """Shows the newest frames of all sessions in threads of its own, painted as far as they are: one frame after the
+    other where the processor paints, too, and several viewers' at a time where a GPU does.
 
     Args:
         gallery: where styles are looked up.
@@ -105,10 +120,13 @@ class Webcams:
         self._parted: list[WebcamSession] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
         self._turns: Turns[WebcamSession] = Turns()
-        self._painting: PaintingTurns[WebcamSession] = PaintingTurns()
+        on_gpu = choose_device(device).startswith("cuda") if not is_openvinos(device) else False
+        self._most_sessions = MOST_SESSIONS_ON_GPU if on_gpu else MOST_SESSIONS
+        self._workers = min(usable_cores(), WORKERS_ON_GPU) if on_gpu else 1
+        self._painting: PaintingTurns[WebcamSession] = PaintingTurns(at_once=PAINTINGS_ON_GPU if on_gpu else 1)
         self._compiler = Compiler()
         self._painters = Painters(self._open)
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._stopped = False
 
     @property
@@ -121,8 +139,9 @@ class Webcams:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(1)
+        deadline = time.monotonic() + 1
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._painters.close()
         self._compiler.close()
 
@@ -153,14 +172,18 @@ class Webcams:
 
     def _join(self, session: WebcamSession) -> bool:
         with self._changed:
-            if len(self._sessions) >= MOST_SESSIONS or self._stopped:
+            if len(self._sessions) >= self._most_sessions or self._stopped:
                 return False
             self._sessions.append(session)
             self._turns.join(session)
             self._painting.join(session)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="vidstyle-webcams", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                self._threads = [
+                    threading.Thread(target=self._work, name="vidstyle-webcams", daemon=True)
+                    for _ in range(self._workers)
+                ]
+                for thread in self._threads:
+                    thread.start()
         return True
 
     def _part(self, session: WebcamSession) -> None:
@@ -202,7 +225,7 @@ class Webcams:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError("this page is not from this version of vidstyle; load it again") from error
 
-    # --- in a thread of its own
+    # --- in threads of its own
 
     def _work(self) -> None:
         prepare(planar=True)
@@ -220,21 +243,24 @@ class Webcams:
                 session.sending = True
                 session.answer((number, shown))
             with self._changed:
+                session.being_shown = False
                 self._turns.took(session, time.monotonic() - begin)
+                self._changed.notify_all()
 
     def _next(self) -> tuple[WebcamSession, int, bytes] | None:
         """The frame of whoever is next; None when there is nothing more to do."""
         with self._changed:
             while not self._stopped:
-                while self._parted:
-                    gone = self._parted.pop()
-                    if gone.view is not None:
-                        gone.view.close()
-                ready = [session for session in self._sessions if session.newest is not None and not session.sending]
+                for gone in [session for session in self._parted if not session.being_shown]:
+                    self._parted.remove(gone)
+                    if gone.stream is not None:
+                        gone.stream.close()
+                ready = [session for session in self._sessions if session.is_ready]
                 session = self._turns.next(sorted(ready, key=lambda session: session.last_turn))
                 if session is not None and session.newest is not None:
                     frame, session.newest = session.newest, None
                     session.last_turn = time.monotonic()
+                    session.being_shown = True
                     return session, *frame
                 self._changed.wait(1)
         return None

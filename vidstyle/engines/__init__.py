@@ -1,15 +1,15 @@
 """Engines run a network on frames: one file a backend, one interface."""
 
 import copy
+import re
 from abc import ABC, abstractmethod
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import nn
 
 
@@ -22,34 +22,42 @@ class Engine(ABC):
 
     Attributes:
         name: of the backend.
-        device: what it runs on, as torch names it.
+        device: what it runs on, as torch names it, or OpenVINO.
         depth: frames in flight.
+        compiling: whether `submit` is taking its time since the network is being compiled; to be read by any thread.
     """
 
     name: str
     device: str
     depth: int
+    compiling: bool = False
 
     @abstractmethod
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         """Start painting `frame`."""
 
     @abstractmethod
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         """The painting of the oldest frame in flight; waits for it."""
 
     def close(self) -> None:  # noqa: B027 (an engine without resources has nothing to do)
         """Let go of the device."""
 
 
-def paint_one(engine: Engine, pixels: "np.ndarray") -> "np.ndarray":
+DEVICES = "auto, cpu, cuda, cuda:N, mps, xpu, xpu:N"
+"""What torch computes on."""
+PAINTING_DEVICES = "GPU, GPU.N or NPU"
+"""What OpenVINO computes on beside processors, as it names them; for painting frames only."""
+
+
+def paint_one(engine: Engine, pixels: Any) -> Any:
     """What an engine makes of the pixels of one frame, while none is in flight: the same shape and type."""
     engine.submit(Frame(pixels, 0, Fraction(1)))
     return engine.result().pixels
 
 
 def choose_device(device: str) -> str:
-    """Settle `auto`, and check what is asked for: `cpu`, `cuda` or `cuda:N`.
+    """Settle `auto`, and check what is asked for: `cpu`, `cuda[:N]`, `mps` or `xpu[:N]`, as torch names them.
 
     Raises:
         InputError: for a device that is unknown or not there.
@@ -60,15 +68,29 @@ def choose_device(device: str) -> str:
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
         return device
-    kind, _, index = device.partition(":")
-    if kind != "cuda" or (index and not index.isdecimal()) or (":" in device and not index):
-        raise InputError(f"{parameter('device', device)}: unknown; use auto, cpu, cuda or cuda:N")
-    if not torch.cuda.is_available():
-        raise InputError(f"{parameter('device', device)}: no CUDA device here; use {parameter('device', 'cpu')}")
-    count = torch.cuda.device_count()
+    if is_openvinos(device):
+        raise InputError(f"{parameter('device', device)}: paints frames, and nothing else; use one of {DEVICES}")
+    kind, colon, index = device.partition(":")
+    if kind not in ("cuda", "mps", "xpu") or (colon and (kind == "mps" or not index.isdecimal())):
+        raise InputError(f"{parameter('device', device)}: unknown; use {DEVICES}, {PAINTING_DEVICES}")
+    if kind == "mps":
+        found, count, name = torch.backends.mps.is_available(), 1, "GPU of Apple's that torch finds"
+    else:
+        backend = torch.cuda if kind == "cuda" else torch.xpu
+        found, count = backend.is_available(), backend.device_count()
+        name = "CUDA device" if kind == "cuda" else "GPU of Intel's that torch finds"
+    if not found:
+        raise InputError(f"{parameter('device', device)}: no {name} here; use {parameter('device', 'cpu')}")
+    if kind == "mps":
+        return kind
     if int(index or 0) >= count:
         raise InputError(f"{parameter('device', device)}: there {'is' if count == 1 else 'are'} only {count} here")
-    return f"cuda:{int(index or 0)}"
+    return f"{kind}:{int(index or 0)}"
+
+
+def is_openvinos(device: str) -> bool:
+    """Whether it is one of PAINTING_DEVICES."""
+    return re.fullmatch(r"(GPU|NPU)(\.\d+)?", device) is not None
 
 
 ENGINES = ("auto", "torch", "openvino", "cuda")
@@ -86,13 +108,20 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         network: to be painted with; OpenVINO is chosen by itself only for the real-time network.
 
     Returns:
-        Engine (torch, openvino or cuda) and device (cpu or cuda:N).
+        Engine (torch, openvino or cuda) and device: cpu, cuda:N, mps, xpu:N, or as OpenVINO names it.
 
     Raises:
         InputError: for what is unknown, not there, or does not go together.
     """
     if engine not in ENGINES:
         raise InputError(f"{parameter('engine', engine)}: unknown; use {', '.join(ENGINES)}")
+    if is_openvinos(device):
+        from vidstyle.engines.openvino import check_device
+
+        if engine not in ("auto", "openvino"):
+            raise _apart(engine, device)
+        check_device(device)
+        return "openvino", device
     if engine == "cuda":
         settled = choose_device("cuda" if device == "auto" else device)
     elif engine == "auto":
@@ -100,13 +129,19 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
     else:
         settled = choose_device("cpu" if device == "auto" else device)
     if engine != "auto":
-        if (engine == "cuda") != (settled != "cpu"):
-            raise InputError(
-                f"{parameter('engine', engine)}: does not run on {parameter('device', device)}; "
-                f"leave one of the two out"
-            )
+        kinds = {"cuda": ("cuda",), "openvino": ("cpu",), "torch": ("cpu", "mps", "xpu")}[engine]
+        if settled.partition(":")[0] not in kinds:
+            raise _apart(engine, device)
         return engine, settled
-    return (_best_on_cpu(network) if settled == "cpu" else "cuda"), settled
+    if settled == "cpu":
+        return _best_on_cpu(network), settled
+    return ("cuda" if settled.startswith("cuda") else "torch"), settled
+
+
+def _apart(engine: str, device: str) -> InputError:
+    return InputError(
+        f"{parameter('engine', engine)}: does not run on {parameter('device', device)}; leave one of the two out"
+    )
 
 
 def _best_on_cpu(network: "nn.Module") -> str:
@@ -152,7 +187,17 @@ def make_engine(
     elif kind == "openvino":
         from vidstyle.engines.openvino import OpenVinoEngine
 
-        backend = OpenVinoEngine(network, planes=planes, low_latency=low_latency, spare_cores=spare_cores)
+        backend = OpenVinoEngine(
+            network,
+            planes=planes,
+            low_latency=low_latency,
+            spare_cores=spare_cores,
+            device="CPU" if device == "cpu" else device,
+        )
+    elif device != "cpu":
+        from vidstyle.engines.torch_device import TorchDeviceEngine
+
+        backend = TorchDeviceEngine(network, device, planes=planes)
     else:
         from vidstyle.engines.torch_cpu import TorchCpuEngine
 

@@ -4,22 +4,27 @@ import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vidstyle.engines import Engine
 from vidstyle.engines.cuda_graph import GraphedFunction
-from vidstyle.engines.fitting import FittingFunction, is_lost_device, is_out_of_memory, lost_device
+from vidstyle.engines.fitting import FittingFunction, device_errors, is_lost_device
 from vidstyle.engines.frame_function import frame_function
-from vidstyle.errors import VidstyleError, parameter
+from vidstyle.errors import VidstyleError
+from vidstyle.media.device_pixels import DevicePixels, written
 from vidstyle.media.frame import Color, Frame
 
 
 @dataclass
 class _Slot:
-    """Buffers of one frame in flight, and the events that order what happens to them."""
+    """Buffers of one frame in flight, and the events that order what happens to them.
+
+    `resident` is the painting of a frame that was on the device, and stays there.
+    """
 
     host_in: Tensor
     host_out: Tensor
@@ -31,6 +36,7 @@ class _Slot:
     computed: torch.cuda.Event
     downloading: torch.cuda.Event
     downloaded: torch.cuda.Event
+    resident: DevicePixels | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class CudaEngine(Engine):
     """Two slots with pinned buffers; upload, network and download on a stream each.
 
     uint8 crosses the bus, planes of 4:2:0 where frames come as such; conversion happens on the device, and everything
-    that does is one CUDA graph for each shape.
+    that does is one CUDA graph for each shape.  Frames that are on the device already stay there, and so do their
+    paintings.
 
     Args:
         network, planes: see vidstyle.engines.frame_function.frame_function.
@@ -73,30 +80,39 @@ class CudaEngine(Engine):
         self._epoch: torch.cuda.Event | None = None
         self._slots: list[_Slot] = []
         self._free: deque[_Slot] = deque()
-        self._busy: deque[tuple[_Slot, Frame]] = deque()
+        self._busy: deque[tuple[_Slot, Frame[Any]]] = deque()
         with self._device_errors():
             paint = frame_function(network.to(self._device), torch.float16, planes).to(self._device)
             self._upload, self._compute, self._download = (torch.cuda.Stream(self._device) for _ in range(3))
             self._paint = GraphedFunction(FittingFunction(paint, device), self._compute)
 
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         with self._device_errors():
-            pixels = torch.from_numpy(frame.pixels)
-            if not self._slots or self._slots[0].host_in.shape != pixels.shape:
-                self._allocate(pixels.shape)
+            shape = torch.Size(frame.pixels.shape)
+            if not self._slots or self._slots[0].host_in.shape != shape:
+                self._allocate(shape)
             # It stays free if something goes wrong: whoever uses the engine may go on with another frame.
             slot = self._free[0]
-            self._start(slot, pixels)
+            if isinstance(frame.pixels, DevicePixels):
+                self._start_resident(slot, frame.pixels)
+            else:
+                self._start(slot, torch.from_numpy(frame.pixels))
             self._free.popleft()
             self._busy.append((slot, frame))
 
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         slot, frame = self._busy.popleft()
+        pixels: Any = slot.resident
         with self._device_errors():
-            slot.downloaded.synchronize()
-            if self._timeline:
-                self._note_spans(slot)
-        pixels = slot.host_out.numpy().copy()
+            if pixels is not None:
+                slot.computed.synchronize()
+            else:
+                slot.downloaded.synchronize()
+                if self._timeline:
+                    self._note_spans(slot)
+        if pixels is None:
+            pixels = slot.host_out.numpy().copy()
+        slot.resident = None
         self._free.append(slot)
         return dataclasses.replace(frame, pixels=pixels)
 
@@ -156,21 +172,24 @@ class CudaEngine(Engine):
             slot.host_out.copy_(slot.device_out, non_blocking=True)
             slot.downloaded.record()
 
+    @torch.inference_mode()
+    def _start_resident(self, slot: _Slot, pixels: DevicePixels) -> None:
+        with torch.cuda.stream(self._compute):
+            source = pixels.for_current_stream()
+            painted = torch.empty_like(source)
+            self._paint(source, painted)
+            slot.computed.record()
+            slot.resident = written(painted)
+
     @contextlib.contextmanager
     def _device_errors(self) -> Iterator[None]:
         """Says what torch says about the device in words for users."""
         try:
-            yield
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise VidstyleError(
-                    f"{self.device}: no memory left; close what else uses it, or paint with "
-                    f"{parameter('device', 'cpu')}"
-                ) from error
-            if not is_lost_device(error):
-                raise
-            self._lost = True
-            raise VidstyleError(lost_device(self.device, error)) from error
+            with device_errors(self.device):
+                yield
+        except VidstyleError as error:
+            self._lost |= error.__cause__ is not None and is_lost_device(error.__cause__)
+            raise
 
     def _allocate(self, shape: torch.Size) -> None:
         if self._busy:

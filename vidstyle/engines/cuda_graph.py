@@ -1,6 +1,8 @@
 """All the kernels that paint a frame, launched as one: Python would take longer to launch them than a GPU to paint."""
 
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +14,8 @@ KEPT_SHAPES = 4
 """Of frames, whose graphs stay: each holds on to the memory that painting takes."""
 WARM_UPS = 3
 """Paintings before one is recorded: libraries choose kernels, and what depends on the size alone is computed."""
+# Whoever begins to record waits for the device, which must not happen while anybody else records.
+_RECORDING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,33 @@ class _Graph:
     graph: torch.cuda.CUDAGraph
     source: Tensor
     painted: Tensor
+
+
+def recorded(step: Callable[[], None], stream: torch.cuda.Stream) -> Callable[[], None]:
+    """One launch for all kernels of a step on tensors that stay where they are; the step itself if none can be had.
+
+    Args:
+        step: may be done any number of times; waits for nothing.
+        stream: on which; it is the current one.
+    """
+    for _ in range(WARM_UPS):
+        step()
+    graph = _captured(step, stream)
+    return step if graph is None else graph.replay
+
+
+def _captured(step: Callable[[], None], stream: torch.cuda.Stream) -> torch.cuda.CUDAGraph | None:
+    """What a step launches, which is not done yet; None if something in it cannot be recorded."""
+    graph = torch.cuda.CUDAGraph()
+    try:
+        # Other threads decode and encode meanwhile, on the same device for all we know.
+        with _RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            step()
+    except RuntimeError as error:
+        if is_lost_device(error) and not _refused(error):
+            raise
+        return None
+    return graph
 
 
 class GraphedFunction:
@@ -66,18 +97,12 @@ class GraphedFunction:
         source = source.clone()
         for _ in range(WARM_UPS):
             self._paint(source)
-        graph = torch.cuda.CUDAGraph()
-        try:
-            # Other threads decode and encode meanwhile, on the same device for all we know.
-            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-                painted = self._paint.attempt(source)
-        except RuntimeError as error:
-            if is_lost_device(error) and not _refused(error):
-                raise
-            # Some operation that cannot be recorded.
-            return None
+        painted: list[Tensor | None] = []
+        graph = _captured(lambda: painted.append(self._paint.attempt(source)), self._stream)
         # A graph has memory of its own, for which there may be no room.
-        return None if painted is None else _Graph(graph, source, painted)
+        if graph is None or painted[-1] is None:
+            return None
+        return _Graph(graph, source, painted[-1])
 
 
 def _refused(error: RuntimeError) -> bool:

@@ -1,12 +1,14 @@
 """Frames that are too large for the memory of the device are painted in parts."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from vidstyle.engines.frame_function import CellFunction
-from vidstyle.errors import InputError, parameter, reason
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.frame import SMALLEST_SIDE
 
 SMALLEST_TILE = 32
@@ -111,6 +113,25 @@ class FittingFunction(nn.Module):
         """Give back what torch keeps for later: pieces of it may lie in the way."""
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def device_errors(device: str) -> Iterator[None]:
+    """Says what torch says about a device in words for users.
+
+    Raises:
+        VidstyleError: if it has no memory left, or has failed; the cause says which, see is_lost_device.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise VidstyleError(
+                f"{device}: no memory left; close what else uses it, or paint with {parameter('device', 'cpu')}"
+            ) from error
+        if not is_lost_device(error):
+            raise
+        raise VidstyleError(lost_device(device, error)) from error
 
 
 def lost_device(device: str, error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Eight bits for the convolutions of the real-time network, where a processor has no bfloat16.
+"""Eight bits for the convolutions of the real-time network, where a processor has no faster bfloat16.
 
 Integers of eight bits go through a processor's vector units two to four times as fast as floats.  Activations get
 256 levels between the bounds that they keep to on a few photographs, the filters 255 levels around zero for each
@@ -33,8 +33,8 @@ Bounds = dict[str, tuple[float, float]]
 """By the name of a convolution, the least and the greatest of what goes into it."""
 
 
-def is_faster(paint: nn.Module, capabilities: list[str]) -> bool:
-    """Whether this processor, of which OpenVINO says `capabilities`, paints faster with integers."""
+def is_possible(paint: nn.Module, capabilities: list[str]) -> bool:
+    """Whether this processor, of which OpenVINO says `capabilities`, paints faster with integers than with floats."""
     return isinstance(paint, CellFunction) and "INT8" in capabilities and platform.machine() in ("x86_64", "AMD64")
 
 

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the fastest engine on x86."""
+"""OpenVINO: the fastest engine on x86, and on Intel's GPUs and NPUs the general way."""
 
 import dataclasses
 import hashlib
@@ -16,6 +16,7 @@ from vidstyle import __version__
 from vidstyle.engines import Engine, int8
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.frame_function import frame_function
+from vidstyle.engines.precision import fastest_precision
 from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import Color, Frame
@@ -37,8 +38,18 @@ def is_usable() -> bool:
         return False
 
 
+def check_device(device: str) -> None:
+    """Raises InputError where OpenVINO, or a device that it names so, is not here."""
+    found = _import_openvino().Core().available_devices
+    # One of several may be asked for by its number, or the first one without.
+    if device not in {name for one in found for name in (one, one.partition(".")[0])}:
+        raise InputError(
+            f"{parameter('device', device)}: OpenVINO finds none here, only {', '.join(found) or 'nothing'}"
+        )
+
+
 class OpenVinoEngine(Engine):
-    """The network as one compiled graph, uint8 in and out; bfloat16 where the processor has it, else integers.
+    """The network as one compiled graph, uint8 in and out; in bfloat16 or integers, whichever is faster here.
 
     Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.
 
@@ -46,14 +57,15 @@ class OpenVinoEngine(Engine):
         network, planes: see vidstyle.engines.frame_function.frame_function.
         low_latency: paint one frame at a time, on all cores.
         spare_cores: use half of the cores only.
-        precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; chosen by the processor if None.
+        precision: `bf16`, `int8` (see vidstyle.engines.int8) or `f32`; if None the fastest here, see
+            vidstyle.engines.precision, and `f16` elsewhere.
+        device: as OpenVINO names it.
 
     Raises:
         InputError: if OpenVINO cannot be imported.
     """
 
     name = "openvino"
-    device = "cpu"
 
     def __init__(
         self,
@@ -63,21 +75,28 @@ class OpenVinoEngine(Engine):
         low_latency: bool = False,
         spare_cores: bool = False,
         precision: str | None = None,
+        device: str = "CPU",
     ) -> None:
+        self._on, self.device = device, "cpu" if device == "CPU" else device
         self._openvino = _import_openvino()
         self._core = self._openvino.Core()
         # In float32 whatever the precision: the plugin converts weights itself.
         self._paint = frame_function(network, torch.float32, planes)
+        self._cache = CompiledCache("openvino")
         self._precision = precision or self._fastest_precision()
         self._bounds: int8.Bounds | None = None
         self._identity = _identity(network, planes)
-        self._cache = CompiledCache("openvino")
         self._cores = usable_cores(spare=spare_cores)
         self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
         # One more in flight than is painted, so that no stream waits for the pipeline.
         self.depth = 1 if low_latency else self._streams + 1
         self._requests: OrderedDict[tuple[int, ...], deque[Any]] = OrderedDict()
         self._in_flight: deque[tuple[Any, np.ndarray, Frame]] = deque()
+
+    @property
+    def precision(self) -> str:
+        """`bf16`, `int8` or `f32`."""
+        return self._precision
 
     def submit(self, frame: Frame) -> None:
         requests = self._requests_for(frame.pixels.shape)
@@ -118,20 +137,26 @@ class OpenVinoEngine(Engine):
         settings = self._settings(shape)
 
         def load(blob: bytes) -> Any:
-            return self._core.import_model(blob, "CPU", settings)
+            return self._core.import_model(blob, self._on, settings)
 
         def build() -> tuple[Any, Callable[[], bytes]]:
-            compiled = self._core.compile_model(self._graph(shape), "CPU", settings)
+            self.compiling = True
+            try:
+                compiled = self._core.compile_model(self._graph(shape), self._on, settings)
+            finally:
+                self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()
 
         return self._cache.get(self._key(shape), load, build)
 
     def _key(self, shape: tuple[int, ...]) -> str:
-        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        processor = self._core.get_property(self._on, "FULL_DEVICE_NAME")
         settings = sorted(self._settings(shape).items())
         return _digest(self._identity, shape, self._precision, settings, self._openvino.__version__, processor)
 
     def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        if self._on != "CPU":
+            return {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         streams = 1 if shape[0] * shape[1] >= LARGE_FRAME else self._streams
         return {
             "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
@@ -157,10 +182,17 @@ class OpenVinoEngine(Engine):
         return graph
 
     def _fastest_precision(self) -> str:
-        if prefers_bfloat16():
-            return "bf16"
+        if self._on != "CPU":
+            return "f16"
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return "int8" if int8.is_faster(self._paint, capabilities) else "f32"
+        choices = ["bf16"] if prefers_bfloat16() else []
+        if int8.is_possible(self._paint, capabilities):
+            choices.append("int8")
+        # On a core, since each frame has few.
+        settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        key = _digest("precision", choices, settings, self._openvino.__version__, processor)
+        return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
 
 
 def _import_openvino() -> Any:

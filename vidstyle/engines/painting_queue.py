@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from fractions import Fraction
-
-import numpy as np
+from typing import Any
 
 from vidstyle.engines import Engine
 from vidstyle.media.frame import Frame
@@ -25,7 +24,7 @@ class PaintingQueue:
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
         self._made: Engine | None = None
-        self._in_flight: deque[tuple[Future[np.ndarray], tuple[int, ...]]] = deque()
+        self._in_flight: deque[tuple[Future[Any], tuple[int, ...]]] = deque()
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
         self._collector: threading.Thread | None = None
@@ -38,7 +37,7 @@ class PaintingQueue:
                 self._made = self._make()
             return self._made
 
-    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+    def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels (see vidstyle.media.frame.Frame), which must not be written to until that is done.
 
         Waits while the engine has as many frames in flight as it can have, or any of another shape.
@@ -47,7 +46,7 @@ class PaintingQueue:
             RuntimeError: once the queue is closed.
             Exception: what the engine raises when it takes a frame; what it raises later is in the future.
         """
-        painting: Future[np.ndarray] = Future()
+        painting: Future[Any] = Future()
         engine = self.engine
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._takes(engine, pixels.shape))
@@ -66,6 +65,12 @@ class PaintingQueue:
     def is_free(self) -> bool:
         """Whether nothing is in flight."""
         return not self._in_flight
+
+    @property
+    def compiling(self) -> bool:
+        """Whether frames wait for the network to be compiled."""
+        # Whoever waits for that has the lock.
+        return self._made is not None and self._made.compiling
 
     def close(self) -> None:
         """Let go of the engine, once what is in flight has been painted; of one that takes long, not at all."""

@@ -7,7 +7,6 @@ loaded in a moment.
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ import numpy as np
 
 import vidstyle
 from vidstyle.media.frame import Color
+from vidstyle.processor import give_way
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.openvino import OpenVinoEngine
 
-NICENESS = 10
-"""Of the other process: whatever is shown and painted meanwhile comes first."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
 
 
@@ -54,7 +52,7 @@ class Compiler:
     """Opens OpenVINO engines one after the other, in the background."""
 
     def __init__(self) -> None:
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-compiler")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-compiler", initializer=give_way)
         self._lock = threading.Lock()
         self._other: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -132,8 +130,8 @@ def main() -> None:
 
     from vidstyle.nets import build_network
 
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    # Whatever is shown and painted meanwhile comes first.
+    give_way()
     request = json.loads(sys.stdin.buffer.readline())
     network = build_network(request["network"], request["arguments"])
     network.load_state_dict(load(sys.stdin.buffer.read()))

@@ -23,7 +23,7 @@ class LiveSettings:
         style: a loaded style, the name of an installed one, or a style file; the first installed one if None.
         camera: see vidstyle.media.cameras.open_source.
         to: see vidstyle.media.live_sinks.open_sink, and `window`.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         size: (width, height) to show; the camera's own if None.
         camera_size, camera_fps: what to ask the camera for.
         loop: begin a file again at its end.

@@ -1,19 +1,19 @@
 """What paints live: each style with the engine that is there by now, and the styles that may be wanted next."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import Compiler
+from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
-from vidstyle.stream.planes import is_planar
+from vidstyle.processor import give_way
 from vidstyle.stream.stream import Paints
 from vidstyle.style_files import Style
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KEPT_SIZES = 2
 """Of each style, whose compiled networks stay in memory."""
+AT_ONCE = 4
+"""Paintings that may wait for a GPU: each takes a millisecond or so."""
 WANTED_SECONDS = 5.0
 """For which a size of which nothing was painted is still worth compiling for."""
 
@@ -52,7 +54,7 @@ class StylePainter:
 
     Args:
         style: what to paint.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         color: what the planes stand for that will come; None for RGB.
         compiler: compiles in the background.
 
@@ -66,7 +68,7 @@ class StylePainter:
 
         kind, self.device = choose_engine("auto", device, style.network)
         self._style, self._compiler = style, compiler
-        self._compiles = kind == "openvino"
+        self._compiles = kind == "openvino" and self.device == "cpu"
         self._color = color if color is not None and network_takes_planes(style.network, color) else None
         self._colors = Colors(color)
         self._first = make_engine(
@@ -80,26 +82,32 @@ class StylePainter:
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._compiling: set[tuple[int, ...]] = set()
         self._asked_at: dict[tuple[int, ...], float] = {}
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter")
-        self._painting: Future[np.ndarray] | None = None
+        # Every frame is shown, painted anew or not: painting takes what time that leaves.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter", initializer=give_way)
+        self._at_once = AT_ONCE if kind == "cuda" else 1
+        self._under_way: list[Future[Any]] = []
         self._latest: Engine = self._first
         self._closed = False
+        self._lock = threading.Lock()
 
     @property
     def engine(self) -> str:
         """The name of what painted last."""
         return self._latest.name
 
-    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+    def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
         if self._closed:
             return Future()  # nobody waits for it
-        self._painting = self._worker.submit(self._painted, pixels)
-        return self._painting
+        painting = self._worker.submit(self._painted, pixels)
+        with self._lock:
+            self._under_way = [*self._still(), painting]
+        return painting
 
     def is_free(self) -> bool:
-        """Whether nothing is being painted."""
-        return self._painting is None or self._painting.done()
+        """Whether nothing is being painted, or a GPU has little to do."""
+        with self._lock:
+            return len(self._still()) < self._at_once
 
     def close(self) -> None:
         """Let go of all engines, once what is in flight has been painted."""
@@ -110,18 +118,24 @@ class StylePainter:
             for engine in [self._first, *self._compiled.values()]:
                 engine.close()
 
-        if self._painting is None:
-            let_go()
+        with self._lock:
+            last = self._under_way[-1:]
+        if last:
+            last[0].add_done_callback(let_go)
         else:
-            self._painting.add_done_callback(let_go)
+            let_go()
 
-    def _painted(self, pixels: np.ndarray) -> np.ndarray:
-        if is_planar(pixels) and self._color is None:
+    def _still(self) -> "list[Future[Any]]":
+        return [painting for painting in self._under_way if not painting.done()]
+
+    def _painted(self, pixels: Any) -> Any:
+        if pixels.ndim == 2 and self._color is None:
             # Its network takes RGB only.
+            pixels = pixels.array() if isinstance(pixels, DevicePixels) else pixels
             return self._colors.planes(self._with_engine(self._colors.rgb(pixels)))
         return self._with_engine(pixels)
 
-    def _with_engine(self, pixels: np.ndarray) -> np.ndarray:
+    def _with_engine(self, pixels: Any) -> Any:
         from vidstyle.engines import paint_one
 
         engine = self._engine(pixels.shape)
@@ -153,7 +167,7 @@ class StylePainter:
 
 
 class Painters(Generic[T]):
-    """Painters of the styles that are wanted or may be next, opened in the background.  For one thread at a time.
+    """Painters of the styles that are wanted or may be next, opened in the background.
 
     Args:
         open_painter: opens the painter of a style; may take a second.
@@ -163,6 +177,7 @@ class Painters(Generic[T]):
     def __init__(self, open_painter: Callable[[str], T], opened: Mapping[str, T] = MappingProxyType({})) -> None:
         self._open = open_painter
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-styles")
+        self._changes = threading.Lock()
         self._painters: dict[str, Future[T]] = {}
         for style, painter in opened.items():
             self._painters[style] = Future()
@@ -170,9 +185,10 @@ class Painters(Generic[T]):
 
     def ready(self, style: str) -> T | None:
         """The painter of a style if it is there; otherwise it will be, sooner or later."""
-        opened = self._painters.get(style)
-        if opened is None:
-            opened = self._painters[style] = self._worker.submit(self._open, style)
+        with self._changes:
+            opened = self._painters.get(style)
+            if opened is None:
+                opened = self._painters[style] = self._worker.submit(self._open, style)
         if not opened.done():
             return None
         error = opened.exception()
@@ -192,10 +208,12 @@ class Painters(Generic[T]):
     def keep(self, styles: Iterable[str]) -> None:
         """Have these styles ready, and let go of all others."""
         wanted = set(styles)
-        for style in set(self._painters) - wanted:
-            _close(self._painters.pop(style))
-        for style in wanted - set(self._painters):
-            self._painters[style] = self._worker.submit(self._open, style)
+        with self._changes:
+            gone = [self._painters.pop(style) for style in set(self._painters) - wanted]
+            for style in wanted - set(self._painters):
+                self._painters[style] = self._worker.submit(self._open, style)
+        for opened in gone:
+            _close(opened)
 
     def close(self) -> None:
         """Let go of all painters."""

@@ -93,9 +93,9 @@ class Session:
             threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
             for name, stage in (("capture", self._capture), ("draw", self._draw))
         ]
-        for thread in self._sinks:
-            if thread.sink is not self._window:
-                thread.start()
+        for sink in self._sinks:
+            if sink.sink is not self._window:
+                sink.start()
         try:
             for thread in threads:
                 thread.start()
@@ -120,18 +120,18 @@ class Session:
     def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
         self._source.close()
         self._captures.stop()
-        for thread in self._all_sinks():
-            thread.channel.end()
+        for sink in self._all_sinks():
+            sink.channel.end()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._take_picture()  # `p` and `q` may come together
-        for thread in self._all_sinks():
-            if thread.sink is self._window:
-                thread.finish()
-            elif thread.thread is not None:
-                whole = isinstance(thread.sink, Recording)
-                thread.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        for sink in self._all_sinks():
+            if sink.sink is self._window:
+                sink.finish()
+            elif sink.thread is not None:
+                whole = isinstance(sink.sink, Recording)
+                sink.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
         self._snapshots.finish()
         if self._microphone is not None:
             self._microphone.close()

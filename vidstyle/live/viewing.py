@@ -10,6 +10,7 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Look, Paints, Stream
+from vidstyle.stream.pixel_operations import operations_on
 
 T = TypeVar("T", bound=LivePaints)
 
@@ -84,7 +85,7 @@ class ViewerStream(Generic[T]):
         paints = next((used for name, used in still if name == style), None) or self._share(painter)
         self._used = [*still, (style, paints)]
         if self._stream is None:
-            self._stream = Stream([(0.0, paints)], live=True)
+            self._stream = Stream([(0.0, paints)], live=True, operations=operations_on(painter.device))
         else:
             self._stream.change(paints)
         self.style = style

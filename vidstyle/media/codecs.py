@@ -7,8 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import av
+from av.codec.hwaccel import HWAccel
 
 from vidstyle.errors import InputError, parameter
+
+LARGE_FRAME = 6_000_000
+"""Pixels, from which on memory counts for more than the last percent of a file's size."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Codec:
         encoder: FFmpeg's name of the encoder.
         formats: pixel formats for sources of 8 bits and of more.
         options: what the encoder is told.
+        large_options: the same, in their place, for frames of LARGE_FRAME pixels and more.
         quality_option: encoder option that `quality` sets, None where there is nothing to choose.
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
@@ -30,6 +35,7 @@ class Codec:
     encoder: str
     formats: tuple[str, str]
     options: Mapping[str, str] = field(default_factory=dict)
+    large_options: Mapping[str, str] = field(default_factory=dict)
     quality_option: str | None = "crf"
     quality: tuple[int, int] = (20, 51)
     even: bool = True
@@ -43,7 +49,14 @@ class Codec:
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
         # Players that show 10-bit H.264 are rare, hence 8 bits always.
-        "h264": Codec("libx264", ("yuv420p", "yuv420p"), {"preset": "veryfast"}, quality=(18, 51)),
+        "h264": Codec(
+            "libx264",
+            ("yuv420p", "yuv420p"),
+            {"preset": "veryfast"},
+            # Of 4K, x264 holds 25 MB a frame: twenty of them, or half as many.
+            large_options={"preset": "veryfast", "x264-params": "rc-lookahead=4:sync-lookahead=0"},
+            quality=(18, 51),
+        ),
         "hevc": Codec(
             "libx265",
             ("yuv420p", "yuv420p10le"),
@@ -110,6 +123,20 @@ GPU_CODECS: Mapping[str, Codec] = MappingProxyType(
             quality_option="cq",
             quality=(19, 51),
         ),
+        "hevc": Codec(
+            "hevc_nvenc",
+            ("yuv420p", "p010le"),
+            {"preset": "p4", "rc": "vbr", "b": "0"},
+            quality_option="cq",
+            quality=(23, 51),
+        ),
+        "av1": Codec(
+            "av1_nvenc",
+            ("yuv420p", "p010le"),
+            {"preset": "p4", "rc": "vbr", "b": "0"},
+            quality_option="cq",
+            quality=(30, 63),
+        ),
     }
 )
 """Encoders of NVIDIA's GPUs, for what has one in CODECS as well."""
@@ -126,7 +153,20 @@ UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # FFmpeg keeps no list of what MPEG-TS takes.
         "mpegts": frozenset(
-            {"libx264", "h264_nvenc", "libx265", "aac", "ac3", "eac3", "mp2", "mp3", "opus", "dvbsub", "dvb_teletext"}
+            {
+                "libx264",
+                "h264_nvenc",
+                "libx265",
+                "hevc_nvenc",
+                "aac",
+                "ac3",
+                "eac3",
+                "mp2",
+                "mp3",
+                "opus",
+                "dvbsub",
+                "dvb_teletext",
+            }
         )
     }
 )
@@ -135,7 +175,7 @@ UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
 LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # Which its muxer finds out when it writes the header.
-        "mov": frozenset({"libsvtav1", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
+        "mov": frozenset({"libsvtav1", "av1_nvenc", "libvpx-vp9", "flac", "opus", "libopus", "truehd"}),
     }
 )
 
@@ -154,6 +194,11 @@ def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
     name = container.format.name
     listed = container.supported_codecs | UNLISTED.get(name, frozenset())
     return frozenset(listed - LISTED_WRONGLY.get(name, frozenset()))
+
+
+def encoder_options(codec: Codec, width: int, height: int) -> dict[str, str]:
+    """What the encoder is told for frames of a size, pixels, but for their quality."""
+    return dict(codec.large_options if width * height >= LARGE_FRAME and codec.large_options else codec.options)
 
 
 def choose_codec(name: str | None, output: Path, *, alpha: bool = False, hdr: bool = False) -> tuple[str, Codec]:
@@ -185,18 +230,21 @@ def choose_codec(name: str | None, output: Path, *, alpha: bool = False, hdr: bo
 def on_gpu(name: str, width: int, height: int) -> Codec | None:
     """The GPU's own way to write the codec called `name`; None if it has none for frames of that size."""
     codec = GPU_CODECS.get(name)
-    return codec if codec is not None and _opens(codec, width, height) else None
+    return codec if codec is not None and opens(codec, width, height) else None
 
 
-def _opens(codec: Codec, width: int, height: int) -> bool:
-    """Whether the encoder works here: FFmpeg lists those of every GPU there is, wherever it runs."""
+def opens(codec: Codec, width: int, height: int, accelerator: HWAccel | None = None) -> bool:
+    """Whether the encoder works here: FFmpeg lists those of every GPU there is, wherever it runs.
+
+    accelerator: to be given frames that are on a device.
+    """
     try:
-        context = av.CodecContext.create(codec.encoder, "w")
+        context = av.CodecContext.create(codec.encoder, "w", accelerator)
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height = (side + side % 2 for side in (width, height))
         context.pix_fmt, context.time_base = codec.formats[0], Fraction(1, 25)
         context.open()
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError, ValueError, NotImplementedError):
         return False
     return True
 

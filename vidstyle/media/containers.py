@@ -30,8 +30,10 @@ def location(path: Path) -> str:
     return str(path.absolute())
 
 
-def open_container(path: Path, gpu: int | None = None) -> av.container.InputContainer:
+def open_container(path: Path, gpu: int | None = None, *, resident: bool = False) -> av.container.InputContainer:
     """Open a media file for reading; video is decoded on that CUDA device if it can, by the processor otherwise.
+
+    resident: leave what a device decodes in its memory.
 
     Raises:
         InputError: if it is missing, empty, or nothing that FFmpeg reads.
@@ -43,7 +45,7 @@ def open_container(path: Path, gpu: int | None = None) -> av.container.InputCont
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     if gpu is not None:
-        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True)
+        hardware = HWAccel("cuda", str(gpu), allow_software_fallback=True, is_hw_owned=resident)
         # No such device, no decoder for this codec, or a file that is none: the processor will find out.
         with contextlib.suppress(av.error.FFmpegError, OSError, NotImplementedError, RuntimeError):
             return av.open(location(path), metadata_errors="replace", hwaccel=hardware)

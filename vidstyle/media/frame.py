@@ -3,8 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from vidstyle.media.device_pixels import DevicePixels
+
+    Pixels = TypeVar("Pixels", np.ndarray, DevicePixels, np.ndarray | DevicePixels, default=np.ndarray)
+else:
+    # It has defaults from Python 3.13 on.
+    from typing import TypeVar
+
+    Pixels = TypeVar("Pixels")
 
 # Values of FFmpeg's AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic (ITU-T H.273).
 MATRIX_BT709, MATRIX_SMPTE170M, MATRIX_BT2020 = 1, 6, 9
@@ -46,8 +59,10 @@ class Color:
 
 
 @dataclass(frozen=True)
-class Frame:
+class Frame(Generic[Pixels]):
     """One picture of a video.
+
+    Where a GPU paints, frames may be in its memory all the way: `Frame[DevicePixels]`.
 
     Attributes:
         pixels: RGB (H, W, 3) uint8, upright, full range.  Or planes (3 H / 2, W) uint8 of 4:2:0, as the video's Color
@@ -61,7 +76,7 @@ class Frame:
             HLG (H, W, 3) uint16, full range; None where nobody has asked for it.
     """
 
-    pixels: np.ndarray
+    pixels: Pixels
     pts: int
     time_base: Fraction
     duration: int = 0

@@ -265,7 +265,7 @@ class ToneExpander:
         return np.maximum(limit, np.float32(self._white))
 
 
-def encoder_options(encoder: str, mastering: Mastering) -> dict[str, str]:
+def light_options(encoder: str, mastering: Mastering) -> dict[str, str]:
     """What an encoder is told to write down of the display and the light; empty for those that cannot."""
     said = []
     x265 = encoder == "libx265"

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +22,14 @@ from vidstyle.media.images import (
 from vidstyle.output_files import PartFolder, exists_already, move_into_place
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a painting takes over from its picture; see Picture."""
+
+    alpha: np.ndarray | None
+    icc_profile: bytes | None
+
+
 class PictureSource:
     """Pictures as frames, one file each; pts is the index of the file.
 
@@ -33,7 +42,7 @@ class PictureSource:
         skips: whether to go on after a picture that cannot be read, where it need not be strict.
 
     Attributes:
-        details: by index, the picture that a frame came from; whoever writes it takes it out.
+        details: by index, what the painting of a frame takes over; whoever writes it takes it out.
         notes: a line for each picture that was skipped or cut off.
 
     Raises:
@@ -52,7 +61,7 @@ class PictureSource:
     ) -> None:
         self._paths, self._size, self._scale = paths, size, scale
         self._strict, self._skips = strict, skips
-        self.details: dict[int, Picture] = {}
+        self.details: dict[int, Kept] = {}
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
@@ -66,7 +75,7 @@ class PictureSource:
                 self.notes.append(f"{error}; skipped")
                 skipped += 1
                 continue
-            self.details[index] = picture
+            self.details[index] = Kept(picture.alpha, picture.icc_profile)
             yield Frame(picture.pixels, index, Fraction(1), discontinuity=True)
         if skipped == len(self._paths):
             raise InputError(f"{self._paths[0].parent}: none of its pictures can be painted; {self.notes[0]}")
@@ -117,7 +126,7 @@ class PictureSink:
         InputError: for a suffix that is no picture format, and if nothing can be written there.
     """
 
-    def __init__(self, folder: Path, names: list[str], details: dict[int, Picture], *, overwrite: bool) -> None:
+    def __init__(self, folder: Path, names: list[str], details: dict[int, Kept], *, overwrite: bool) -> None:
         for name in names:
             check_picture_suffix(folder / name)
         self._folder, self._names, self._details, self._overwrite = folder, names, details, overwrite
@@ -132,10 +141,10 @@ class PictureSink:
 
     def write(self, frame: Frame) -> None:
         """Write one picture.  Raises InputError when the disk is full, and for sizes that the format cannot hold."""
-        source = self._details.pop(frame.pts)
+        kept = self._details.pop(frame.pts)
         name = self._names[frame.pts]
         try:
-            save(self._painted / name, Picture(frame.pixels, source.alpha, source.icc_profile))
+            save(self._painted / name, Picture(frame.pixels, kept.alpha, kept.icc_profile))
         except (OSError, ValueError) as error:
             raise InputError(f"{self._folder / name}: cannot be written: {reason(error)}") from error
         self.height, self.width = frame.pixels.shape[:2]

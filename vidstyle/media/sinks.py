@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 import numpy as np
@@ -20,11 +20,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.media.codecs import choose_codec, on_gpu, quality_options
+from vidstyle.media.bit_rates import BitRate
+from vidstyle.media.codecs import choose_codec, encoder_options, on_gpu, opens, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
 from vidstyle.media.containers import location
+from vidstyle.media.converting import INTERLEAVED
+from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import RGB_MATRIX, Frame, Mastering, VideoFormat
-from vidstyle.media.hdr import DEEP, ToneExpander, encoder_options, peak_of
+from vidstyle.media.hdr import DEEP, ToneExpander, light_options, peak_of
 from vidstyle.media.marks import names_of, written
 from vidstyle.media.output_containers import (
     CLOCKS,
@@ -41,11 +44,20 @@ from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import DISK_FULL, Part
 
+if TYPE_CHECKING:
+    from vidstyle.media.device_frames import DeviceEncoding
+
 ABORT_SECONDS = 0.2
 LONGEST_DURATION = 2**30
 """Ticks of a packet, where FFmpeg allows 2^31 of a clock that may be finer."""
 SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
+STILL_SUFFIXES = frozenset({".avif"})
+"""Pictures that move, which no GPU has been seen to write."""
+ON_DEVICE = frozenset({"cuda", "nv12"})
+"""Pixel formats of what comes from a device: they need no conversion."""
+YUV = ("yuv", "nv12", "p010")
+"""Beginnings of the names of pixel formats that have a matrix."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
 
@@ -62,9 +74,11 @@ class FileSink:
         video: what the frames are like.
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
+        bit_rate: bounds the file's size, or takes the place of quality.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
-        gpu: encode on the GPU where it can; the processor's time is then the network's and the decoder's.
+        gpu: number of the CUDA device to encode on, where it can; the processor encodes if None.
+        resident: frames will come as planes in that device's memory, and stay there where it encodes.
         survives: whether half of it is better than nothing, as of what will never be seen again.
         background: what transparent frames are laid on where codec or container have no transparency.
         strength: how much of frames in high dynamic range has been painted, 0 to 1; the rest stays exactly as it was.
@@ -80,9 +94,11 @@ class FileSink:
         *,
         codec: str | None = None,
         quality: int | None = None,
+        bit_rate: BitRate | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
         overwrite: bool = False,
-        gpu: bool = False,
+        gpu: int | None = None,
+        resident: bool = False,
         survives: bool = False,
         background: tuple[int, int, int] = WHITE,
         strength: float = 1.0,
@@ -90,11 +106,24 @@ class FileSink:
         self.path, self._overwrite, self._background = path, overwrite, background
         hdr = video.mastering is not None
         self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha, hdr=hdr)
-        if gpu:
-            self._codec = on_gpu(self._codec_name, video.width, video.height) or self._codec
+        self._device: DeviceEncoding | None = None
+        # The encoders of GPUs cannot say what display a video was mastered on.
+        if gpu is not None and not hdr and path.suffix.lower() not in STILL_SUFFIXES:
+            encoding = on_gpu(self._codec_name, video.width, video.height)
+            self._codec = encoding or self._codec
+            if encoding is not None and resident:
+                from vidstyle.media.device_frames import DeviceEncoding
+
+                device = DeviceEncoding(gpu)
+                if opens(encoding, video.width, video.height, device.accelerator()):
+                    self._device = device
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
-        options = dict(self._codec.options) | quality_options(self._codec_name, self._codec, quality)
+        options = encoder_options(self._codec, video.width, video.height)
+        if bit_rate is None or bit_rate.mean is None:
+            options |= quality_options(self._codec_name, self._codec, quality)
+        if bit_rate is not None:
+            options |= bit_rate.options(self._codec_name, self._codec)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: OnePalette | None = None
         self._expander: ToneExpander | None = None
@@ -150,7 +179,7 @@ class FileSink:
             notes.append(f"{self.path}: is not marked as {' and '.join(self._unmarked)}; tell the player")
         mastering = self.video.mastering
         told = mastering is not None and mastering != Mastering()
-        if mastering and told and not encoder_options(self._codec.encoder, mastering):
+        if mastering and told and not light_options(self._codec.encoder, mastering):
             notes.append(f"{self.path}: {self._codec_name} does not say what display it was mastered on")
         return notes
 
@@ -176,9 +205,10 @@ class FileSink:
             options = options | dict(self._codec.alpha_options)
         tags, marking, unmarked = written(video.marks, self._container.format.name, self._codec.encoder)
         self._unmarked = names_of(unmarked)
-        for name, said in (encoder_options(self._codec.encoder, video.mastering or Mastering()) | marking).items():
+        for name, said in (light_options(self._codec.encoder, video.mastering or Mastering()) | marking).items():
             options = options | {name: f"{options[name]}:{said}" if name in options else said}
-        stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options)
+        accelerator = None if self._device is None else self._device.accelerator()
+        stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options, hwaccel=accelerator)
         assert isinstance(stream, av.VideoStream)
         self._even = 2 if self._codec.even else 1
         stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
@@ -193,7 +223,7 @@ class FileSink:
         context.colorspace, context.color_range = self._matrix_and_range()
         context.color_primaries, context.color_trc = color.primaries, color.transfer
         context.thread_type = "AUTO"
-        if self._codec.encoder == "libx265" and self._container.format.name in {"mp4", "mov"}:
+        if self._codec.encoder in {"libx265", "hevc_nvenc"} and self._container.format.name in {"mp4", "mov"}:
             # The tag that Apple's players ask for.
             context.codec_tag = "hvc1"
         return stream
@@ -201,6 +231,8 @@ class FileSink:
     @property
     def _pixel_format(self) -> str:
         """FFmpeg's name of what the encoder is given."""
+        if self._device is not None:
+            return INTERLEAVED
         if self._expander is not None and self._codec.hdr is not None:
             return self._codec.hdr
         if self._alpha and self._codec.alpha is not None:
@@ -229,7 +261,7 @@ class FileSink:
 
     def _matrix_and_range(self) -> tuple[int, ColorRange]:
         color = self.video.color
-        if not self._pixel_format.startswith("yuv"):
+        if not self._pixel_format.startswith(YUV):
             return RGB_MATRIX, ColorRange.JPEG
         return color.matrix, ColorRange.JPEG if color.full_range else ColorRange.MPEG
 
@@ -251,8 +283,8 @@ class FileSink:
                     f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
 
-    def write(self, frame: Frame) -> None:
-        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so.
+    def write(self, frame: Frame[Any]) -> None:
+        """Encode one frame: RGB of any size, or planes where `file_takes_planes` says so, in whatever memory.
 
         Raises:
             InputError: when the disk is full.
@@ -260,6 +292,8 @@ class FileSink:
         """
         with self._encoding, self._disk_errors():
             if self._is_due(frame):
+                if isinstance(frame.pixels, DevicePixels) and self._device is None:
+                    frame = replace(frame, pixels=frame.pixels.array())
                 picture = self._to_picture(frame)
                 if self._palette is None:
                     self._encode(picture)
@@ -367,7 +401,7 @@ class FileSink:
                 raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def _to_picture(self, frame: Frame) -> VideoFrame:
+    def _to_picture(self, frame: Frame[Any]) -> VideoFrame:
         picture = self._wrapped(frame)
         if (picture.width, picture.height) != self._size:
             width, height = self._size
@@ -392,14 +426,17 @@ class FileSink:
         self._frames += 1
         return picture
 
-    def _is_due(self, frame: Frame) -> bool:
+    def _is_due(self, frame: Frame[Any]) -> bool:
         """Whether a GIF, whose readers take shorter steps for long ones, has room for a frame yet."""
         if self._codec.encoder != "gif" or self._last_pts is None:
             return True
         return round(frame.pts * frame.time_base / self._time_base) >= self._last_pts + SHORTEST_GIF_STEP
 
-    def _wrapped(self, frame: Frame) -> VideoFrame:
-        if self._expander is not None and frame.signal is not None:
+    def _wrapped(self, frame: Frame[Any]) -> VideoFrame:
+        if isinstance(frame.pixels, DevicePixels):
+            assert self._device is not None
+            picture = self._device.picture(frame.pixels)
+        elif self._expander is not None and frame.signal is not None:
             picture = VideoFrame.from_ndarray(self._expander(frame.pixels, frame.signal()), DEEP)
             picture.color_range = ColorRange.JPEG
         elif frame.pixels.ndim == 3:
@@ -421,7 +458,7 @@ class FileSink:
         """In the encoder's pixel format, and tagged with what it is."""
         color = self.video.color
         matrix, color_range = self._matrix_and_range()
-        if picture.format.name != "yuv420p":
+        if picture.format.name not in {"yuv420p", *ON_DEVICE}:
             return from_rgb(picture, self._stream.pix_fmt, color, matrix, self._reformatter)
         picture.colorspace, picture.color_range = matrix, color_range
         picture.color_primaries, picture.color_trc = color.primaries, color.transfer

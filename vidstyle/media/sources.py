@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.video.frame import VideoFrame
@@ -38,6 +38,9 @@ from vidstyle.media.marks import marks_of
 from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
 from vidstyle.media.timestamps import Clock, GifClock, Timestamps, counts_from_anywhere, timed_streams
 
+if TYPE_CHECKING:
+    from vidstyle.media.device_pixels import DevicePixels
+
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
@@ -59,6 +62,8 @@ class FileSource:
     Attributes:
         format: what the frames are like.
         planes: whether to give frames as planes of 4:2:0 rather than in RGB; may be set where `has_planes`.
+        resident: whether to give planes in the memory of a device, as torch names it, rather than the processor's; may
+            be set before the first frame is taken, where `planes` is.
         cut_out: whether to give transparency as `alpha` of each frame, rather than to lay the picture on white; may be
             set where the format says that there is some.
         origin: seconds that have been taken off every timestamp; the sink takes them off the other tracks.
@@ -83,6 +88,7 @@ class FileSource:
     ) -> None:
         self.path, self._gpu, self._hdr = path, gpu, hdr
         self.planes = self.cut_out = False
+        self.resident: str | None = None
         self.notes: list[str] = []
         self._open()
         try:
@@ -93,7 +99,7 @@ class FileSource:
             raise
 
     def _open(self) -> None:
-        self._container = open_container(self.path, self._gpu)
+        self._container = open_container(self.path, self._gpu, resident=self._gpu is not None)
         pictures = picture_streams(self._container)
         if not pictures:
             whole = len(self._container.streams) > 0
@@ -212,14 +218,17 @@ class FileSource:
         last = last if self._end is None else min(last, self._end)
         return max(1, round((last - (self._start or self._beginning)) * self._rate))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Frame[Any]]:
         offset = round(self.origin / self._time_base)
         size, converter = (self.format.width, self.format.height), self._converter
         discontinuity = True
         while self._pending is not None:
             decoded = self._pending
             alpha = None
-            if self.planes:
+            pixels: Any
+            if self.planes and self.resident:
+                pixels = self._to_device(decoded.frame, self.resident)
+            elif self.planes:
                 pixels = converter.to_planes(decoded.frame, size)
             else:
                 pixels, alpha = converter.to_rgb(decoded.frame, size, cut_out=self.cut_out)
@@ -290,7 +299,7 @@ class FileSource:
             # A damaged picture; decoders find their feet again at the next key frame.
             self._note_unreadable()
             return []
-        pictures = [frame for frame in frames if isinstance(frame, VideoFrame)]
+        pictures = [self._where_wanted(frame) for frame in frames if isinstance(frame, VideoFrame)]
         if self._decoder is not None:
             for picture in pictures:
                 picture.time_base = self._time_base
@@ -359,6 +368,25 @@ class FileSource:
             if len(self._container.streams) == 1 and self._container.duration:
                 return self._container.duration * MICROSECOND
         return None
+
+    def _where_wanted(self, frame: VideoFrame) -> VideoFrame:
+        """Left on the device that has decoded it if frames shall stay there."""
+        if self._gpu is None:
+            return frame
+        from vidstyle.media.device_frames import downloaded, is_interleaved
+
+        stays = self.resident is not None and is_interleaved(frame) and not frame.interlaced_frame
+        untouched = self._deinterlacer is None and self._cropper is None
+        return frame if stays and untouched else downloaded(frame)
+
+    def _to_device(self, frame: VideoFrame, device: str) -> DevicePixels:
+        from vidstyle.media.device_frames import downloaded, is_interleaved, planes_on_device
+        from vidstyle.media.device_pixels import uploaded
+
+        size = self.format.width, self.format.height
+        if is_interleaved(frame) and (frame.width, frame.height) == size:
+            return planes_on_device(frame)
+        return uploaded(self._converter.to_planes(downloaded(frame), size), device)
 
 
 @dataclass(frozen=True)

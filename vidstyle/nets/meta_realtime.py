@@ -159,4 +159,4 @@ def _key(name: str) -> str:
 
 def _noise(*shape: int, like: torch.Size) -> Tensor:
     """Kernels a tenth of what He et al. 2015 start with for `like` (out, in, h, w)."""
-    return 0.1 * (2 / like[1:].numel()) ** 0.5 * torch.randn(shape)
+    return torch.empty(shape).normal_(0, 0.1 * (2 / like[1:].numel()) ** 0.5)

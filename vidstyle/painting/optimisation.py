@@ -23,7 +23,7 @@ from vidstyle.painting.paint_settings import INITS, PaintSettings, WeightedStyle
 from vidstyle.painting.presets import Terms, fit_terms
 from vidstyle.painting.tiled_loss import Past, StyleRegion, TiledLoss
 from vidstyle.perception.luma import luminance
-from vidstyle.perception.perceptual_network import HYBRID, PerceptualNetwork
+from vidstyle.perception.perceptual_network import HYBRID, PerceptualNetwork, usual_or_own
 from vidstyle.perception.tensors import to_pixels, to_tensor
 from vidstyle.processor import prefers_bfloat16
 
@@ -70,7 +70,7 @@ class Optimisation:
         settings: checked here.
 
     Attributes:
-        notes: a line for each layer that the perceptual network does not have.
+        notes: a line for each layer that the perceptual network does not have, and one if another takes its place.
         terms: of the loss, fitted to that network.
 
     Raises:
@@ -94,9 +94,12 @@ class Optimisation:
         half = self.device.type == "cuda" or prefers_bfloat16()
         # A line search is misled by the last digits of bfloat16.
         self._dtype = torch.bfloat16 if half and self.preset.optimiser == "adam" else torch.float32
-        self._perceptual = _perceptual(settings).to(self.device).to(memory_format=torch.channels_last)
+        self.notes: list[str] = []
+        perceptual = _perceptual(settings, self.notes.append)
+        self._perceptual = perceptual.to(self.device).to(memory_format=torch.channels_last)
         self.terms: Terms
-        self.terms, self.notes = fit_terms(self.preset.terms, self._perceptual.layers())
+        self.terms, notes = fit_terms(self.preset.terms, self._perceptual.layers())
+        self.notes += notes
 
     def scales(self, height: int, width: int) -> list[Scale]:
         """The sizes that a content picture of that size is painted at, smallest first.
@@ -167,9 +170,9 @@ class Optimisation:
         shorter = max(SMALLEST_SIDE, round(min(scale.height, scale.width) * self.settings.style_scale))
         pictures = [to_tensor(_fit_shorter(p, shorter))[None].to(self.device) for p in self._pictures]
         finish: Callable[[Tensor], Tensor] = torch.clone
-        if self.settings.keep_colors == "histogram":
+        if self.settings.match_colors:
             pictures = [colors.match_histogram(picture, source) for picture in pictures]
-        elif self.settings.keep_colors == "luminance":
+        elif self.settings.keep_colors:
             pictures = [colors.match_luminance(picture, source) for picture in pictures]
             finish = partial(colors.recolor, content=source)
             source = colors.grey(source)
@@ -179,7 +182,7 @@ class Optimisation:
 
     def _as_painted(self, image: Tensor) -> Tensor:
         """A picture from elsewhere as the losses see it: without its colours where luminance alone is painted."""
-        return colors.grey(image) if self.settings.keep_colors == "luminance" else image
+        return colors.grey(image) if self.settings.keep_colors else image
 
     def _regions(self, scale: Scale) -> list[Tensor | None]:
         if not self._masks:
@@ -204,9 +207,10 @@ class Optimisation:
         return cover(styles[0].picture, height, width) if self.preset.init == "style" else source
 
 
-def _perceptual(settings: PaintSettings) -> PerceptualNetwork:
+def _perceptual(settings: PaintSettings, note: Callable[[str], None]) -> PerceptualNetwork:
     weights = settings.perceptual_weights
-    name = settings.perceptual or (HYBRID if weights is not None and weights.is_dir() else "vgg19")
+    usual = HYBRID if weights is not None and weights.is_dir() else "vgg19"
+    name = settings.perceptual or usual_or_own(usual, weights, note)
     return PerceptualNetwork(name, weights, recompute_activations=settings.recompute_activations).eval()
 
 

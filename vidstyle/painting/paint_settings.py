@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -44,14 +44,14 @@ class PaintSettings:
         size: longer side of the painting, pixels.
         content_weight, style_weight: in place of the preset's.
         init: `content`, `noise`, `style` or a picture file, in place of the preset's.
-        keep_colors: `luminance` takes the painting's luminance only, `histogram` gives the styles the content's
-            colours beforehand; None takes the styles' colours.
+        keep_colors: the content's colours with the painting's luminance, as everywhere.
+        match_colors: give the styles the content's colours beforehand, and paint with those.
         masks: by style, a picture that is white where it paints; one less than there are styles leaves the rest to
             the last.
         style_scale: size of the style pictures; at 1 their shorter side is that of the painting.
         steps: at each scale, in place of the preset's.
         seed: of noise.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda[:N]`, `mps` or `xpu[:N]`.
         perceptual: key of vidstyle.perception.perceptual_network.LAYERS; without weights `vgg19`, with their folder
             `vgg19-hybrid`.
         perceptual_weights: see vidstyle.perception.perceptual_network.PerceptualNetwork.
@@ -71,7 +71,8 @@ class PaintSettings:
     content_weight: Weight = None
     style_weight: Weight = None
     init: str | None = None
-    keep_colors: Annotated[KeepColors | None, Field(description=f"takes {' or '.join(get_args(KeepColors))}")] = None
+    keep_colors: bool = False
+    match_colors: bool = False
     masks: Annotated[tuple[FilePath, ...], Field(strict=False)] = ()
     style_scale: Annotated[
         float,
@@ -95,6 +96,8 @@ class PaintSettings:
             raise InputError(
                 f"{parameter('init', self.init)}: takes {', '.join(INITS)} or a picture file, and there is no such file"
             )
+        if self.keep_colors and self.match_colors:
+            raise InputError(f"{parameter('keep_colors')} and {parameter('match_colors')}: give one of the two")
 
     def resolve(self) -> Preset:
         """The preset, with what is given put in."""

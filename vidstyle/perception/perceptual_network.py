@@ -4,9 +4,11 @@ All take RGB (N, 3, H, W) in [0, 1] and are interchangeable by name.
 """
 
 import contextlib
+import importlib.util
 import pickle
+import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vg
 HYBRID = "vgg19-hybrid"
 OWN = "vidstyle"
 """The one that ships: made by train/perceptual.py."""
+SERVER_SECONDS = 15.0
+"""For which a server may say nothing."""
 HYBRID_FROM_DISTILLED = frozenset({"relu4_1", "relu5_1"})
 
 
@@ -127,6 +131,20 @@ class PerceptualNetwork(nn.Module):
         """Names of the layers this network gives, in order."""
         return self.stack.layers()
 
+    def compile_features(self, backend: str = "inductor") -> bool:
+        """Have torch compile the convolutions, for each shape when it comes first; whether that can be done here.
+
+        It takes a minute, which a training on a GPU is worth, and a compiler: Triton for GPUs.
+
+        backend: of torch.compile.
+        """
+        if backend == "inductor" and importlib.util.find_spec("triton") is None:
+            return False
+        for module in self.modules():
+            if isinstance(module, Vgg):
+                module.compile(backend=backend)
+        return True
+
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features (N, C, h, w) of RGB (N, 3, H, W) in [0, 1] at `layers`, by name.
 
@@ -141,6 +159,24 @@ class PerceptualNetwork(nn.Module):
         if unknown := [layer for layer in layers if layer not in self.layers()]:
             raise InputError(f"no layer {unknown[0]} in this perceptual network; it has {', '.join(self.layers())}")
         return self.stack(image, layers)
+
+
+def usual_or_own(name: str, weights: Path | None, note: Callable[[str], None]) -> str:
+    """The perceptual network that is usual where nobody has named one; the one that ships, where that cannot be had.
+
+    Args:
+        name: of the usual one.
+        weights: as for PerceptualNetwork; what is named is used, or refused.
+        note: called with a line that says so, if another one takes its place.
+    """
+    if weights is not None or name not in ("vgg16", "vgg19"):
+        return name
+    try:
+        _torchvision_state(name, None)
+    except InputError:
+        note(f"torchvision's {name} is not here and cannot be fetched: {OWN}'s own, which ships, takes its place")
+        return OWN
+    return name
 
 
 def fastest_perceptual(weights: Path | None) -> str:
@@ -202,13 +238,24 @@ def _torchvision_state(name: str, weights: Path | None) -> tuple[dict[str, Tenso
         return _load(path), str(path)
     try:
         # torch says on standard output that it downloads, where a summary in JSON may be expected.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _patience():
             return published.get_state_dict(progress=False, check_hash=True), published.url
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"{published.url}: cannot be downloaded ({error}); name a file of the same with "
             f"{parameter('perceptual_weights')}, or take {parameter('perceptual', OWN)}, which comes along"
         ) from error
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """Wait so long for a server and no longer; torch would wait for ever where packets vanish."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SERVER_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _load(path: Path) -> dict[str, Tensor]:

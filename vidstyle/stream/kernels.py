@@ -128,12 +128,14 @@ def draw_plane(
             alone = covered > one - least and fades < least
             if alone and drawn:
                 continue
-            f = min(max((np.float32(begin) + half) / scale_x - half - np.float32(left), nothing), one)
+            place_x = (np.float32(begin) + half) / scale_x - half - np.float32(left)
             for x in range(begin, end):
+                # Left of the first position it is as there.
+                f = min(max(place_x, nothing), one)
+                place_x += step
                 # Weights of the four positions around.
                 d, c = down * f, down * (one - f)
                 b, a = f - d, one - f - c
-                f = min(f + step, one)
                 rest, total = one, nothing
                 for k in range(layers):
                     share = _mixed(overs, k, top, bottom, left, right, a, b, c, d)
@@ -165,3 +167,70 @@ def draw_plane(
                         total += rest * bare
                     total += faded * (moved - total)
                 out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def _spline(t: Any) -> tuple[Any, Any, Any, Any]:
+    """Weights of the four positions around a place, `t` from the second to the third: the cubic B-spline."""
+    s, sixth = 1 - t, 1 / 6
+    return (
+        sixth * s * s * s,
+        sixth * (3 * t * t * t - 6 * t * t + 4),
+        sixth * (3 * s * s * s - 6 * s * s + 4),
+        sixth * t * t * t,
+    )
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def lift_plane(
+    out: np.ndarray, bare: np.ndarray, gain: np.ndarray, luma: np.ndarray, soft: np.ndarray, finest: float, core: float
+) -> None:
+    """One channel of a lifted painting; see vidstyle.stream.lifting.
+
+    Args:
+        out: (H, W) uint8, to be drawn.
+        bare: (h, w) float32, coefficients of a cubic B-spline: the painting's own share.
+        gain: (h, w) float32, the share of the source's luma, enlarged linearly.
+        luma, soft: (H, W) uint8, the source's, and without its finest detail.
+        finest: how much of what a share of the finest detail lacks of 1 is made up for.
+        core: grey levels of it that are taken for grain.
+    """
+    height, width = out.shape
+    h, w = bare.shape
+    stronger, grain = np.float32(finest), np.float32(core)
+    half, nothing, most = np.float32(0.5), np.float32(0), np.float32(255)
+    lefts, weights = np.empty(width, np.int32), np.empty((5, width), np.float32)
+    for x in range(width):
+        place = (x + 0.5) * w / width - 0.5
+        lefts[x] = int(np.floor(place))
+        t = place - lefts[x]
+        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = _spline(t)
+        weights[4, x] = t
+        lefts[x] += 1
+    # Beyond the border as at it: one position on the left, and two on the right.
+    own, shares = np.empty(w + 4, np.float32), np.empty(w + 4, np.float32)
+    for y in range(height):
+        place = (y + 0.5) * h / height - 0.5
+        top = int(np.floor(place))
+        t = place - top
+        v0, v1, v2, v3 = _spline(t)
+        a, b = min(max(top - 1, 0), h - 1), min(max(top, 0), h - 1)
+        c, d = min(max(top + 1, 0), h - 1), min(max(top + 2, 0), h - 1)
+        u0, u1, u2, u3, down = np.float32(v0), np.float32(v1), np.float32(v2), np.float32(v3), np.float32(t)
+        for x in range(w):
+            own[x + 2] = u0 * bare[a, x] + u1 * bare[b, x] + u2 * bare[c, x] + u3 * bare[d, x]
+            shares[x + 2] = gain[b, x] + down * (gain[c, x] - gain[b, x])
+        for line in (own, shares):
+            line[0] = line[1] = line[2]
+            line[w + 2] = line[w + 3] = line[w + 1]
+        for x in range(width):
+            left = lefts[x]
+            share = shares[left + 1] + weights[4, x] * (shares[left + 2] - shares[left + 1])
+            value = weights[0, x] * own[left] + weights[1, x] * own[left + 1]
+            value += weights[2, x] * own[left + 2] + weights[3, x] * own[left + 3]
+            whole = np.float32(luma[y, x])
+            value += share * whole
+            fine = whole - np.float32(soft[y, x])
+            fine = max(fine - grain, nothing) + min(fine + grain, nothing)
+            value += stronger * max(np.float32(1) - share, nothing) * fine
+            out[y, x] = np.uint8(min(max(value + half, nothing), most))

@@ -113,11 +113,14 @@ class Layout:
         luma = luma_of(source)
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _flat(result)
+        ways: dict[tuple[int, ...], np.ndarray | None] = {}
         for number, (out, before, keys) in enumerate(zip(outs, _flat(last), self._planes, strict=True)):
             # Of chroma nobody sees so much.
             cubic = number == 0 or not is_planar(source)
             if drawn:
-                _resample(keys[slots[0]], top.shift, out, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
+                if out.shape not in ways:
+                    ways[out.shape] = None if top.shift is None else _way(top.shift, out.shape)
+                _resample(keys[slots[0]], ways[out.shape], out, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
             fields = np.stack((view.fading, held, gain[..., number], offset[..., number]))
             draw_plane(out, before[None], keys, slots, shifts, overs, flow, fields, changed, luma, cubic, drawn)
         return result if is_planar(source) else cv2.merge(outs)
@@ -171,14 +174,18 @@ class _Fit:
         return [gain, means - gain * mean[..., None]]
 
 
-def _resample(plane: np.ndarray, shift: np.ndarray | None, out: np.ndarray, interpolation: int) -> None:
-    """Draw a plane (H, W) whose places are a shift (h, w, 2), in positions, away; None for none."""
-    if shift is None:
+def _way(shift: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where each pixel of a plane (H, W) comes from, (H, W, 2), by a shift (h, w, 2) in positions."""
+    height, width = shape
+    scale = np.array([width / shift.shape[1], height / shift.shape[0]], np.float32)
+    return cv2.add(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR), grid(height, width))
+
+
+def _resample(plane: np.ndarray, way: np.ndarray | None, out: np.ndarray, interpolation: int) -> None:
+    """Draw a plane (H, W) of which each pixel comes from its place in `way` (H, W, 2); None for its own."""
+    if way is None:
         out[:] = plane
         return
-    height, width = plane.shape
-    scale = np.array([width / shift.shape[1], height / shift.shape[0]], np.float32)
-    way = cv2.add(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR), grid(height, width))
     remap: Callable[..., np.ndarray] = cv2.remap
     remap(plane, way, None, interpolation, out, cv2.BORDER_REPLICATE)
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vidstyle.media.frame import SMALLEST_SIDE
+from vidstyle.stream.kernels import lift_plane
 from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of, resized
 
 STROKE_ROWS = 360
@@ -21,8 +22,14 @@ LEAST_ROWS = 48
 """Pixels along the shorter side, below which nobody would know the picture again."""
 WINDOW, FLAT = 5, 40.0
 """Pixels along the square in which contrasts are compared, and the variance of grey levels that counts as none."""
-SOFTNESS = 0.6
-"""Pixels of the painting over which its own share is softened before it is enlarged."""
+FINEST_PIXELS, FINEST, GRAIN = 1.0, 1.35, 2.0
+"""Pixels of the frame below which detail is finest, how much of what its share lacks of 1 is made up for, and grey
+levels of it that are taken for grain: thin lines and letters stay, however little a painting makes of their contrast;
+over more pixels that would be halos."""
+SEEN = (1 / 384, 76 / 384, 230 / 384, 76 / 384, 1 / 384)
+"""What the mean over a pixel of a cubic B-spline is made of, along one side: that of degree four at whole numbers."""
+ROUNDS = 4
+"""In which the coefficients of a spline are found."""
 GAIN = (0.3, 1.1)
 """Of the source's detail, at the least and at the most."""
 
@@ -48,7 +55,8 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
     """A painting at the size of its source, pixels of the same kind.
 
     The guided filter's local linear model (He et al. 2010, equation 5) says how far the painting's luma follows the
-    source's; that share of the source's detail, which is what its small picture lacks, goes over the painting.
+    source's; it is the sum of that share of the source's luma, as sharp as the frame, and of what is the painting's
+    own, enlarged smoothly.  Where the share is small, the source's finest detail is made up for.  Chroma is enlarged.
 
     Args:
         painting: pixels, in the size of `small`.
@@ -60,28 +68,34 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
         return painting
     if picture_size(painting)[0] > size[0]:
         return resized(painting, size)
-    if is_planar(source):
-        result = empty(size, planar=True)
-        outs = planes_of(result)
-        luma = planes_of(painting)[0]
-        cv2.add(*_shares(luma, planes_of(small)[0], planes_of(source)[0], size), outs[0], None, cv2.CV_8U)
-        for plane, out in zip(planes_of(painting)[1:], outs[1:], strict=True):
+    planar = is_planar(source)
+    luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
+    gain = _gain(luma, own)
+    bare = luma - gain * own
+    result = empty(size, planar=planar)
+    soft = cv2.GaussianBlur(whole, (0, 0), FINEST_PIXELS)
+    if planar:
+        lift_plane(planes_of(result)[0], _coefficients(bare), gain, whole, soft, FINEST, GRAIN)
+        for plane, out in zip(planes_of(painting)[1:], planes_of(result)[1:], strict=True):
             cv2.resize(plane, (out.shape[1], out.shape[0]), out, interpolation=cv2.INTER_CUBIC)
         return result
-    luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
-    change = cv2.add(*_shares(luma, own, whole, size)) - _enlarged(luma.astype(np.float32), size)
-    # As the detail was: where one overshoots and the other does not, edges have halos.
-    return np.asarray(cv2.add(_enlarged(painting, size), cv2.merge([change] * 3), dtype=cv2.CV_8U))
+    bare -= luma
+    for channel in range(3):
+        lift_plane(result[..., channel], _coefficients(bare + painting[..., channel]), gain, whole, soft, FINEST, GRAIN)
+    return result
 
 
-def _shares(
-    luma: np.ndarray, own: np.ndarray, whole: np.ndarray, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """What a lifted painting's luma is the sum of, float32: its own share, and that of its source."""
-    gain = _gain(luma, own)
-    # Enlarged, the grain of single pixels would be squares.
-    bare = cv2.GaussianBlur(luma - gain * own, (0, 0), SOFTNESS)
-    return _enlarged(bare, size), cv2.multiply(_enlarged(gain, size), whole, dtype=cv2.CV_32F)
+def _coefficients(field: np.ndarray) -> np.ndarray:
+    """Of the smooth surface (cubic B-spline) whose mean over each pixel is that of a field (h, w) float32, about.
+
+    So a lifted painting that is made small again is the painting: nothing is lost, and no pixel shows as a square.
+    """
+    side = np.array(SEEN, np.float32)
+    result = field
+    for _ in range(ROUNDS):
+        # Van Cittert's iteration.
+        result = result + (field - cv2.sepFilter2D(result, -1, side, side, borderType=cv2.BORDER_REPLICATE))
+    return result
 
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -92,7 +106,3 @@ def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
     variance = cv2.blur(one * one, side) - mean * mean
     covariance = cv2.blur(one * other, side) - mean * means
     return np.clip(cv2.blur((covariance + FLAT * GAIN[0]) / (variance + FLAT), side), *GAIN)
-
-
-def _enlarged(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)

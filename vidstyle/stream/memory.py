@@ -45,7 +45,7 @@ SUDDEN = 0.3
 """Share of the picture without a key from which on it is painted at once."""
 NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
-BARE, HURRY_SECONDS = 0.01, 0.12
+BARE, HURRY_SECONDS = 0.015, 0.12
 """Share of the picture that wears colours only, but for what comes in at its border, from which on a painting comes
 sooner: between two so many seconds."""
 EAGER = 0.2

@@ -16,20 +16,23 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from vidstyle.media.frame import Frame
-from vidstyle.stream.composing import Look, composed, mixed
-from vidstyle.stream.laying import Layout
-from vidstyle.stream.lifting import lifted, painted_size
+from vidstyle.processor import usable_cores
+from vidstyle.stream.composing import Look
+from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import Motion, find_motion, small_picture
-from vidstyle.stream.planes import picture_size, resized
+from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
+from vidstyle.stream.planes import picture_size
 
 SEARCHES = 2
-"""Of the frames that are in here, those between which motion is being looked for."""
+"""Of the frames that are in here, those between which motion is being looked for, where the processor paints."""
+MOST_SEARCHES = 8
+"""Where a GPU paints, and the processor's cores have nothing else to do."""
 BLEND_SECONDS = 0.25
 """How long one style fades into the next while live."""
 USUAL_SECONDS = 1 / 25
@@ -39,7 +42,7 @@ USUAL_SECONDS = 1 / 25
 class Paints(Protocol):
     """What paints frames: vidstyle.engines.PaintingQueue, or anything else."""
 
-    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+    def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
         ...
 
@@ -56,9 +59,9 @@ class _Coat:
     """
 
     painter: Paints
-    painting: "Future[np.ndarray] | None" = None
+    layout: Lays
+    painting: "Future[Any] | None" = None
     memory: Memory = field(default_factory=Memory)
-    layout: Layout = field(default_factory=Layout)
     newest: Key | None = None
     """What was given to the painter last, until its colours are known."""
 
@@ -81,11 +84,15 @@ def always(_: Key) -> bool:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A frame, whether it shows what the last one did, and the search for where everything in it was."""
+    """A frame, whether it shows what the last one did, and the search for where everything in it was.
 
-    frame: Frame
-    small: np.ndarray
-    picture: np.ndarray
+    `source` are its pixels and `small` those at the size that is painted, as vidstyle.stream.pixel_operations has them.
+    """
+
+    frame: Frame[Any]
+    source: Any
+    small: Any
+    picture: Any
     repeats: bool
     motion: "Future[Motion | None] | None"
 
@@ -95,12 +102,12 @@ class _Drawing:
     """What one style shows of a frame: a view of keys, or the frame's own painting."""
 
     coat: _Coat
-    what: "View | Future[np.ndarray]"
+    what: "View | Future[Any]"
 
-    def draw(self, source: np.ndarray) -> np.ndarray:
+    def draw(self, source: Any, operations: PixelOperations) -> Any:
         """Its pixels; waits for what has to be painted."""
         if isinstance(self.what, Future):
-            return self.what.result()
+            return operations.taken(self.what.result())
         return self.coat.layout.draw(self.what, source)
 
 
@@ -108,8 +115,9 @@ class _Drawing:
 class _Planned:
     """A frame, and what is shown of it in up to two styles: the second one's share."""
 
-    frame: Frame
-    small: np.ndarray
+    frame: Frame[Any]
+    source: Any
+    small: Any
     shown: tuple[_Drawing, ...]
     share: float
     look: Look
@@ -119,14 +127,14 @@ class _Planned:
 class _Shown:
     """What was made of a source and a painting."""
 
-    source: np.ndarray
-    painting: np.ndarray
+    source: Any
+    painting: Any
     look: Look
-    pixels: np.ndarray
+    pixels: Any
 
-    def serves(self, source: np.ndarray, painting: np.ndarray, look: Look) -> bool:
+    def serves(self, source: Any, painting: Any, look: Look, operations: PixelOperations) -> bool:
         """Whether these would come to the same."""
-        return painting is self.painting and look == self.look and np.array_equal(source, self.source)
+        return painting is self.painting and look == self.look and operations.same(source, self.source)
 
 
 class Stream:
@@ -143,6 +151,8 @@ class Stream:
         look_ahead: frames that may be in here at a time; 1 where they come one by one.
         live: never wait for the painter: the newest frame is painted whenever it is free, and joins what is shown when
             it is ready.  Which ones are depends on the clock then.
+        operations: what works on pixels; see vidstyle.stream.pixel_operations.operations_on.  Frames come out in the
+            memory in which they came.
 
     Attributes:
         depth: how many frames may be in here: as many may be submitted before the first result is taken.
@@ -159,37 +169,41 @@ class Stream:
         stroke_size: float = 1.0,
         look_ahead: int = 1,
         live: bool = False,
+        operations: PixelOperations | None = None,
     ) -> None:
+        self._operations = operations or operations_on("cpu")
+        self._search_count = searches_on(self._operations)
         self.look = look or Look()
         self.stroke_size = stroke_size
         self.depth = look_ahead
         self.paintings = 0
         self._times = [time for time, _ in styles]
-        self._coats = [_Coat(painter) for _, painter in styles]
+        self._coats = [self._coat(painter) for _, painter in styles]
         self._steady, self._live = steady, live
         self._fade_begin: float | None = None
         self._waiting: deque[_Waiting] = deque()
         self._planned: deque[_Planned] = deque()
-        self._searches = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-motion")
+        self._searches = ThreadPoolExecutor(max(1, self._search_count - 1), thread_name_prefix="vidstyle-motion")
         self._begin: float | None = None
         self._time = self._last_time = -math.inf
-        self._picture: np.ndarray | None = None
+        self._picture: Any = None
         self._small_shape: tuple[int, ...] = ()
         self._result: _Shown | None = None
 
-    def submit(self, frame: Frame) -> None:
+    def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame, which must not be written to while it is in here."""
         if self.look.strength == 0:
-            waiting = _Waiting(frame, frame.pixels, frame.pixels, False, None)
+            waiting = _Waiting(frame, None, None, np.empty(0), False, None)
             self._picture = None
         else:
-            small = resized(frame.pixels, painted_size(picture_size(frame.pixels), self.stroke_size))
-            waiting = self._looked_at(frame, small)
+            source = self._operations.taken(frame.pixels)
+            small = self._operations.resized(source, painted_size(picture_size(frame.pixels), self.stroke_size))
+            waiting = self._looked_at(frame, source, small)
         self._waiting.append(waiting)
-        while len(self._waiting) > min(SEARCHES, self.depth - 1):
+        while len(self._waiting) > min(self._search_count, self.depth - 1):
             self._plan()
 
-    def result(self) -> Frame:
+    def result(self) -> Frame[Any]:
         """The oldest frame in here, as it is shown; its pixels must not be written to.
 
         Raises:
@@ -202,15 +216,17 @@ class Stream:
         if not planned.shown:
             return frame
         try:
-            drawn = [drawing.draw(planned.small) for drawing in planned.shown]
+            drawn = [drawing.draw(planned.small, self._operations) for drawing in planned.shown]
         except Exception:
             self._forget()
             raise
-        painting = mixed(drawn[0], drawn[-1], planned.share)
+        operations, source = self._operations, planned.source
+        painting = operations.mixed(drawn[0], drawn[-1], planned.share)
         result = self._result
-        if result is None or not result.serves(frame.pixels, painting, planned.look):
-            pixels = composed(frame.pixels, lifted(painting, planned.small, frame.pixels), planned.look)
-            result = self._result = _Shown(frame.pixels, painting, planned.look, pixels)
+        if result is None or not result.serves(source, painting, planned.look, operations):
+            finished = operations.finished(painting, planned.small, source, planned.look)
+            pixels = operations.given(finished, frame.pixels)
+            result = self._result = _Shown(source, painting, planned.look, pixels)
         return dataclasses.replace(frame, pixels=result.pixels)
 
     def close(self) -> None:
@@ -224,22 +240,26 @@ class Stream:
             coat.memory.forget()
             coat.painting = None
 
-    def _looked_at(self, frame: Frame, small: np.ndarray) -> _Waiting:
-        picture, before = small_picture(small) if self._steady else small, self._picture
+    def _looked_at(self, frame: Frame[Any], source: Any, small: Any) -> _Waiting:
+        picture = small_picture(self._operations.on_processor(small, frame.pixels)) if self._steady else small
+        before, self._picture = self._picture, picture
         another_size, self._small_shape = small.shape != self._small_shape, small.shape
-        self._picture = picture
         if before is None or frame.discontinuity or another_size:
-            return _Waiting(frame, small, picture, False, None)
+            return _Waiting(frame, source, small, picture, False, None)
         if not self._steady:
-            return _Waiting(frame, small, picture, np.array_equal(picture, before), None)
-        return _Waiting(frame, small, picture, False, self._searches.submit(find_motion, before, picture))
+            return _Waiting(frame, source, small, picture, self._operations.same(picture, before), None)
+        motion = self._searches.submit(find_motion, before, picture)
+        return _Waiting(frame, source, small, picture, False, motion)
+
+    def _coat(self, painter: Paints) -> _Coat:
+        return _Coat(painter, self._operations.layout())
 
     def _plan(self) -> None:
         """Find out what is shown of the next frame, and have it painted if that takes it."""
         waiting = self._waiting.popleft()
         frame = waiting.frame
         if self.look.strength == 0:
-            self._planned.append(_Planned(frame, waiting.small, (), 0.0, self.look))
+            self._planned.append(_Planned(frame, None, None, (), 0.0, self.look))
             return
         if self._begin is None:
             self._begin = frame.time
@@ -256,7 +276,7 @@ class Stream:
             self._carry(coat, waiting, motion, seconds)
         # What a live stream goes over to does not show before it is painted.
         shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
-        self._planned.append(_Planned(frame, waiting.small, shown, share, self.look))
+        self._planned.append(_Planned(frame, waiting.source, waiting.small, shown, share, self.look))
 
     def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
         """Go on to a frame, and have it painted if that takes it."""
@@ -264,7 +284,7 @@ class Stream:
         if not self._steady:
             if coat.painting is None or not waiting.repeats:
                 self.paintings += 1
-                coat.painting = coat.painter.start(waiting.small)
+                coat.painting = coat.painter.start(self._operations.for_painter(waiting.small))
             return
         if motion is None:
             memory.forget()
@@ -274,7 +294,7 @@ class Stream:
             coat.learn_colors()
         if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
-            memory.add(waiting.picture, coat.painter.start(waiting.small))
+            memory.add(waiting.picture, coat.painter.start(self._operations.for_painter(waiting.small)))
             coat.newest = memory.keys[-1]
 
     def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
@@ -287,7 +307,7 @@ class Stream:
         if self._changed_share(self._time) >= 0.5:
             # In the middle of a change, from what shows more.
             self._coats = self._coats[1:]
-        self._coats[1:] = [] if painter is self._coats[0].painter else [_Coat(painter)]
+        self._coats[1:] = [] if painter is self._coats[0].painter else [self._coat(painter)]
         self._fade_begin = None
 
     @property
@@ -329,6 +349,13 @@ class Stream:
         return following - 1, (time - begin) / (end - begin)
 
 
+def searches_on(operations: PixelOperations) -> int:
+    """Frames between which motion is looked for at a time: pairs have nothing to do with each other."""
+    if isinstance(operations, ProcessorOperations):
+        return SEARCHES
+    return max(SEARCHES, min(usable_cores(), MOST_SEARCHES))
+
+
 class _Unpainted:
     """Paints nothing, at once."""
 
@@ -346,7 +373,8 @@ def prepare(*, planar: bool) -> None:
 
     planar: whether frames will be planes of 4:2:0 rather than RGB.
     """
-    stream = Stream([(0.0, _Unpainted())])
+    # Of what is painted smaller than it is.
+    stream = Stream([(0.0, _Unpainted())], stroke_size=2.0)
     stream.submit(Frame(np.zeros((96, 64) if planar else (64, 64, 3), np.uint8), 0, Fraction(1)))
     stream.result()
     stream.close()

@@ -8,6 +8,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vidstyle.engines import choose_device
 from vidstyle.errors import InputError
 
 
@@ -65,13 +66,25 @@ class Team:
 
 
 def join_team(device: str) -> tuple[Team, str]:
-    """The team that `torchrun` has started this process for, one process alone without, and its device."""
+    """The team that `torchrun` has started this process for, one process alone without, and its device.
+
+    device: see vidstyle.engines.choose_device; of a team, `auto` and `cuda` are a GPU for each process.
+
+    Raises:
+        InputError: see choose_device, and if there are more processes on this machine than GPUs.
+    """
+    settled = choose_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return Team(), device
+        return Team(), settled
     team = Team(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
-    if device == "cuda":
-        device = f"cuda:{team.local_rank % torch.cuda.device_count()}"
+    if settled.startswith("cuda") and device in ("auto", "cuda"):
+        count = torch.cuda.device_count()
+        if team.local_rank >= count:
+            many = f"{count} GPU" + "s" * (count != 1)
+            raise InputError(f"{many} here, fewer than processes; start one process for each GPU")
+        settled = f"cuda:{team.local_rank}"
+    device = settled
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
     if not dist.is_initialized():

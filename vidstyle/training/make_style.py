@@ -1,23 +1,28 @@
 """From a recipe to a style file."""
 
+import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.engines import choose_device
-from vidstyle.errors import InputError, parameter
+from vidstyle.errors import InputError, VidstyleError, parameter
 from vidstyle.nets import MetaNetwork
 from vidstyle.output_files import check_output
 from vidstyle.perception import metrics
 from vidstyle.perception.tensors import load_style_image, to_pixels
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
+from vidstyle.training.comparing import does_better, keep_the_better
 from vidstyle.training.distributed import finish_together, join_team, leave_team
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.report import Report
 from vidstyle.training.trainer import Trainer, TrainingProgress
 
+LOOK_SECONDS, LOOK_SIDE = 2.0, 160
+"""Between two looks at a style in the making, and pixels of the photograph."""
 TEST_SIDE = 384
 """Pixels; side of the held-back photographs on which a finished style is measured."""
 
@@ -39,11 +44,14 @@ def make_style(
     overwrite: bool = False,
     report: Path | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda _: None,
+    on_picture: Callable[[np.ndarray], None] | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
 ) -> StyleCard | None:
     """Train `recipe`, measure the result on photographs held back from training, and write it to `out`.
 
-    The state is kept in a file beside `out` that ends in `.checkpoint`, and removed at the end.
+    The state is kept in a file beside `out` that ends in `.checkpoint`, and removed at the end.  Nothing worse than
+    what it started from is written: that is written then.  Nor is a style at `out` replaced that does better by the
+    same measure; the new one is written beside it.
 
     Args:
         recipe: what to train.
@@ -55,6 +63,7 @@ def make_style(
         overwrite: replace `out` and the checkpoint.
         report: folder for what is watched, see vidstyle.training.report.
         on_progress: called after each step.
+        on_picture: called every few seconds with a photograph as it is painted by then, RGB (H, W, 3) uint8.
         on_warning: called with what a user should know but need not act upon.
 
     Returns:
@@ -62,9 +71,10 @@ def make_style(
 
     Raises:
         InputError: if `out` exists and may not be overwritten, and for whatever is wrong with the recipe.
+        VidstyleError: if what is at `out` is better.
     """
     _check_output(out, resume=resume, overwrite=overwrite)
-    team, device = join_team(choose_device(device))
+    team, device = join_team(device)
     try:
         trainer = Trainer(
             recipe,
@@ -76,11 +86,14 @@ def make_style(
             team=team,
         )
         watched = Report(report, trainer) if report is not None and team.leads else None
+        look = _Look(trainer, on_picture) if on_picture is not None and team.leads else None
         for progress in trainer.run():
             if watched:
                 watched.update(progress)
             if team.leads:
                 on_progress(progress)
+            if look:
+                look.perhaps()
         trainer.disband()
         finish_together()
     finally:
@@ -91,7 +104,34 @@ def make_style(
         watched.finish()
     for skipped, what in _skipped(trainer):
         on_warning(f"{len(skipped)} {what} could not be used and {'was' if len(skipped) == 1 else 'were'} left out")
-    return _finish(trainer, out)
+    better = None
+    if not isinstance(trainer.network, MetaNetwork):
+        if keep_the_better(trainer):
+            on_warning("so short a training makes it no better: it is written as it was before")
+        better = out if does_better(out, trainer) else None
+    card = _finish(trainer, out if better is None else _beside(out))
+    if better is not None:
+        raise VidstyleError(f"{out}: does better by the same measure, and is kept; the new one is {card.path}")
+    return card
+
+
+class _Look:
+    """Shows how far a training is."""
+
+    def __init__(self, trainer: Trainer, show: Callable[[np.ndarray], None]) -> None:
+        self._trainer, self._show, self._last = trainer, show, -LOOK_SECONDS
+        self._photograph = next(iter(trainer.photographs.held_back(LOOK_SIDE)), None)
+
+    @torch.inference_mode()
+    def perhaps(self) -> None:
+        """Paint the photograph, if it is time; nothing of how a meta network paints."""
+        now, network = time.monotonic(), self._trainer.network
+        if self._photograph is None or now - self._last < LOOK_SECONDS or isinstance(network, MetaNetwork):
+            return
+        self._last = now
+        painted = network.eval()(self._photograph[None].to(self._trainer.device)).float().clamp(0, 1)
+        network.train()
+        self._show(to_pixels(painted[0]))
 
 
 def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
@@ -102,6 +142,12 @@ def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
             f"{checkpoint}: left by an earlier run; {parameter('resume', True)} goes on, "
             f"{parameter('overwrite', True)} starts anew"
         )
+
+
+def _beside(out: Path) -> Path:
+    """A name for what may not be called `out`."""
+    names = (out.with_name(f"{out.stem}.new{number or ''}{SUFFIX}") for number in itertools.count())
+    return next(path for path in names if not path.exists())
 
 
 def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
@@ -129,7 +175,8 @@ def _finish(trainer: Trainer, out: Path) -> StyleCard:
         metrics=measure_style(trainer),
     )
     save_style(out, trainer.network, card)
-    out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    assert trainer.checkpoint is not None
+    trainer.checkpoint.unlink(missing_ok=True)
     return read_card(out)
 
 

@@ -97,7 +97,7 @@ class Trainer:
         (self._painter or self.network).to(memory_format=torch.channels_last)
         self._check_inversion()
         self._open_data()
-        self.half = self.device.type == "cuda" or prefers_bfloat16()
+        self.half = self.device.type in ("cuda", "xpu") or (self.device.type == "cpu" and prefers_bfloat16())
         loss, data = recipe.loss, recipe.data
         perceptual = PerceptualNetwork(
             loss.perceptual, data.perceptual, recompute_activations=recompute_activations
@@ -108,6 +108,8 @@ class Trainer:
             style = self.pictures.crop(0)
         self.objective = Objective(loss, perceptual, style.to(self.device))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
+        if self.device.type == "cuda" and not recompute_activations:
+            perceptual.compile_features()
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self.step, self.elapsed = 0, 0.0

@@ -16,7 +16,7 @@ const WHY = {
 customElements.define("vs-webcam", class extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
-    this.look = { style: this.getAttribute("first"), strength: 1, keep_colors: false, mirror: true, split: false };
+    this.look = { style: this.getAttribute("first"), strength: 1, keep_colors: false, stroke_size: 1, mirror: true, split: false };
     this.screen = made("canvas", { width: WIDE[0], height: WIDE[1], role: "img", "aria-label": "You, painted" });
     this.invitation = made("div", { class: "invitation" }, made("p", {}, "Choose a painting, press start, and move."));
     this.figures = made("output", { "aria-label": "Figures" });

@@ -1,0 +1,134 @@
+"""How large files become: no more than asked for, nor a few times the source."""
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import Result
+from media_files import Sound, make_video, repaint
+
+from vidstyle import InputError
+from vidstyle.cli.options import parse_amount
+from vidstyle.media.bit_rates import BUFFER_SECONDS, LEAST_CAP, BitRate, rate_of
+from vidstyle.media.codecs import CODECS
+
+SIZE, SECONDS = (160, 96), 1.2
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of noise, which takes all the bits that it is given, with sound."""
+    chance = np.random.default_rng(0)
+    pictures = [chance.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8) for _ in range(30)]
+    path = tmp_path_factory.mktemp("rates") / "noisy.mp4"
+    return make_video(path, pictures=pictures, times=range(30), sounds=[Sound(seconds=SECONDS)])
+
+
+def rate(path: Path) -> float:
+    """Bits a second of the video of a file."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+    return 8 * sum(packet.size for packet in packets) / SECONDS
+
+
+@pytest.mark.parametrize("codec", ["h264", "av1", "vp9"])
+def test_a_bit_rate_is_heeded(codec: str, noisy: Path, tmp_path: Path) -> None:
+    repaint(noisy, tmp_path / "fine.mkv", codec=codec, quality=CODECS[codec].quality[0])
+    repaint(noisy, tmp_path / "out.mkv", codec=codec, bitrate=400_000)
+    # One second of noise is more than codecs count on, and each has a least number of bits for it.
+    assert rate(tmp_path / "out.mkv") < min(0.75 * rate(tmp_path / "fine.mkv"), 1_200_000)
+
+
+@pytest.mark.parametrize("size", [60_000, 150_000])
+def test_a_file_is_no_larger_than_it_may_be(size: int, noisy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    assert repaint(noisy, out, max_size=size).warnings == []
+    assert 0.3 * size < out.stat().st_size <= size
+
+
+def test_a_file_that_cannot_be_so_small_is_said_to_be_larger(noisy: Path, tmp_path: Path) -> None:
+    (warning,) = repaint(noisy, tmp_path / "out.mkv", codec="vp9", max_size=45_000).warnings
+    assert re.search(r"out.mkv: \d+ kB, more than the 45 kB asked for", warning)
+
+
+def test_a_painting_takes_no_more_than_a_few_times_its_source(
+    noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidstyle.media.bit_rates.TIMES_SOURCE", 0.1)
+    monkeypatch.setattr("vidstyle.media.bit_rates.LEAST_CAP", 0)
+    repaint(noisy, tmp_path / "out.mkv")
+    source = rate(noisy)
+    assert rate(tmp_path / "out.mkv") < 0.1 * source * 1.15
+    repaint(noisy, tmp_path / "fine.mkv", quality=18)
+    assert rate(tmp_path / "fine.mkv") > 0.3 * source, "who names a quality gets it"
+
+
+def test_every_codec_is_told_in_its_own_words() -> None:
+    capped, asked = BitRate(None, 900), BitRate(600, 900)
+    told = {name: (capped.options(name, CODECS[name]), asked.options(name, CODECS[name])) for name in ("h264", "hevc")}
+    limits = {"maxrate": "900", "bufsize": "1800"}
+    assert told["h264"] == told["hevc"] == (limits, limits | {"b": "600"})
+    assert capped.options("vp9", CODECS["vp9"]) == {"b": "900"}
+    assert asked.options("av1", CODECS["av1"]) == {"b": "600"}
+
+
+def test_what_a_painting_may_take_follows_its_source(noisy: Path, tmp_path: Path) -> None:
+    given = {"codec": None, "quality": None, "bitrate": None, "max_size": None}
+    out = tmp_path / "out.mp4"
+    same = rate_of(noisy, out, SIZE, Fraction(10), **given)
+    with_buffer = SECONDS / (SECONDS + BUFFER_SECONDS)
+    assert same == BitRate(None, pytest.approx(3 * rate(noisy) * with_buffer, rel=0.05))
+    larger = rate_of(noisy, out, (2 * SIZE[0], 2 * SIZE[1]), Fraction(10), **given)
+    assert same is not None
+    assert larger is not None
+    assert larger.most == pytest.approx(4 * same.most, rel=0.01)
+    small = make_video(tmp_path / "small.mp4", pictures=[np.zeros((48, 64, 3), np.uint8)] * 10, times=range(10))
+    assert rate_of(small, out, (64, 48), Fraction(10), **given) == BitRate(None, LEAST_CAP)
+    for lossless in ("ffv1", "prores"):
+        assert rate_of(noisy, out, SIZE, Fraction(10), **given | {"codec": lossless}) is None
+    assert rate_of(noisy, out, SIZE, Fraction(10), **given | {"quality": 20}) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--bitrate", "1M", "--quality", "20"), "--quality and --bitrate: give one of the two"),
+        (("--bitrate", "1M", "--max-size", "1M"), "--bitrate and --max-size: give one of the two"),
+        (("--bitrate", "fast"), "--bitrate fast: takes a number, such as 800k or 25M"),
+        (("--bitrate", "10"), "--bitrate 10: takes bits a second"),
+        (("--max-size", "1k"), "--max-size 1000: too small for 1.2 s; "),
+        (("--bitrate", "1M", "--codec", "ffv1"), "--codec ffv1: has no bit rate to choose"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    refused: Callable[..., str], noisy: Path, style_file: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert message in refused("restyle", noisy, tmp_path / "out.mkv", "--style", style_file, *options)
+
+
+def test_amounts() -> None:
+    known = {
+        "800k": 800_000,
+        "4M": 4_000_000,
+        "1.5 MB": 1_500_000,
+        "25MB": 25_000_000,
+        "3G": 3 * 10**9,
+        "70000": 70_000,
+    }
+    assert {text: parse_amount(text, "--bitrate") for text in known} == known
+    for wrong in ("", "M", "4MM", "-3", "1e5"):
+        with pytest.raises(InputError):
+            parse_amount(wrong, "--bitrate")
+
+
+def test_a_size_is_asked_for_on_the_command_line(
+    run_cli: Callable[..., Result], noisy: Path, style_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    result = run_cli("restyle", noisy, out, "--style", style_file, "--max-size", "60kB", "--strength", 0)
+    assert result.code == 0, result.err
+    assert out.stat().st_size <= 60_000

@@ -1,0 +1,115 @@
+"""One frame in several styles, side by side: to choose before painting all of a video."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.images import is_image, read_opaque
+from vidstyle.painter import Painter
+from vidstyle.restyle_options import Options
+from vidstyle.stream.lifting import STROKE_ROWS
+from vidstyle.styles import label_of, live_styles
+
+WIDTH, LINE, MOST_COLUMNS = 420, 26, 4
+"""Pixels of one picture and of the words below it, and how many stand beside each other."""
+PAPER, INK, FONT_SIZE = "white", "black", 14
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of the sheet.
+
+    Attributes:
+        name: what is written below it.
+        picture: of any size.
+    """
+
+    name: str
+    picture: Image.Image
+
+
+def frame_at(source: Path, seconds: float | None = None) -> np.ndarray:
+    """The frame of a video at a time, or a picture: RGB (H, W, 3) uint8, no larger than strokes need it.
+
+    Args:
+        source: the file.
+        seconds: from the beginning; the first frame if None.
+
+    Raises:
+        InputError: for what cannot be read, a time after the end, and one of a picture.
+    """
+    from vidstyle.media.animations import AnimationSource, is_animation
+    from vidstyle.media.sources import FileSource
+
+    if not source.is_file():
+        raise InputError(f"{source}: no such file")
+    if is_image(source):
+        if seconds is not None:
+            raise InputError(f"{parameter('at')}: is for videos, and {source} is a picture")
+        pixels = read_opaque(source)
+    else:
+        video = AnimationSource(source, start=seconds) if is_animation(source) else FileSource(source, start=seconds)
+        try:
+            pixels = next(iter(video)).pixels
+        finally:
+            video.close()
+    factor = min(1.0, STROKE_ROWS / min(pixels.shape[:2]))
+    size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
+    image = Image.fromarray(pixels)
+    return np.asarray(image if factor == 1 else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
+
+
+def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: Options | None = None) -> Iterator[Cell]:
+    """The frame itself, and as each style paints it, one after the other.
+
+    Args:
+        frame: see `frame_at`.
+        styles: as load_style takes them; all that paint live if there are none.
+        options: device, strength, colours and strokes.
+
+    Raises:
+        InputError: for options and styles that cannot be; the latter before anything is painted.
+    """
+    options = options or Options()
+    chosen = list(styles) or [card.name for card in live_styles()]
+    names = [label_of([(0.0, style)]) for style in chosen]
+    yield Cell("as it is", Image.fromarray(frame))
+    for name, style in zip(names, chosen, strict=True):
+        with Painter(
+            style,
+            device=options.device,
+            # OpenVINO would compile each network for one frame.
+            engine="torch" if options.engine == "auto" and options.device == "cpu" else options.engine,
+            strength=options.strength,
+            keep_colors=options.keep_colors,
+            stroke_size=options.stroke_size,
+            steady=False,
+            sizes_vary=True,
+        ) as painter:
+            yield Cell(name, Image.fromarray(painter(frame)))
+
+
+def sheet_of(cells: Iterable[Cell], columns: int | None = None) -> Image.Image:
+    """All of them on one sheet, each with its name below it."""
+    cells = list(cells)
+    columns = columns or min(MOST_COLUMNS, max(1, round(len(cells) ** 0.5)))
+    ratio = cells[0].picture.height / cells[0].picture.width
+    width, height = (WIDTH, round(WIDTH * ratio)) if ratio <= 1 else (round(WIDTH / ratio), WIDTH)
+    rows = -(-len(cells) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * (height + LINE)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    for index, cell in enumerate(cells):
+        x, y = index % columns * width, index // columns * (height + LINE)
+        sheet.paste(cell.picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), (x, y))
+        draw.text((x + 4, y + height + 4), plain_letters(cell.name), INK, font)
+    return sheet
+
+
+def plain_letters(text: str) -> str:
+    """Without accents, which Pillow's own font lacks."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

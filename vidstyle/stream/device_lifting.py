@@ -1,0 +1,125 @@
+"""Paintings lifted to the size of their frames, and mixed with them, on any device that torch knows.
+
+Term by term as vidstyle.stream.lifting and vidstyle.stream.composing.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vidstyle.perception.luma import LUMA
+from vidstyle.stream.composing import Look
+from vidstyle.stream.device_laying import blurred, boxed
+from vidstyle.stream.device_planes import (
+    channels_of,
+    enlarged,
+    is_planar,
+    joined,
+    luma_of,
+    resized,
+    size_of,
+    to_bytes,
+)
+from vidstyle.stream.lifting import FINEST, FINEST_PIXELS, FLAT, GAIN, GRAIN, ROUNDS, SEEN, WINDOW
+
+
+def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
+    """A painting at the size of its source, pixels of the same kind; see vidstyle.stream.lifting.lifted.
+
+    Waits for nothing.
+
+    Args:
+        painting: pixels, in the size of `small`.
+        small: the source at that size.
+        source: pixels.
+    """
+    size = size_of(source)
+    if size_of(painting) == size:
+        return painting
+    if size_of(painting)[0] > size[0]:
+        return resized(painting, size)
+    luma, own, whole = (luma_of(pixels)[None].float() for pixels in (painting, small, source))
+    shape = size[1], size[0]
+    gain = _gain(luma, own)
+    bare = luma - gain * own
+    share = enlarged(gain, shape)
+    soft = to_bytes(blurred(whole, FINEST_PIXELS)).float()
+    fine = whole - soft
+    fine = (fine - GRAIN).clamp(min=0) + (fine + GRAIN).clamp(max=0)
+    detail = share * whole + FINEST * (1 - share).clamp(min=0) * fine
+    if is_planar(source):
+        chroma = enlarged(channels_of(painting)[1].float(), (shape[0] // 2, shape[1] // 2), "bicubic")
+        return joined([to_bytes(_raised(bare, shape) + detail), to_bytes(chroma)])
+    painted = channels_of(painting)[0].float()
+    return joined([to_bytes(_raised(bare - luma + painted, shape) + detail)])
+
+
+def _raised(field: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(C, h, w) as a cubic B-spline at (H, W); see vidstyle.stream.lifting._coefficients."""
+    side = _seen(field.device)
+    result = field
+    for _ in range(ROUNDS):
+        seen = F.pad(result[None], (2, 2, 2, 2), mode="replicate")[0][:, None]
+        seen = F.conv2d(F.conv2d(seen, side.view(1, 1, 1, 5)), side.view(1, 1, 5, 1))[:, 0]
+        result = result + (field - seen)
+    for axis in (1, 2):
+        places, weights = _spline(field.shape[axis], shape[axis - 1], field.device)
+        like = (1, -1, 1) if axis == 1 else (1, 1, -1)
+        terms = [result.index_select(axis, at) * by.view(like) for at, by in zip(places, weights, strict=True)]
+        result = terms[0] + terms[1] + terms[2] + terms[3]
+    return result
+
+
+@lru_cache(maxsize=4)
+def _seen(device: torch.device) -> Tensor:
+    return torch.tensor(SEEN, device=device)
+
+
+@lru_cache(maxsize=16)
+def _spline(low: int, high: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of `high` pixels the four of `low` positions that each is made of, and their weights, (4, high) both."""
+    place = (torch.arange(high, dtype=torch.float64) + 0.5) * low / high - 0.5
+    first = place.floor()
+    t = place - first
+    s = 1 - t
+    weights = torch.stack((s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3)) / 6
+    places = (first.long() + torch.arange(-1, 3)[:, None]).clamp(0, low - 1)
+    return places.to(device), weights.float().to(device)
+
+
+def composed(source: Tensor, painting: Tensor, look: Look) -> Tensor:
+    """Pixels of the same kind and size as both; one of them where nothing is to be mixed."""
+    if look.strength == 0:
+        return source
+    if look.keep_colors:
+        painting = _with_colors_of(source, painting)
+    if look.strength == 1:
+        return painting
+    return mixed(source, painting, look.strength)
+
+
+def mixed(one: Tensor, other: Tensor, share: float) -> Tensor:
+    """Pixels between two of the same kind and size: 0 is the first, 1 the other."""
+    if share in (0, 1):
+        return other if share else one
+    return to_bytes(one.float() * (1 - share) + other.float() * share)
+
+
+def _with_colors_of(source: Tensor, painting: Tensor) -> Tensor:
+    if is_planar(source):
+        return joined([channels_of(painting)[0], channels_of(source)[1]])
+    one, other = source.float(), painting.float()
+    change = sum(
+        ((other[..., c] - one[..., c]) * weight for c, weight in enumerate(LUMA)), torch.zeros_like(one[..., 0])
+    )
+    return to_bytes(one + change[..., None])
+
+
+def _gain(painted: Tensor, source: Tensor) -> Tensor:
+    """How far the luma (1, H, W) of a painting follows that of its source."""
+    mean, means = boxed(source, WINDOW), boxed(painted, WINDOW)
+    variance = boxed(source * source, WINDOW) - mean * mean
+    covariance = boxed(source * painted, WINDOW) - mean * means
+    return boxed((covariance + FLAT * GAIN[0]) / (variance + FLAT), WINDOW).clamp(*GAIN)
