@@ -111,6 +111,7 @@ class OptionFields(TypedDict, total=False):
     max_size: int | None
     start: float | None
     end: float | None
+    hdr: bool
     background: tuple[int, int, int]
     audio: bool
     overwrite: bool
