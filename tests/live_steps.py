@@ -9,8 +9,8 @@ from concurrent.futures import Future
 import numpy as np
 from media_files import HEIGHT, WIDTH, barcode
 
+from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
-from vidstyle.media.sources import MICROSECOND
 
 FPS = 30
 PATIENCE = 30.0

@@ -244,3 +244,53 @@ def psnr(one: np.ndarray, other: np.ndarray, peak: float = 255) -> float:
     """Peak signal-to-noise ratio of two arrays of the same shape, dB."""
     error = np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2)
     return float(10 * np.log10(peak**2 / max(error, 1e-10)))
+
+
+def box(kind: bytes, data: bytes) -> bytes:
+    """A box of MP4."""
+    return (8 + len(data)).to_bytes(4, "big") + kind + data
+
+
+def insert_boxes(path: Path, data: bytes) -> Path:
+    """Put boxes into the sample entry of the first track of an MP4 whose index lies at its end, in place."""
+    content = bytearray(path.read_bytes())
+    begin, end, parents = 0, len(content), []
+    for kind, skip in ((b"moov", 8), (b"trak", 8), (b"mdia", 8), (b"minf", 8), (b"stbl", 8), (b"stsd", 16), (None, 0)):
+        while kind is not None and content[begin + 4 : begin + 8] != kind:
+            begin += int.from_bytes(content[begin : begin + 4], "big")
+        parents.append(begin)
+        end = begin + int.from_bytes(content[begin : begin + 4], "big")
+        begin += skip
+    content[end:end] = data
+    for parent in parents:
+        size = int.from_bytes(content[parent : parent + 4], "big") + len(data)
+        content[parent : parent + 4] = size.to_bytes(4, "big")
+    path.write_bytes(content)
+    return path
+
+
+def insert_elements(path: Path, elements: dict[int, int]) -> Path:
+    """Put elements of one byte into the video track of a Matroska file that was written without an index, in place.
+
+    FFmpeg writes that the unit of its size is unknown, where other programs mean pixels.
+    """
+    content = bytearray(path.read_bytes())
+    begin, end, parents = 0, len(content), []
+    for kind in (0x18538067, 0x1654AE6B, 0xAE, 0xE0):
+        while True:
+            wide = 9 - content[begin].bit_length()
+            length = 9 - content[begin + wide].bit_length()
+            size = int.from_bytes(content[begin + wide : begin + wide + length], "big") & ((1 << 7 * length) - 1)
+            here = begin + wide
+            if int.from_bytes(content[begin:here], "big") == kind:
+                break
+            begin = here + length + size
+        parents.append((here, length, size))
+        begin, end = here + length, min(here + length + size, len(content))
+    data = b"".join(kind.to_bytes(2, "big") + bytes([0x81, value]) for kind, value in elements.items())
+    content[end:end] = data
+    for here, length, size in parents:
+        if size != (1 << 7 * length) - 1:
+            content[here : here + length] = ((1 << 7 * length) | (size + len(data))).to_bytes(length, "big")
+    path.write_bytes(bytes(content).replace(b"\x54\xb2\x81\x04", b"\x54\xb2\x81\x00"))
+    return path

@@ -13,13 +13,25 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from media_files import Sound, colorful_picture, make_video, numbered_picture, quartered_picture, repaint
+import cv2
+from media_files import (
+    Sound,
+    colorful_picture,
+    insert_boxes,
+    insert_elements,
+    make_video,
+    numbered_picture,
+    quartered_picture,
+    repaint,
+)
 from PIL import Image
-from test_animations import make_alpha_video, make_animation
-from test_color import make_hdr, make_matrix
+from test_animations import make_alpha_video, make_animation, make_heif_animation
+from test_color import make_hdr, make_light, make_matrix
+from test_cropping import BOTTOM, LEFT, LIVE, RIGHT, TOP, clap, stereo_and_all_around
+from test_images import linear_light
 from test_sources import make_two_videos
 from test_times import WITH_B_FRAMES, make_film, make_gif, make_recording, make_slide_show
-from test_tracks import make_subtitled
+from test_tracks import BEGUN, CLEARED, make_pictured, make_subtitled
 
 from vidstyle import InputError
 from vidstyle.media.animations import AnimationSource, is_animation
@@ -51,6 +63,17 @@ def make_phone(path: Path) -> Path:
     return make_video(path, tags=tags, container_options=options, prepare=turn, sounds=[Sound()])
 
 
+def make_cropped(path: Path) -> Path:
+    if path.suffix == ".mp4":
+        return insert_boxes(make_video(path), clap(40, 30, 8, -5))
+    return insert_elements(make_video(path, container_options=LIVE), {LEFT: 8, RIGHT: 16, TOP: 7, BOTTOM: 1})
+
+
+def make_floats(path: Path) -> Path:
+    cv2.imwrite(str(path), 2 * linear_light(colorful_picture())[..., ::-1])
+    return path
+
+
 ZOO: dict[str, tuple[Callable[[Path], Path], str]] = {
     "film.mp4": (make_film, ".mp4"),
     "slides.mp4": (make_slide_show, ".mp4"),
@@ -77,6 +100,16 @@ ZOO: dict[str, tuple[Callable[[Path], Path], str]] = {
     "animation.mov": (lambda p: make_alpha_video(p, "qtrle", "argb", {}), ".mp4"),
     "pq.mp4": (lambda p: make_hdr(p, 16, 203), ".mp4"),
     "hlg.mp4": (lambda p: make_hdr(p, 18, 203), ".mp4"),
+    "kept-pq.mp4": (lambda p: make_hdr(p, 16, 600, peak=1000), ".mp4"),
+    "kept-hlg.mp4": (lambda p: make_hdr(p, 18, 600), ".webm"),
+    "linear.mkv": (lambda p: make_light(p, 8), ".mp4"),
+    "clap.mp4": (make_cropped, ".mp4"),
+    "crop.mkv": (make_cropped, ".mkv"),
+    "stereo.mp4": (lambda p: insert_boxes(make_video(p), stereo_and_all_around()), ".mp4"),
+    "pictures.mkv": (lambda p: make_pictured(p, [(0.1, BEGUN), (0.8, CLEARED)]), ".mkv"),
+    "dots-again.webp": (make_animation, ".avif"),
+    "burst.heic": (lambda p: make_heif_animation(p, still=True), ".mp4"),
+    "floats.tif": (make_floats, ".png"),
     "ycgco.mp4": (lambda p: make_matrix(p, 8), ".mp4"),
     "ictcp.mp4": (lambda p: make_matrix(p, 14), ".mp4"),
     "12:30 clip.mp4": (lambda p: make_video(p, pictures=[colorful_picture(n) for n in range(10)]), ".mp4"),
@@ -129,7 +162,7 @@ def main(folder: Path) -> None:
         output = folder / f"{source.name}.painted{suffix}"
         print(f"{name:<16} {describe(source)}")
         try:
-            summary = repaint(source, output, overwrite=True)
+            summary = repaint(source, output, overwrite=True, hdr=name.startswith("kept"))
         except InputError as error:
             print(f"{'':16} refused: {error}")
             continue

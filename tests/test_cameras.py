@@ -191,6 +191,22 @@ def test_pixels_that_are_not_square_keep_their_shape(tmp_path: Path, shape: Frac
     player.close()
 
 
+@pytest.mark.parametrize(("shape", "size"), [(Fraction(4, 3), (84, 48)), (Fraction(1, 2), (64, 96))])
+@pytest.mark.parametrize("planes", [False, True])
+def test_what_comes_by_an_address_keeps_its_shape(
+    tmp_path: Path, shape: Fraction, size: tuple[int, int], planes: bool
+) -> None:
+    def anamorphic(stream: av.VideoStream) -> None:
+        stream.codec_context.sample_aspect_ratio = shape
+
+    clip = make_video(tmp_path / "a.ts", prepare=anamorphic)
+    source = CameraSource(Address("clip", str(clip)), planes=planes)
+    assert (source.width, source.height) == size
+    frame = next(iter(source.frames()))
+    assert frame.pixels.shape[:2] == ((source.height * 3 // 2 if planes else source.height), source.width)
+    source.close()
+
+
 def test_odd_sizes_become_even(tmp_path: Path) -> None:
     pictures = [np.zeros((47, 65, 3), np.uint8)]
     path = make_video(tmp_path / "odd.mkv", pictures=pictures, times=(0,), codec="ffv1", pixel_format="bgr0")

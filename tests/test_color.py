@@ -200,7 +200,8 @@ def make_hdr(path: Path, transfer: int, nits: float, peak: int | None = None) ->
         context = stream.codec_context
         context.colorspace, context.color_range, context.color_primaries, context.color_trc = 9, 1, 9, transfer
 
-    master = f":master-display=G(1,1)B(1,1)R(1,1)WP(1,1)L({peak * 10000},1)" if peak else ""
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)"
+    master = f":master-display={display}L({peak * 10000},50):max-cll=987,321" if peak else ""
     options = {"crf": "2", "x265-params": f"log-level=error{master}"}
     return make_video(
         path, times=range(6), codec="libx265", pixel_format="yuv420p10le", options=options, prepare=tag, encoded=flat
@@ -231,6 +232,69 @@ def test_what_is_brighter_than_its_display_is_white_and_darker_light_keeps_its_o
     # A display that shows more needs more room for it.
     assert next(iter(dimmer)).pixels.mean() < shown[3]
     dimmer.close()
+
+
+def make_light(path: Path, transfer: int) -> Path:
+    """FFV1 of 16 bits of a colourful picture whose numbers are light by another law than displays'."""
+    light = (colorful_picture(0) / 255) ** 2.4
+    laws = {8: light, 9: 1 + np.log10(np.maximum(light, 0.01)) / 2, 17: (light * 48 / 52.37) ** (1 / 2.6)}
+    signal = np.rint(65535 * laws[transfer]).astype(np.uint16)
+
+    def tagged(_: VideoFrame) -> VideoFrame:
+        frame = VideoFrame.from_ndarray(signal, "rgb48le").reformat(format="gbrp16le")
+        frame.color_trc = transfer
+        return frame
+
+    def tag(stream: av.VideoStream) -> None:
+        stream.codec_context.color_trc = transfer
+
+    return make_video(
+        path,
+        pictures=[colorful_picture(0)] * 2,
+        times=[0, 1],
+        codec="ffv1",
+        pixel_format="gbrp16le",
+        prepare=tag,
+        encoded=tagged,
+    )
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(8, "linear light"), (9, "logarithmic light"), (17, "digital cinema")])
+def test_light_by_other_laws_is_painted_as_it_looks(tmp_path: Path, transfer: int, name: str) -> None:
+    source = make_light(tmp_path / "a.mkv", transfer)
+    (note,) = repaint(source, tmp_path / "b.mkv", codec="ffv1").warnings
+    assert name in note
+    frame = decode(tmp_path / "b.mkv")[0]
+    assert frame.color_trc == 1
+    error = np.abs(frame.to_ndarray(format="rgb24").astype(int) - colorful_picture(0))
+    # The logarithm knows nothing darker than a hundredth of white.
+    assert error[colorful_picture(0) > 40].max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["yuv420p12le", "yuv444p14le", "yuv420p16le", "gbrp14le", "gbrpf32le", "gray16le"])
+def test_deep_pictures_lose_their_depth_only(tmp_path: Path, kind: str) -> None:
+    picture = colorful_picture(0)
+    if kind.startswith("gray"):
+        picture = np.dstack([picture[..., 0]] * 3)
+    source = make_video(
+        tmp_path / "a.mkv",
+        pictures=[picture] * 2,
+        times=[0, 1],
+        codec="ffv1",
+        pixel_format=kind,
+        options={"strict": "experimental"},
+    )
+    for name in ("b.mp4", "b.webm", "b.mov"):
+        repaint(source, tmp_path / name, quality=2)
+        assert psnr(decode(tmp_path / name)[0].to_ndarray(format="rgb24"), picture) > 35
+
+
+def test_xyz_of_digital_cinema_is_rgb_on_the_screen() -> None:
+    picture = colorful_picture(0)
+    frame = VideoFrame.from_ndarray(picture, "rgb24").reformat(format="rgb48le").reformat(format="xyz12le")
+    color = settle_color(frame)
+    assert (color.matrix, color.full_range) == (1, False)
+    assert psnr(to_rgb(frame, color, WIDTH, HEIGHT, VideoReformatter()), picture) > 45
 
 
 def make_matrix(path: Path, matrix: int, primaries: int = 1) -> Path:

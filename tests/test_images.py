@@ -3,9 +3,12 @@
 import contextlib
 import random
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -164,6 +167,64 @@ def test_cmyk_is_converted_and_its_profile_left_behind(tmp_path: Path) -> None:
     picture = read_picture(source)
     assert corner_colors(picture.pixels) == ["red", "green", "blue", "white"]
     assert picture.icc_profile is None
+
+
+def linear_light(picture: np.ndarray) -> np.ndarray:
+    """Of sRGB (IEC 61966-2-1), float32, 1 is white."""
+    signal = picture / 255
+    return np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_floating_point_is_linear_light(channels: int, tmp_path: Path) -> None:
+    picture = colorful_picture()
+    light = linear_light(picture)[..., ::-1]
+    stored = light[..., 2] if channels == 1 else light
+    if channels == 4:
+        stored = np.dstack([light, np.full(light.shape[:2], 0.5, np.float32)])
+    cv2.imwrite(str(tmp_path / "a.tif"), stored)
+    assert is_image(tmp_path / "a.tif")
+    assert upright_size(tmp_path / "a.tif") == (picture.shape[1], picture.shape[0])
+    read = read_picture(tmp_path / "a.tif")
+    wanted = np.dstack([picture[..., 0]] * 3) if channels == 1 else picture
+    assert np.abs(read.pixels.astype(int) - wanted).max() <= 1
+    assert (read.alpha is not None) == (channels == 4)
+    repaint(tmp_path / "a.tif", tmp_path / "b.png")
+    assert np.array_equal(read_picture(tmp_path / "b.png").pixels, read.pixels)
+
+
+def test_light_above_white_is_compressed_rather_than_cut_off(tmp_path: Path) -> None:
+    light = np.repeat(np.geomspace(0.05, 8, 64, dtype=np.float32)[None, :, None], 48, axis=0).repeat(3, axis=2)
+    cv2.imwrite(str(tmp_path / "a.tif"), light)
+    levels = read_picture(tmp_path / "a.tif").pixels[0, :, 0].astype(int)
+    assert (np.diff(levels) >= 0).all()
+    assert len(np.unique(levels[light[0, :, 0] > 1])) > 10
+    assert levels[-1] == 255
+
+
+def test_a_webp_is_read_without_three_more_of_it(tmp_path: Path) -> None:
+    picture = np.dstack([quartered_picture(2000, 1500), np.full((1500, 2000), 99, np.uint8)])
+    Image.fromarray(picture).save(tmp_path / "a.webp", lossless=True, method=0)
+    script = (
+        "import resource, sys; from pathlib import Path; from vidstyle.media.images import read_picture\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert read_picture(Path(sys.argv[1])).alpha.max() == 99\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.webp"], capture_output=True, check=True)
+    assert int(done.stdout) * 1024 < 2000 * 1500 * 16
+    assert corner_colors(read_picture(tmp_path / "a.webp").pixels) == ["red", "green", "blue", "white"]
+
+
+def test_the_profile_of_a_palette_is_kept_and_that_of_greys_left_behind(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.fromarray(quartered_picture())
+    picture.convert("P").save(tmp_path / "a.png", icc_profile=profile)
+    repaint(tmp_path / "a.png", tmp_path / "b.png")
+    assert read_picture(tmp_path / "b.png").icc_profile == profile
+    grey = profile[:16] + b"GRAY" + profile[20:]
+    picture.convert("L").save(tmp_path / "c.png", icc_profile=grey)
+    assert read_picture(tmp_path / "c.png").icc_profile is None
 
 
 def test_a_colour_profile_is_kept(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live import Figures, LiveSettings, Session, run
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import read_image
 from vidstyle.media.live_sinks import Recording, StreamSink, _has_srt
-from vidstyle.media.sources import MICROSECOND
 from vidstyle.stream.stream import BLEND_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]

@@ -18,6 +18,7 @@ from media_files import (
 )
 from PIL import Image
 
+from vidstyle.media.containers import usual_rate
 from vidstyle.media.sources import FileSource
 
 WITH_B_FRAMES = {"crf": "4", "x264-params": "bframes=3:b-adapt=0"}
@@ -108,6 +109,23 @@ def test_a_last_sample_of_a_few_ticks_is_no_damage(tmp_path: Path, count: int, s
     assert read_times(tmp_path / "b.mp4") == read_times(source)
 
 
+def test_a_packet_of_nothing_is_the_last_frame_once_more(tmp_path: Path) -> None:
+    # AVI has them, and Theora.
+    whole, source = make_video(tmp_path / "a.avi", codec="mpeg4", options={"b": "2M"}), tmp_path / "b.avi"
+    with av.open(str(whole)) as container, av.open(str(source), "w") as output:
+        copy = output.add_stream_from_template(container.streams.video[0], opaque=True)
+        for packet in container.demux(video=0):
+            if packet.size:
+                kept = packet if packet.pts not in {5, 6, 9} else av.Packet(b"")
+                kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
+                kept.duration, kept.stream = packet.duration, copy
+                output.mux(kept)
+    summary = repaint(source, tmp_path / "c.mp4", strict=True)
+    assert (summary.frames, summary.warnings) == (7, [])
+    assert read_times(tmp_path / "c.mp4") == [Fraction(n, 25) for n in (0, 1, 2, 3, 4, 7, 8)]
+    assert length(tmp_path / "c.mp4") == Fraction(10, 25)
+
+
 @pytest.mark.parametrize("key_frames", [1, 250])
 @pytest.mark.parametrize(("milliseconds", "ticks"), [(400, 3584), (840, 3684), (1120, 3584)])
 def test_an_edit_list_that_begins_between_key_frames_is_no_damage(
@@ -139,14 +157,19 @@ def test_h264_with_b_frames_in_avi_plays_evenly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".flv", ".mkv"])
-def test_a_clock_of_milliseconds_is_not_taken_for_the_rate(tmp_path: Path, suffix: str) -> None:
-    times = [round(1000 * n / 30) for n in range(24)]
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(25), Fraction(30000, 1001)])
+def test_a_clock_of_milliseconds_is_not_taken_for_the_rate(tmp_path: Path, suffix: str, rate: Fraction) -> None:
+    # Of a second, milliseconds do not tell 29.97 from 30.
+    count = 18 if rate.denominator == 1 else 120
+    times = [round(1000 * n / rate) for n in range(count)]
     source = make_video(tmp_path / f"a{suffix}", times=times, time_base=MILLISECOND, rate=1000)
     repaint(source, tmp_path / "b.mp4")
     with av.open(str(tmp_path / "b.mp4")) as container:
         video = container.streams.video[0]
         assert level_of(video) <= 31
-        assert video.guessed_rate == pytest.approx(30, rel=0.05)
+        assert video.guessed_rate == pytest.approx(float(rate), rel=0.002)
+    with av.open(str(source)) as container:
+        assert usual_rate(source, container.streams.video[0]) == rate
 
 
 def level_of(video: av.VideoStream) -> int:

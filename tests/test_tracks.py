@@ -17,6 +17,8 @@ from media_files import (
     repaint,
 )
 
+from vidstyle.media.bitmap_subtitles import Standing
+
 TWO_SOUNDS = (Sound(language="eng"), Sound("libmp3lame", language="ita", pitch=880))
 
 
@@ -221,6 +223,94 @@ def test_a_subtitle_that_is_on_at_the_start_is_shown_from_there(tmp_path: Path, 
     with av.open(str(tmp_path / f"b{suffix}")) as container:
         packet = next(p for p in container.demux(container.streams[1]) if p.size > 2)
         assert packet.duration * packet.time_base == pytest.approx(0.4, abs=0.001)
+
+
+def test_packets_shorter_than_a_tick_keep_their_times(tmp_path: Path) -> None:
+    # As TrueHD has them, 1,200 a second, where Matroska has a thousand ticks.
+    source = tmp_path / "a.mkv"
+    with av.open(str(make_video(tmp_path / "bare.mkv"))) as container, av.open(str(source), "w") as output:
+        video = output.add_stream_from_template(container.streams.video[0], opaque=True)
+        sound = output.add_stream("pcm_s16le", rate=48000, layout="mono")
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+        for number in range(300):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 40), number, np.int16), "s16", "mono")
+            frame.rate, frame.pts, frame.time_base = 48000, 40 * number, Fraction(1, 48000)
+            output.mux(sound.encode(frame))
+    repaint(source, tmp_path / "b.mkv")
+    assert read_packets(tmp_path / "b.mkv", 1) == read_packets(source, 1)
+
+
+def pgs(state: int, objects: int) -> bytes:
+    """A composition of Blu-ray's subtitles, as far as it says what is on: 0 builds on what was, 0x80 begins anew."""
+    content = bytes([0, 64, 0, 48, 0x10, 0, 0, state, 0, 0, objects]) + bytes(8 * objects)
+    return b"\x16" + len(content).to_bytes(2, "big") + content + b"\x80\0\0"
+
+
+def dvb(state: int, regions: int) -> bytes:
+    """The same of DVB."""
+    content = bytes([30, state << 2]) + bytes(6 * regions)
+    return b"\x0f\x10\0\x01" + len(content).to_bytes(2, "big") + content
+
+
+def make_pictured(path: Path, compositions: Sequence[tuple[float, bytes]]) -> Path:
+    """Subtitles that are pictures and do not say how long they stay."""
+    bare = make_video(path.with_name("bare.mkv"), times=range(25))
+    with av.open(str(bare)) as container, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(container.streams.video[0], opaque=True)
+        subtitles = output.add_mux_stream("hdmv_pgs_subtitle")
+        subtitles.time_base = Fraction(1, 1000)
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+        for time, data in compositions:
+            packet = av.Packet(data)
+            packet.stream, packet.time_base, packet.pts = subtitles, Fraction(1, 1000), round(1000 * time)
+            packet.dts = packet.pts
+            output.mux(packet)
+    return path
+
+
+BEGUN, MORE, OTHER, CLEARED = pgs(0x80, 1), pgs(0, 2), pgs(0x80, 2), pgs(0x80, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "on"),
+    [
+        ([(0.1, BEGUN)], [BEGUN]),
+        ([(0.1, BEGUN), (0.2, MORE)], [BEGUN, MORE]),
+        ([(0.1, BEGUN), (0.2, OTHER)], [OTHER]),
+        ([(0.1, BEGUN), (0.2, CLEARED)], []),
+        ([], []),
+    ],
+)
+def test_a_picture_that_is_on_at_the_start_is_shown_from_there(
+    tmp_path: Path, before: list[tuple[float, bytes]], on: list[bytes]
+) -> None:
+    source = make_pictured(tmp_path / "a.mkv", [*before, (0.8, CLEARED)])
+    repaint(source, tmp_path / "b.mkv", start=0.4)
+    packets = read_packets(tmp_path / "b.mkv", 1)
+    assert [data for _, data in packets] == [*on, CLEARED]
+    assert [float(time) for time, _ in packets] == pytest.approx([0] * len(on) + [0.4], abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("compositions", "on"),
+    [
+        ([dvb(2, 1)], 1),
+        ([dvb(2, 1), dvb(0, 2)], 2),
+        ([dvb(2, 1), dvb(1, 1)], 1),
+        ([dvb(2, 1), dvb(0, 0)], 0),
+    ],
+)
+def test_what_is_on_of_dvb_is_what_its_compositions_say(compositions: list[bytes], on: int) -> None:
+    standing = Standing("dvb_subtitle")
+    for data in compositions:
+        standing.take(av.Packet(data))
+    assert [bytes(packet) for packet in standing.on()] == compositions[len(compositions) - on :]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])

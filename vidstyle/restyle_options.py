@@ -56,6 +56,7 @@ class Options:
         bitrate: bits a second of a video, in place of quality.
         max_size: bytes of a video's file, in place of quality.
         start, end: part of a video to paint, seconds.
+        hdr: of a video in PQ or HLG, keep its dynamic range, in ten bits.
         background: RGB that transparency is laid on where the output has none.
         audio: whether audio and subtitle tracks come along.
         overwrite: whether existing output may be replaced.
@@ -78,6 +79,7 @@ class Options:
         None
     )
     end: Annotated[float | None, Field(allow_inf_nan=False, description="takes seconds from the beginning")] = None
+    hdr: bool = False
     background: BackgroundColor = (255, 255, 255)
     audio: bool = True
     overwrite: bool = False
@@ -110,6 +112,7 @@ class OptionFields(TypedDict, total=False):
     max_size: int | None
     start: float | None
     end: float | None
+    hdr: bool
     background: tuple[int, int, int]
     audio: bool
     overwrite: bool
@@ -152,7 +155,7 @@ def suffix_of_output(source: Path, codec: str | None, *, picture: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _holds_video(suffix: str, codec: str | None) -> bool:
-    from vidstyle.media.sinks import check_video_name
+    from vidstyle.media.output_containers import check_video_name
 
     try:
         check_video_name(Path(f"video{suffix}"), codec, None)
@@ -183,21 +186,25 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         for option in ("codec", "quality", "bitrate", "max_size", "start", "end"):
             if getattr(options, option) is not None:
                 raise InputError(f"{parameter(option)}: is for videos, and {pictures[0]} is a picture")
+        if options.hdr:
+            raise InputError(f"{parameter('hdr')}: is for videos, and {pictures[0]} is a picture")
         if not source.is_dir():
             check_picture_suffix(output)
     elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     else:
-        from vidstyle.media.sinks import check_video_name
+        from vidstyle.media.output_containers import check_video_name
 
-        check_video_name(output, options.codec, options.quality)
+        check_video_name(output, options.codec, options.quality, hdr=options.hdr)
 
 
 def _may_be_animated(source: Path, output: Path) -> bool:
     """Whether an animation becomes an animated PNG; of a film, somebody who names a PNG wants one picture."""
     from vidstyle.media.animations import is_animation
+    from vidstyle.media.structure import is_heif_sequence
 
-    return output.suffix.lower() == ".png" and (is_animation(source) or source.suffix.lower() == ".gif")
+    animated = is_animation(source) or is_heif_sequence(source) or source.suffix.lower() == ".gif"
+    return output.suffix.lower() == ".png" and animated
 
 
 def _check_paths(source: Path, output: Path, options: Options) -> None:

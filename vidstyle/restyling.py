@@ -27,7 +27,8 @@ from vidstyle.video_runs import (
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
-    from vidstyle.media.images import PictureSink
+    from vidstyle.media.avif_sink import AvifSink
+    from vidstyle.media.picture_files import PictureSink
     from vidstyle.media.sinks import FileSink
 
 
@@ -170,7 +171,7 @@ def _restyle_pictures(
     skips: bool = True,
 ) -> Summary:
     """Paint `pictures` into `folder`, under `names`; see PictureSource for `skips`."""
-    from vidstyle.media.images import PictureSink, PictureSource
+    from vidstyle.media.picture_files import PictureSink, PictureSource
 
     source = PictureSource(pictures, options.size, options.scale, strict=options.strict, skips=skips)
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
@@ -200,7 +201,7 @@ def _with_compiling(
 
 
 def summary_of(
-    done: Progress, sink: "FileSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
+    done: Progress, sink: "FileSink | AvifSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
 ) -> Summary:
     return Summary(
         frames=done.frames,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
+    from vidstyle.media.avif_sink import AvifSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
@@ -223,15 +224,17 @@ def video_source(source: Path, options: Options, gpu: int | None = None) -> Sour
     from vidstyle.media.sources import FileSource
 
     part: dict[str, Any] = {name: getattr(options, name) for name in ("size", "scale", "start", "end")}
-    return AnimationSource(source, **part) if is_animation(source) else FileSource(source, **part, gpu=gpu)
+    if is_animation(source):
+        return AnimationSource(source, **part)
+    return FileSource(source, **part, gpu=gpu, hdr=options.hdr)
 
 
 def _as_planes(video: Source, output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
     from vidstyle.engines.frame_function import network_takes_planes
-    from vidstyle.media import sinks
+    from vidstyle.media.output_containers import file_takes_planes
 
-    written = sinks.file_takes_planes(output, video.format, options.codec)
+    written = file_takes_planes(output, video.format, options.codec)
     return video.has_planes and written and network_takes_planes(style.network, video.color)
 
 
@@ -245,10 +248,13 @@ def _gpu(style: Style, options: Options) -> int | None:
 
 def video_sink(
     video: Source, output: Path, options: Options, *, gpu: int | None = None, resident: bool = False
-) -> "FileSink":
+) -> "FileSink | AvifSink":
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
-    from vidstyle.media.sinks import FileSink
+    from vidstyle.media.avif_sink import AvifSink
 
+    sized = options.bitrate is not None or options.max_size is not None
+    if output.suffix.lower() == ".avif" and video.format.alpha and options.codec in {None, "av1"} and not sized:
+        return AvifSink(output, video.format, quality=options.quality, overwrite=options.overwrite)
     return FileSink(
         output,
         video.format,
@@ -275,6 +281,7 @@ def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]
             **{name: getattr(options, name) for name in RATE_OPTIONS},
         ),
         "background": options.background,
+        "strength": options.strength,
     }
 
 

@@ -150,7 +150,7 @@ def _task(file: _Found, below: Path, style_at: StyleAt, label: str, options: Opt
     if file.picture:
         check_picture_suffix(output)
     else:
-        from vidstyle.media.sinks import check_video_name
+        from vidstyle.media.output_containers import check_video_name
 
         check_video_name(output, options.codec, options.quality)
     return Task(file.path, output, style_at, label, file.picture, options)
@@ -266,7 +266,7 @@ def _check_names(tasks: Sequence[Task]) -> None:
 
 def _check_times(tasks: Sequence[Task]) -> None:
     """Whether there is something between start and end in every video, as far as they say how long they are."""
-    from vidstyle.media.sources import seconds_of
+    from vidstyle.media.containers import seconds_of
 
     for task in tasks:
         start = task.options.start

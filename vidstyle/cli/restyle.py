@@ -140,6 +140,9 @@ def restyle(
     ] = None,
     start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
     end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
+    hdr: Annotated[
+        bool, typer.Option("--hdr", help="Keep high dynamic range (PQ, HLG), in ten bits; otherwise it becomes BT.709.")
+    ] = False,
     background: Annotated[
         str, typer.Option(metavar="COLOR", help="What is transparent lies on it where OUTPUT has no transparency.")
     ] = "white",
@@ -166,6 +169,7 @@ def restyle(
         "max_size": None if max_size is None else parse_amount(max_size, "--max-size"),
         "start": None if start is None else parse_time(start, "--start"),
         "end": None if end is None else parse_time(end, "--end"),
+        "hdr": hdr,
         "background": parse_color(background, "--background"),
         "audio": audio is AudioChoice.copy,
         "overwrite": overwrite,

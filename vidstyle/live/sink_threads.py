@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vidstyle.live.arranging import Colors
+from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
 from vidstyle.media.live_sinks import LiveSink, captioned
-from vidstyle.media.sources import MICROSECOND
 from vidstyle.pipeline import Channel, Stopped
 
 HOLD_SECONDS = 0.2

@@ -14,9 +14,9 @@ from PIL import Image
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import over_white, split_alpha
+from vidstyle.media.containers import plays_of
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.images import DAMAGE
-from vidstyle.media.sources import plays_of
 from vidstyle.media.structure import WEBP_ALPHA
 
 FORMATS = ("WEBP", "PNG", "AVIF")
@@ -108,7 +108,7 @@ class AnimationSource:
             color=self.color,
             sample_aspect_ratio=pixel.limit_denominator(255) if abs(pixel - 1) > 0.005 else Fraction(1),
             frames=self._frames,
-            alpha=True,
+            alpha=self._image.format == "WEBP" or self._image.has_transparency_data,
             plays=plays_of(path),
         )
 

@@ -132,7 +132,7 @@ def _examine(path: Path) -> _Source | None:
     """None if the file does not tell how long it is, or is none that FFmpeg opens."""
     import av
 
-    from vidstyle.media.sources import open_container, picture_streams
+    from vidstyle.media.containers import open_container, picture_streams
 
     try:
         container = open_container(path)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +25,9 @@ from av.video.reformatter import VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import over_white, settle_color, to_planes, to_rgb
+from vidstyle.media.containers import DEFAULT_RATE, MICROSECOND
 from vidstyle.media.frame import MATRIX_WEIGHTS, SMALLEST_SIDE, Color, Frame, usual_matrix
-from vidstyle.media.sources import DEFAULT_RATE, MICROSECOND, FileSource
+from vidstyle.media.sources import FileSource
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 3.0
 """How long a source may take to answer, and to be silent before it counts as gone."""
@@ -288,6 +290,14 @@ def even_size(width: int, height: int) -> tuple[int, int]:
     return max(SMALLEST_SIDE, width // 2 * 2), max(SMALLEST_SIDE, height // 2 * 2)
 
 
+def square_size(width: int, height: int, shape: Fraction) -> tuple[int, int]:
+    """The size at which pixels of a shape, width over height, are square, as windows and pipes want them.
+
+    Upwards, so that nothing is lost.
+    """
+    return (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+
+
 # --- reading
 
 
@@ -341,7 +351,8 @@ class CameraSource:
             self._container, self._decoded, first = self._open()
         except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
             raise InputError(f"{parameter('camera', address.name)}: cannot be opened ({_reason(error)})") from error
-        self.width, self.height = size or even_size(first.width, first.height)
+        shape = self._container.streams.video[0].sample_aspect_ratio or Fraction(1)
+        self.width, self.height = size or even_size(*square_size(first.width, first.height, shape))
         self.color = Color(usual_matrix(self.height)) if planes else None
         rate = self._container.streams.video[0].average_rate or DEFAULT_RATE
         self.rate = float(rate) if 1 <= rate <= 1000 else float(DEFAULT_RATE)
@@ -423,9 +434,7 @@ class FilePlayer:
         self._path, self._loop = path, loop
         file = FileSource(path, size=size)
         width, height, shape = file.format.width, file.format.height, file.format.sample_aspect_ratio
-        # Windows and pipes know square pixels only.  Upwards, so that nothing is lost.
-        square = (round(width * shape), height) if shape > 1 else (width, round(height / shape))
-        if size is None and (wanted := even_size(*square)) != (width, height):
+        if size is None and (wanted := even_size(*square_size(width, height, shape))) != (width, height):
             file.close()
             file = FileSource(path, size=wanted)
         self._file = file

@@ -28,6 +28,7 @@ class Codec:
         quality: default and largest value of it; smaller is better.
         even: the encoder wants even sides.
         tells_range: files of it can say that they use the full range of numbers; others are taken for limited.
+        hdr: pixel format for high dynamic range, None where there are no ten bits for it.
         alpha: pixel format for sources with transparency, None if it has none; where, and with which further options.
     """
 
@@ -39,6 +40,7 @@ class Codec:
     quality: tuple[int, int] = (20, 51)
     even: bool = True
     tells_range: bool = True
+    hdr: str | None = None
     alpha: str | None = None
     alpha_options: Mapping[str, str] = field(default_factory=dict)
     alpha_containers: tuple[str, ...] = ("matroska", "webm", "mov", "gif", "apng", "webp")
@@ -60,11 +62,13 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             ("yuv420p", "yuv420p10le"),
             {"preset": "fast", "x265-params": "log-level=error"},
             quality=(22, 51),
+            hdr="yuv420p10le",
         ),
-        "av1": Codec("libsvtav1", ("yuv420p", "yuv420p10le"), {"preset": "8"}, quality=(28, 63)),
+        "av1": Codec("libsvtav1", ("yuv420p", "yuv420p10le"), {"preset": "8"}, quality=(28, 63), hdr="yuv420p10le"),
+        # The libvpx of PyAV's wheel has 8 bits only.
         "vp9": Codec(
             "libvpx-vp9",
-            ("yuv420p", "yuv420p10le"),
+            ("yuv420p", "yuv420p"),
             {"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
             quality=(28, 63),
             even=False,
@@ -80,6 +84,7 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             quality_option="global_quality",
             quality=(9, 31),
             tells_range=False,
+            hdr="yuv422p10le",
             alpha="yuva444p10le",
             alpha_options={"profile": "4", "alpha_bits": "16"},
             alpha_containers=("mov", "matroska"),
@@ -90,18 +95,20 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             {"level": "3", "slicecrc": "1"},
             quality_option=None,
             even=False,
+            hdr="gbrp10le",
             alpha="bgra",
         ),
         "gif": Codec("gif", ("pal8", "pal8"), quality_option=None, even=False, alpha="pal8"),
         "apng": Codec("apng", ("rgb24", "rgb24"), quality_option=None, even=False, alpha="rgba"),
         "webp": Codec(
             "libwebp_anim",
-            ("yuv420p", "yuv420p"),
+            # Its YUV is BT.601 whatever the source has, so that libwebp makes it itself.
+            ("bgra", "bgra"),
             {"lossless": "0"},
             quality_option="quality",
             quality=(10, 100),
             even=False,
-            alpha="yuva420p",
+            alpha="bgra",
         ),
     }
 )
@@ -138,6 +145,8 @@ DEFAULT_CODECS = {".gif": "gif", ".webm": "vp9", ".apng": "apng", ".png": "apng"
 """By suffix; all other containers get H.264."""
 TRANSPARENT_CODECS = {".mov": "prores"}
 """The same for sources with transparency."""
+HDR_CODECS = {".webm": "av1", ".avif": "av1"}
+"""The same for high dynamic range; all other containers get HEVC."""
 
 
 UNLISTED: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -192,18 +201,29 @@ def encoder_options(codec: Codec, width: int, height: int) -> dict[str, str]:
     return dict(codec.large_options if width * height >= LARGE_FRAME and codec.large_options else codec.options)
 
 
-def choose_codec(name: str | None, output: Path, *, alpha: bool = False) -> tuple[str, Codec]:
+def choose_codec(name: str | None, output: Path, *, alpha: bool = False, hdr: bool = False) -> tuple[str, Codec]:
     """The codec called `name`, or the usual one for the suffix of `output`; with its name.
 
     Args:
         name: key of CODECS.
         output: the file to write.
         alpha: whether there is transparency to keep.
+        hdr: whether there is high dynamic range to keep.
+
+    Raises:
+        InputError: if there is none of that name, or it has no ten bits for high dynamic range.
     """
-    name = name or (TRANSPARENT_CODECS.get(output.suffix.lower()) if alpha else None)
-    name = name or DEFAULT_CODECS.get(output.suffix.lower(), "h264")
+    suffix = output.suffix.lower()
+    name = name or (TRANSPARENT_CODECS.get(suffix) if alpha else None)
+    if hdr:
+        usual = DEFAULT_CODECS.get(suffix)
+        name = name or HDR_CODECS.get(suffix) or ("hevc" if usual is None or CODECS[usual].hdr else usual)
+    name = name or DEFAULT_CODECS.get(suffix, "h264")
     if name not in CODECS:
         raise InputError(f"{parameter('codec', name)}: unknown; choose one of {', '.join(CODECS)}")
+    if hdr and CODECS[name].hdr is None:
+        able = ", ".join(known for known, codec in CODECS.items() if codec.hdr)
+        raise InputError(f"{parameter('hdr')}: {name} has 8 bits here; choose {parameter('codec')} of {able}")
     return name, CODECS[name]
 
 

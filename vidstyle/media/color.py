@@ -68,7 +68,7 @@ def settle_color(frame: VideoFrame) -> Color:
     name = frame.format.name
     components = frame.format.components
     bits = max(component.bits for component in components)
-    rgb = frame.format.is_rgb or name.startswith(("gbr", "pal"))
+    rgb = frame.format.is_rgb or name.startswith(("gbr", "pal", "xyz"))
     matrix = int(frame.colorspace)
     if matrix in (UNSPECIFIED, RGB_MATRIX, 3) or rgb:
         matrix = MATRIX_BT709 if rgb else usual_matrix(frame.height)

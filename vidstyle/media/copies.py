@@ -21,6 +21,8 @@ STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendo
 """Beginnings of the names of tags that were true of the old file only."""
 SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(3600)
 """Seconds of silence between two packets that are filled in where sound is encoded."""
+EQUAL_TIMES = 0x20000
+"""FFmpeg's AVFMT_TS_NONSTRICT, of containers in which packets may follow each other at the same time."""
 TEXT_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "mov_text", "text"})
 
 
@@ -59,6 +61,8 @@ class PacketCopy:
         self._stream.metadata.update(lasting_tags(stream.metadata))
         self._stream.disposition = stream.disposition
         self._last_dts: int | None = None
+        # Packets of TrueHD are shorter than a tick of Matroska.
+        self._least_step = 0 if output.format.flags & EQUAL_TIMES else 1
 
     @staticmethod
     def add(output: av.container.OutputContainer, stream: av.stream.Stream) -> av.stream.Stream:
@@ -75,9 +79,9 @@ class PacketCopy:
         dts = packet.dts if packet.dts is not None else packet.pts
         assert pts is not None
         assert dts is not None
-        if self._last_dts is not None and dts <= self._last_dts:
+        if self._last_dts is not None and dts < self._last_dts + self._least_step:
             # Muxers refuse a step back.
-            dts = self._last_dts + 1
+            dts = self._last_dts + self._least_step
         self._last_dts = dts
         packet.dts, packet.pts = dts - offset, max(pts, dts) - offset
         packet.stream = self._stream

@@ -1,5 +1,6 @@
 """What travels through the pipeline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic
@@ -71,6 +72,8 @@ class Frame(Generic[Pixels]):
         duration: in units of `time_base`; 0 where it is not known.
         discontinuity: nothing may be carried over from the frame before this one (start, seek).
         alpha: how opaque each pixel is, (H, W) uint8; None for what is opaque throughout.
+        signal: gives the frame in high dynamic range, as it was before it was brought down to `pixels`: R'G'B' of PQ or
+            HLG (H, W, 3) uint16, full range; None where nobody has asked for it.
     """
 
     pixels: Pixels
@@ -79,11 +82,42 @@ class Frame(Generic[Pixels]):
     duration: int = 0
     discontinuity: bool = False
     alpha: np.ndarray | None = None
+    signal: Callable[[], np.ndarray] | None = None
 
     @property
     def time(self) -> float:
         """Presentation time in seconds."""
         return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True)
+class Mastering:
+    """What a video of high dynamic range says of the display that it was made on, and of its own light.
+
+    Attributes:
+        chromaticities: x and y of red, green, blue and white (CIE 1931); None if it does not say.
+        luminance: of the display, the greatest and the least, cd/m2; None if it does not say.
+        light_level: the greatest of any pixel, and the greatest mean of any frame (MaxCLL, MaxFALL), cd/m2; likewise.
+    """
+
+    chromaticities: tuple[tuple[float, float], ...] | None = None
+    luminance: tuple[float, float] | None = None
+    light_level: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a video is marked as, without which players show it flat.
+
+    Attributes:
+        stereo: FFmpeg's AVStereo3DType of pictures for both eyes; 0 for none.
+        right_first: the picture of the right eye comes first.
+        spherical: FFmpeg's AVSphericalProjection of what is all around; None for none.
+    """
+
+    stereo: int = 0
+    right_first: bool = False
+    spherical: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +133,8 @@ class VideoFormat:
         frames: how many there will be, as far as is known beforehand.
         alpha: whether frames may be transparent.
         plays: how often an animation is played; 0 is for ever.
+        marks: of video for both eyes, and all around.
+        mastering: of video whose frames come with their `signal`, which is written then; None of all other video.
     """
 
     width: int
@@ -110,3 +146,5 @@ class VideoFormat:
     frames: int | None = None
     alpha: bool = False
     plays: int = 0
+    marks: Marks = Marks()
+    mastering: Mastering | None = None

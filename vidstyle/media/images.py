@@ -1,14 +1,12 @@
 """Still pictures: reading and writing them."""
 
 import contextlib
-import errno
 import io
 import math
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,10 +15,11 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from vidstyle.errors import InputError, parameter, reason
+from vidstyle.errors import InputError, reason
 from vidstyle.media.color import over_white
-from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.output_files import PartFolder, exists_already, is_hidden, move_into_place, written_beside
+from vidstyle.media.float_tiff import HEIGHT, ORIENTATION, WIDTH, read_float_tiff, tags_of
+from vidstyle.media.structure import is_heif_sequence
+from vidstyle.output_files import is_hidden, written_beside
 
 with contextlib.suppress(ImportError):
     # What iPhones take, whole where it is stored in tiles, and upright.
@@ -67,6 +66,8 @@ _TURNS: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 """How to set pixels (H, W, C) upright, by the orientation in Exif."""
+LYING = frozenset({5, 6, 7, 8})
+"""Those that swap width and height."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ class Picture:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is a still picture, by its content; GIFs and animated PNG, WebP and AVIF are videos."""
+    """Whether a file is a still picture, by its content; GIFs and animated PNG, WebP, AVIF and HEIF are videos."""
+    if tags_of(path) is not None:
+        return True
+    if is_heif_sequence(path):
+        return False
     try:
         with _opened(path) as image:
             return image.format != "GIF" and not _is_animated(image)
@@ -172,10 +177,14 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
     """
     refuse_unread(path)
     try:
+        if (tags := tags_of(path)) is not None:
+            if tags[WIDTH] * tags[HEIGHT] > LARGEST_IMAGE:
+                raise Image.DecompressionBombError
+            return _picture(read_float_tiff(path), tags.get(ORIENTATION, 1), pixels)
         with _opened(path) as image:
             if image.width * image.height > LARGEST_IMAGE:
                 raise Image.DecompressionBombError
-            return _upright(image, pixels)
+            return _upright(image, pixels, path)
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: more than {LARGEST_IMAGE // 1_000_000} megapixels; scale it down first") from error
     except MemoryError as error:
@@ -184,7 +193,7 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
         raise InputError(f"{path}: not a picture that can be read ({error})") from error
 
 
-def _read_cut_off(path: Path) -> Picture | None:
+def read_cut_off(path: Path) -> Picture | None:
     """A JPEG whose end is missing, as far as it goes; None for what is none, or has nothing of its picture."""
     try:
         data = path.read_bytes()
@@ -197,24 +206,61 @@ def _read_cut_off(path: Path) -> Picture | None:
         return None
 
 
-def _upright(image: Image.Image, enough: int | None) -> Picture:
+def _upright(image: Image.Image, enough: int | None, path: Path | None = None) -> Picture:
+    """A picture that Pillow has opened, from `path` if it lies there; for `enough` see read_picture."""
     divisor = 1
     if enough is not None:
         divisor = max(1, min(math.isqrt(image.width * image.height // enough), *image.size))
         whole = image.width
         image.draft(None, (image.width // divisor, image.height // divisor))
         divisor = max(1, divisor * image.width // whole)
-    image.load()
-    transparent = image.has_transparency_data and not image.mode.startswith("I")
-    # The profile of CMYK does not describe what Pillow turns it into.
-    profile = image.info.get("icc_profile") if transparent or image.mode in {"RGB", "RGBA"} else None
-    turned = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1), np.asarray)
-    pixels = _as_array(image, divisor, "RGBA" if transparent else "RGB")
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    profile = image.info.get("icc_profile")
+    direct = None if path is None else _read_directly(image, path)
+    if direct is None:
+        image.load()
+        transparent = image.has_transparency_data and not image.mode.startswith("I")
+        pixels = _as_array(image, divisor, "RGBA" if transparent else "RGB")
+    else:
+        pixels = _reduced(direct, divisor)
     image.close()
+    # The profile of CMYK or of greys does not describe what Pillow turns them into.
+    fits = profile is not None and profile[16:20] == b"RGB "
+    return _picture(pixels, orientation, icc_profile=profile if fits else None)
+
+
+def _picture(
+    pixels: np.ndarray, orientation: object, enough: int | None = None, icc_profile: bytes | None = None
+) -> Picture:
+    """RGB or RGBA (H, W, 3 or 4) uint8 as a picture; for `enough` see read_picture."""
+    if enough is not None:
+        pixels = _reduced(pixels, max(1, math.isqrt(pixels.shape[0] * pixels.shape[1] // enough)))
     # A picture of a hundred megapixels shall not be here twice because of an order of axes.
-    pixels = turned(pixels)
-    alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
-    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, profile)
+    pixels = _TURNS.get(orientation, np.asarray)(pixels)
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, icc_profile)
+
+
+def _read_directly(image: Image.Image, path: Path) -> np.ndarray | None:
+    """RGB or RGBA (H, W, 3 or 4) uint8 of a WebP, which Pillow reads as if it were an animation, with four pictures of
+    it in memory; None of everything else."""
+    if image.format != "WEBP":
+        return None
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3:
+        return None
+    transparent = pixels.shape[2] == 4
+    cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if transparent else cv2.COLOR_BGR2RGB, dst=pixels)
+    return pixels
+
+
+def _reduced(pixels: np.ndarray, divisor: int) -> np.ndarray:
+    """Pixels with both sides divided."""
+    height, width = (side // divisor for side in pixels.shape[:2])
+    if divisor == 1:
+        return pixels
+    whole = pixels[: height * divisor, : width * divisor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _as_array(image: Image.Image, divisor: int, mode: str) -> np.ndarray:
@@ -230,7 +276,7 @@ def _as_array(image: Image.Image, divisor: int, mode: str) -> np.ndarray:
             levels = (np.asarray(strip).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
             strip = Image.fromarray(levels)
         values = np.asarray(strip if strip.mode == mode else strip.convert(mode))
-        part[:] = values if divisor == 1 else cv2.resize(values, (width, len(part)), interpolation=cv2.INTER_AREA)
+        part[:] = _reduced(values, divisor)
     return pixels
 
 
@@ -245,11 +291,14 @@ def upright_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: for what is no picture.
     """
+    if (tags := tags_of(path)) is not None:
+        lies = tags.get(ORIENTATION, 1) in LYING
+        return (tags[HEIGHT], tags[WIDTH]) if lies else (tags[WIDTH], tags[HEIGHT])
     try:
         with _opened(path) as image:
             width, height = image.size
             # Of a TIFF file, Pillow gives the size upright.
-            lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in {5, 6, 7, 8}
+            lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in LYING
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a picture that can be read ({error})") from error
     return (height, width) if lies else (width, height)
@@ -296,12 +345,13 @@ def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:
     check_picture_suffix(path)
     with written_beside(path, overwrite=overwrite) as partial:
         try:
-            _save(partial, picture)
+            save(partial, picture)
         except ValueError as error:
             raise InputError(f"{path}: cannot be written: {reason(error)}") from error
 
 
-def _save(path: Path, picture: Picture) -> None:
+def save(path: Path, picture: Picture) -> None:
+    """Write a picture in place; see write_picture.  Raises OSError and ValueError."""
     suffix = path.suffix.lower()
     pixels, alpha = picture.pixels, picture.alpha
     if alpha is not None and suffix in OPAQUE_SUFFIXES:
@@ -319,152 +369,3 @@ def _save(path: Path, picture: Picture) -> None:
     elif suffix == ".jp2":
         options |= {"irreversible": False}
     image.save(path, **options)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a painting takes over from its picture; see Picture."""
-
-    alpha: np.ndarray | None
-    icc_profile: bytes | None
-
-
-class PictureSource:
-    """Pictures as frames, one file each; pts is the index of the file.
-
-    Args:
-        paths: the files.
-        size: (width, height) of the frames to give; each picture's own by default.
-        scale: multiple of each picture's own size, in place of `size`.
-        strict: whether a picture that cannot be read, or is cut off, is an error; otherwise a JPEG that is cut off is
-            read as far as it goes, others are skipped, and both are noted.
-        skips: whether to go on after a picture that cannot be read, where it need not be strict.
-
-    Attributes:
-        details: by index, what the painting of a frame takes over; whoever writes it takes it out.
-        notes: a line for each picture that was skipped or cut off.
-
-    Raises:
-        InputError: while iterating, at a picture that cannot be read if it is to be strict, and at the end if
-            there was none that could.
-    """
-
-    def __init__(
-        self,
-        paths: list[Path],
-        size: tuple[int, int] | None,
-        scale: float | None,
-        *,
-        strict: bool,
-        skips: bool = True,
-    ) -> None:
-        self._paths, self._size, self._scale = paths, size, scale
-        self._strict, self._skips = strict, skips
-        self.details: dict[int, Kept] = {}
-        self.notes: list[str] = []
-
-    def __iter__(self) -> Iterator[Frame]:
-        skipped = 0
-        for index, path in enumerate(self._paths):
-            try:
-                picture = self._resized(self._read(path), path)
-            except InputError as error:
-                if self._strict or not self._skips:
-                    raise
-                self.notes.append(f"{error}; skipped")
-                skipped += 1
-                continue
-            self.details[index] = Kept(picture.alpha, picture.icc_profile)
-            yield Frame(picture.pixels, index, Fraction(1), discontinuity=True)
-        if skipped == len(self._paths):
-            raise InputError(f"{self._paths[0].parent}: none of its pictures can be painted; {self.notes[0]}")
-
-    def _read(self, path: Path) -> Picture:
-        try:
-            return read_picture(path)
-        except InputError:
-            if self._strict or (rest := _read_cut_off(path)) is None:
-                raise
-            self.notes.append(f"{path}: is cut off; what there is of it is painted")
-            return rest
-
-    def _resized(self, picture: Picture, path: Path) -> Picture:
-        height, width = picture.pixels.shape[:2]
-        size = self._size or (width, height)
-        if self._scale is not None:
-            size = (round(width * self._scale), round(height * self._scale))
-        if min(size) < SMALLEST_SIDE or size[0] * size[1] > LARGEST_IMAGE:
-            raise InputError(
-                f"{path}: cannot paint at {size[0]}x{size[1]}; it takes {SMALLEST_SIDE} pixels a side to "
-                f"{LARGEST_IMAGE // 1_000_000} megapixels, see {parameter('size')}"
-            )
-        if size == (width, height):
-            return picture
-        scaled = np.array(Image.fromarray(picture.pixels).resize(size, Image.Resampling.LANCZOS))
-        alpha = picture.alpha
-        if alpha is not None:
-            alpha = np.array(Image.fromarray(alpha).resize(size, Image.Resampling.LANCZOS))
-        return Picture(scaled, alpha, picture.icc_profile)
-
-
-class PictureSink:
-    """Writes each frame under the name at the index that is its pts, with the transparency of its source.
-
-    Pictures are written into a hidden folder and moved on `close`; `abort` leaves nothing.
-
-    Args:
-        folder: where the pictures come to lie; made if it is not there.
-        names: of the files; a suffix is a format.
-        details: see PictureSource.
-        overwrite: whether existing files may be replaced.
-
-    Attributes:
-        width, height: of the last picture, pixels.
-
-    Raises:
-        InputError: for a suffix that is no picture format, and if nothing can be written there.
-    """
-
-    def __init__(self, folder: Path, names: list[str], details: dict[int, Kept], *, overwrite: bool) -> None:
-        for name in names:
-            check_picture_suffix(folder / name)
-        self._folder, self._names, self._details, self._overwrite = folder, names, details, overwrite
-        self._new = not folder.exists()
-        self.width = self.height = 0
-        try:
-            target = folder / names[0] if len(names) == 1 else folder
-            self._part = PartFolder(target, folder.resolve().parent if self._new else folder)
-            self._painted = self._part.path
-        except OSError as error:
-            raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
-
-    def write(self, frame: Frame) -> None:
-        """Write one picture.  Raises InputError when the disk is full, and for sizes that the format cannot hold."""
-        kept = self._details.pop(frame.pts)
-        name = self._names[frame.pts]
-        try:
-            _save(self._painted / name, Picture(frame.pixels, kept.alpha, kept.icc_profile))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self._folder / name}: cannot be written: {reason(error)}") from error
-        self.height, self.width = frame.pixels.shape[:2]
-
-    def close(self) -> None:
-        """Give all pictures their names."""
-        try:
-            if self._new and not self._overwrite:
-                # In one step, which fails if somebody else has made and filled the folder meanwhile.
-                self._painted.rename(self._folder)
-                return
-            self._folder.mkdir(exist_ok=True)
-            for picture in sorted(self._painted.iterdir()):
-                move_into_place(picture, self._folder / picture.name, overwrite=self._overwrite)
-        except OSError as error:
-            if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
-                raise exists_already(self._folder) from error
-            raise InputError(f"{self._folder}: cannot be written: {error.strerror}") from error
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        """Remove what was written, unless `close` has moved it."""
-        self._part.discard()

@@ -25,7 +25,8 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.color import describe_color, from_rgb
 from vidstyle.media.frame import Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.microphones import Microphone, MicrophoneTrack
-from vidstyle.media.sinks import FileSink, file_takes_planes
+from vidstyle.media.output_containers import file_takes_planes
+from vidstyle.media.sinks import FileSink
 from vidstyle.output_files import check_output
 
 TICK = Fraction(1, 90_000)

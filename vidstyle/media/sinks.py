@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -17,19 +16,30 @@ from typing import TYPE_CHECKING, Any, Self
 import av
 import numpy as np
 from av.codec.context import Flags
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.bit_rates import BitRate
-from vidstyle.media.codecs import Codec, choose_codec, codecs_taken, encoder_options, on_gpu, opens, quality_options
+from vidstyle.media.codecs import choose_codec, encoder_options, on_gpu, opens, quality_options
 from vidstyle.media.color import SCALING, WHITE, from_rgb, over
+from vidstyle.media.containers import location
+from vidstyle.media.converting import INTERLEAVED
 from vidstyle.media.device_pixels import DevicePixels
-from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
+from vidstyle.media.frame import RGB_MATRIX, Frame, Mastering, VideoFormat
+from vidstyle.media.hdr import DEEP, ToneExpander, light_options, peak_of
+from vidstyle.media.marks import names_of, written
+from vidstyle.media.output_containers import (
+    CLOCKS,
+    CONTAINER_OPTIONS,
+    PLAYS_OPTIONS,
+    WITHOUT_ASPECT,
+    movie_timescale,
+    open_for_writing,
+)
 from vidstyle.media.recording_file import SURVIVING, RecordingFile, plays
 from vidstyle.media.scheduling import usual_scheduling
-from vidstyle.media.sources import INTERLEAVED, location
+from vidstyle.media.spool import OnePalette
 from vidstyle.media.structure import finish_animation
 from vidstyle.media.tracks import WITH_EDIT_LISTS, Tracks
 from vidstyle.output_files import DISK_FULL, Part
@@ -38,77 +48,18 @@ if TYPE_CHECKING:
     from vidstyle.media.device_frames import DeviceEncoding
 
 ABORT_SECONDS = 0.2
-FASTSTART = {"movflags": "+faststart"}
-"""The index in front, so that a browser can start playing at once."""
-NEGATIVE_TIMES = {"avoid_negative_ts": "disabled"}
-"""Audio may start a little before 0 to warm its decoder up; FFmpeg would delay the whole file for it."""
-CONTAINER_OPTIONS = {
-    "mp4": FASTSTART,
-    "mov": FASTSTART,
-    "ipod": FASTSTART,
-    "matroska": NEGATIVE_TIMES,
-    "webm": NEGATIVE_TIMES,
-}
-"""By FFmpeg's name of the container."""
-PLAYS_OPTIONS = {"gif": "loop", "apng": "plays", "webp": "loop"}
-"""By the same, what says how often an animation is played."""
-FORMATS = {".png": "apng"}
-"""FFmpeg's name of the container by suffix, where it would choose another one."""
-USUAL_SUFFIXES = "use .mp4, .mkv, .webm, .mov or .gif"
-NO_TIMESTAMPS = 0x0080
-"""FFmpeg's AVFMT_NOTIMESTAMPS."""
-WITHOUT_ASPECT = frozenset({"matroska", "webm", "gif"})
 LONGEST_DURATION = 2**30
 """Ticks of a packet, where FFmpeg allows 2^31 of a clock that may be finer."""
-FINE_CLOCK = 10_000
-"""Ticks per second that are enough; FFmpeg makes the clock of a video in MP4 as fine."""
-CLOCKS = {"gif": Fraction(1, 100), "libwebp_anim": Fraction(1, 1000), "apng": Fraction(1, 1000)}
-"""Seconds per tick of formats that have a clock of their own, or write delays as short fractions."""
 SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
 STILL_SUFFIXES = frozenset({".avif"})
 """Pictures that move, which no GPU has been seen to write."""
 ON_DEVICE = frozenset({"cuda", "nv12"})
 """Pixel formats of what comes from a device: they need no conversion."""
+YUV = ("yuv", "nv12", "p010")
+"""Beginnings of the names of pixel formats that have a matrix."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
-
-
-def _movie_timescale(time_base: Fraction) -> int:
-    """Ticks per second of a movie in MP4 in which those of a video are whole."""
-    scale = time_base.denominator
-    return min(scale * -(-FINE_CLOCK // scale), 2**31 - 1)
-
-
-def file_takes_planes(path: Path, video: VideoFormat, codec: str | None) -> bool:
-    """Whether a FileSink made with these arguments takes frames as planes of 4:2:0, of the video's size."""
-    chosen = choose_codec(codec, path, alpha=video.alpha)[1]
-    # Pixels that are not square may have to be scaled.
-    return chosen.formats[video.color.bits > 8] == "yuv420p" and video.sample_aspect_ratio == 1
-
-
-def check_video_name(path: Path, codec: str | None, quality: int | None) -> None:
-    """Raises InputError where a FileSink made with these arguments would, as far as names tell; nothing is written."""
-    name, chosen = choose_codec(codec, path)
-    quality_options(name, chosen, quality)
-    nowhere = io.BytesIO()
-    nowhere.name = path.name  # by which FFmpeg chooses the container
-    _open_for_writing(nowhere, path, name, chosen).close()
-
-
-def _open_for_writing(where: Any, path: Path, name: str, codec: Codec) -> av.container.OutputContainer:
-    """The container that a file is to be, where it takes the codec and keeps timestamps."""
-    suffix = path.suffix
-    try:
-        container = av.open(where, "w", format=FORMATS.get(suffix.lower()))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: no video container is called {suffix or 'like that'}; {USUAL_SUFFIXES}") from error
-    if codec.encoder not in codecs_taken(container):
-        raise InputError(f"{path}: a {suffix} file cannot hold {name}; choose another {parameter('codec')} or suffix")
-    # AVI has room for timestamps in its index only, and FFmpeg does not say so.
-    if container.format.flags & NO_TIMESTAMPS or container.format.name == "avi":
-        raise InputError(f"{path}: a {suffix} file keeps no timestamps; {USUAL_SUFFIXES}")
-    return container
 
 
 class FileSink:
@@ -130,6 +81,7 @@ class FileSink:
         resident: frames will come as planes in that device's memory, and stay there where it encodes.
         survives: whether half of it is better than nothing, as of what will never be seen again.
         background: what transparent frames are laid on where codec or container have no transparency.
+        strength: how much of frames in high dynamic range has been painted, 0 to 1; the rest stays exactly as it was.
 
     Raises:
         InputError: for a container or codec that cannot be used.
@@ -149,11 +101,14 @@ class FileSink:
         resident: bool = False,
         survives: bool = False,
         background: tuple[int, int, int] = WHITE,
+        strength: float = 1.0,
     ) -> None:
         self.path, self._overwrite, self._background = path, overwrite, background
-        self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha)
+        hdr = video.mastering is not None
+        self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha, hdr=hdr)
         self._device: DeviceEncoding | None = None
-        if gpu is not None and path.suffix.lower() not in STILL_SUFFIXES:
+        # The encoders of GPUs cannot say what display a video was mastered on.
+        if gpu is not None and not hdr and path.suffix.lower() not in STILL_SUFFIXES:
             encoding = on_gpu(self._codec_name, video.width, video.height)
             self._codec = encoding or self._codec
             if encoding is not None and resident:
@@ -170,7 +125,10 @@ class FileSink:
         if bit_rate is not None:
             options |= bit_rate.options(self._codec_name, self._codec)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
-        self._palette: Graph | None = None
+        self._palette: OnePalette | None = None
+        self._expander: ToneExpander | None = None
+        if video.mastering is not None:
+            self._expander = ToneExpander(video.color.transfer, peak_of(video.mastering), 1 - strength)
         self._tracks: Tracks | None = None
         self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
         self._first_pts = self._end = 0
@@ -192,6 +150,8 @@ class FileSink:
             self._part.discard()
             raise
         try:
+            if self._codec.encoder == "gif":
+                self._palette = OnePalette(path)
             self._stream = self._add_stream(options)
             self._tracks = tracks(self._container) if tracks else None
             self._write_header()
@@ -215,6 +175,12 @@ class FileSink:
         notes = list(self._tracks.notes) if self._tracks else []
         if self._laid_down:
             notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
+        if self._unmarked:
+            notes.append(f"{self.path}: is not marked as {' and '.join(self._unmarked)}; tell the player")
+        mastering = self.video.mastering
+        told = mastering is not None and mastering != Mastering()
+        if mastering and told and not light_options(self._codec.encoder, mastering):
+            notes.append(f"{self.path}: {self._codec_name} does not say what display it was mastered on")
         return notes
 
     def _new_part(self) -> Part:
@@ -226,7 +192,7 @@ class FileSink:
         return self._recording or location(self._partial)
 
     def _open_container(self) -> av.container.OutputContainer:
-        container = _open_for_writing(self._destination(), self.path, self._codec_name, self._codec)
+        container = open_for_writing(self._destination(), self.path, self._codec_name, self._codec)
         name, times = container.format.name, self.video.plays
         container.container_options.update(CONTAINER_OPTIONS.get(name, {}))
         container.container_options.update(SURVIVING.get(name, {}) if self._recording else {})
@@ -237,21 +203,24 @@ class FileSink:
         self._alpha = self.video.alpha and self._codec.alpha is not None and name in self._codec.alpha_containers
         if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
-            container.container_options["movie_timescale"] = str(_movie_timescale(self._time_base))
+            container.container_options["movie_timescale"] = str(movie_timescale(self._time_base))
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
         video, color = self.video, self.video.color
         if self._alpha:
             options = options | dict(self._codec.alpha_options)
+        tags, marking, unmarked = written(video.marks, self._container.format.name, self._codec.encoder)
+        self._unmarked = names_of(unmarked)
+        for name, said in (light_options(self._codec.encoder, video.mastering or Mastering()) | marking).items():
+            options = options | {name: f"{options[name]}:{said}" if name in options else said}
         accelerator = None if self._device is None else self._device.accelerator()
         stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options, hwaccel=accelerator)
         assert isinstance(stream, av.VideoStream)
         self._even = 2 if self._codec.even else 1
         stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
-        stream.pix_fmt = self._codec.alpha if self._alpha else self._codec.formats[color.bits > 8]
-        if self._device is not None:
-            stream.pix_fmt = INTERLEAVED
+        stream.pix_fmt = self._pixel_format
+        stream.metadata.update(tags)
         context = stream.codec_context
         context.time_base = self._time_base
         # Without it an encoder makes durations up from the average rate.
@@ -265,6 +234,17 @@ class FileSink:
             # The tag that Apple's players ask for.
             context.codec_tag = "hvc1"
         return stream
+
+    @property
+    def _pixel_format(self) -> str:
+        """FFmpeg's name of what the encoder is given."""
+        if self._device is not None:
+            return INTERLEAVED
+        if self._expander is not None and self._codec.hdr is not None:
+            return self._codec.hdr
+        if self._alpha and self._codec.alpha is not None:
+            return self._codec.alpha
+        return self._codec.formats[self.video.color.bits > 8]
 
     @property
     def _squares_pixels(self) -> bool:
@@ -288,7 +268,7 @@ class FileSink:
 
     def _matrix_and_range(self) -> tuple[int, ColorRange]:
         color = self.video.color
-        if not self._codec.formats[0].startswith("yuv"):
+        if not self._pixel_format.startswith(YUV):
             return RGB_MATRIX, ColorRange.JPEG
         return color.matrix, ColorRange.JPEG if color.full_range else ColorRange.MPEG
 
@@ -321,7 +301,13 @@ class FileSink:
             if self._is_due(frame):
                 if isinstance(frame.pixels, DevicePixels) and self._device is None:
                     frame = replace(frame, pixels=frame.pixels.array())
-                self._encode(self._to_picture(frame))
+                picture = self._to_picture(frame)
+                if self._palette is None:
+                    self._encode(picture)
+                elif self._aborted:
+                    raise VidstyleError(f"{self.path}: writing it was aborted")
+                else:
+                    self._palette.add(picture)
             if self._tracks:
                 self._tracks.copy_until(frame.time)
 
@@ -366,6 +352,8 @@ class FileSink:
                     return
                 if self._last_pts is None:
                     raise VidstyleError(f"{self.path}: there was no frame to write")
+                for picture in self._palette or ():
+                    self._encode(picture)
                 self._encode(None)
                 if self._tracks:
                     self._tracks.finish()
@@ -389,6 +377,8 @@ class FileSink:
         # A frame that takes longer than this to encode keeps its encoder; the file is gone all the same.
         if self._encoding.acquire(timeout=ABORT_SECONDS):
             try:
+                if self._palette:
+                    self._palette.discard()
                 if self._tracks:
                     self._tracks.close()
                 with contextlib.suppress(av.error.FFmpegError, OSError):
@@ -430,10 +420,11 @@ class FileSink:
         if self._size != (self.width, self.height):
             # 4:2:0 has no odd sides; the last line is doubled rather than lost.
             pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
-            pixels = np.pad(picture.to_ndarray(), pad, mode="edge").astype(np.uint8, copy=False)
-            picture = VideoFrame.from_ndarray(pixels, picture.format.name)
+            padded: Any = np.pad(picture.to_ndarray(), pad, mode="edge")
+            picture = VideoFrame.from_ndarray(padded, picture.format.name)
             picture.color_range = ColorRange.JPEG
-        picture = self._to_palette(picture) if self._codec.encoder == "gif" else self._converted(picture)
+        if self._palette is None:
+            picture = self._converted(picture)
         # Ticks of some containers are so coarse that two frames can fall into one.
         earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
         ticks = frame.time_base / self._time_base
@@ -456,6 +447,9 @@ class FileSink:
         if isinstance(frame.pixels, DevicePixels):
             assert self._device is not None
             picture = self._device.picture(frame.pixels)
+        elif self._expander is not None and frame.signal is not None:
+            picture = VideoFrame.from_ndarray(self._expander(frame.pixels, frame.signal()), DEEP)
+            picture.color_range = ColorRange.JPEG
         elif frame.pixels.ndim == 3:
             pixels = frame.pixels
             if self._alpha:
@@ -480,29 +474,6 @@ class FileSink:
         picture.colorspace, picture.color_range = matrix, color_range
         picture.color_primaries, picture.color_trc = color.primaries, color.transfer
         return picture
-
-    def _to_palette(self, picture: VideoFrame) -> VideoFrame:
-        """256 colours chosen for this frame, so that memory stays bounded whatever the length."""
-        if self._palette is None:
-            self._palette = Graph()
-            source = self._palette.add_buffer(
-                width=picture.width,
-                height=picture.height,
-                format=picture.format,
-                time_base=Fraction(1, 100),
-            )
-            split = self._palette.add("split")
-            generate = self._palette.add("palettegen", stats_mode="single")
-            use = self._palette.add("paletteuse", new="1", dither="sierra2_4a")
-            source.link_to(split)
-            split.link_to(generate, 0, 0)
-            split.link_to(use, 1, 0)
-            generate.link_to(use, 0, 1)
-            use.link_to(self._palette.add("buffersink"))
-            self._palette.configure()
-        picture.pts, picture.time_base = 0, Fraction(1, 100)
-        self._palette.vpush(picture)
-        return self._palette.vpull()
 
     def __enter__(self) -> Self:
         return self

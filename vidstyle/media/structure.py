@@ -23,7 +23,7 @@ MOST_BOXES = 10_000
 
 @dataclass(frozen=True)
 class Box:
-    """A box of ISO/IEC 14496-12, 4.2: its kind, and where what is in it begins and ends in the file."""
+    """A box of ISO/IEC 14496-12, 4.2, or an element of EBML (RFC 8794): its kind, and where its content lies."""
 
     kind: bytes
     begin: int
@@ -58,6 +58,26 @@ def boxes_at(file: BinaryIO, box: Box, *path: bytes) -> Iterator[Box]:
                 yield from boxes_at(file, found, *path[1:])
 
 
+SEQUENCE_BRANDS = frozenset({b"msf1", b"hevc", b"hevx"})
+"""Of HEIF files with an animation in them (ISO/IEC 23008-12, 10.2 and B.4), which may have a still beside it."""
+
+
+def is_heif_sequence(path: Path) -> bool:
+    """Whether a file is HEIF with an animation, which FFmpeg reads."""
+    try:
+        with path.open("rb") as file:
+            whole = Box(b"", 0, os.fstat(file.fileno()).st_size)
+            first = next(boxes(file, 0, whole.end), None)
+            if first is None or first.kind != b"ftyp":
+                return False
+            file.seek(first.begin)
+            brands = file.read(min(first.end - first.begin, 256))
+            named = {brands[n : n + 4] for n in range(0, len(brands), 4)}
+            return bool(named & SEQUENCE_BRANDS) and any(True for _ in boxes_at(file, whole, b"moov"))
+    except OSError:
+        return False
+
+
 def shown_until(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
     """When the last frame of a track in MP4 ends by its edit list, and the clock's tick, both in seconds.
 
@@ -74,7 +94,7 @@ def shown_until(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
             for movie in islice(boxes_at(file, whole, b"moov"), 1):
                 tick = 1 / Fraction(max(1, _timescale(file, movie)))
                 for trak in boxes_at(file, movie, b"trak"):
-                    if _track_id(file, trak) == track:
+                    if track_id(file, trak) == track:
                         ticks = sum(_segments(file, trak))
                         return (ticks * tick, tick) if ticks else None
     except OSError:
@@ -95,7 +115,8 @@ def _timescale(file: BinaryIO, movie: Box) -> int:
     return 0
 
 
-def _track_id(file: BinaryIO, trak: Box) -> int | None:
+def track_id(file: BinaryIO, trak: Box) -> int | None:
+    """The track_ID of a track in MP4, FFmpeg's stream id."""
     for header in boxes_at(file, trak, b"tkhd"):
         return _field(file, header, 20 if _field(file, header, 0, 1) == 1 else 12, 4)
     return None
@@ -118,28 +139,48 @@ def is_cut_off(path: Path, container: av.container.InputContainer, stream: av.Vi
         return any(entry.pos + entry.size > size for entry in stream.index_entries)
     with path.open("rb") as file:
         if container.format.name == MATROSKA:
-            return _segment_end(file) > size
+            return _segment_end(file, size) > size
         if container.format.name == "avi":
             file.seek(4)
             return int.from_bytes(file.read(4), "little") + 8 > size
     return False
 
 
-def _segment_end(file: BinaryIO) -> int:
-    """Where the first segment of Matroska ends (RFC 8794, RFC 9559); 0 if it does not say."""
-    position = 0
-    for kind in (EBML, SEGMENT):
-        file.seek(position)
-        start = file.read(12)
-        if start[:4] != kind or len(start) < 5 or not start[4]:
-            return 0
-        # The number of leading zeros of a size is that of the bytes that follow.
-        length = 9 - start[4].bit_length()
-        size = int.from_bytes(start[4 : 4 + length], "big") & ((1 << 7 * length) - 1)
-        if size == (1 << 7 * length) - 1:
-            return 0  # unknown, as in recordings that nobody has finished
-        position += 4 + length + size
-    return position
+def elements(file: BinaryIO, begin: int, end: int) -> Iterator[Box]:
+    """The elements of Matroska between two places of a file (RFC 8794, 4 to 6), as far as they can be made out.
+
+    One whose size is unknown, as in recordings that nobody has finished, goes on to the end.
+    """
+    for _ in range(MOST_BOXES):
+        file.seek(begin)
+        header = file.read(12)
+        # The number of leading zeros of an ID or a size is that of the bytes that follow the first one.
+        wide = 9 - header[0].bit_length() if header and header[0] else 9
+        if wide > 4 or len(header) <= wide or not header[wide]:
+            return
+        length = 9 - header[wide].bit_length()
+        size = int.from_bytes(header[wide : wide + length], "big") & ((1 << 7 * length) - 1)
+        begin += wide + length
+        unknown = size == (1 << 7 * length) - 1
+        yield Box(header[:wide], begin, end if unknown else begin + size)
+        if unknown or begin + size >= end:
+            return
+        begin += size
+
+
+def number_in(file: BinaryIO, element: Box) -> int:
+    """What is in an element that is an unsigned integer."""
+    return _field(file, element, 0, min(element.end - element.begin, 8))
+
+
+def _segment_end(file: BinaryIO, size: int) -> int:
+    """Where the first segment of Matroska ends (RFC 9559); the end of the file if it does not say."""
+    for element in elements(file, 0, size):
+        if element.kind == SEGMENT:
+            return element.end
+        if element.kind != EBML:
+            break
+    return size
 
 
 WEBP_ALPHA = 0x10

@@ -15,6 +15,8 @@ TIMESTAMPS_JUMP = 0x0200
 """FFmpeg's AVFMT_TS_DISCONT."""
 JUMP_BACK, JUMP_AHEAD = Fraction(1, 5), Fraction(10)
 """Seconds; timestamps that jump further mean that two recordings have been joined."""
+SHORTEST_DELAY, USUAL_DELAY = 1, 10
+"""Hundredths of a second, of GIF."""
 RECENT_STEPS = 99
 """Frames that tell how long one usually lasts."""
 
@@ -62,6 +64,22 @@ class Clock:
                 self._next.clear()
                 time = latest
         self._next[track] = time + (packet.duration or 0) * packet.time_base
+
+
+class GifClock:
+    """Shows pictures of a GIF as browsers do: those that say that they are shown for no time, for USUAL_DELAY."""
+
+    def __init__(self) -> None:
+        self._later = 0
+
+    def correct(self, packet: av.Packet[Any]) -> None:
+        """Change the packet's timestamps in place."""
+        if packet.pts is None or packet.dts is None:
+            return
+        packet.pts, packet.dts = packet.pts + self._later, packet.dts + self._later
+        if (packet.duration or 0) <= SHORTEST_DELAY:
+            self._later += USUAL_DELAY - (packet.duration or 0)
+            packet.duration = USUAL_DELAY
 
 
 class Timestamps:

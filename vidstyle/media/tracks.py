@@ -11,7 +11,9 @@ import av
 from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
+from vidstyle.media.bitmap_subtitles import STANDING, Standing
 from vidstyle.media.codecs import codecs_taken, played
+from vidstyle.media.containers import MICROSECOND, open_container, picture_streams
 from vidstyle.media.copies import (
     TEXT_SUBTITLES,
     PacketCopy,
@@ -21,7 +23,6 @@ from vidstyle.media.copies import (
     lasting_tags,
     refusal,
 )
-from vidstyle.media.sources import MICROSECOND, open_container, picture_streams
 from vidstyle.media.timecode import advanced
 from vidstyle.media.timestamps import Clock, counts_from_anywhere, timed_streams
 
@@ -208,15 +209,43 @@ class OtherTracks:
         clock = Clock(self._input)
         streams = {self._input.streams[index] for index in self._copies}
         timed = timed_streams(self._input) if counts_from_anywhere(self._input) else []
+        standing = self._standing()
         try:
             for packet in self._input.demux(*sorted(streams.union(timed), key=lambda stream: stream.index)):
                 clock.correct(packet)
                 timed_packet = packet.size and (packet.pts is not None or packet.dts is not None)
-                if packet.stream in streams and timed_packet and self._within(packet):
+                if packet.stream not in streams or not timed_packet:
+                    continue
+                if standing and self._start is not None:
+                    index, late = packet.stream.index, _time(packet) - self._start
+                    if index in standing and late < 0:
+                        standing[index].take(packet)
+                        continue
+                    # Tracks are interleaved loosely.
+                    known = [which for which in standing if late > AHEAD or (which == index and late >= 0)]
+                    for which in known:
+                        yield from self._from_start(standing.pop(which))
+                if self._within(packet):
                     yield packet
         except av.error.FFmpegError:
             # The file ends early; the picture's source says so.
-            return
+            pass
+        for rest in standing.values():
+            yield from self._from_start(rest)
+
+    def _standing(self) -> dict[int, Standing]:
+        """By track, what is on when the part begins of subtitles that say when they begin only."""
+        if self._start is None:
+            return {}
+        names = {index: self._input.streams[index].codec_context.codec.canonical_name for index in self._copies}
+        return {index: Standing(name) for index, name in names.items() if name in STANDING}
+
+    def _from_start(self, standing: Standing) -> Iterator[av.Packet[Any]]:
+        """What is on when the part begins is shown from there."""
+        for packet in standing.on():
+            assert self._start is not None
+            packet.pts = packet.dts = round(self._start / packet.time_base)
+            yield packet
 
     def _seek(self, time: Fraction) -> None:
         try:
