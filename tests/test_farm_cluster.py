@@ -16,7 +16,7 @@ from conftest import wait_until
 from media_files import make_video
 from test_farm import FRAMES, pictures, same
 
-from vidstyle.batch.plan import Plan, make_plan
+from vidstyle.batch.plan import BatchPlan, make_plan
 from vidstyle.farm.driver import Farm, connect, disconnect
 from vidstyle.farm.painting_segments import Video
 from vidstyle.restyle_options import Options
@@ -57,7 +57,7 @@ def season(tmp_path: Path) -> Path:
     return folder
 
 
-def plan_for(season: Path, out: Path, style: Path, name: str = "{stem}.mkv") -> Plan:
+def plan_for(season: Path, out: Path, style: Path, name: str = "{stem}.mkv") -> BatchPlan:
     return make_plan([season], out, [((0.0, str(style)),)], OPTIONS, name)
 
 

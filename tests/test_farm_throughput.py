@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_cluster import SimulatedCluster
 
-from vidstyle.batch.plan import Plan, Task
+from vidstyle.batch.plan import BatchPlan, Task
 from vidstyle.farm import driver
 from vidstyle.farm.driver import Farm
 from vidstyle.farm.model import efficiency
@@ -22,7 +22,7 @@ def farm_of(monkeypatch: pytest.MonkeyPatch, cluster: SimulatedCluster) -> Farm:
     monkeypatch.setattr(driver, "request_for", lambda _: {})
     monkeypatch.setattr(driver, "write_record_of", lambda *_: None)
     monkeypatch.setattr(Farm, "_not_painted", lambda _self, job: list(job.bounds))
-    farm = Farm(Plan(tasks, []), cores=1)
+    farm = Farm(BatchPlan(tasks, []), cores=1)
     farm._ray = cluster
     return farm
 

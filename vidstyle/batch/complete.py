@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from vidstyle.batch.plan import NAMED, Plan, Task
+from vidstyle.batch.plan import NAMED, BatchPlan, Task
 from vidstyle.batch.records import is_complete, request_of
 from vidstyle.errors import InputError, parameter
 
 
-def check_outputs(plan: Plan, *, resume: bool) -> set[Task]:
+def check_outputs(plan: BatchPlan, *, resume: bool) -> set[Task]:
     """The tasks of a plan that need not be done, since they are complete.
 
     Args:

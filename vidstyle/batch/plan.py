@@ -55,7 +55,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """What is to be done.
 
     Attributes:
@@ -85,7 +85,7 @@ def make_plan(
     *,
     remote: Mapping[str, Sequence[str]] = MappingProxyType({}),
     out_is_url: bool = False,
-) -> Plan:
+) -> BatchPlan:
     """Find files, and give each of its paintings a name.
 
     Args:
@@ -118,10 +118,10 @@ def make_plan(
     _check_names(tasks)
     if options.start is not None:
         _check_times(tasks)
-    return Plan(tasks, left_out)
+    return BatchPlan(tasks, left_out)
 
 
-def plan_of_one(source: Path, output: Path, style_at: StyleAt, options: Options) -> Plan:
+def plan_of_one(source: Path, output: Path, style_at: StyleAt, options: Options) -> BatchPlan:
     """One file, which becomes another.
 
     Raises:
@@ -136,7 +136,7 @@ def plan_of_one(source: Path, output: Path, style_at: StyleAt, options: Options)
     task = Task(source, output, style_at, label_of(style_at), picture, options)
     if options.start is not None:
         _check_times([task])
-    return Plan([task], [])
+    return BatchPlan([task], [])
 
 
 def _task(file: _Found, below: Path, style_at: StyleAt, label: str, options: Options, name: str) -> Task:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from vidstyle.batch.plan import Plan, StyleAt, Task, as_named
+from vidstyle.batch.plan import BatchPlan, StyleAt, Task, as_named
 from vidstyle.batch.records import Request, request_of, write_record
 from vidstyle.batch.segmented import SEGMENT_SECONDS, restyle_in_segments
 from vidstyle.errors import VidstyleError, reason
@@ -83,7 +83,7 @@ class BatchProgress:
 
 
 def run_plan(
-    plan: Plan,
+    plan: BatchPlan,
     *,
     complete: Set[Task] = frozenset(),
     on_progress: Callable[[BatchProgress], None] = lambda _: None,

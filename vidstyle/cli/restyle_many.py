@@ -15,7 +15,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.interruption import interruptible
 
 if TYPE_CHECKING:
-    from vidstyle.batch.plan import Plan, StyleAt, Task
+    from vidstyle.batch.plan import BatchPlan, StyleAt, Task
     from vidstyle.batch.run import BatchProgress, Outcome
 
 LISTED = 20
@@ -87,7 +87,7 @@ def restyle_many(wanted: Wanted) -> None:
         raise typer.Exit(1)
 
 
-def _plan(wanted: Wanted) -> "Plan":
+def _plan(wanted: Wanted) -> "BatchPlan":
     from vidstyle.batch.plan import DEFAULT_NAME, make_plan, plan_of_one
     from vidstyle.restyle_options import Options, output_beside
     from vidstyle.styles import DEFAULT_STYLE, label_of
@@ -122,7 +122,7 @@ def _plan(wanted: Wanted) -> "Plan":
     return plan_of_one(source, files[1] if len(files) > 1 else beside, styles[0], options)
 
 
-def _run(plan: "Plan", complete: "set[Task]", wanted: Wanted, outcomes: "list[Outcome]") -> None:
+def _run(plan: "BatchPlan", complete: "set[Task]", wanted: Wanted, outcomes: "list[Outcome]") -> None:
     """Paint; outcomes are told as they come."""
     from vidstyle.cli.progress_bars import BatchBar
 
@@ -174,7 +174,7 @@ def _worded(error: VidstyleError) -> str:
     return error.worded(option)
 
 
-def _say_left_out(plan: "Plan") -> None:
+def _say_left_out(plan: "BatchPlan") -> None:
     from vidstyle.batch.plan import as_named
 
     left_out = plan.left_out
@@ -183,7 +183,7 @@ def _say_left_out(plan: "Plan") -> None:
         say(f"{len(left_out)} left out, which are neither videos nor pictures: {some}")
 
 
-def _tell(plan: "Plan", complete: "set[Task]", *, as_json: bool) -> None:
+def _tell(plan: "BatchPlan", complete: "set[Task]", *, as_json: bool) -> None:
     """What would be done."""
     from vidstyle.batch.estimate import estimated
 

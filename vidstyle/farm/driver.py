@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vidstyle.batch.plan import Plan, Task
+from vidstyle.batch.plan import BatchPlan, Task
 from vidstyle.batch.records import Request
 from vidstyle.batch.run import BatchProgress, Named, Outcome
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
@@ -150,7 +150,7 @@ class Farm:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: BatchPlan,
         *,
         complete: "frozenset[Task] | set[Task]" = frozenset(),
         on_progress: Callable[[BatchProgress], None] = lambda _: None,

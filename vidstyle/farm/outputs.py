@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vidstyle.batch.complete import in_the_way
-from vidstyle.batch.plan import Plan, StyleAt, Task, as_named, make_plan
+from vidstyle.batch.plan import BatchPlan, StyleAt, Task, as_named, make_plan
 from vidstyle.batch.records import (
     FORMAT,
     NOT_ASKED,
@@ -23,7 +23,7 @@ from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary
 
 
-def plan_of(inputs: Sequence[str], out: str, styles: Sequence[StyleAt], options: Options, name: str) -> Plan:
+def plan_of(inputs: Sequence[str], out: str, styles: Sequence[StyleAt], options: Options, name: str) -> BatchPlan:
     """See vidstyle.batch.plan.make_plan; inputs, which may be folders, and out may be URLs."""
     for place, argument in ((out, "out"), *((one, "source") for one in inputs)):
         if places.is_url(place):
@@ -72,7 +72,7 @@ def write_record_of(task: Task, request: Request, summary: Summary) -> None:
     places.write_text(_record_name(output), json.dumps(record, indent=1) + "\n")
 
 
-def complete_of(plan: Plan, *, resume: bool) -> set[Task]:
+def complete_of(plan: BatchPlan, *, resume: bool) -> set[Task]:
     """See vidstyle.batch.complete.check_outputs."""
     complete, others = set(), []
     for task in plan.tasks:
