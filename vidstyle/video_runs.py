@@ -251,6 +251,7 @@ def video_sink(
 ) -> "FileSink | AvifSink":
     """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
     from vidstyle.media.avif_sink import AvifSink
+    from vidstyle.media.sinks import FileSink
 
     sized = options.bitrate is not None or options.max_size is not None
     if output.suffix.lower() == ".avif" and video.format.alpha and options.codec in {None, "av1"} and not sized:
