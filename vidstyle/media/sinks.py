@@ -409,7 +409,7 @@ class FileSink:
         if self._size != (self.width, self.height):
             # 4:2:0 has no odd sides; the last line is doubled rather than lost.
             pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
-            padded = np.pad(picture.to_ndarray(), pad, mode="edge")
+            padded: Any = np.pad(picture.to_ndarray(), pad, mode="edge")
             picture = VideoFrame.from_ndarray(padded, picture.format.name)
             picture.color_range = ColorRange.JPEG
         if self._palette is None:
