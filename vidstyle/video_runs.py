@@ -30,7 +30,7 @@ Source = Union["FileSource", "AnimationSource"]
 """What reads a video or an animation."""
 
 
-RATE_OPTIONS = ("codec", "quality", "bitrate", "max_size", "start", "end", "audio")
+RATE_OPTIONS = ("bitrate", "max_size", "start", "end", "audio")
 """Fields of Options that bear upon the size of a file."""
 
 
@@ -276,9 +276,6 @@ def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]
         "quality": options.quality,
         "bit_rate": rate_of(
             video.path,
-            output,
-            (video.format.width, video.format.height),
-            video.format.rate,
             **{name: getattr(options, name) for name in RATE_OPTIONS},
         ),
         "background": options.background,

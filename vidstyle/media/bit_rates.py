@@ -1,20 +1,12 @@
-"""How large a video becomes: bit rates that are asked for, follow from a size, or from that of the source."""
+"""How large a video becomes: bit rates that are asked for, or follow from a size."""
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.codecs import Codec, choose_codec
+from vidstyle.media.codecs import Codec
 
-TIMES_SOURCE = 3
-"""How many times the source's own bit rate a painting has at the most, pixel for pixel, where nothing is said: strokes
-are detail that a codec has to keep."""
-LEAST_CAP = 1_000_000
-LEAST_CAP_PER_PIXEL = 0.04
-"""Bits a second, and bits of a pixel of each frame, that a painting may always have: of a source that has less, nothing
-could be seen any more."""
 BUFFER_SECONDS = 2.0
 """Over which a rate is kept."""
 OVERHEAD = 0.97
@@ -29,27 +21,26 @@ class BitRate:
     """Bits a second of a video.
 
     Attributes:
-        mean: what it has; None where quality decides.
+        mean: what it has.
         most: what it has at the most, over BUFFER_SECONDS.
     """
 
-    mean: int | None
+    mean: int
     most: int
 
     def options(self, name: str, codec: Codec) -> dict[str, str]:
-        """What the encoder is told, in place of a quality where there is a mean.
+        """What the encoder is told in place of a quality.
 
         Raises:
             InputError: for a codec that heeds no rate.
         """
         if not heeds_rates(codec):
             raise InputError(f"{parameter('codec', name)}: has no bit rate to choose; take h264, hevc, av1 or vp9")
-        limits = {"maxrate": str(self.most), "bufsize": str(round(self.most * BUFFER_SECONDS))}
-        if self.mean is not None:
-            # SVT-AV1 takes a limit beside a quality only.
-            return {"b": str(self.mean)} if codec.encoder == "libsvtav1" else limits | {"b": str(self.mean)}
-        # VP9's constrained quality goes by the mean.
-        return {"b": str(self.most)} if codec.encoder == "libvpx-vp9" else limits
+        asked = {"b": str(self.mean)}
+        # SVT-AV1 takes a limit beside a quality only.
+        if codec.encoder == "libsvtav1":
+            return asked
+        return asked | {"maxrate": str(self.most), "bufsize": str(round(self.most * BUFFER_SECONDS))}
 
 
 def heeds_rates(codec: Codec) -> bool:
@@ -63,60 +54,46 @@ class _Source:
 
     Attributes:
         seconds: that it lasts.
-        video, others: bits a second of the video, and of all other tracks together.
-        pixels: of a frame.
+        others: bits a second of all tracks but the video.
     """
 
     seconds: float
-    video: float
     others: float
-    pixels: int
 
 
 def rate_of(
     source: Path,
-    output: Path,
-    size: tuple[int, int],
-    fps: Fraction,
     *,
-    codec: str | None,
-    quality: int | None,
     bitrate: int | None,
     max_size: int | None,
     start: float | None = None,
     end: float | None = None,
     audio: bool = True,
 ) -> BitRate | None:
-    """What the painting of a file may take; None where quality alone decides.
+    """What the painting of a file may take; None where quality decides.
 
     Args:
-        source, output: the files.
-        size, fps: width and height of the painting, and frames a second.
-        codec, quality, bitrate, max_size, start, end, audio: see vidstyle.Options.
+        source: the file.
+        bitrate, max_size, start, end, audio: see vidstyle.Options.
 
     Raises:
         InputError: for a size that is too small, or a source of which nobody knows how long it is.
     """
     if bitrate is not None:
         return BitRate(bitrate, round(1.5 * bitrate))
-    known = _examine(source)
-    seconds = 0.0 if known is None else max(0.1, min(known.seconds, end or math.inf) - (start or 0))
-    if max_size is not None:
-        if known is None:
-            raise InputError(f"{parameter('max_size')}: {source} does not tell how long it is; give a bitrate")
-        rate = OVERHEAD * 8 * max_size / seconds - (known.others if audio else 0)
-        if rate < LEAST_RATE:
-            least = math.ceil((LEAST_RATE + (known.others if audio else 0)) * seconds / 8 / OVERHEAD / 1000)
-            raise InputError(f"{parameter('max_size', max_size)}: too small for {seconds:.1f} s; {least} kB are needed")
-        # The buffer is full at the end, at worst.
-        rate *= seconds / (seconds + BUFFER_SECONDS)
-        return BitRate(round(rate), round(rate))
-    if quality is not None or known is None or not heeds_rates(choose_codec(codec, output)[1]):
+    if max_size is None:
         return None
-    pixels = size[0] * size[1]
+    known = _examine(source)
+    if known is None:
+        raise InputError(f"{parameter('max_size')}: {source} does not tell how long it is; give a bitrate")
+    seconds = max(0.1, min(known.seconds, end or math.inf) - (start or 0))
+    rate = OVERHEAD * 8 * max_size / seconds - (known.others if audio else 0)
+    if rate < LEAST_RATE:
+        least = math.ceil((LEAST_RATE + (known.others if audio else 0)) * seconds / 8 / OVERHEAD / 1000)
+        raise InputError(f"{parameter('max_size', max_size)}: too small for {seconds:.1f} s; {least} kB are needed")
     # The buffer is full at the end, at worst.
-    cap = TIMES_SOURCE * known.video * pixels / known.pixels * seconds / (seconds + BUFFER_SECONDS)
-    return BitRate(None, round(max(cap, LEAST_CAP, LEAST_CAP_PER_PIXEL * pixels * float(fps))))
+    rate *= seconds / (seconds + BUFFER_SECONDS)
+    return BitRate(round(rate), round(rate))
 
 
 def too_large(path: Path, max_size: int | None) -> list[str]:
@@ -142,7 +119,6 @@ def _examine(path: Path) -> _Source | None:
         streams = picture_streams(container)
         if not container.duration or not streams:
             return None
-        seconds, chosen = container.duration / av.time_base, streams[0]
+        seconds = container.duration / av.time_base
         others = sum(s.bit_rate or UNKNOWN_SOUND for s in container.streams.audio if s.codec_context is not None)
-        video = chosen.bit_rate or max(0.0, 8 * path.stat().st_size / seconds - others)
-        return _Source(seconds, video, others, max(1, chosen.width * chosen.height))
+        return _Source(seconds, others)

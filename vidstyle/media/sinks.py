@@ -74,7 +74,7 @@ class FileSink:
         video: what the frames are like.
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
-        bit_rate: bounds the file's size, or takes the place of quality.
+        bit_rate: takes the place of quality.
         tracks: makes the tracks that come along, given the output container.
         overwrite: whether an existing file may be replaced.
         gpu: number of the CUDA device to encode on, where it can; the processor encodes if None.
@@ -120,9 +120,9 @@ class FileSink:
         full_range = video.color.full_range and self._codec.tells_range
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = encoder_options(self._codec, video.width, video.height)
-        if bit_rate is None or bit_rate.mean is None:
+        if bit_rate is None:
             options |= quality_options(self._codec_name, self._codec, quality)
-        if bit_rate is not None:
+        else:
             options |= bit_rate.options(self._codec_name, self._codec)
         self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: OnePalette | None = None
