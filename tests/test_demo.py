@@ -37,7 +37,7 @@ from vidstyle.demo.jobs import Cancelled, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.style_making import StyleMaker
-from vidstyle.demo.visitors import Visitors
+from vidstyle.demo.visitors import MOST_FILES, Visitors
 from vidstyle.errors import InputError
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
@@ -341,11 +341,12 @@ def test_old_files_make_room_for_new_ones_of_their_kind(tmp_path: Path) -> None:
     path = visitor.new_path(".mp4")
     path.touch()
     film = visitor.keep(path, "film.mp4", "video")
-    paths = [visitor.new_path(".jpg") for _ in range(20)]
+    most = MOST_FILES["preview"]
+    paths = [visitor.new_path(".jpg") for _ in range(most + 12)]
     for path in paths:
         path.touch()
         visitor.keep(path, "preview.jpg", "preview")
-    assert [path.exists() for path in paths] == 12 * [False] + 8 * [True]
+    assert [path.exists() for path in paths] == 12 * [False] + most * [True]
     assert visitor.file(film).name == "film.mp4"
 
 

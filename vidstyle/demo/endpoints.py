@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from vidstyle.demo.controls import errors_shown, visitor_of
+from vidstyle.demo.controls import errors_shown, number, visitor_of
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Jobs, PaintRequest
@@ -36,7 +36,9 @@ def add_endpoints(gallery: Gallery, jobs: Jobs) -> None:
         Returns:
             Where the painting is, on this server.
         """
-        return paint(request, PaintRequest(file, style, _share(strength), bool(keep_colors)))
+        with errors_shown():
+            asked = PaintRequest(str(file), str(style), _share(strength), bool(keep_colors))
+        return paint(request, asked)
 
     def restyle(
         file: str, style: str, strength: float, keep_colors: bool, start: float, end: float, request: gr.Request
@@ -51,8 +53,9 @@ def add_endpoints(gallery: Gallery, jobs: Jobs) -> None:
         Returns:
             Where the painting is, on this server.
         """
-        begin, until = max(0.0, float(start)), max(0.0, float(end))
-        asked = PaintRequest(file, style, _share(strength), bool(keep_colors), start=begin or None, end=until or None)
+        with errors_shown():
+            begin, until = max(0.0, number(start)) or None, max(0.0, number(end)) or None
+            asked = PaintRequest(str(file), str(style), _share(strength), bool(keep_colors), start=begin, end=until)
         return paint(request, asked)
 
     def paint(request: gr.Request, asked: PaintRequest) -> str:
@@ -70,4 +73,4 @@ def add_endpoints(gallery: Gallery, jobs: Jobs) -> None:
 
 
 def _share(strength: float) -> float:
-    return min(1.0, max(0.0, float(strength)))
+    return min(1.0, max(0.0, number(strength, 1.0)))

@@ -1,15 +1,13 @@
 """The tab where a video is painted by hand: frames to take home, painted ones to bring back."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, visitor_of
+from vidstyle.demo.controls import drop_zone, element, errors_shown, uploaded, visitor_of
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.key_jobs import KeyJobs
-from vidstyle.errors import InputError
 
 
 def keys_tab(jobs: KeyJobs, largest: int) -> None:
@@ -75,7 +73,4 @@ def keys_tab(jobs: KeyJobs, largest: int) -> None:
 
 def _identity(upload: str) -> str:
     """Of what an upload has answered.  Raises InputError."""
-    try:
-        return str(json.loads(upload)["id"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError("That file is no longer here; drop it once more.") from error
+    return uploaded(upload)[0]
