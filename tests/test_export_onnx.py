@@ -124,7 +124,7 @@ def test_styles_that_ship_are_exported_by_the_command(
     ("arguments", "says"),
     [
         (["starry_night", "{}/a.txt"], "ends in .onnx"),
-        (["starry_night", "{}/a.onnx", "--precision", "int4"], "--precision int4"),
+        (["starry_night", "{}/a.onnx", "--precision", "int4"], "'int4' is not one of 'fp32', 'fp16', 'int8'"),
         (["starry_night", "{}/no/a.onnx"], "does not exist"),
         (["no_such_style", "{}/a.onnx"], "no such style"),
         (["starry_night", "great_wave", "{}/a.onnx"], "one style"),

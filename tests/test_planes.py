@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from test_color import RANGES, SPACES, decode, luma, make_colored, tags
 from torch import Tensor, nn
 
 from vidstyle import restyle
+from vidstyle.media.converting import FrameConverter
 from vidstyle.media.sources import FileSource
 from vidstyle.nets import JohnsonNet, RealtimeNet
 from vidstyle.style_files import Style, StyleCard
@@ -21,13 +23,13 @@ from vidstyle.styles import load_style
 def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What colour conversions have been done so far."""
     done: list[str] = []
-    to_rgb = FileSource._to_rgb
+    to_rgb = FrameConverter.to_rgb
 
-    def noted(source: FileSource, frame: object) -> np.ndarray:
+    def noted(*args: Any, **options: Any) -> Any:
         done.append("to RGB")
-        return to_rgb(source, frame)
+        return to_rgb(*args, **options)
 
-    monkeypatch.setattr(FileSource, "_to_rgb", noted)
+    monkeypatch.setattr(FrameConverter, "to_rgb", noted)
     return done
 
 

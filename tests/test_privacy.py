@@ -73,6 +73,7 @@ def arguments_of_every_command(folder: Path, style: Path) -> dict[str, list[obje
         "demo": ["--port", port, "--device", "cpu"],
         "evaluate": [clip, "--style", style, "--frames", 2, "--perceptual-weights", material, "--picture", dots],
         "live": ["--camera", clip, "--style", style, "--to", folder / "live.mp4", "--device", "cpu"],
+        "export": [style, folder / "style.onnx"],
         "keys": [clip, folder / "keys"],
         "paint": [photograph, dots, folder / "slow.png", "--size", 64, "--steps", 1, "--perceptual", "vidstyle"],
         "preview": [clip, folder / "sheet.png", "--style", style],
