@@ -219,6 +219,8 @@ def _upright(image: Image.Image, enough: int | None, path: Path | None = None) -
     direct = None if path is None else _read_directly(image, path)
     if direct is None:
         image.load()
+        # Pillow sets TIFF files upright itself while it loads them, and says so.
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         transparent = image.has_transparency_data and not image.mode.startswith("I")
         pixels = _as_array(image, divisor, "RGBA" if transparent else "RGB")
     else:
