@@ -25,7 +25,6 @@ from vidstyle.video_runs import (
 )
 
 if TYPE_CHECKING:
-    from vidstyle.engines import Engine
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.avif_sink import AvifSink
     from vidstyle.media.picture_files import PictureSink
@@ -143,7 +142,7 @@ def _restyle_video(
         with contextlib.suppress(ValueError):
             frames.close()
     warnings = [*notes_of(video), *sink.notes, *too_large(output, options.max_size)]
-    return summary_of(done, sink, engine, timeline.name, warnings)
+    return summary_of(done, sink, warnings, device=engine.device, engine=engine.name, style=timeline.name)
 
 
 def _restyle_folder(
@@ -185,7 +184,7 @@ def _restyle_pictures(
     finally:
         sink.abort()
         stream.close()
-    return summary_of(done, sink, engine, style.card.name, source.notes)
+    return summary_of(done, sink, source.notes, device=engine.device, engine=engine.name, style=style.card.name)
 
 
 def _with_compiling(
@@ -201,7 +200,13 @@ def _with_compiling(
 
 
 def summary_of(
-    done: Progress, sink: "FileSink | AvifSink | PictureSink", engine: "Engine", style: str, warnings: list[str]
+    done: Progress,
+    sink: "FileSink | AvifSink | PictureSink",
+    warnings: list[str],
+    *,
+    device: str,
+    engine: str,
+    style: str,
 ) -> Summary:
     return Summary(
         frames=done.frames,
@@ -209,8 +214,8 @@ def summary_of(
         fps=round(done.fps, 2),
         width=sink.width,
         height=sink.height,
-        device=engine.device,
-        engine=engine.name,
+        device=device,
+        engine=engine,
         style=style,
         warnings=warnings,
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.animations import AnimationSource
     from vidstyle.media.avif_sink import AvifSink
+    from vidstyle.media.segment_sinks import JoinedSink
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
@@ -281,6 +282,23 @@ def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]
         "background": options.background,
         "strength": options.strength,
     }
+
+
+def comes_in_segments(video: Source, output: Path, options: Options) -> bool:
+    """Whether a video can be painted in segments that are joined afterwards."""
+    from vidstyle.media.segment_sinks import takes_segments
+    from vidstyle.media.sources import FileSource
+
+    return isinstance(video, FileSource) and takes_segments(output, options.codec, alpha=video.format.alpha)
+
+
+def joined_sink(
+    video: Source, output: Path, encoding: Mapping[str, Any], options: Options, *, overwrite: bool
+) -> "JoinedSink":
+    """What joins the segments of a video, which were made with `encoding`, and adds the other tracks of its file."""
+    from vidstyle.media.segment_sinks import JoinedSink
+
+    return JoinedSink(output, video.format, **encoding, tracks=tracks_of(video, options), overwrite=overwrite)
 
 
 def tracks_of(video: Source, options: Options) -> "Callable[[OutputContainer], OtherTracks] | None":

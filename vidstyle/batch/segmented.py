@@ -16,7 +16,7 @@ from vidstyle import pipeline
 from vidstyle.batch.journal import Finished, Journal
 from vidstyle.batch.records import Request
 from vidstyle.media.frame import Frame
-from vidstyle.media.segment_sinks import JoinedSink, SegmentSink, takes_segments
+from vidstyle.media.segment_sinks import SegmentSink
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
@@ -26,12 +26,13 @@ from vidstyle.video_runs import (
     OpenVideo,
     PaintersByStyle,
     Timeline,
+    comes_in_segments,
     encoding_of,
+    joined_sink,
     notes_of,
     open_video,
     read_frames,
     stream_of,
-    tracks_of,
 )
 
 SEGMENT_SECONDS = 20.0
@@ -60,10 +61,8 @@ def restyle_in_segments(
     video = open_video(source, output, timeline, options, painters)
     count = max(1, round(seconds * video.source.format.rate))
     expected = video.source.format.frames
-    cannot = not isinstance(video.source, FileSource) or not takes_segments(
-        output, options.codec, alpha=video.source.format.alpha
-    )
-    if cannot or (expected is not None and expected <= count):
+    short = expected is not None and expected <= count
+    if short or not comes_in_segments(video.source, output, options):
         video.source.close()
         return restyle_file(source, output, timeline, options, report, painters)
     try:
@@ -174,13 +173,8 @@ class _Run:
         return part, chain([replace(first, discontinuity=False)], frames)
 
     def _join(self) -> Summary:
-        sink = JoinedSink(
-            self._output,
-            self._source.format,
-            **self._encoding,
-            tracks=tracks_of(self._source, self._options),
-            overwrite=self._options.overwrite,
-        )
+        options = self._options
+        sink = joined_sink(self._source, self._output, self._encoding, options, overwrite=options.overwrite)
         try:
             frames = sink.join(list(self._journal.segments))
             sink.close()
@@ -192,5 +186,6 @@ class _Run:
             self._source.unreadable_from = damaged[0]
         seconds = time.perf_counter() - self._begin
         notes = [*notes_of(self._source), *sink.notes]
-        done = summary_of(Progress(frames, seconds), sink, self._video.engine, self._timeline.name, notes)
+        engine, style = self._video.engine, self._timeline.name
+        done = summary_of(Progress(frames, seconds), sink, notes, device=engine.device, engine=engine.name, style=style)
         return replace(done, fps=round(self._painted / seconds, 2))

@@ -5,7 +5,6 @@ import dataclasses
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from vidstyle.errors import VidstyleError
 from vidstyle.farm import places
 from vidstyle.farm.cuts import LEAST_SECONDS, MOST_SECONDS, REPLAY_SECONDS, Bounds, find_segments
 from vidstyle.media.frame import Frame
-from vidstyle.media.segment_sinks import JoinedSink, SegmentSink, takes_segments
+from vidstyle.media.segment_sinks import SegmentSink
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
@@ -28,12 +27,13 @@ from vidstyle.video_runs import (
     OpenVideo,
     PaintersByStyle,
     Timeline,
+    comes_in_segments,
     encoding_of,
+    joined_sink,
     notes_of,
     open_video,
     read_frames,
     stream_of,
-    tracks_of,
 )
 
 DRAWN_BEFORE = 25
@@ -99,10 +99,7 @@ class Workshop:
             source, options = opened.source, video.options
             expected = source.format.frames
             short = expected is not None and expected < 2 * video.least * source.format.rate
-            whole = not isinstance(source, FileSource) or not takes_segments(
-                Path(video.output), options.codec, alpha=source.format.alpha
-            )
-            if whole or short:
+            if short or not comes_in_segments(source, Path(video.output), options):
                 return Survey(expected or 0, [])
             carries = options.steady and options.strength > 0
             segments = find_segments(
@@ -121,8 +118,7 @@ class Workshop:
         """Paint a video or a picture as a whole."""
         with self._output(video) as target:
             source, options = self._local(video.source), dataclasses.replace(video.options, overwrite=True)
-            painting = partial(restyle_file, source, target, self._timeline(video), options)
-            return painting(lambda *_: None, self._painters)
+            return restyle_file(source, target, self._timeline(video), options, lambda *_: None, self._painters)
 
     def paint_segment(self, video: Video, bounds: Bounds) -> int:
         """Paint one segment into a file of its own; how many frames that are."""
@@ -165,12 +161,8 @@ class Workshop:
         """Make the video of all its segments."""
         with self._opened(video) as opened, self._output(video) as target:
             source, options = opened.source, video.options
-            sink = JoinedSink(
-                target,
-                source.format,
-                **encoding_of(source, Path(places.base(video.output)), options),
-                tracks=tracks_of(source, options),
-                overwrite=True,
+            sink = joined_sink(
+                source, target, encoding_of(source, Path(places.base(video.output)), options), options, overwrite=True
             )
             try:
                 frames = 0
@@ -181,7 +173,10 @@ class Workshop:
             finally:
                 sink.abort()
             notes = [*notes_of(source), *sink.notes]
-            return summary_of(Progress(frames), sink, opened.engine, self._timeline(video).name, notes)
+            device, engine = opened.engine.device, opened.engine.name
+            return summary_of(
+                Progress(frames), sink, notes, device=device, engine=engine, style=self._timeline(video).name
+            )
 
     def _timeline(self, video: Video) -> Timeline:
         if video.style_at not in self._timelines:

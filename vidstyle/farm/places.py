@@ -35,11 +35,6 @@ def base(name: str) -> str:
     return posixpath.basename(name) if is_url(name) else Path(name).name
 
 
-def suffix_of(name: str) -> str:
-    """See Path.suffix."""
-    return posixpath.splitext(base(name))[1]
-
-
 def exists(name: str) -> bool:
     """Whether there is a file of that name."""
     if not is_url(name):

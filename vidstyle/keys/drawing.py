@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from vidstyle.keys.stretches import LEAST_SHOWN, KeyLayer, Plan
-from vidstyle.stream.kernels import CUBIC
+from vidstyle.stream.kernels import cubic_weights
 from vidstyle.stream.laying import SHARPEN, SHARPEN_RADIUS
 from vidstyle.stream.planes import grid, sample
 
@@ -178,8 +178,8 @@ def blend(
     """
     height, width = out.shape[:2]
     count, h, w = weights.shape
-    one, half, two, three = np.float32(1), np.float32(0.5), np.float32(2), np.float32(3)
-    least, slope, nothing, most = np.float32(LEAST_SHOWN), np.float32(CUBIC), np.float32(0), np.float32(255)
+    one, half = np.float32(1), np.float32(0.5)
+    least, nothing, most = np.float32(LEAST_SHOWN), np.float32(0), np.float32(255)
     scale_x, scale_y = np.float32(width / w), np.float32(height / h)
     for y in range(height):
         place = min(max((y + 0.5) / scale_y - 0.5, 0.0), h - 1.0)
@@ -228,15 +228,8 @@ def blend(
                     green += share * pictures[s, j, i, 1]
                     blue += share * pictures[s, j, i, 2]
                 elif inner and not (last_is_linear and k == count - 1):
-                    # Keys 1981, "Cubic Convolution Interpolation", equation 4, with another slope.
-                    v = one - t
-                    w0, w3 = slope * t * v * v, slope * v * t * t
-                    w1 = ((slope + two) * t - (slope + three)) * t * t + one
-                    w2 = one - w0 - w1 - w3
-                    v = one - u
-                    v0, v3 = slope * u * v * v, slope * v * u * u
-                    v1 = ((slope + two) * u - (slope + three)) * u * u + one
-                    v2 = one - v0 - v1 - v3
+                    w0, w1, w2, w3 = cubic_weights(t)
+                    v0, v1, v2, v3 = cubic_weights(u)
                     for row in range(4):
                         m = share * (v0 if row == 0 else (v1 if row == 1 else (v2 if row == 2 else v3)))
                         n = j - 1 + row

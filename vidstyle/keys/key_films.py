@@ -33,7 +33,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import OnProgress, Summary
+from vidstyle.restyling import OnProgress, Summary, summary_of
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
@@ -346,17 +346,8 @@ def restyle_with_keys(
         if planner.holes > 0.001:
             notes_share = f"{100 * planner.holes:.1f} %"
             on_note(f"{notes_share} of the film is seen by no key, and painted by {filler.name}")
-    return Summary(
-        frames=done.frames,
-        seconds=round(done.seconds, 3),
-        fps=round(done.fps, 2),
-        width=sink.width,
-        height=sink.height,
-        device=filler.device,
-        engine="keys",
-        style=folder.name,
-        warnings=[*notes, *notes_of(video), *sink.notes],
-    )
+    warnings = [*notes, *notes_of(video), *sink.notes]
+    return summary_of(done, sink, warnings, device=filler.device, engine="keys", style=folder.name)
 
 
 def frames_before(source: Path, options: Options) -> int:

@@ -113,27 +113,28 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
     }
 )
 
+NVENC: Mapping[str, str] = MappingProxyType({"preset": "p4", "rc": "vbr", "b": "0"})
+"""Options of all encoders of NVIDIA's: `cq` is on the scale of x264's CRF, and is heeded only without a bit rate."""
 GPU_CODECS: Mapping[str, Codec] = MappingProxyType(
     {
-        # `cq` is on the scale of x264's CRF, and is heeded only without a bit rate.
         "h264": Codec(
             "h264_nvenc",
             ("yuv420p", "yuv420p"),
-            {"preset": "p4", "rc": "vbr", "b": "0"},
+            NVENC,
             quality_option="cq",
             quality=(19, 51),
         ),
         "hevc": Codec(
             "hevc_nvenc",
             ("yuv420p", "p010le"),
-            {"preset": "p4", "rc": "vbr", "b": "0"},
+            NVENC,
             quality_option="cq",
             quality=(23, 51),
         ),
         "av1": Codec(
             "av1_nvenc",
             ("yuv420p", "p010le"),
-            {"preset": "p4", "rc": "vbr", "b": "0"},
+            NVENC,
             quality_option="cq",
             quality=(30, 63),
         ),

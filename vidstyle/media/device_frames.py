@@ -11,7 +11,7 @@ from av.codec.hwaccel import HWAccel
 from av.video.frame import CudaContext, VideoFrame
 from torch.utils.dlpack import from_dlpack
 
-from vidstyle.media.device_pixels import DevicePixels, uploaded
+from vidstyle.media.device_pixels import DevicePixels
 
 ON_DEVICE = "cuda"
 """FFmpeg's name of the pixel format of frames on a GPU."""
@@ -46,11 +46,6 @@ def planes_on_device(frame: VideoFrame) -> DevicePixels:
     planes[height:].view(2, height // 2, width // 2).copy_(chroma.permute(2, 0, 1))
     _wait(planes)
     return DevicePixels(planes)
-
-
-def planes_to_device(frame: VideoFrame, device: str) -> DevicePixels:
-    """The same of a frame yuv420p in the processor's memory."""
-    return uploaded(frame.to_ndarray(), device)
 
 
 class DeviceEncoding:

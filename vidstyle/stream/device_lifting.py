@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vidstyle.perception.luma import LUMA
-from vidstyle.stream.composing import Look
+from vidstyle.stream.composing import Look, composed_by, mixed_by
 from vidstyle.stream.device_laying import blurred, boxed
 from vidstyle.stream.device_planes import (
     channels_of,
@@ -91,19 +91,15 @@ def _spline(low: int, high: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 def composed(source: Tensor, painting: Tensor, look: Look) -> Tensor:
     """Pixels of the same kind and size as both; one of them where nothing is to be mixed."""
-    if look.strength == 0:
-        return source
-    if look.keep_colors:
-        painting = _with_colors_of(source, painting)
-    if look.strength == 1:
-        return painting
-    return mixed(source, painting, look.strength)
+    return composed_by(source, painting, look, _with_colors_of, _between)
 
 
 def mixed(one: Tensor, other: Tensor, share: float) -> Tensor:
     """Pixels between two of the same kind and size: 0 is the first, 1 the other."""
-    if share in (0, 1):
-        return other if share else one
+    return mixed_by(one, other, share, _between)
+
+
+def _between(one: Tensor, other: Tensor, share: float) -> Tensor:
     return to_bytes(one.float() * (1 - share) + other.float() * share)
 
 

@@ -29,22 +29,23 @@ def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
+def cubic_weights(t: Any) -> Any:
+    """Of the four places around one that lies a share `t` (float32) behind the second; see CUBIC."""
+    a, s = np.float32(CUBIC), np.float32(1) - t
+    w0, w3 = a * t * s * s, a * s * t * t
+    w1 = ((a + np.float32(2)) * t - (a + np.float32(3))) * t * t + np.float32(1)
+    return w0, w1, np.float32(1) - w0 - w1 - w3, w3
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
         return _linear(planes, number, x, y)
     left, top = np.int64(x), np.int64(y)
     t, u = x - np.float32(left), y - np.float32(top)
-    a = np.float32(CUBIC)
-    one, two, three = np.float32(1), np.float32(2), np.float32(3)
-    s = one - t
-    w0, w3 = a * t * s * s, a * s * t * t
-    w1 = ((a + two) * t - (a + three)) * t * t + one
-    w2 = one - w0 - w1 - w3
-    s = one - u
-    v0, v3 = a * u * s * s, a * s * u * u
-    v1 = ((a + two) * u - (a + three)) * u * u + one
-    v2 = one - v0 - v1 - v3
+    w0, w1, w2, w3 = cubic_weights(t)
+    v0, v1, v2, v3 = cubic_weights(u)
     total = np.float32(0)
     for row in range(4):
         at = top - 1 + row
