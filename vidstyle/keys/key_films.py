@@ -24,13 +24,13 @@ from vidstyle.keys.key_files import (
     frame_number,
     likeness,
     read_key,
-    read_mask,
 )
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.stretch_cache import StretchCache
 from vidstyle.keys.stretches import LONGEST, Plan, Planner
 from vidstyle.media.frame import Frame
 from vidstyle.media.images import pictures_by_name
+from vidstyle.media.mask_files import read_mask
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import OnProgress, Summary, summary_of
