@@ -96,7 +96,7 @@ def progress_of_frames(run: Run) -> str:
 
 
 @dataclass(frozen=True)
-class Work:
+class Job:
     """What takes its time with a visitor's file.
 
     Attributes:
@@ -221,10 +221,10 @@ class Jobs:
             )
 
         titles = dict.fromkeys(card.title or card.name for card in (style, *(card for _, card in then)))
-        yield from self.run(visitor, Work(file, ", ".join(titles), suffix, make), on_result)
+        yield from self.run(visitor, Job(file, ", ".join(titles), suffix, make), on_result)
 
     def run(
-        self, visitor: Visitor, work: Work, on_result: Callable[[str], None] = lambda _: None
+        self, visitor: Visitor, work: Job, on_result: Callable[[str], None] = lambda _: None
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
@@ -248,7 +248,7 @@ class Jobs:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, work: Work, ticket: object, on_result: Callable[[str], None]
+        self, visitor: Visitor, work: Job, ticket: object, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
         file = work.file
         visitor.storage.check(file.bytes)
