@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
-from vidstyle.demo.jobs import Jobs, Job, bar
+from vidstyle.demo.jobs import Job, Jobs, bar
 from vidstyle.demo.previews import as_jpeg, shrunk
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
