@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
-from vidstyle.demo.jobs import Jobs, Work, bar
+from vidstyle.demo.jobs import Job, Jobs, bar
 from vidstyle.demo.previews import as_jpeg, shrunk
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
@@ -136,4 +136,4 @@ class KeyJobs:
                 return restyle_with_keys(file.path, output, folder, on_progress=report, key_options=options)
 
         yield bar(None, "Looking at the keys"), ""
-        yield from self._jobs.run(visitor, Work(file, "by keys", ".mp4", make))
+        yield from self._jobs.run(visitor, Job(file, "by keys", ".mp4", make))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidstyle.demo.files import file_url
-from vidstyle.demo.jobs import Jobs, Run, Work, bar, spoken
+from vidstyle.demo.jobs import Job, Jobs, Run, bar, spoken
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.visitors import Visitor
 from vidstyle.engines import is_openvinos
@@ -78,8 +78,8 @@ class SlowJobs:
 
         visitor.enough.clear()
         title = f"like {Path(style.name).stem}"
-        work = Work(content, title, content.path.suffix, make, progress=sitting.progress, shown=sitting.shown)
-        yield from self._jobs.run(visitor, work)
+        job = Job(content, title, content.path.suffix, make, progress=sitting.progress, shown=sitting.shown)
+        yield from self._jobs.run(visitor, job)
 
 
 class _Sitting:
