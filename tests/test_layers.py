@@ -119,7 +119,6 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 COMMANDS = {
     "demo/guard.py": "tells whoever runs the demo how it is started",
     "farm/driver.py": "names a command of Ray's",
-    "demo/theme.py": "writes variables of CSS",
     "demo/style_making.py": "starts `vidstyle train`",
     "media/live_sinks.py": "names an option of pip",
 }

@@ -224,13 +224,13 @@ class Jobs:
         yield from self.run(visitor, Job(file, ", ".join(titles), suffix, make), on_result)
 
     def run(
-        self, visitor: Visitor, work: Job, on_result: Callable[[str], None] = lambda _: None
+        self, visitor: Visitor, job: Job, on_result: Callable[[str], None] = lambda _: None
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
         Args:
             visitor: whose file it is.
-            work: what is to be done.
+            job: what is to be done.
             on_result: called with the identity of the result.
         """
         visitor.stop_painting.clear()
@@ -243,21 +243,21 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, work, ticket, on_result)
+            yield from self._painted(visitor, job, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, work: Job, ticket: object, on_result: Callable[[str], None]
+        self, visitor: Visitor, job: Job, ticket: object, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
-        file = work.file
+        file = job.file
         visitor.storage.check(file.bytes)
-        output = visitor.new_path(work.suffix)
+        output = visitor.new_path(job.suffix)
         run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
             try:
-                self._work(run, visitor, file, lambda report: work.make(output, report))
+                self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._queue.leave(ticket)
@@ -269,14 +269,14 @@ class Jobs:
             while thread.is_alive():
                 # Nothing after "Cancelled.", however long the frame under way still takes.
                 if not stop.is_set():
-                    yield work.progress(run), work.shown()
+                    yield job.progress(run), job.shown()
                 thread.join(REPORT_SECONDS)
         finally:
             stop.set()
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
-        name = f"{Path(file.name).stem} - {work.title[:LONGEST_TITLE]}{work.suffix}"
+        name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
         yield _done(run), self._shown(visitor, file, output, result)

@@ -78,8 +78,8 @@ class SlowJobs:
 
         visitor.enough.clear()
         title = f"like {Path(style.name).stem}"
-        work = Job(content, title, content.path.suffix, make, progress=sitting.progress, shown=sitting.shown)
-        yield from self._jobs.run(visitor, work)
+        job = Job(content, title, content.path.suffix, make, progress=sitting.progress, shown=sitting.shown)
+        yield from self._jobs.run(visitor, job)
 
 
 class _Sitting:
