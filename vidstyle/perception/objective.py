@@ -47,6 +47,13 @@ class Loss:
     """As `temporal`, on the network's own features."""
     inversion: float = 0.0
     """Of AdaIN: how far its decoder is from turning the features of style pictures back into pixels."""
+    adversarial: float = 0.0
+    """Above zero, discriminators learn to tell patches of the painting from those of the style's pictures, and the
+    painter to pass; so many times content's gradient is theirs.  Of CycleGAN the plain weight, 1 if left out."""
+    cycle: float = 10.0
+    identity: float = 5.0
+    """Of CycleGAN: how far a picture is from itself once it has gone through both networks, and how far each network
+    changes what is already as it should be.  Zhu et al. 2017, equation 2 and section 5.2."""
     balance: float = 0.0
     """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
 
@@ -62,13 +69,13 @@ class Objective(nn.Module):
     Args:
         weights: kinds, layers and weights of the terms.
         perceptual: where features come from.
-        style: the style picture, (1, 3, H, W) in [0, 1].
+        style: the style picture, or several by one hand, each (1, 3, H, W) in [0, 1].
 
     Raises:
         InputError: for kinds and layers that do not exist.
     """
 
-    def __init__(self, weights: Loss, perceptual: PerceptualNetwork, style: Tensor) -> None:
+    def __init__(self, weights: Loss, perceptual: PerceptualNetwork, *style: Tensor) -> None:
         super().__init__()
         self.weights = weights
         self.perceptual = perceptual
@@ -84,13 +91,16 @@ class Objective(nn.Module):
         self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
         _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
         perceptual.float()
-        self.set_style(style)
+        self.set_style(*style)
 
     @torch.no_grad()
-    def set_style(self, style: Tensor) -> None:
-        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1]."""
-        features = self.perceptual.compact(style, self.style_layers)
-        self.targets = {layer: self._statistic(f) for layer, f in features.items()}
+    def set_style(self, *style: Tensor) -> None:
+        """From now on be near to the pictures `style`, each (1, 3, H, W) in [0, 1]: to the mean of what each has."""
+        of_each = [self.perceptual.compact(picture, self.style_layers) for picture in style]
+        self.targets = {
+            layer: torch.stack([self._statistic(features[layer]) for features in of_each]).mean(0)
+            for layer in self.style_layers
+        }
 
     def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name, for RGB batches (N, 3, H, W)."""
