@@ -70,7 +70,7 @@ class Overlay:
             # There is no room for figures beside it.
             return [*lines, *HELP]
         if state.figures:
-            if now - self._counted > FIGURES_SECONDS:
+            if now - self._counted >= FIGURES_SECONDS:
                 self._counted, self._lines = now, self._figures().lines()
             lines += self._lines
         return lines
