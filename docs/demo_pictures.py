@@ -15,6 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "harbour.mp4"
 PICTURES = ROOT / "docs" / "images"
+PATIENCE = 120_000
+"""Milliseconds."""
 SIDE = 960
 """Pixels of a picture, the longer side."""
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -62,6 +64,7 @@ def main() -> None:
             threading.Thread(target=server.stderr.read, daemon=True).start()
             for name, screen in (("webcam", DESKTOP), ("phone", PHONE), ("dark", DESKTOP | {"color_scheme": "dark"})):
                 page = browser.new_context(**screen).new_page()
+                page.set_default_timeout(PATIENCE)
                 page.goto(url)
                 page.wait_for_selector("vs-picker button")
                 page.wait_for_timeout(2000)
