@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "harbour.mp4"
 PICTURES = ROOT / "docs" / "images"
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1180, "height": 860}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 1.5}
 
 
@@ -43,12 +43,11 @@ def main() -> None:
         flags.append(f"--use-file-for-fake-video-capture={write_camera(folder / 'camera.mjpeg')}")
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
         command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0"]
-        command += ["--photos", str(folder), "--perceptual-weights", str(folder)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
             url = server.stderr.readline().split()[-1]
             threading.Thread(target=server.stderr.read, daemon=True).start()
-            for name, screen in (("webcam", DESKTOP), ("phone", PHONE)):
+            for name, screen in (("webcam", DESKTOP), ("phone", PHONE), ("dark", DESKTOP | {"color_scheme": "dark"})):
                 page = browser.new_context(**screen).new_page()
                 page.goto(url)
                 page.wait_for_selector("vs-picker button")
@@ -60,7 +59,7 @@ def main() -> None:
             page = browser.new_context(**DESKTOP).new_page()
             page.goto(url)
             page.get_by_role("tab", name="Video").click()
-            page.set_input_files("vs-drop[kind=video] input", CLIP)
+            page.get_by_role("button", name="a harbour").first.click()
             page.wait_for_selector("#video-preview vs-compare img.after")
             page.wait_for_timeout(2000)
             take(page, "video", folder)

@@ -261,6 +261,7 @@ def test_quiet_says_nothing(run_cli: Cli, clip: Path, style_file: Path, tmp_path
     assert result == Result(0, "", "")
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_frame_percentage_speed_and_time_left(style_file: Path, tmp_path: Path) -> None:
     # Square brackets mean something to rich.
     clip = make_video(tmp_path / "clip [red].mp4", times=range(30))

@@ -1,114 +1,21 @@
 """The demo's page in Chromium, on a desktop and on a phone, with a camera that plays a clip."""
 
 import re
-import shutil
 import statistics
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from helper_demo_camera import WATCH_WEBCAM, write_camera
-from media_files import Sound, colorful_picture, make_video
+from demo_screens import MARKS, PHONE, TABS, drop, set_number
+from helper_demo_camera import WATCH_WEBCAM
+from media_files import colorful_picture, make_video
 from PIL import Image
-from training_material import make_material
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("gradio", reason="gradio is not installed")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
-    pytest.mark.slow,
-    pytest.mark.usefixtures("few_steps"),
-]
-
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-PATIENCE = 60_000
-"""Milliseconds; the machine may be busy."""
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a style can be made of, a clip, and the camera."""
-    folder = make_material(tmp_path_factory.mktemp("material"))
-    pictures = [colorful_picture(n, 160, 96) for n in range(50)]
-    make_video(folder / "holiday.mp4", pictures=pictures, times=tuple(range(50)), sounds=[Sound(seconds=2)])
-    pictures = 60 * [colorful_picture(n, 640, 360) for n in range(10)]
-    make_video(
-        folder / "long.mp4", pictures=pictures, times=tuple(range(600)), options={"crf": "40", "preset": "ultrafast"}
-    )
-    (folder / "words.mp4").write_text("just some words\n" * 99)
-    (folder / "large.mp4").write_bytes(b"\0" * 3_000_000)
-    Image.fromarray(colorful_picture(0, 2400, 1600)).save(folder / "large.png", compress_level=1)
-    write_camera(folder / "camera.mjpeg")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def url(material: Path) -> Iterator[str]:
-    """Where a demo is served."""
-    command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--max-upload", "2", "--device", "cpu"]
-    command += ["--photos", str(material / "photos"), "--perceptual-weights", str(material)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        line = server.stderr.readline()
-        threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield line.split()[-1]
-        server.terminate()
-
-
-@pytest.fixture(scope="module")
-def chromium(material: Path) -> Iterator[Any]:
-    """A browser with a camera."""
-    flags = [
-        "--no-sandbox",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={material / 'camera.mjpeg'}",
-    ]
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium: Any, url: str) -> Iterator[Callable[..., Any]]:
-    """Opens the page, and takes care that nothing went wrong in it at the end."""
-    contexts, failures = [], []
-
-    def opened(tab: str, screen: dict[str, Any] = DESKTOP, camera: bool = True) -> Any:
-        context = chromium.new_context(**screen, permissions=["camera"] if camera else [])
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.on("response", lambda answer: answer.status in {404, 500} and failures.append(answer.url))
-        page.goto(url)
-        page.wait_for_selector("vs-picker button")
-        place = page.get_by_role("tab", name=tab)
-        if not place.count():
-            # What does not fit side by side on a phone is behind three dots.
-            page.locator(".overflow-menu > button").click()
-            place = page.locator(".overflow-dropdown button", has_text=tab)
-        place.first.click()
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not failures
-
-
-def drop(page: Any, path: Path) -> None:
-    """Drop a file on the first zone that can be seen."""
-    page.locator(".tabitem:visible vs-drop input").first.set_input_files(path)
+pytest_plugins = ["demo_pages"]
+pytestmark = MARKS
 
 
 def start_camera(page: Any) -> None:
@@ -142,9 +49,9 @@ def test_the_webcam_is_painted_in_order_and_soon(visit: Callable[..., Any]) -> N
 
 def test_the_style_that_paints_is_the_one_that_is_marked(visit: Callable[..., Any]) -> None:
     page = visit("Webcam")
-    marked = page.locator(".tabitem:visible vs-picker button[aria-checked=true]")
+    marked = page.locator(".vs-panel:visible vs-picker button[aria-checked=true]")
     assert marked.all_inner_texts() == ["The Starry Night\nVincent van Gogh, 1889"]
-    page.locator(".tabitem:visible vs-picker button", has_text="The Scream").click()
+    page.locator(".vs-panel:visible vs-picker button", has_text="The Scream").click()
     page.wait_for_function("document.querySelector('vs-webcam .label').innerText.includes('The Scream')")
     assert marked.all_inner_texts() == ["The Scream\nEdvard Munch, 1893"]
 
@@ -159,8 +66,7 @@ def test_strength_and_style_reach_the_webcam(visit: Callable[..., Any]) -> None:
         if painted.std(axis=-1).mean() < 40:
             break
         page.wait_for_timeout(500)
-    page.get_by_label("number input for Strength").fill("0")
-    page.keyboard.press("Enter")
+    set_number(page, "Strength", "0")
     page.wait_for_timeout(1500)
     assert shown_colors(page).std(axis=-1).mean() > 1.3 * painted.std(axis=-1).mean()
 
@@ -196,20 +102,21 @@ def test_a_camera_that_is_refused_is_a_message(visit: Callable[..., Any]) -> Non
     assert page.inner_text("[data-do=start]") == "Start"
 
 
-def test_a_video_is_previewed_painted_and_taken_home(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+def test_a_video_is_previewed_painted_and_taken_home(
+    visit: Callable[..., Any], demo_material: Path, tmp_path: Path
+) -> None:
     page = visit("Video")
-    drop(page, material / "words.mp4")
-    page.wait_for_selector(".tabitem:visible vs-drop .vs-message:visible")
-    assert "not a video" in page.inner_text(".tabitem:visible vs-drop .vs-message")
-    drop(page, material / "large.mp4")
+    drop(page, demo_material / "words.mp4")
+    page.wait_for_selector(".vs-panel:visible vs-drop .vs-message:visible")
+    assert "not a video" in page.inner_text(".vs-panel:visible vs-drop .vs-message")
+    drop(page, demo_material / "large.mp4")
     page.get_by_text("larger than 2 MB").wait_for()
-    drop(page, material / "holiday.mp4")
+    drop(page, demo_material / "holiday.mp4")
     page.wait_for_selector("#video-preview vs-compare img.after")
     split = "getComputedStyle(document.querySelector('#video-preview vs-compare')).getPropertyValue('--split')"
     page.locator("#video-preview vs-compare input").fill("20")
     assert page.evaluate(split).strip() == "20%"
-    page.get_by_label("number input for To").fill("1.2")
-    page.keyboard.press("Enter")
+    set_number(page, "To", "1.2")
     page.click("#video-paint")
     page.wait_for_selector("#video-result video")
     assert "30 frames" in page.inner_text("#video-progress")
@@ -222,9 +129,9 @@ def test_a_video_is_previewed_painted_and_taken_home(visit: Callable[..., Any], 
         assert sum(1 for _ in container.decode(video=0)) == 30
 
 
-def test_a_painting_is_cancelled(visit: Callable[..., Any], material: Path) -> None:
+def test_a_painting_is_cancelled(visit: Callable[..., Any], demo_material: Path) -> None:
     page = visit("Video")
-    drop(page, material / "long.mp4")
+    drop(page, demo_material / "long.mp4")
     page.wait_for_selector("#video-preview vs-compare img.after")
     page.click("#video-paint")
     page.locator("#video-progress", has_text="left").wait_for()
@@ -236,15 +143,20 @@ def test_a_painting_is_cancelled(visit: Callable[..., Any], material: Path) -> N
     assert not page.inner_text("#video-result").strip()
 
 
-def test_painting_without_a_file_says_what_to_do(visit: Callable[..., Any]) -> None:
+def test_what_cannot_act_looks_so_and_does_not(visit: Callable[..., Any], demo_material: Path) -> None:
     page = visit("Video")
-    page.click("#video-paint")
-    page.get_by_text("Drop a video first.").wait_for()
+    assert page.is_disabled("#video-paint")
+    assert page.is_disabled("#video-cancel")
+    drop(page, demo_material / "holiday.mp4")
+    page.locator("#video-paint:enabled").wait_for()
+    assert page.is_disabled("#video-cancel")
 
 
-def test_a_large_picture_is_painted_whole_on_a_phone(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+def test_a_large_picture_is_painted_whole_on_a_phone(
+    visit: Callable[..., Any], demo_material: Path, tmp_path: Path
+) -> None:
     page = visit("Picture", PHONE)
-    drop(page, material / "large.png")
+    drop(page, demo_material / "large.png")
     page.wait_for_selector("#picture-preview vs-compare img.after")
     page.click("#picture-paint")
     page.wait_for_selector("#picture-result vs-compare img.after")
@@ -255,26 +167,25 @@ def test_a_large_picture_is_painted_whole_on_a_phone(visit: Callable[..., Any], 
         assert picture.size == (2400, 1600)
 
 
-def test_a_style_is_brought_and_chosen(visit: Callable[..., Any], style_file: Path, material: Path) -> None:
+def test_a_style_is_brought_and_chosen(visit: Callable[..., Any], style_file: Path, demo_material: Path) -> None:
     page = visit("Styles")
     wave = page.locator("vs-cards article", has_text="Under the Wave off Kanagawa")
     assert wave.inner_text().count("public domain") == 1
-    drop(page, material / "words.mp4")
+    drop(page, demo_material / "words.mp4")
     page.get_by_text("not a safetensors file").wait_for()
     drop(page, style_file)
     page.locator("vs-cards article", has_text="Noise").wait_for()
     page.get_by_role("tab", name="Webcam").click()
-    page.locator(".tabitem:visible vs-picker button", has_text="Noise").click()
+    page.locator(".vs-panel:visible vs-picker button", has_text="Noise").click()
     page.wait_for_function("document.querySelector('vs-webcam .label').innerText.includes('Noise')")
 
 
-def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any], material: Path) -> None:
+def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any], demo_material: Path) -> None:
     page = visit("Styles")
-    page.locator(".tabitem:visible vs-drop[kind=picture] input").set_input_files(material / "dots.png")
+    page.locator("#panel-styles vs-drop[kind=picture] input").set_input_files(demo_material / "dots.png")
     page.get_by_text(re.compile("^dots.png, 96 . 80")).wait_for()
     page.get_by_label("Title").fill("Dots & <Dashes>")
-    page.get_by_label("number input for Minutes").fill("0.2")
-    page.keyboard.press("Enter")
+    set_number(page, "Minutes", "0.2")
     page.click("#training-start")
     page.wait_for_selector("#training-progress img")
     assert "left" in page.inner_text("#training-progress")
@@ -285,20 +196,20 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
 @pytest.mark.parametrize("tab", ["Webcam", "Video"])
 def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., Any], tab: str) -> None:
     page = visit(tab, PHONE)
-    chosen = page.locator(".tabitem:visible vs-picker button[aria-checked=true]").bounding_box()
+    chosen = page.locator(".vs-panel:visible vs-picker button[aria-checked=true]").bounding_box()
     assert 0 <= chosen["x"] <= 390 - chosen["width"]
     tops = page.evaluate("[...document.querySelectorAll('vs-picker img')].map(i => i.offsetTop).filter(Boolean)")
     assert len(set(tops)) == 1
 
 
-@pytest.mark.parametrize("tab", ["Webcam", "Video", "By hand", "Picture", "Styles"])
+@pytest.mark.parametrize("tab", TABS)
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
     page = visit(tab, PHONE)
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_a_video_is_painted_by_hand(visit: Callable[..., Any], material: Path, tmp_path: Path) -> None:
+def test_a_video_is_painted_by_hand(visit: Callable[..., Any], demo_material: Path, tmp_path: Path) -> None:
     page = visit("By hand")
     pictures = [colorful_picture(0, 192, 144)] * 8 + [255 - colorful_picture(0, 192, 144)] * 8
     drop(page, make_video(tmp_path / "two shots.mp4", pictures=pictures, times=range(16)))
@@ -308,7 +219,7 @@ def test_a_video_is_painted_by_hand(visit: Callable[..., Any], material: Path, t
     assert "000008.png" in names
     for name, color in (("000000.png", (200, 40, 40)), ("000008.png", (40, 40, 200))):
         Image.new("RGB", (192, 144), color).save(tmp_path / name)
-        page.locator(".tabitem:visible vs-drop input").nth(1).set_input_files(tmp_path / name)
+        drop(page, tmp_path / name, 1)
         page.locator("#keys-painted figcaption", has_text=name).wait_for()
     page.click("#keys-paint")
     page.wait_for_selector("#keys-result video")

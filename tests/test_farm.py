@@ -21,6 +21,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import restyle
 
+pytestmark = pytest.mark.slow
 CUT = 24
 FRAMES = 60
 

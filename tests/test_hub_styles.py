@@ -67,6 +67,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_style_on_the_hub_is_fetched_and_pinned(hub: str, tmp_path: Path) -> None:
     environment = os.environ | {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
     done = subprocess.run(

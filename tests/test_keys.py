@@ -164,10 +164,20 @@ def test_masks_of_frames_hold_for_them_alone(film: Path, keys: Path, tmp_path: P
     assert np.abs(frames[3][1].astype(int) - pictures()[3]).mean() < 8
 
 
-def test_a_part_of_a_film_has_the_keys_of_the_whole(film: Path, keys: Path, tmp_path: Path) -> None:
-    restyle_with_keys(film, tmp_path / "out.mkv", keys, start=7 / 25)
+@pytest.mark.parametrize(("start", "end"), [(7, 10), (2, 9), (2, 5)])
+def test_a_part_of_a_film_has_the_keys_of_the_whole(
+    film: Path, keys: Path, tmp_path: Path, start: int, end: int
+) -> None:
+    """From a frame on that lies after its key, and up to one before the next."""
+    notes: list[str] = []
+    summary = restyle_with_keys(film, tmp_path / "out.mkv", keys, start=start / 25, end=end / 25, on_note=notes.append)
     frames = read_video(tmp_path / "out.mkv")
-    assert len(frames) == FRAMES - 7
+    assert len(frames) == end - start
+    assert [is_near(pixels, RED if start + n < CUT else BLUE) for n, (_, pixels) in enumerate(frames)] == [True] * (
+        end - start
+    )
+    assert notes == []
+    assert not any("none for" in warning for warning in summary.warnings)
 
 
 def test_one_key_is_enough_and_a_style_paints_what_it_does_not_show(
@@ -271,7 +281,7 @@ def test_keys_of_another_film_are_said_to_fit_little(film: Path, keys: Path, tmp
     done = restyle_with_keys(film, tmp_path / "out.mkv", keys)
     warnings = "\n".join(done.warnings)
     assert "1 of 2 keys hardly fit their frames (000000.png by" in warnings
-    assert "of frames that are not painted, which are 0 to 11: 000400.png" in warnings
+    assert "the film has only 12 frames, and none for 000400.png" in warnings
 
 
 def test_a_painting_fits_its_frame_and_no_other() -> None:

@@ -87,6 +87,7 @@ def test_painting_keys_goes_on_where_it_was_stopped(film: Path, tmp_path: Path) 
     assert json.loads((folder / NOTE).read_text())["keys"] == found
 
 
+@pytest.mark.slow
 def test_keys_are_painted_by_optimisation(
     run_cli: Cli, film: Path, weights: Path, style_file: Path, tmp_path: Path
 ) -> None:
@@ -143,10 +144,10 @@ def test_a_network_learns_to_paint_like_keys(tmp_path: Path) -> None:
     # Red where it was bright, blue where it was dark.
     luma = frame.mean(-1, keepdims=True) / 255
     key = np.rint(luma * (220, 40, 30) + (1 - luma) * (20, 40, 160)).astype(np.uint8)
-    train_on_pairs(network, [(frame, key, None)], steps=60, seconds=60)
+    train_on_pairs(network, [(frame, key, None)], steps=45, seconds=60)
     with torch.inference_mode():
         painted = to_pixels(network(to_tensor(frame)[None])[0])
-    assert np.abs(painted.astype(int) - key).mean() < 0.5 * np.abs(frame.astype(int) - key).mean()
+    assert np.abs(painted.astype(int) - key).mean() < 0.6 * np.abs(frame.astype(int) - key).mean()
 
 
 def test_what_is_transparent_is_not_learnt(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_what_nobody_wants_any_more_is_not_compiled(style_file: Path, compiler: 
     assert painter.start(planes()).done() is False, "nobody waits for it"
 
 
+@pytest.mark.slow
 @needs_openvino
 @pytest.mark.timeout(180)
 def test_networks_are_compiled_beside_the_program_and_kept(style_file: Path, tmp_path: Path, monkeypatch: Any) -> None:

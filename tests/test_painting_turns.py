@@ -61,6 +61,7 @@ def test_two_streams_share_one_painter_fairly_and_every_frame_is_shown() -> None
     assert count.total() > 6 / 0.1 / 2
 
 
+@pytest.mark.slow
 def test_who_costs_more_is_painted_less_often_and_told_so() -> None:
     clock = Clock()
     turns, streams, count = shared(clock, {"ann": 0.04, "heavy": 0.4})

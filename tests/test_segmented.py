@@ -75,6 +75,7 @@ def test_segments_are_the_frames_times_and_sound_of_the_whole(
     assert not segments_folder(other).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [(1, 12, 26), (30,), (FRAMES,)], ids=str)
 def test_whoever_stops_it_wherever_gets_the_same_in_the_end(
     long: Path, style_file: Path, tmp_path: Path, stops: tuple[int, ...]

@@ -189,6 +189,7 @@ def gradient_energy(picture: np.ndarray) -> float:
     return float((np.diff(grey, axis=0) ** 2).mean() + (np.diff(grey, axis=1) ** 2).mean())
 
 
+@pytest.mark.slow
 def test_ten_minutes_on_a_tripod_keep_colours_and_sharpness() -> None:
     # One frame a second: as many paintings, one over the other, as in a real shot.
     rate, places = 1, 16

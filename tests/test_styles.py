@@ -313,6 +313,7 @@ def test_a_file_whose_name_has_a_comma_is_one_style(tmp_path: Path) -> None:
     assert load_style(str(path)).card.name == "a,b"
 
 
+@pytest.mark.slow
 def test_loading_a_style_does_not_import_the_compiler_of_pytorch() -> None:
     """It would take 200 MB, and seconds before the first frame."""
     script = """

@@ -10,3 +10,10 @@ def library() -> Path:
     """The folder of what ships: styles, what makes them of pictures, and what measures them."""
     installed = Path(__file__).parent / "weights"
     return installed if installed.is_dir() else Path(__file__).parents[1] / "weights"
+
+
+def example_clip() -> Path | None:
+    """The sample clip; None where it does not come along."""
+    installed = Path(__file__).parent / "examples" / "harbour.mp4"
+    places = (installed, Path(__file__).parents[1] / "examples" / "harbour.mp4")
+    return next((place for place in places if place.is_file()), None)

@@ -27,9 +27,11 @@ def demo(
     max_upload: Annotated[int, typer.Option(metavar="MB", help="Largest file that is taken.")] = 500,
     max_stored: Annotated[int, typer.Option(metavar="MB", help="Of the files of all visitors together.")] = 10_000,
     queue: Annotated[int, typer.Option(help="Paintings that may wait for their turn.")] = 8,
-    photos: Annotated[Optional[Path], typer.Option(help="Folder of photographs, to make styles with.")] = None,
+    photos: Annotated[
+        Optional[Path], typer.Option(help="Folder of photographs to make styles with, in place of those that ship.")
+    ] = None,
     perceptual_weights: Annotated[
-        Optional[Path], typer.Option(help="Weights of the perceptual network, to make styles with.")
+        Optional[Path], typer.Option(help="Of a perceptual network, in place of the one that ships.")
     ] = None,
     runtime: Annotated[
         Optional[Path],

@@ -1,20 +1,26 @@
-"""The page: five tabs."""
+"""The page: six tabs."""
 
+import html
+import json
 import logging
 from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import OTHER_PAGE, element
+from vidstyle.demo.controls import FAILED, OTHER_PAGE, element, panel
 from vidstyle.demo.device_page import PLACE
 from vidstyle.demo.endpoints import add_endpoints
+from vidstyle.demo.examples import PICTURES, videos
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import LONGEST_LINE
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.key_jobs import KeyJobs
 from vidstyle.demo.keys_tab import keys_tab
 from vidstyle.demo.paint_tab import paint_tab
+from vidstyle.demo.remembered import remembered
 from vidstyle.demo.settings import DemoSettings
+from vidstyle.demo.slow_jobs import SlowJobs
+from vidstyle.demo.slow_tab import slow_tab
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.styles_tab import styles_tab
 from vidstyle.demo.webcam_tab import webcam_tab
@@ -23,8 +29,18 @@ log = logging.getLogger(__name__)
 
 MOST_EVENTS = 200
 """Previews and the like that may wait, of all visitors; paintings have a line of their own."""
-HEADER = """
-<header class="vs-header"><h1>vidstyle</h1><p>Moving pictures, painted in the style of still ones.</p></header>
+TABS = {
+    "webcam": "Webcam",
+    "video": "Video",
+    "picture": "Picture",
+    "keys": "By hand",
+    "slow": "Slowly",
+    "styles": "Styles",
+}
+"""By the names that stand in the page's address."""
+HEADER = f"""
+<header class="vs-header"><h1>vidstyle</h1><p>Moving pictures, painted in the style of still ones.</p>
+<vs-tabs names="{html.escape(json.dumps(TABS))}"></vs-tabs></header>
 """
 
 
@@ -40,7 +56,7 @@ class Page(gr.Blocks):
         except Exception as error:
             said = " ".join(str(error).split())[:LONGEST_LINE]
             log.warning("event %s: not understood: %s", block_fn._id, said)
-            raise gr.Error(OTHER_PAGE, print_exception=False) from error
+            raise gr.Error(OTHER_PAGE, title=FAILED, print_exception=False) from error
 
 
 def build_page(
@@ -52,17 +68,21 @@ def build_page(
     """
     with Page(title="vidstyle", analytics_enabled=False, fill_width=True) as page:
         element(HEADER)
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab("Webcam", id="webcam"):
-                webcam_tab(gallery.first, PLACE if on_device else "")
-            with gr.Tab("Video", id="video"):
-                paint_tab("video", gallery.first, jobs, settings.largest_upload)
-            with gr.Tab("By hand", id="keys"):
-                keys_tab(KeyJobs(jobs), settings.largest_upload)
-            with gr.Tab("Picture", id="picture"):
-                paint_tab("picture", gallery.first, jobs, settings.largest_upload)
-            with gr.Tab("Styles", id="styles"):
-                styles_tab(style_maker, settings.largest_upload, settings.why_no_training)
+        first, largest, examples = gallery.first, settings.largest_upload, {"video": videos(), "picture": PICTURES}
+        kept: dict[str, dict[str, Any]] = {}
+        with panel("webcam"):
+            kept["webcam"] = webcam_tab(first, PLACE if on_device else "")
+        for kind, tried in examples.items():
+            with panel(kind):
+                kept[kind] = paint_tab(kind, first, jobs, largest, tried)
+        with panel("keys"):
+            keys_tab(KeyJobs(jobs), largest, videos())
+        with panel("slow"):
+            kept["slow"] = slow_tab(SlowJobs(jobs, settings), largest, PICTURES)
+        with panel("styles"):
+            styles_tab(page, style_maker, largest)
+        for tab, controls in kept.items():
+            remembered(page, tab, controls)
         add_endpoints(gallery, jobs)
     page.queue(max_size=MOST_EVENTS, default_concurrency_limit=4)
     return page

@@ -5,6 +5,7 @@ Uploads are raw bodies, not forms, so nothing of them is kept in memory or parse
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +20,11 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from vidstyle.demo.examples import PAGE, example
 from vidstyle.demo.gallery import OWN, Gallery
 from vidstyle.demo.labels import labelled
-from vidstyle.demo.pictures import check_picture, picture_for_style
+from vidstyle.demo.pictures import check_picture, picture_for_style, read_shown
+from vidstyle.demo.previews import SAMPLE_SIDE, as_jpeg, shrunk
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
@@ -33,10 +36,12 @@ from vidstyle.styles import style_of
 
 log = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent / "page"
+KEPT_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
 LONGEST_NAME = 80
 LARGEST_VIDEO = 4096 * 2304
 """Pixels of a frame."""
+RAW = re.compile(r"(can be read|safetensors file) \([^()]*(?:\([^()]*\)[^()]*)*\)|(cannot be read): .*", re.DOTALL)
+"""What libraries say of a file that they make nothing of; it helps nobody who has only dropped it."""
 SNIFFED = 12
 """Bytes at the beginning of a file that tell what it is."""
 
@@ -53,10 +58,28 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
     async def thumbnail(request: Request) -> Response:
         key = request.path_params["key"]
         try:
-            data = await run_in_threadpool(gallery.thumbnail, request.state.visitor, key)
+            data = await run_in_threadpool(
+                gallery.thumbnail, request.state.visitor, key, large="large" in request.query_params
+            )
         except VidstyleError:
             return Response(status_code=404)
-        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        return Response(data, media_type="image/jpeg", headers=KEPT_AN_HOUR)
+
+    async def original(request: Request) -> Response:
+        try:
+            path = gallery.original(request.state.visitor, request.path_params["key"])
+        except VidstyleError:
+            return Response(status_code=404)
+        return FileResponse(path, media_type="image/jpeg", headers=KEPT_AN_HOUR)
+
+    async def tried(request: Request) -> Response:
+        try:
+            found = await run_in_threadpool(example, gallery, request.path_params["name"])
+        except VidstyleError:
+            return Response(status_code=404)
+        if isinstance(found, bytes):
+            return Response(found, media_type="image/jpeg", headers=KEPT_AN_HOUR)
+        return FileResponse(found, headers=KEPT_AN_HOUR)
 
     async def style_file(request: Request) -> Response:
         try:
@@ -71,6 +94,8 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
         WebSocketRoute("/vidstyle/here", _here),
         Route("/vidstyle/styles", styles),
         Route("/vidstyle/thumbnail/{key}", thumbnail),
+        Route("/vidstyle/original/{key}", original),
+        Route("/vidstyle/example/{name}", tried),
         Route("/vidstyle/style/{key}", style_file),
         Mount("/vidstyle/page", StaticFiles(directory=PAGE)),
     ]
@@ -94,6 +119,9 @@ async def _file(request: Request) -> Response:
     disposition = "attachment" if "download" in request.query_params else "inline"
     # What was uploaded must not become a page of this site, whatever its name says.
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private", "Content-Security-Policy": "sandbox"}
+    if file.kind == "preview":
+        # Of what is being painted there is another one every few steps, and no half of each must be sent.
+        return Response(await run_in_threadpool(file.path.read_bytes), media_type="image/jpeg", headers=headers)
     return FileResponse(file.path, filename=file.name, content_disposition_type=disposition, headers=headers)
 
 
@@ -188,10 +216,11 @@ def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -
 
 
 def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> dict[str, Any]:
-    accepted = path.with_suffix(SUFFIX)
+    accepted, original = path.with_suffix(SUFFIX), None
     with picture_for_style(path) as picture:
         if picture is not None:
             style = style_of(picture)
+            original = as_jpeg(shrunk(read_shown(picture), SAMPLE_SIDE))
             save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
             name = Path(name).stem + SUFFIX
         else:
@@ -202,6 +231,10 @@ def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> d
         accepted.unlink()
         raise InputError(without_path(error, accepted)) from error
     identity = visitor.keep(accepted, name, "style")
+    if original is not None:
+        shown = visitor.new_path(".jpg")
+        shown.write_bytes(original)
+        visitor.keep(shown, identity, "original")
     return {"id": OWN + identity, "name": name, "title": card.title}
 
 
@@ -213,8 +246,9 @@ _CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
 
 
 def without_path(error: Exception, path: Path) -> str:
-    """What an error says, without where the file lies: that is nobody's business."""
+    """What an error says, without where the file lies, which is nobody's business, and a library's own words."""
     message = error.worded(labelled) if isinstance(error, VidstyleError) else str(error)
+    message = RAW.sub(r"\1\2", message)
     return message.replace(f"{path}: ", "").replace(str(path), "the file")
 
 

@@ -1,5 +1,6 @@
 """The styles that a visitor can paint with: those that are installed, and their own."""
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 from vidstyle.demo.previews import Previews, as_jpeg, sample_picture
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
-from vidstyle.style_files import StyleCard, read_card
+from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import first_style, live_styles, load_style
 
+MIX = re.compile(r"(?P<first>[^+]+)\+(?P<second>[^+]+):(?P<share>[1-9][0-9]?)")
+"""The key of a mix of two styles: FIRST+SECOND:PERCENT, of which PERCENT are the second."""
 MOST_PARAMETERS = 8_000_000
 """Of an uploaded style; a larger network would keep everyone waiting."""
 OWN = "own:"
@@ -28,7 +31,7 @@ class Gallery:
         self._installed = {card.name: card for card in live_styles()}
         if not self._installed:
             raise InputError("no styles are installed; make one with vidstyle train")
-        self._thumbnails: dict[Path, bytes] = {}
+        self._thumbnails: dict[tuple[Path, bool], bytes] = {}
         self._lock = threading.Lock()
 
     @property
@@ -47,27 +50,68 @@ class Gallery:
         Raises:
             InputError: if this visitor has no such style.
         """
+        if mix := MIX.fullmatch(key):
+            return self._mixed(visitor, key, mix["first"], mix["second"], int(mix["share"]) / 100)
         if key.startswith(OWN):
             return read_card(visitor.file(key.removeprefix(OWN), "style").path)
         if key not in self._installed:
             raise InputError("That style is not here; choose another one.")
         return self._installed[key]
 
+    def _mixed(self, visitor: Visitor, key: str, first: str, second: str, share: float) -> StyleCard:
+        """Of a mix, which is written into a file of the visitor's when it is asked for first."""
+        known = next((file for file in visitor.files("mix").values() if file.name == key), None)
+        if known is None:
+            one, other = self.card(visitor, first).path, self.card(visitor, second).path
+            style = load_style(f"{one}:{1 - share:g},{other}:{share:g}")
+            path = visitor.new_path(SUFFIX)
+            save_style(path, style.network, style.card)
+            known = visitor.file(visitor.keep(path, key, "mix"))
+        return read_card(known.path)
+
     def cards(self, visitor: Visitor) -> list[dict[str, Any]]:
         """All styles of a visitor as the page shows them, their own first."""
+        originals = {file.name for file in visitor.files("original").values()}
         own = [
-            _described(OWN + identity, read_card(file.path), file.name)
+            _described(OWN + identity, read_card(file.path), file.name) | {"original": identity in originals}
             for identity, file in reversed(visitor.files("style").items())
         ]
-        return own + [_described(name, card, f"{name}.safetensors") for name, card in self._installed.items()]
+        return own + [_described(name, self._installed[name], f"{name}{SUFFIX}") for name in self.in_order]
 
-    def thumbnail(self, visitor: Visitor, key: str) -> bytes:
+    def thumbnail(self, visitor: Visitor, key: str, *, large: bool = False) -> bytes:
         """The sample picture as a style paints it, a JPEG file."""
-        path = self.card(visitor, key).path
+        return self._sample(self.card(visitor, key).path, large=large, keeps=MIX.fullmatch(key) is None)
+
+    def painted_sample(self, name: str) -> bytes:
+        """The same of an installed style, large.
+
+        Raises:
+            InputError: if there is no such style.
+        """
+        if name not in self._installed:
+            raise InputError("That style is not here; choose another one.")
+        return self._sample(self._installed[name].path, large=True)
+
+    def original(self, visitor: Visitor, key: str) -> Path:
+        """The picture that a visitor's own style is made of, as small as the page shows it.
+
+        Raises:
+            InputError: if there is none.
+        """
+        identity = key.removeprefix(OWN)
+        found = next((file for file in visitor.files("original").values() if file.name == identity), None)
+        if found is None:
+            raise InputError("There is no original of that style here.")
+        return found.path
+
+    def _sample(self, path: Path, *, large: bool = False, keeps: bool = True) -> bytes:
         with self._lock:
-            if path not in self._thumbnails:
-                self._thumbnails[path] = as_jpeg(self._previews.paint(path, sample_picture()))
-            return self._thumbnails[path]
+            if (path, large) in self._thumbnails:
+                return self._thumbnails[path, large]
+            data = as_jpeg(self._previews.paint(path, sample_picture(large=large)))
+            if keeps:
+                self._thumbnails[path, large] = data
+            return data
 
     def admit(self, path: Path) -> StyleCard:
         """Check an uploaded file, which is hostile until it has painted.
@@ -87,6 +131,7 @@ def _described(key: str, card: StyleCard, file: str) -> dict[str, Any]:
     return {
         "key": key,
         "own": key.startswith(OWN),
+        "original": False,
         "title": card.title or Path(file).stem,
         "artist": card.artist,
         "year": card.year,

@@ -34,6 +34,10 @@ ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
 
+LONGEST_TITLE = 80
+"""Characters in the name of a result."""
+
+
 class Cancelled(VidstyleError):  # noqa: N818 (nothing went wrong)
     """The visitor does not want it any more."""
 
@@ -46,6 +50,7 @@ class PaintRequest:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
         strength, keep_colors, stroke_size, start, end: see vidstyle.restyling.Options.
+        style_at: of a video, keys of styles that take over, each with its time in seconds from `start` on.
     """
 
     file: str
@@ -55,15 +60,60 @@ class PaintRequest:
     stroke_size: float = 1.0
     start: float | None = None
     end: float | None = None
+    style_at: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass
-class _Run:
-    """A painting under way, written by its thread."""
+class Run:
+    """A painting under way, written by its thread.
+
+    Attributes:
+        progress: how far it is.
+        frames: how many there will be, None if nobody knows.
+        failure: what it has ended with.
+        began: when, seconds of the monotonic clock.
+    """
 
     progress: Progress = field(default_factory=Progress)
     frames: int | None = None
     failure: Exception | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.began
+
+
+def progress_of_frames(run: Run) -> str:
+    """A bar of the progress of a video, or a picture, as HTML."""
+    done, frames = run.progress.frames, run.frames
+    if not frames or not done:
+        return bar(None, "Getting ready")
+    seconds = (frames - done) / run.progress.fps if run.progress.fps else 0.0
+    left = f"{spoken(seconds)} left" if done < frames else "finishing"
+    return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What takes its time with a visitor's file.
+
+    Attributes:
+        file: what is painted.
+        title: of the result, after the name of the file.
+        suffix: of the result.
+        make: makes it under the name that it is given, and reports how far it is.
+        progress: how far it is, as HTML.
+        shown: what is there of it already, as HTML.
+    """
+
+    file: StoredFile
+    title: str
+    suffix: str
+    make: Callable[[Path, OnProgress], object]
+    progress: Callable[[Run], str] = progress_of_frames
+    shown: Callable[[], str] = lambda: ""
 
 
 class JobQueue:
@@ -152,15 +202,16 @@ class Jobs:
             Cancelled: once it has been stopped.
         """
         file = visitor.file(request.file, "video", "picture")
-        card = self._gallery.card(visitor, request.style)
+        style = self._gallery.card(visitor, request.style)
+        then = [(at, self._gallery.card(visitor, key)) for at, key in request.style_at] if file.kind == "video" else []
         suffix = ".mp4" if file.kind == "video" else file.path.suffix
         cut: dict[str, Any] = {"start": request.start or None, "end": request.end} if file.kind == "video" else {}
 
-        def work(output: Path, report: OnProgress) -> Summary:
+        def make(output: Path, report: OnProgress) -> Summary:
             return restyle(
                 file.path,
                 output,
-                style=card.path,
+                style_at=[(0.0, style.path), *((at, card.path) for at, card in then)],
                 on_progress=report,
                 device=self._device,
                 strength=request.strength,
@@ -169,25 +220,17 @@ class Jobs:
                 **cut,
             )
 
-        yield from self.run(visitor, file, card.title or card.name, suffix, work, on_result)
+        titles = dict.fromkeys(card.title or card.name for card in (style, *(card for _, card in then)))
+        yield from self.run(visitor, Job(file, ", ".join(titles), suffix, make), on_result)
 
     def run(
-        self,
-        visitor: Visitor,
-        file: StoredFile,
-        title: str,
-        suffix: str,
-        work: Callable[[Path, OnProgress], Summary],
-        on_result: Callable[[str], None] = lambda _: None,
+        self, visitor: Visitor, job: Job, on_result: Callable[[str], None] = lambda _: None
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
         Args:
             visitor: whose file it is.
-            file: what is painted.
-            title: of the result, after the name of the file.
-            suffix: of the result.
-            work: makes it under the name that it is given, and reports how far it is.
+            job: what is to be done.
             on_result: called with the identity of the result.
         """
         visitor.stop_painting.clear()
@@ -200,27 +243,21 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, file, title, suffix, work, ticket, on_result)
+            yield from self._painted(visitor, job, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
-        self,
-        visitor: Visitor,
-        file: StoredFile,
-        title: str,
-        suffix: str,
-        work: Callable[[Path, OnProgress], Summary],
-        ticket: object,
-        on_result: Callable[[str], None],
+        self, visitor: Visitor, job: Job, ticket: object, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
+        file = job.file
         visitor.storage.check(file.bytes)
-        output = visitor.new_path(suffix)
-        run, stop = _Run(), visitor.stop_painting
+        output = visitor.new_path(job.suffix)
+        run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
             try:
-                self._work(run, visitor, file, lambda report: work(output, report))
+                self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._queue.leave(ticket)
@@ -232,19 +269,19 @@ class Jobs:
             while thread.is_alive():
                 # Nothing after "Cancelled.", however long the frame under way still takes.
                 if not stop.is_set():
-                    yield _progress(run), ""
+                    yield job.progress(run), job.shown()
                 thread.join(REPORT_SECONDS)
         finally:
             stop.set()
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
-        name = f"{Path(file.name).stem} - {title}{suffix}"
+        name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
         yield _done(run), self._shown(visitor, file, output, result)
 
-    def _work(self, run: _Run, visitor: Visitor, file: StoredFile, work: Callable[[OnProgress], Summary]) -> None:
+    def _work(self, run: Run, visitor: Visitor, file: StoredFile, make: Callable[[OnProgress], object]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if visitor.stop_painting.is_set():
@@ -252,7 +289,7 @@ class Jobs:
             visitor.storage.check()
 
         try:
-            work(report)
+            make(report)
         except VidstyleError as error:
             run.failure = (
                 error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, file.path))
@@ -261,11 +298,12 @@ class Jobs:
             run.failure = error
 
     def _shown(self, visitor: Visitor, file: StoredFile, output: Path, result: str) -> str:
+        arrived = f'<vs-arrived key="{result}"></vs-arrived>'
         link = f'<a class="vs-download" href="{file_url(result, download=True)}" download>Download</a>'
         if file.kind == "video":
-            return f'<video class="vs-result" src="{file_url(result)}" controls playsinline></video>{link}'
+            return f'<video class="vs-result" src="{file_url(result)}" controls playsinline></video>{link}{arrived}'
         before, after = shrunk(read_shown(file.path)), shrunk(read_shown(output))
-        return self._compared(visitor, before, after) + link
+        return self._compared(visitor, before, after) + link + arrived
 
     def _compared(self, visitor: Visitor, before: np.ndarray, after: np.ndarray) -> str:
         urls = []
@@ -292,16 +330,7 @@ def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int
         video.close()
 
 
-def _progress(run: _Run) -> str:
-    done, frames = run.progress.frames, run.frames
-    if not frames or not done:
-        return bar(None, "Getting ready")
-    seconds = (frames - done) / run.progress.fps if run.progress.fps else 0.0
-    left = f"{spoken(seconds)} left" if done < frames else "finishing"
-    return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
-
-
-def _done(run: _Run) -> str:
+def _done(run: Run) -> str:
     frames = run.progress.frames
     if frames == 1:
         return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
-from vidstyle.demo.jobs import Jobs, bar
+from vidstyle.demo.jobs import Job, Jobs, bar
 from vidstyle.demo.previews import as_jpeg, shrunk
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
@@ -128,7 +128,7 @@ class KeyJobs:
             raise InputError("Drop a painted frame first.")
         keys = {number: visitor.file(identity, "key").path for number, identity in painted.items()}
 
-        def work(output: Path, report: OnProgress) -> Summary:
+        def make(output: Path, report: OnProgress) -> Summary:
             with tempfile.TemporaryDirectory(prefix="vidstyle-keys-") as folder:
                 for number, path in keys.items():
                     shutil.copyfile(path, Path(folder) / f"{number:06}{path.suffix}")
@@ -136,4 +136,4 @@ class KeyJobs:
                 return restyle_with_keys(file.path, output, folder, on_progress=report, key_options=options)
 
         yield bar(None, "Looking at the keys"), ""
-        yield from self._jobs.run(visitor, file, "by keys", ".mp4", work)
+        yield from self._jobs.run(visitor, Job(file, "by keys", ".mp4", make))

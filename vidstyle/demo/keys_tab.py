@@ -5,70 +5,82 @@ from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, uploaded, visitor_of
+from vidstyle.demo.controls import (
+    IDLE,
+    READY,
+    cancelled,
+    drop_zone,
+    element,
+    failed,
+    uploaded,
+    visitor_of,
+)
+from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.key_jobs import KeyJobs
 
 
-def keys_tab(jobs: KeyJobs, largest: int) -> None:
+def keys_tab(jobs: KeyJobs, largest: int, examples: tuple[Example, ...]) -> None:
     """Build the tab.
 
     Args:
         jobs: does the work.
         largest: bytes of an upload.
+        examples: videos to try.
     """
-    film = drop_zone("video", "video/*,.mkv", "Drop a video here, to paint a few of its frames yourself", largest)
+    film = drop_zone(
+        "video", "video/*,.mkv", "Drop a video here, to paint a few of its frames yourself", largest, examples
+    )
     keys = element(elem_id="keys-chosen")
     with gr.Column(visible=False) as back:
         dropped = drop_zone("picture", "image/*", "Drop a painted frame here, one after the other", largest)
         shown = element(elem_id="keys-painted")
         with gr.Row(elem_classes="vs-buttons"):
-            watch = gr.Button("Paint the video", variant="primary", elem_id="keys-paint", min_width=140)
-            cancel = gr.Button("Cancel", elem_id="keys-cancel", min_width=100)
+            watch = gr.Button(
+                "Paint the video", variant="primary", elem_id="keys-paint", interactive=False, min_width=140
+            )
+            cancel = gr.Button("Cancel", elem_id="keys-cancel", interactive=False, min_width=100)
         progress = element(elem_id="keys-progress")
         result = element(elem_id="keys-result")
     painted = gr.State({})
+    buttons = [watch, cancel]
 
-    def choose(upload: str, request: gr.Request) -> tuple[Any, ...]:
-        with errors_shown():
-            return jobs.choose(visitor_of(request), _identity(upload)), gr.Column(visible=True), {}, "", "", ""
+    def choose(upload: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        yield '<p class="vs-note" role="status">Looking for frames to paint.</p>', gr.Column(visible=False), *_NOTHING
+        chosen = ""
+        with failed() as failure:
+            chosen = jobs.choose(visitor_of(request), _identity(upload))
+        yield chosen or failure.html, gr.Column(visible=bool(chosen)), *_NOTHING
 
     def take(upload: str, picture: str, taken: dict[int, str], request: gr.Request) -> tuple[Any, ...]:
-        with errors_shown():
-            return jobs.take(visitor_of(request), _identity(upload), _identity(picture), taken)
+        with failed() as failure:
+            return *jobs.take(visitor_of(request), _identity(upload), _identity(picture), taken), "", READY
+        return gr.skip(), gr.skip(), failure.html, READY if taken else IDLE
 
-    def paint(upload: str, taken: dict[int, str], request: gr.Request) -> Iterator[tuple[str, str]]:
-        with errors_shown():
+    def paint(upload: str, taken: dict[int, str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        with failed() as failure:
             try:
-                yield from jobs.paint(visitor_of(request), _identity(upload), taken)
+                for told, shown in jobs.paint(visitor_of(request), _identity(upload), taken):
+                    yield told, shown, IDLE, READY
+                yield gr.skip(), gr.skip(), READY, IDLE
             except Cancelled:
-                yield '<p class="vs-note">Cancelled.</p>', ""
+                yield cancelled(), "", READY, IDLE
+        if failure.words:
+            yield failure.html, "", READY, IDLE
 
-    def stop(done: str, request: gr.Request) -> Any:
+    def stop(request: gr.Request) -> tuple[Any, ...]:
         visitor_of(request).stop_painting.set()
-        return gr.skip() if done else '<p class="vs-note">Cancelled.</p>'
+        return cancelled(), READY, IDLE
 
-    quiet: dict[str, Any] = {"api_visibility": "private"}
-    film.input(
-        choose,
-        film,
-        [keys, back, painted, shown, progress, result],
-        show_progress="minimal",
-        show_progress_on=keys,
-        concurrency_limit=1,
-        **quiet,
-    )
-    dropped.input(take, [film, dropped, painted], [painted, shown], show_progress="hidden", **quiet)
-    painting = watch.click(
-        paint,
-        [film, painted],
-        [progress, result],
-        show_progress_on=progress,
-        show_progress="minimal",
-        concurrency_limit=None,
-        **quiet,
-    )
-    cancel.click(stop, result, progress, cancels=[painting], queue=False, **quiet)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    film.input(choose, film, [keys, back, painted, shown, progress, result, *buttons], concurrency_limit=1, **quiet)
+    dropped.input(take, [film, dropped, painted], [painted, shown, progress, watch], **quiet)
+    painting = watch.click(paint, [film, painted], [progress, result, *buttons], concurrency_limit=None, **quiet)
+    cancel.click(stop, None, [progress, *buttons], cancels=[painting], queue=False, **quiet)
+
+
+_NOTHING: tuple[Any, ...] = ({}, "", "", "", IDLE, IDLE)
+"""No frames, nothing shown, no progress, no result, and nothing to do."""
 
 
 def _identity(upload: str) -> str:

@@ -8,6 +8,8 @@ LABELS = {
     "end": "To",
     "minutes": "Minutes to train",
     "style": "Style",
+    "size": "Size",
+    "style_at": "Changes of style",
 }
 
 

@@ -1,45 +1,75 @@
 """The tabs that paint a video or a picture: drop, look at one frame, paint, take home."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import drop_zone, element, errors_shown, look_controls, number, uploaded, visitor_of
+from vidstyle.demo.controls import (
+    HEAR,
+    IDLE,
+    OTHER_PAGE,
+    READY,
+    cancelled,
+    complaint,
+    drop_zone,
+    element,
+    errors_shown,
+    failed,
+    look_controls,
+    main_column,
+    number,
+    side_column,
+    uploaded,
+    visitor_of,
+)
+from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
+from vidstyle.errors import InputError
 
 WORDS = {
     "video": ("video/*,.mkv", "Drop a video here, or tap to choose one"),
     "picture": ("image/*", "Drop a picture here, or tap to choose one"),
 }
 STROKES = (0.25, 4.0)
+MOST_CHANGES = 20
+"""Of style, in a video."""
 
 
-def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
-    """Build the tab.
+def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[Example, ...]) -> dict[str, Any]:
+    """Build the tab; the controls whose values a browser keeps.
 
     Args:
         kind: `video` or `picture`.
         first: the style to begin with.
         jobs: does the work.
         largest: bytes of an upload.
+        examples: files to try.
     """
     is_video = kind == "video"
-    dropped = drop_zone(kind, *WORDS[kind], largest)
-    preview = element(elem_id=f"{kind}-preview", elem_classes="vs-stage")
-    with gr.Row(visible=False, elem_classes="vs-controls") as cut:
-        start = gr.Slider(0, 1, 0, step=0.1, label=f"{LABELS['start']}, s", min_width=200)
-        end = gr.Slider(0, 1, 1, step=0.1, label=f"{LABELS['end']}, s", min_width=200)
-    look = look_controls(first, STROKES)
-    with gr.Row(elem_classes="vs-buttons"):
-        paint = gr.Button(f"Paint the {kind}", variant="primary", elem_id=f"{kind}-paint", min_width=140)
-        cancel = gr.Button("Cancel", elem_id=f"{kind}-cancel", min_width=100)
-    progress = element(elem_id=f"{kind}-progress")
-    result = element(elem_id=f"{kind}-result")
-    inputs = [dropped, *look.all, start, end]
+    with gr.Row(elem_classes="vs-work"):
+        with main_column():
+            dropped = drop_zone(kind, *WORDS[kind], largest, examples)
+            preview = element(elem_id=f"{kind}-preview", elem_classes="vs-stage")
+            with gr.Row(elem_classes="vs-buttons"):
+                paint = gr.Button(
+                    f"Paint the {kind}", variant="primary", elem_id=f"{kind}-paint", interactive=False, min_width=140
+                )
+                cancel = gr.Button("Cancel", elem_id=f"{kind}-cancel", interactive=False, min_width=100)
+            progress = element(elem_id=f"{kind}-progress")
+            result = element(elem_id=f"{kind}-result")
+        with side_column():
+            look = look_controls(kind, first, STROKES)
+            with gr.Column(visible=False, elem_classes="vs-controls") as cut:
+                start = gr.Slider(0, 1, 0, step=0.1, label=f"{LABELS['start']}, s", min_width=160)
+                end = gr.Slider(0, 1, 1, step=0.1, label=f"{LABELS['end']}, s", min_width=160)
+                changes = element(html_template="<vs-timeline></vs-timeline>", js_on_load=HEAR)
+    inputs = [dropped, *look.all, start, end, changes]
+    buttons = [paint, cancel]
 
-    # Gradio finds the request by its place, so neither function can take *inputs.
+    # Gradio finds the request by its place, so none of these can take *inputs.
     def show_preview(
         upload: str,
         style: str,
@@ -48,21 +78,24 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
         strokes: float,
         start: float,
         end: float,
+        changes: str,
         request: gr.Request,
-    ) -> str:
+    ) -> Any:
         if not upload:
-            return ""
+            return gr.skip()
         with errors_shown():
             return jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes, start, end))
 
     def take(upload: str, style: str, strength: float, colors: bool, strokes: float, request: gr.Request) -> list[Any]:
-        with errors_shown():
-            seconds = uploaded(upload)[1] if upload else 0.0
-            shown = ""
+        seconds, shown, ready = 0.0, "", IDLE
+        with failed() as failure:
             if upload:
+                seconds = uploaded(upload)[1]
                 shown = jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes))
+                ready = READY
         sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
-        return [shown, gr.Row(visible=is_video and seconds > 0), *sliders, "", ""]
+        visible = gr.Column(visible=is_video and seconds > 0)
+        return [shown, visible, *sliders, failure.html, "", ready, IDLE]
 
     def do_paint(
         upload: str,
@@ -72,42 +105,38 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int) -> None:
         strokes: float,
         start: float,
         end: float,
+        changes: str,
         request: gr.Request,
-    ) -> Iterator[tuple[str, str]]:
+    ) -> Iterator[tuple[Any, ...]]:
         if not upload:
-            raise gr.Error(f"Drop a {kind} first.", duration=6, print_exception=False)
-        with errors_shown():
+            yield complaint(f"Drop a {kind} first."), "", IDLE, IDLE
+            return
+        with failed() as failure:
+            asked = _asked_for(upload, style, strength, colors, strokes, start, end, changes)
             try:
-                yield from jobs.paint(
-                    visitor_of(request), _asked_for(upload, style, strength, colors, strokes, start, end)
-                )
+                for told, shown in jobs.paint(visitor_of(request), asked):
+                    yield told, shown, IDLE, READY
+                yield gr.skip(), gr.skip(), READY, IDLE
             except Cancelled:
-                yield '<p class="vs-note">Cancelled.</p>', ""
+                yield cancelled(), "", READY, IDLE
+        if failure.words:
+            yield failure.html, "", READY, IDLE
 
-    def stop(shown: str, request: gr.Request) -> Any:
+    def stop(request: gr.Request) -> tuple[Any, ...]:
         visitor_of(request).stop_painting.set()
-        if shown:
-            return gr.skip()  # it is done already
-        return '<p class="vs-note">Cancelled.</p>'
+        return cancelled(), READY, IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result], **quiet)
+    dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result, *buttons], **quiet)
     latest: dict[str, Any] = quiet | {"trigger_mode": "always_last", "concurrency_limit": 2}
     look.style.input(show_preview, inputs, preview, **latest)
     for slider in (look.strength, look.stroke_size, start):
         slider.release(show_preview, inputs, preview, **latest)
     look.keep_colors.input(show_preview, inputs, preview, **latest)
-    painting = paint.click(
-        do_paint,
-        inputs,
-        [progress, result],
-        show_progress_on=progress,
-        show_progress="minimal",
-        # Jobs has a line of its own, in which one sees how far it is.
-        concurrency_limit=None,
-        api_visibility="private",
-    )
-    cancel.click(stop, result, progress, cancels=[painting], queue=False, api_visibility="private")
+    # Jobs has a line of its own, in which one sees how far it is.
+    painting = paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
+    cancel.click(stop, None, [progress, *buttons], cancels=[painting], queue=False, **quiet)
+    return look.remembered
 
 
 def _asked_for(
@@ -118,6 +147,7 @@ def _asked_for(
     strokes: float,
     start: float | None = None,
     end: float | None = None,
+    changes: str = "",
 ) -> PaintRequest:
     """What the page says, as far as it makes sense; a browser may say anything."""
     identity, seconds = uploaded(upload)
@@ -131,4 +161,20 @@ def _asked_for(
         stroke_size=min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
         start=begin or None,
         end=None if not seconds or until >= seconds - 0.1 else max(until, begin + 0.1),
+        style_at=_changes(changes),
     )
+
+
+def _changes(said: str) -> tuple[tuple[float, str], ...]:
+    """Times and keys of styles, as page/timeline.js says them.  Raises InputError."""
+    try:
+        lines = json.loads(said or "[]")
+        changes = tuple((number(time), str(style)) for time, style in lines)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(OTHER_PAGE) from error
+    if len(changes) > MOST_CHANGES:
+        raise InputError(f"A video changes its style {MOST_CHANGES} times at most here.")
+    times = [time for time, _ in changes]
+    if len(set(times)) < len(times) or not all(time > 0 for time in times):
+        raise InputError("Each change of style has a time of its own, after 0 s.")
+    return changes

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KEPT_PAINTERS = 4
 PREVIEW_SIDE = 960
 """Pixels; the longer side of a preview."""
+SAMPLE_SIDE = 480
+"""Pixels; the longer side of a thumbnail."""
 JPEG_QUALITY = 88
 
 
@@ -99,7 +101,11 @@ def as_jpeg(pixels: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def sample_picture() -> np.ndarray:
-    """What thumbnails show: a frame of the sample clip, RGB (H, W, 3) uint8."""
+def sample_picture(*, large: bool = False) -> np.ndarray:
+    """What thumbnails show: the harbour of the sample clip, RGB (H, W, 3) uint8.
+
+    large: as wide as a stage is on a desktop.
+    """
     with Image.open(Path(__file__).parent / "page" / "harbour.jpg") as image:
-        return np.asarray(image.convert("RGB"))
+        pixels = np.asarray(image.convert("RGB"))
+    return pixels if large else shrunk(pixels, SAMPLE_SIDE)

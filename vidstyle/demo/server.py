@@ -17,7 +17,8 @@ from fastapi import FastAPI
 
 from vidstyle.demo.connections import BACKLOG, MOST_OF_ONE_ADDRESS, Connections, OutOfDescriptors
 from vidstyle.demo.device_page import DevicePage
-from vidstyle.demo.files import PAGE, routes
+from vidstyle.demo.examples import PAGE
+from vidstyle.demo.files import routes
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
@@ -75,7 +76,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     import gradio as gr
 
     from vidstyle.demo.app import build_page
-    from vidstyle.demo.theme import gallery_theme
+    from vidstyle.demo.theme import color_css, gallery_theme
 
     previews = Previews(settings.device)
     gallery = Gallery(previews)
@@ -101,6 +102,8 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
         lifespan=lifespan,
         openapi_url=None,
     )
+    # Gradio would put its own container before each of these rules.
+    head = f'<style>{color_css()}</style><script type="module" src="/vidstyle/page/main.js"></script>'
     jobs = Jobs(gallery, previews, settings.device, settings.queue)
     page = build_page(settings, gallery, jobs, style_maker, on_device=device_page.is_offered)
     gr.mount_gradio_app(
@@ -109,8 +112,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
         path="/",
         theme=gallery_theme(),
         css_paths=[PAGE / "style.css"],
-        head='<script type="module" src="/vidstyle/page/main.js"></script>',
-        js="() => document.body.classList.remove('dark')",
+        head=head,
         footer_links=[],
         ssr_mode=False,
         run_history=False,

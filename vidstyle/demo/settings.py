@@ -31,8 +31,9 @@ class DemoSettings:
         device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         runtime: folder of the npm package onnxruntime-web, for the page that paints on the visitor's own device; what
             an export has fetched before if None, and no such page without either.
-        photos: folder of photographs to train with; without it no styles can be made.
-        perceptual_weights: file or folder of the perceptual network's weights; needed to make styles, too.
+        photos: folder of photographs to train styles with; those that come along if None.
+        perceptual_weights: file or folder of a perceptual network's weights, to train and to paint stroke by stroke
+            with; the network that comes along if None.
     """
 
     host: str = "127.0.0.1"
@@ -79,10 +80,3 @@ class DemoSettings:
     def most_stored(self) -> int:
         """Bytes of the files of all visitors together."""
         return self.max_stored * MEGABYTE
-
-    @property
-    def why_no_training(self) -> str:
-        """What is missing to make styles, for the page; empty if nothing is."""
-        missing = {"photos": self.photos, "perceptual-weights": self.perceptual_weights}
-        options = [f"--{option} PATH" for option, given in missing.items() if given is None]
-        return f"start vidstyle demo with {' and '.join(options)}" if options else ""

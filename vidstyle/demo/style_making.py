@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import logging
 import os
 import shutil
 import subprocess
@@ -18,15 +19,22 @@ from safetensors import SafetensorError, safe_open
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import OWN
 from vidstyle.demo.jobs import bar, spoken
-from vidstyle.demo.previews import as_jpeg, sample_picture
+from vidstyle.demo.pictures import read_shown
+from vidstyle.demo.previews import SAMPLE_SIDE, as_jpeg, sample_picture, shrunk
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.visitors import Visitor
 from vidstyle.engines import is_openvinos
 from vidstyle.errors import InputError
 from vidstyle.nets import build_network
+from vidstyle.perception.perceptual_network import OWN as OWN_NETWORK
+from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import load_style
 
+log = logging.getLogger(__name__)
+
+SAID = "vidstyle: error: "
+"""Before what a command says that a user can mend."""
 CHECKPOINT_STEPS = 4
 """Between two looks at the style in the making."""
 NICENESS = 10
@@ -64,6 +72,11 @@ class Training:
     failure: str = ""
 
     @property
+    def picture_file(self) -> Path:
+        """What it is made of."""
+        return next(self.folder.glob("picture.*"))
+
+    @property
     def output(self) -> Path:
         """The style file that comes out."""
         return self.folder / f"style{SUFFIX}"
@@ -78,7 +91,7 @@ class StyleMaker:
     """Makes one style at a time, for whoever came first.
 
     Args:
-        settings: with the folder of photographs and the perceptual weights.
+        settings: with a folder of photographs and perceptual weights, in place of those that come along.
     """
 
     def __init__(self, settings: DemoSettings) -> None:
@@ -92,9 +105,6 @@ class StyleMaker:
         Raises:
             InputError: where that cannot be done here, or somebody else's style is being made.
         """
-        settings = self._settings
-        if settings.why_no_training:
-            raise InputError(f"Styles cannot be made here: {settings.why_no_training}.")
         source = visitor.file(picture, "picture")
         with self._lock:
             if any(training.process.poll() is None for training in self._trainings.values()):
@@ -124,6 +134,12 @@ class StyleMaker:
         for training in list(self._trainings.values()):
             self.cancel(training.visitor)
 
+    def is_running(self, visitor: Visitor) -> bool:
+        """Whether the visitor's training goes on."""
+        with self._lock:
+            training = self._trainings.get(id(visitor))
+        return training is not None and training.is_running
+
     def look(self, visitor: Visitor) -> str:
         """How far the visitor's training is, as HTML; empty if there is none."""
         with self._lock:
@@ -137,7 +153,10 @@ class StyleMaker:
     def _command(self, picture: Path, output: Path, minutes: float) -> "subprocess.Popen[str]":
         settings = self._settings
         command = [sys.executable, "-m", "vidstyle", "train", str(picture), "--out", str(output), "--quiet"]
-        command += ["--photos", str(settings.photos), "--perceptual-weights", str(settings.perceptual_weights)]
+        command += ["--photos", str(settings.photos or PHOTOS)]
+        # What comes along, rather than to fetch another one for a visitor.
+        weights = settings.perceptual_weights
+        command += ["--perceptual", OWN_NETWORK] if weights is None else ["--perceptual-weights", str(weights)]
         command += ["--minutes", str(minutes), "--checkpoint-every", str(CHECKPOINT_STEPS)]
         # What OpenVINO names paints only.
         command += ["--device", "auto" if is_openvinos(settings.device) else settings.device]
@@ -159,7 +178,10 @@ def _update(training: Training) -> None:
     if code == 0 and training.output.is_file():
         _finish(training)
     else:
-        reason = said[-1].removeprefix("vidstyle: error: ") if said else f"it ended with code {code}"
+        mendable = code == InputError.exit_code and said and said[-1].startswith(SAID)
+        if not mendable:
+            log.warning("a training ended with code %s: %s", code, said[-1] if said else "nothing was said")
+        reason = said[-1].removeprefix(SAID) if mendable else "The training has ended too early; try it once more."
         training.failure = reason.replace(str(training.folder), "the picture")
     shutil.rmtree(training.folder, ignore_errors=True)
 
@@ -201,7 +223,11 @@ def _finish(training: Training) -> None:
     style = load_style(training.output)
     path = training.visitor.new_path(SUFFIX)
     save_style(path, style.network, dataclasses.replace(style.card, title=training.title, artist=training.artist))
-    training.finished = OWN + training.visitor.keep(path, f"{training.title}{SUFFIX}", "style")
+    identity = training.visitor.keep(path, f"{training.title}{SUFFIX}", "style")
+    original = training.visitor.new_path(".jpg")
+    original.write_bytes(as_jpeg(shrunk(read_shown(training.picture_file), SAMPLE_SIDE)))
+    training.visitor.keep(original, identity, "original")
+    training.finished = OWN + identity
 
 
 def _described(training: Training) -> str:

@@ -18,7 +18,17 @@ from vidstyle.errors import InputError
 
 LINGER_SECONDS = 600.0
 """How long the files of a visitor who has left stay."""
-MOST_FILES = {"video": 3, "picture": 3, "preview": 32, "result": 6, "style": 12, "key": 32, "keys": 3}
+MOST_FILES = {
+    "video": 3,
+    "picture": 4,
+    "preview": 32,
+    "result": 6,
+    "style": 12,
+    "original": 12,
+    "mix": 12,
+    "key": 32,
+    "keys": 3,
+}
 """Files that one visitor may have of each kind; the oldest one makes room."""
 MOST_VISITORS = 1000
 
@@ -51,6 +61,7 @@ class Visitor:
         open_requests: how many are being answered; a page that is open always has one, see `here` in files.py.
         last_seen: when one was answered last, seconds of the monotonic clock.
         stop_painting: ends the painting of a file that is under way.
+        enough: ends one that is better the longer it takes, and keeps what there is.
         is_busy: whether there is work that should not be lost, such as a training.
         leave: called once when it is forgotten.
     """
@@ -61,6 +72,7 @@ class Visitor:
     open_requests: int = 0
     last_seen: float = field(default_factory=time.monotonic)
     stop_painting: threading.Event = field(default_factory=threading.Event)
+    enough: threading.Event = field(default_factory=threading.Event)
     is_busy: Callable[[], bool] = lambda: False
     leave: Callable[[], None] = lambda: None
     _files: dict[str, StoredFile] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -162,7 +163,12 @@ class Webcams:
                 message = await socket.receive()
                 if message["type"] == "websocket.disconnect":
                     break
-                self._take(visitor, session, message.get("bytes"), message.get("text"))
+                data, text = message.get("bytes"), message.get("text")
+                if data is not None and len(data) > NUMBER.size:
+                    self._take(session, data)
+                else:
+                    # Two styles may have to be mixed for it.
+                    await run_in_threadpool(self._listen, visitor, session, text)
         except InputError as error:
             session.answer(json.dumps({"error": str(error)}))
             await asyncio.sleep(0.2)
@@ -208,13 +214,14 @@ class Webcams:
         except (WebSocketDisconnect, RuntimeError):
             pass  # the browser has gone, which the receiving side sees, too
 
-    def _take(self, visitor: Visitor, session: WebcamSession, data: bytes | None, text: str | None) -> None:
-        """A frame, or what a browser wants to see.  Raises InputError for anything else."""
-        if data is not None and len(data) > NUMBER.size:
-            with self._changed:
-                session.newest = (NUMBER.unpack_from(data)[0], data[NUMBER.size :])
-                self._changed.notify_all()
-            return
+    def _take(self, session: WebcamSession, data: bytes) -> None:
+        """A frame."""
+        with self._changed:
+            session.newest = (NUMBER.unpack_from(data)[0], data[NUMBER.size :])
+            self._changed.notify_all()
+
+    def _listen(self, visitor: Visitor, session: WebcamSession, text: str | None) -> None:
+        """What a browser wants to see.  Raises InputError for anything else."""
         try:
             wanted: dict[str, Any] = json.loads(text or "")
             session.state.style = str(self._gallery.card(visitor, str(wanted["style"])).path)

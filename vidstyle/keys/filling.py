@@ -14,7 +14,7 @@ from vidstyle.video_runs import open_painter, video_source
 
 if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue
-    from vidstyle.keys.key_films import Keys
+    from vidstyle.keys.painted_keys import Keys
     from vidstyle.style_files import Style
 
 MOST_PAIRS = 12

@@ -149,3 +149,16 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     # Two pictures of one colour each fit.
     return float((a * b).sum()) / scale if scale > 1e-3 else float(np.ptp(one) < 1 and np.ptp(other) < 1)
+
+
+def find_masks(mask: Path | None) -> tuple[dict[int, Path], Path | None]:
+    """Masks by the numbers of their frames, or the one of all frames."""
+    if mask is None:
+        return {}, None
+    if not mask.is_dir():
+        return {}, mask
+    numbered = {frame_number(path): path for path in pictures_by_name(mask)}
+    found = {index: path for index, path in numbered.items() if index is not None}
+    if not found:
+        raise InputError(f"{parameter('mask', mask)}: has no pictures that are named after the numbers of frames")
+    return found, None

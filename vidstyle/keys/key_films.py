@@ -3,9 +3,8 @@
 import contextlib
 import dataclasses
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,22 +14,17 @@ import numpy as np
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
-from vidstyle.keys.drawing import Drawer, PaintedKey, painted
+from vidstyle.keys.drawing import Drawer
 from vidstyle.keys.key_files import (
-    STRANGE,
-    KeyFile,
-    check_shape,
     find_keys,
-    frame_number,
-    likeness,
-    read_key,
+    find_masks,
     read_mask,
 )
+from vidstyle.keys.painted_keys import Fits, Keys
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.stretch_cache import StretchCache
 from vidstyle.keys.stretches import LONGEST, Plan, Planner
 from vidstyle.media.frame import Frame
-from vidstyle.media.images import pictures_by_name
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import OnProgress, Summary, summary_of
@@ -43,8 +37,6 @@ if TYPE_CHECKING:
     from vidstyle.media.animations import AnimationSource
     from vidstyle.media.sources import FileSource
 
-KEPT_KEYS = 8
-"""Paintings that are kept in memory."""
 PLANNED = 32
 """Frames that are planned ahead of the one that is drawn."""
 
@@ -64,71 +56,6 @@ class KeyOptions:
     mask: Path | None = None
     learn_seconds: float = 20.0
     keep_stretches: Path | None = None
-
-
-class Keys:
-    """The painted keys of a film, at the size that is drawn at.
-
-    Args:
-        files: where they are.
-        size: of frames, (width, height).
-        stroke_size: see vidstyle.stream.lifting.painted_size.
-        masks: by number of the frame, see KeyOptions.
-
-    Attributes:
-        size: (width, height) that is drawn at: that at which strokes are painted, or more if keys have more.
-
-    Raises:
-        InputError: for keys that cannot be read, or whose sides are in another proportion.
-    """
-
-    def __init__(
-        self, files: Sequence[KeyFile], size: tuple[int, int], stroke_size: float, masks: dict[int, Path]
-    ) -> None:
-        self.files = {key.index: key.path for key in files}
-        self._masks = masks
-        rows = [check_shape(key.path, size)[1] for key in files]
-        self.size = painted_size(size, stroke_size)
-        if max(rows) > self.size[1]:
-            share = min(1.0, max(rows) / size[1])
-            self.size = size if share > 0.8 else (round(size[0] * share), round(size[1] * share))
-        self._kept: OrderedDict[int, PaintedKey] = OrderedDict()
-        self._fills: dict[int, Future[np.ndarray]] = {}
-        self.opaque = not masks.keys() & self.files.keys()
-        for key in files:
-            # Each is read once before anything is written, and the one that cannot be is named.
-            self.opaque &= read_key(key.path, self.size)[1] is None
-
-    def begin_fill(self, number: int, painting: "Future[np.ndarray]") -> None:
-        """A frame is being painted that no key has seen."""
-        self._fills[number] = painting
-
-    def pixels(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels and alpha of a key."""
-        pixels, alpha = read_key(self.files[index], self.size)
-        if not self.opaque:
-            alpha = np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha
-            if index in self._masks:
-                alpha = cv2.multiply(alpha, read_mask(self._masks[index], self.size), scale=1 / 255)
-        return pixels, alpha
-
-    def painting(self, number: int, positions: tuple[int, int]) -> PaintedKey:
-        """A key, or what is painted for want of one, to draw with."""
-        if number not in self._kept:
-            if number >= 0:
-                pixels, alpha = self.pixels(number)
-            else:
-                pixels, alpha = resized(self._fills[number].result(), self.size), None
-            self._kept[number] = painted(pixels, alpha, positions)
-            while len(self._kept) > KEPT_KEYS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(number)
-        return self._kept[number]
-
-    def forget(self, before: int) -> None:
-        """Let go of what was painted for frames before that one."""
-        for number in [n for n in self._fills if -1 - n < before]:
-            del self._fills[number]
 
 
 class KeyedFilm:
@@ -155,6 +82,7 @@ class KeyedFilm:
         self._kept = kept
         self.depth = 1
         self._plans, self._keys, self._look, self._masks, self._mask = plans, keys, look, masks, mask
+        self._behind: int | None = None
         self._positions = (1, 1)
         self._drawer = Drawer(lambda number: keys.painting(number, self._positions))
         self._inside: deque[Frame] = deque()
@@ -167,7 +95,10 @@ class KeyedFilm:
         """The oldest frame in here, painted."""
         frame = self._inside.popleft()
         plan = self._plans.get()
-        if plan is None or plan.pts != frame.pts:
+        if plan is not None and self._behind is None:
+            # Of a part, what plans it has been read from an earlier frame on.
+            self._behind = plan.pts - frame.pts
+        if plan is None or plan.pts != frame.pts + (self._behind or 0):
             raise InputError("the film has changed while it was being painted; leave it alone until it is done")
         self._positions = plan.uncovered.shape
         small = resized(frame.pixels, self._keys.size)
@@ -211,7 +142,8 @@ class Scout:
     Args:
         source: the film, to be closed at the end.
         planner: what draws up plans.
-        first: number of its first frame.
+        first: number of its first frame that is painted.
+        before: frames before that one which are in `source`, from a key on.
         on_key: called with the pixels of each frame that is a key, by its number.
         skips: says which frames are drawn already.
 
@@ -224,11 +156,12 @@ class Scout:
         source: "FileSource | AnimationSource",
         planner: Planner,
         first: int,
+        before: int,
         keys: frozenset[int],
         on_key: Callable[[int, np.ndarray], None],
         skips: Callable[[int], bool] = lambda _: False,
     ) -> None:
-        self._skips = skips
+        self._skips, self._before = skips, before
         self.plans: Channel[Plan] = Channel(PLANNED)
         self._source, self._planner, self._first, self._keys, self._on_key = source, planner, first, keys, on_key
         self._failure: BaseException | None = None
@@ -249,7 +182,8 @@ class Scout:
         try:
             with contextlib.closing(self._source), contextlib.closing(self._seen()) as frames:
                 for plan in self._planner.plans(frames):
-                    self.plans.put(plan)
+                    if plan.index >= self._first:
+                        self.plans.put(plan)
             self.plans.end()
         except Stopped:
             pass
@@ -258,7 +192,7 @@ class Scout:
             self.plans.stop()
 
     def _seen(self) -> Generator[Seen, None, None]:
-        for frame in scouted(self._source, self._first, self._skips):
+        for frame in scouted(self._source, self._first - self._before, self._skips):
             if frame.index in self._keys:
                 self._on_key(frame.index, frame.pixels)
             yield frame
@@ -303,14 +237,14 @@ def restyle_with_keys(
         failing.callback(video.close)
         video.cut_out = video.format.alpha
         size = (video.format.width, video.format.height)
-        first = frames_before(source, settings)
+        first, begin, before = beginning(source, settings, [key.index for key in files])
         masks, mask_path = find_masks(wishes.mask)
         painted_keys = Keys(files, size, settings.stroke_size, masks)
         mask = None if mask_path is None else read_mask(mask_path, painted_keys.size)
         scout_size = painted_size(size, settings.stroke_size)
         filler = Filler(style, settings, painted_keys, source, wishes.learn_seconds, scout_size, on_note)
         failing.callback(filler.close)
-        fits = _Fits(painted_keys)
+        fits = Fits(painted_keys)
         kept = None
         if wishes.keep_stretches is not None:
             if settings.start is not None or settings.end is not None:
@@ -318,10 +252,12 @@ def restyle_with_keys(
             others = (size, painted_keys.size, painted_keys.opaque, settings.stroke_size, filler.known)
             kept = StretchCache(wishes.keep_stretches, source, painted_keys.files, masks, others)
             failing.callback(kept.abort)
-        small = dataclasses.replace(settings, size=scout_size, scale=None)
+        # The keys on both sides of a part belong to its first and last frames, too.
+        small = dataclasses.replace(settings, size=scout_size, scale=None, start=begin, end=None)
         planner = Planner(painted_keys.files, filler.fill)
         skips = kept.has if kept is not None else lambda _: False
-        scout = Scout(video_source(source, small), planner, first, frozenset(painted_keys.files), fits.add, skips)
+        known = frozenset(painted_keys.files)
+        scout = Scout(video_source(source, small), planner, first, before, known, fits.add, skips)
         failing.callback(scout.close)
         on_progress(Progress(), video.format.frames)
         sink = video_sink(video, output, settings)
@@ -342,7 +278,8 @@ def restyle_with_keys(
         scout.check()
         if kept is not None:
             kept.finish()
-        notes += fits.notes(folder, first, first + done.frames)
+        whole = settings.start is None and settings.end is None
+        notes += fits.notes(folder, done.frames if whole else None)
         if planner.holes > 0.001:
             notes_share = f"{100 * planner.holes:.1f} %"
             on_note(f"{notes_share} of the film is seen by no key, and painted by {filler.name}")
@@ -350,61 +287,27 @@ def restyle_with_keys(
     return summary_of(done, sink, warnings, device=filler.device, engine="keys", style=folder.name)
 
 
-def frames_before(source: Path, options: Options) -> int:
-    """How many frames a film has before the part that is painted: keys are numbered from its beginning on."""
+def beginning(source: Path, options: Options, keys: Sequence[int]) -> tuple[int, float | None, int]:
+    """Where the part of a film begins that is painted: keys are numbered from the film's beginning on.
+
+    Returns:
+        The number of its first frame; the time of the last key up to there, seconds, None for the film's beginning;
+        and how many frames lie between the two.
+    """
     if not options.start:
-        return 0
-    small = dataclasses.replace(options, size=None, scale=None, start=None, end=None)
+        return 0, None, 0
+    whole_film = dataclasses.replace(options, size=None, scale=None, start=None, end=None)
     part = video_source(source, options)
     with contextlib.closing(part):
         begin = float(part.origin)
-        with contextlib.closing(video_source(source, small)) as whole:
-            count = 0
-            for frame in whole:
-                if frame.time + float(whole.origin) >= begin - 1e-6:
-                    break
-                count += 1
-    return count
-
-
-def find_masks(mask: Path | None) -> tuple[dict[int, Path], Path | None]:
-    """Masks by the numbers of their frames, or the one of all frames."""
-    if mask is None:
-        return {}, None
-    if not mask.is_dir():
-        return {}, mask
-    numbered = {frame_number(path): path for path in pictures_by_name(mask)}
-    found = {index: path for index, path in numbered.items() if index is not None}
-    if not found:
-        raise InputError(f"{parameter('mask', mask)}: has no pictures that are named after the numbers of frames")
-    return found, None
-
-
-class _Fits:
-    """How well keys fit their frames."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-        self._found: dict[int, float] = {}
-
-    def add(self, index: int, frame: np.ndarray) -> None:
-        pixels, _ = self._keys.pixels(index)
-        self._found[index] = likeness(pixels, frame)
-
-    def notes(self, folder: Path, first: int, end: int) -> list[str]:
-        """What a user should know."""
-        beyond = [index for index in self._keys.files if not first <= index < end]
-        notes = []
-        if beyond:
-            which = ", ".join(self._keys.files[index].name for index in beyond[:3]) + (
-                ", ..." if len(beyond) > 3 else ""
-            )
-            notes.append(f"{folder}: of frames that are not painted, which are {first} to {end - 1}: {which}")
-        strange = {index: fit for index, fit in self._found.items() if fit < STRANGE}
-        if strange:
-            index = min(strange, key=strange.__getitem__)
-            notes.append(
-                f"{folder}: {len(strange)} of {len(self._found)} keys hardly fit their frames "
-                f"({self._keys.files[index].name} by {100 * strange[index]:.0f} %); are they of another film?"
-            )
-        return notes
+    count, key, wanted = 0, 0, set(keys)
+    key_time: float | None = None
+    with contextlib.closing(video_source(source, whole_film)) as whole:
+        for frame in whole:
+            time = frame.time + float(whole.origin)
+            if count in wanted and time < begin + 1e-6:
+                key, key_time = count, time - 1e-6
+            if time >= begin - 1e-6:
+                break
+            count += 1
+    return count, key_time if key else None, count - key

@@ -1,16 +1,28 @@
 // Before | after: two pictures on top of each other, and a line to draw over them.
-import { made } from "./styles.js";
+import { Drawn, made } from "./own.js";
 
-customElements.define("vs-compare", class extends HTMLElement {
-  connectedCallback() {
+customElements.define("vs-compare", class extends Drawn {
+  static attributes = ["before", "after", "width", "height"];
+
+  draw() {
+    if (!this.range) {
+      const picture = (which, alt) => made("img", { alt, class: which, draggable: "false" });
+      [this.after, this.before, this.line] = [picture("after", "After"), picture("before", "Before"), made("i")];
+      this.range = made("input", { type: "range", min: 0, max: 100, step: 0.1, value: 50, "aria-label": "Before or after" });
+      this.range.addEventListener("input", () => this.move());
+    }
     const [width, height] = [this.getAttribute("width"), this.getAttribute("height")];
     this.style.aspectRatio = `${width} / ${height}`;
     this.style.setProperty("--ratio", width / height);
-    const picture = (which, alt) => made("img", { src: this.getAttribute(which), alt, class: which, draggable: "false" });
-    const range = made("input", { type: "range", min: 0, max: 100, step: 0.1, value: 50, "aria-label": "Before or after" });
-    const move = () => this.style.setProperty("--split", `${range.value}%`);
-    range.addEventListener("input", move);
-    this.replaceChildren(picture("after", "After"), picture("before", "Before"), made("i"), range);
-    move();
+    // One that is loaded already stays until the next one is here.
+    for (const which of ["before", "after"]) {
+      if (this[which].getAttribute("src") !== this.getAttribute(which)) this[which].src = this.getAttribute(which);
+    }
+    this.hold(this.after, this.before, this.line, this.range);
+    this.move();
+  }
+
+  move() {
+    this.style.setProperty("--split", `${this.range.value}%`);
   }
 });

@@ -1,5 +1,6 @@
 // Where files are dropped: sends them, shows how far that is, and says what the server made of them.
-import { made, refreshStyles, say } from "./styles.js";
+import { made, say } from "./own.js";
+import { refreshStyles } from "./styles.js";
 
 customElements.define("vs-drop", class extends HTMLElement {
   connectedCallback() {
@@ -15,6 +16,31 @@ customElements.define("vs-drop", class extends HTMLElement {
     }
     for (const event of ["dragleave", "drop"]) label.addEventListener(event, () => label.classList.remove("over"));
     label.addEventListener("drop", (e) => { e.preventDefault(); this.send(e.dataTransfer.files[0]); });
+    this.offerExamples();
+  }
+
+  // Something to try at once, by one click.
+  offerExamples() {
+    const examples = JSON.parse(this.getAttribute("examples") || "[]");
+    if (!examples.length) return;
+    const buttons = examples.map(([name, words]) => {
+      const picture = made("img", { src: `/vidstyle/example/${name}.jpg`, alt: "", loading: "lazy" });
+      const button = made("button", { type: "button", "data-example": name }, picture, words);
+      button.addEventListener("click", () => this.take(name));
+      return button;
+    });
+    this.append(made("div", { class: "examples" }, "or try", ...buttons));
+  }
+
+  async take(name) {
+    const kind = this.getAttribute("kind"), file = `${name}.${kind === "video" ? "mp4" : "jpg"}`;
+    try {
+      const answer = await fetch(`/vidstyle/example/${file}`);
+      if (!answer.ok) throw new Error(answer.status);
+      this.send(new File([await answer.blob()], file));
+    } catch {
+      this.refuse("The example could not be fetched; is the server still there?");
+    }
   }
 
   send(file) {
@@ -34,10 +60,11 @@ customElements.define("vs-drop", class extends HTMLElement {
   answered(request, file) {
     let answer = {};
     try { answer = JSON.parse(request.responseText); } catch { /* not from us */ }
-    if (request.status !== 200) return this.refuse(answer.error || `${file.name}: the server said ${request.status}.`);
+    if (request.status !== 200) return this.refuse(answer.error || `${file.name}: the server did not take it; try once more.`);
     const size = answer.width ? `, ${answer.width} × ${answer.height}` : "";
     this.words.textContent = `${answer.title || answer.name}${size}`;
     this.classList.add("full");
+    this.input.value = ""; // the same file may come again
     if (this.getAttribute("kind") === "style") refreshStyles();
     say(this, JSON.stringify(answer));
   }

@@ -1,5 +1,7 @@
 // The webcam: frames go to the server as JPEG files, at most two at a time, and come back painted.
-import { made, styles, thumbnail } from "./styles.js";
+import { recalled, remember } from "./memory.js";
+import { made } from "./own.js";
+import { by, parts, styles, thumbnail } from "./styles.js";
 
 const WIDE = [640, 360], TALL = [360, 640];
 const IN_FLIGHT = 2; // one is painted while the next one is on its way
@@ -16,8 +18,8 @@ const WHY = {
 customElements.define("vs-webcam", class extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
-    this.look = { style: this.getAttribute("first"), strength: 1, keep_colors: false, stroke_size: 1, mirror: true, split: false };
-    this.screen = made("canvas", { width: WIDE[0], height: WIDE[1], role: "img", "aria-label": "You, painted" });
+    this.look = { style: this.getAttribute("first"), strength: 100, keep_colors: false, stroke_size: 1, mirror: true, split: false };
+    this.screen = made("canvas", { width: WIDE[0], height: WIDE[1], role: "img", "aria-label": "You, painted", class: "mirrored" });
     this.invitation = made("div", { class: "invitation" }, made("p", {}, "Choose a painting, press start, and move."));
     this.figures = made("output", { "aria-label": "Figures" });
     this.label = made("p", { class: "label" });
@@ -33,15 +35,18 @@ customElements.define("vs-webcam", class extends HTMLElement {
     // A page of its own, which needs no more of the server than its files.
     const device = this.getAttribute("device");
     const onDevice = device ? [made("a", { class: "on-device", href: device, target: "_blank" }, "Paint on this device")] : [];
+    this.cameras = made("select", { "aria-label": "Camera", hidden: "" });
+    this.cameras.addEventListener("change", () => this.changeCamera());
     this.append(
       made("div", { class: "frame" }, this.screen, this.invitation, this.figures),
       this.label, this.message,
-      made("div", { class: "buttons" }, this.startButton, ...onDevice, this.snapButton, this.recordButton),
+      made("div", { class: "buttons" }, this.startButton, this.snapButton, this.recordButton, this.cameras, ...onDevice),
     );
     this.video = made("video", { muted: "", playsinline: "" });
     this.video.muted = true;
     this.sheet = document.createElement("canvas");
-    document.addEventListener("vs-look", (e) => this.show(e.detail));
+    document.addEventListener("vs-look", ({ detail: { tab, controls } }) => tab === "webcam" && this.show(controls));
+    this.closest(".vs-panel").addEventListener("vs-chosen", ({ detail }) => this.show({ style: detail }));
     window.addEventListener("pagehide", () => this.stop());
     this.enable();
     this.name();
@@ -55,21 +60,32 @@ customElements.define("vs-webcam", class extends HTMLElement {
   }
 
   async name() {
-    const style = (await styles()).find(({ key }) => key === this.look.style);
-    if (!style) return;
-    this.invitation.style.backgroundImage = `url("${thumbnail(style)}")`;
-    const by = [style.artist, style.year].filter(Boolean).join(", ");
-    this.label.replaceChildren(made("em", {}, style.title), by ? ` — ${by}` : "");
+    const { first, second, share } = parts(this.look.style), all = await styles();
+    const of = (key) => all.find((style) => style.key === key);
+    if (!of(first)) return;
+    if (!this.stream) this.hang(thumbnail(this.look.style));
+    const names = [made("em", {}, of(first).title)];
+    if (second && of(second)) names.push(` and ${share} % `, made("em", {}, of(second).title));
+    else if (by(of(first))) names.push(` — ${by(of(first))}`);
+    this.label.replaceChildren(...names);
+  }
+
+  // The small picture is there sooner; the large one is asked for before all else.
+  hang(small) {
+    new Image().src = `${small}?large`;
+    this.invitation.style.backgroundImage = `url("${small}?large"), url("${small}")`;
   }
 
   show(look) {
-    this.look = look;
+    this.look = { ...this.look, ...look };
+    // As in a mirror on the page; what is sent, and what is kept, is as the camera sees it.
+    this.screen.classList.toggle("mirrored", this.look.mirror);
     this.tell();
     this.name();
   }
 
   tell() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(this.look));
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ...this.look, strength: this.look.strength / 100 }));
   }
 
   complain(words) {
@@ -82,10 +98,13 @@ customElements.define("vs-webcam", class extends HTMLElement {
     if (!navigator.mediaDevices) return this.complain("Browsers give the camera to https and to localhost only: start vidstyle demo with --share, or open it on this machine.");
     const [width, height] = innerHeight > innerWidth && innerWidth < 700 ? TALL : WIDE;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate: { ideal: 30 }, facingMode: "user" } });
+      const camera = this.cameras.value || recalled("page").camera;
+      const which = camera ? { deviceId: camera } : { facingMode: "user" };
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate: { ideal: 30 }, ...which } });
     } catch (error) {
-      return this.complain(WHY[error.name] ?? `The camera could not be opened (${error.message}).`);
+      return this.complain(WHY[error.name] ?? "The camera could not be opened. Is it plugged in, and free?");
     }
+    await this.listCameras();
     this.video.srcObject = this.stream;
     await this.video.play();
     const tall = this.video.videoHeight > this.video.videoWidth;
@@ -94,6 +113,21 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.stream.getVideoTracks()[0].addEventListener("ended", () => { this.stop(); this.complain("The camera has gone."); });
     this.connect();
     this.enable();
+  }
+
+  // Browsers name cameras once one of them has been allowed.
+  async listCameras() {
+    const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    this.cameras.replaceChildren(...all.map(({ deviceId, label }, i) => made("option", { value: deviceId }, label || `Camera ${i + 1}`)));
+    this.cameras.value = this.stream.getVideoTracks()[0].getSettings().deviceId;
+    this.cameras.hidden = all.length < 2;
+  }
+
+  changeCamera() {
+    remember("page", { camera: this.cameras.value });
+    if (!this.stream) return;
+    this.stop();
+    this.start();
   }
 
   connect() {
@@ -146,7 +180,6 @@ customElements.define("vs-webcam", class extends HTMLElement {
     const { sheet, video } = this, pen = sheet.getContext("2d");
     const scale = Math.max(sheet.width / video.videoWidth, sheet.height / video.videoHeight);
     const [width, height] = [video.videoWidth * scale, video.videoHeight * scale];
-    pen.setTransform(this.look.mirror ? -1 : 1, 0, 0, 1, this.look.mirror ? sheet.width : 0, 0);
     pen.drawImage(video, (sheet.width - width) / 2, (sheet.height - height) / 2, width, height);
   }
 
@@ -182,6 +215,7 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.stream = null;
     this.figures.textContent = "";
     this.enable();
+    this.name();
   }
 
   snapshot() {

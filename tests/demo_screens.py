@@ -1,0 +1,44 @@
+"""How the tests of the demo's page look at it, and what they do to it."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MARKS = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
+    pytest.mark.slow,
+    pytest.mark.usefixtures("few_steps"),
+]
+"""Of every test that visits the page."""
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+TABS = ("Webcam", "Video", "Picture", "By hand", "Slowly", "Styles")
+
+
+def drop(page: Any, path: Path, zone: int = 0) -> None:
+    """Drop a file on a zone of the panel that shows."""
+    page.locator(".vs-panel:visible vs-drop input").nth(zone).set_input_files(path)
+
+
+def set_number(page: Any, label: str, value: str) -> None:
+    """Write a number into a control of the panel that shows."""
+    box = page.locator(".vs-panel:visible").get_by_label(f"number input for {label}")
+    box.fill(value)
+    box.press("Enter")
+
+
+def in_sight(page: Any, selector: str) -> bool:
+    """Whether all of what is first with a selector, in the panel that shows, is within the window."""
+    return bool(
+        page.evaluate(
+            """selector => {
+            const all = [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length);
+            if (!all.length) return false; const r = all[0].getBoundingClientRect();
+            return r.width > 0 && r.height > 0 && r.top >= -1 && r.left >= -1 &&
+              r.bottom <= innerHeight + 1 && r.right <= innerWidth + 1; }""",
+            selector,
+        )
+    )

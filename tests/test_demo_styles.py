@@ -1,0 +1,234 @@
+"""What the demo's server does with styles: mixes, changes within a video, originals, examples; and stroke by stroke."""
+
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from made_scenes import landscape
+from media_files import colorful_picture, make_video, read_video
+from packaging.requirements import Requirement
+from PIL import Image
+from training_material import make_material
+
+pytest.importorskip("gradio", reason="gradio is not installed")
+
+from starlette.testclient import TestClient
+
+from vidstyle.demo import DemoSettings
+from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.guard import ROUTES
+from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
+from vidstyle.demo.previews import Previews
+from vidstyle.demo.server import build_app
+from vidstyle.demo.slow_jobs import SlowJobs, SlowRequest
+from vidstyle.demo.style_making import StyleMaker
+from vidstyle.demo.visitors import Visitors
+from vidstyle.errors import InputError
+from vidstyle.shipped import PHOTOS
+from vidstyle.styles import load_style
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
+ORIGIN = {"origin": "http://testserver"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A demo."""
+    made = build_app(DemoSettings(allow_host=("testserver",)), tmp_path_factory.mktemp("demo"), 7860)
+    with TestClient(made):
+        yield made
+
+
+@pytest.fixture
+def browser(app: object) -> Callable[[], TestClient]:
+    """Makes browsers that visit it."""
+    return lambda: TestClient(app)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """What paints, and a visitor for whom it does."""
+    previews = Previews("cpu")
+    gallery = Gallery(previews)
+    (tmp_path / "visitors").mkdir()
+    visitor = Visitors(tmp_path / "visitors").welcome()[1]
+    yield SimpleNamespace(gallery=gallery, jobs=Jobs(gallery, previews, "cpu"), visitor=visitor)
+    previews.close()
+
+
+def bring(here: SimpleNamespace, pixels: np.ndarray, name: str = "mine.png") -> str:
+    path = here.visitor.new_path(".png")
+    Image.fromarray(pixels).save(path)
+    return str(here.visitor.keep(path, name, "picture"))
+
+
+# --- mixes and changes
+
+
+def test_a_mix_of_two_styles_is_a_style(here: SimpleNamespace) -> None:
+    card = here.gallery.card(here.visitor, "great_wave+the_scream:30")
+    assert "70%" in card.title
+    assert "30%" in card.title
+    tensors = [load_style(one).network.state_dict() for one in (card.path, "great_wave", "the_scream")]
+    for name in tensors[0]:
+        assert np.allclose(tensors[0][name], 0.7 * tensors[1][name] + 0.3 * tensors[2][name], atol=1e-2), name
+    assert here.gallery.card(here.visitor, "great_wave+the_scream:30").path == card.path, "it is made once"
+
+
+@pytest.mark.parametrize(
+    "key", ["great_wave+nothing:30", "great_wave+the_scream:0", "great_wave+the_scream:100", "+:5", "a+b+c:5"]
+)
+def test_a_mix_that_cannot_be_is_refused(here: SimpleNamespace, key: str) -> None:
+    with pytest.raises(InputError, match="not here"):
+        here.gallery.card(here.visitor, key)
+
+
+def test_a_video_changes_its_style_at_a_time(here: SimpleNamespace, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "visitors" / "clip.mp4", pictures=24 * [landscape(0, 192, 144)], times=range(24))
+    identity = here.visitor.keep(clip, "clip.mp4", "video")
+    seconds = 12 / 25
+
+    def painted(**asked: object) -> list[np.ndarray]:
+        steps = list(here.jobs.paint(here.visitor, PaintRequest(identity, "great_wave", **asked)))
+        found = re.search(r'src="/vidstyle/file/([^"]+)"', steps[-1][1])
+        assert found is not None
+        return [pixels.astype(int) for _, pixels in read_video(here.visitor.file(found[1]).path)]
+
+    plain, changed = painted(), painted(style_at=((seconds, "the_scream"),))
+    assert np.abs(plain[0] - changed[0]).mean() < 8
+    assert np.abs(plain[-1] - changed[-1]).mean() > 20
+    names = [file.name for file in here.visitor.files("result").values()]
+    assert names[-1] == "clip - Under the Wave off Kanagawa, The Scream.mp4"
+
+
+# --- originals and examples
+
+
+def test_a_style_of_a_picture_is_shown_beside_it(browser: Callable[[], TestClient]) -> None:
+    owner, other, data = browser(), browser(), io.BytesIO()
+    Image.new("RGB", (800, 600), (30, 60, 200)).save(data, "PNG")
+    answer = owner.put("/vidstyle/upload/style?name=sea.png", content=data.getvalue(), headers=ORIGIN).json()
+    card = owner.get("/vidstyle/styles").json()[0]
+    assert (card["key"], card["original"]) == (answer["id"], True)
+    shown = Image.open(io.BytesIO(owner.get(f"/vidstyle/original/{answer['id']}").content))
+    assert shown.size == (480, 360)
+    assert np.abs(np.asarray(shown, int) - (30, 60, 200)).mean() < 4
+    other.get("/")
+    assert other.get(f"/vidstyle/original/{answer['id']}").status_code == 404
+    assert owner.get("/vidstyle/original/great_wave").status_code == 404
+
+
+@pytest.mark.parametrize(("name", "kind"), [("harbour.jpg", "JPEG"), ("cat.jpg", "JPEG"), ("great_wave.jpg", "JPEG")])
+def test_there_is_something_to_try(browser: Callable[[], TestClient], name: str, kind: str) -> None:
+    answer = browser().get(f"/vidstyle/example/{name}")
+    assert Image.open(io.BytesIO(answer.content)).format == kind
+
+
+def test_there_is_a_video_to_try(browser: Callable[[], TestClient], tmp_path: Path) -> None:
+    client = browser()
+    clip = client.get("/vidstyle/example/harbour.mp4").content
+    answer = client.put("/vidstyle/upload/video?name=harbour.mp4", content=clip, headers=ORIGIN)
+    assert (answer.status_code, answer.json()["width"]) == (200, 640)
+
+
+@pytest.mark.parametrize("name", ["nothing.jpg", "..%2fserver.py", "harbour.png", "README.md", "README.jpg"])
+def test_nothing_else_can_be_tried(browser: Callable[[], TestClient], name: str) -> None:
+    assert browser().get(f"/vidstyle/example/{name}").status_code == 404
+
+
+def test_the_large_thumbnail_is_as_wide_as_a_stage(browser: Callable[[], TestClient]) -> None:
+    client = browser()
+    sizes = [
+        Image.open(io.BytesIO(client.get(f"/vidstyle/thumbnail/starry_night{which}").content)).size
+        for which in ("", "?large")
+    ]
+    assert sizes == [(480, 270), (1280, 720)]
+
+
+# --- by optimisation
+
+
+def test_a_picture_is_painted_like_another_one_and_shown_on_the_way(here: SimpleNamespace, tmp_path: Path) -> None:
+    weights = make_material(tmp_path)
+    slow = SlowJobs(here.jobs, DemoSettings(device="cpu", perceptual_weights=weights))
+    content, style = bring(here, colorful_picture(0, 96, 64)), bring(here, colorful_picture(5, 96, 64), "dots.png")
+    steps = slow.paint(here.visitor, SlowRequest(content, style, 64))
+    seen = set()
+    for told, shown in steps:
+        if found := re.search(r'src="(/vidstyle/file/[^"]+)\?step=(\d+)"', shown):
+            seen.add(found[2])
+            assert re.search(r"step \d+ of \d+ · .* left", told)
+            here.visitor.enough.set()
+    assert seen
+    (result,) = here.visitor.files("result").values()
+    assert result.name == "mine - like dots.png"
+    assert Image.open(result.path).size == (64, 43)
+    assert "vs-compare" in shown
+
+
+def test_painting_by_optimisation_is_cancelled(here: SimpleNamespace, tmp_path: Path) -> None:
+    slow = SlowJobs(here.jobs, DemoSettings(device="cpu", perceptual_weights=make_material(tmp_path)))
+    content = bring(here, colorful_picture(0, 96, 64))
+    steps = slow.paint(here.visitor, SlowRequest(content, content, 64))
+    next(steps)
+    here.visitor.stop_painting.set()
+    with pytest.raises(Cancelled):
+        list(steps)
+    assert not here.visitor.files("result")
+
+
+def test_what_ships_is_enough_to_train(here: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[list[str]] = []
+
+    class Process:
+        pid = 0
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            told.append(command)
+
+        def poll(self) -> None:
+            return None
+
+    monkeypatch.setattr("vidstyle.demo.style_making.subprocess.Popen", Process)
+    monkeypatch.setattr("vidstyle.demo.style_making.os.setpriority", lambda *_: None)
+    StyleMaker(DemoSettings()).start(here.visitor, bring(here, colorful_picture(0, 96, 64)), 1, "", "")
+    (command,) = told
+    assert command[command.index("--photos") + 1] == str(PHOTOS)
+    assert command[command.index("--perceptual") + 1] == "vidstyle"
+
+
+# --- Gradio
+
+
+def test_gradio_is_a_version_that_the_page_is_made_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    (asked,) = (
+        needed for needed in map(Requirement, project["optional-dependencies"]["demo"]) if needed.name == "gradio"
+    )
+    assert {"<", ">="} <= {one.operator for one in asked.specifier}
+    assert metadata.version("gradio") in asked.specifier
+
+
+def test_all_that_the_page_needs_is_let_through(browser: Callable[[], TestClient]) -> None:
+    client = browser()
+    page = client.get("/").text
+    named = set(re.findall(r'(?:src|href)="\.?(/?[^":#]+)"', page))
+    own = {path for path in named if not path.startswith("//")}
+    assert any("assets/" in path for path in own)
+    for path in own:
+        answer = client.get("/" + path.lstrip("./"))
+        assert answer.status_code == 200, path
+    config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});?</script>", page, re.S)[1])
+    assert {component["type"] for component in config["components"]} >= {"html", "slider", "button", "checkbox"}
+    # What events use: another version of Gradio may have other routes.
+    prefix = config.get("api_prefix", "")
+    for route in ("queue/join", "queue/data", "heartbeat/abc", "startup-events"):
+        assert ROUTES.fullmatch(f"{prefix}/{route}"), route

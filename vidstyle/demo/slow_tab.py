@@ -1,0 +1,98 @@
+"""The tab where a picture is painted like another one by optimisation: minutes, and one looks on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from vidstyle.demo.controls import (
+    IDLE,
+    READY,
+    cancelled,
+    drop_zone,
+    element,
+    failed,
+    main_column,
+    number,
+    side_column,
+    uploaded,
+    visitor_of,
+)
+from vidstyle.demo.examples import Example
+from vidstyle.demo.jobs import Cancelled
+from vidstyle.demo.labels import LABELS
+from vidstyle.demo.slow_jobs import SIZES, STROKES, SlowJobs, SlowRequest
+
+SIZE = 384
+STYLE_EXAMPLES = (("roman_mosaic", "a mosaic"), ("great_wave", "a woodcut"), ("stars", "stars"))
+"""Pictures to paint like; the first two are pictures that styles have painted."""
+
+
+def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dict[str, Any]:
+    """Build the tab; the controls whose values a browser keeps.
+
+    Args:
+        jobs: does the work.
+        largest: bytes of an upload.
+        examples: pictures to try.
+    """
+    with gr.Row(elem_classes="vs-work"):
+        with main_column():
+            content = drop_zone("picture", "image/*", "Drop a picture to paint", largest, examples)
+            result = element(elem_id="slow-result", elem_classes="vs-stage")
+            with gr.Row(elem_classes="vs-buttons"):
+                paint = gr.Button("Paint", variant="primary", elem_id="slow-paint", interactive=False, min_width=110)
+                enough = gr.Button("Enough", elem_id="slow-enough", interactive=False, min_width=90)
+                cancel = gr.Button("Cancel", elem_id="slow-cancel", interactive=False, min_width=90)
+            progress = element(elem_id="slow-progress")
+        with side_column():
+            element(
+                "<h2>Stroke by stroke</h2><p>The picture itself is changed until it is painted like another one. "
+                "It takes minutes, and looks better than what paints at once.</p>"
+            )
+            style = drop_zone("picture", "image/*", "Drop the picture to paint like", largest, STYLE_EXAMPLES)
+            with gr.Column(elem_classes="vs-controls"):
+                size = gr.Slider(*SIZES, SIZE, step=64, label=f"{LABELS['size']}, pixels", min_width=160)
+                strokes = gr.Slider(*STROKES, 1, step=0.25, label=LABELS["stroke_size"], min_width=160)
+                colors = gr.Checkbox(False, label=LABELS["keep_colors"], min_width=160)
+    buttons = [paint, enough, cancel]
+
+    def ready(first: str, second: str) -> Any:
+        return READY if first and second else IDLE
+
+    def begin(
+        first: str, second: str, size: float, strokes: float, colors: bool, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        with failed() as failure:
+            wanted = SlowRequest(
+                uploaded(first)[0],
+                uploaded(second)[0],
+                round(min(SIZES[1], max(SIZES[0], number(size, SIZE)))),
+                min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
+                bool(colors),
+            )
+            try:
+                for told, shown in jobs.paint(visitor_of(request), wanted):
+                    yield told, shown, IDLE, READY if shown else IDLE, READY
+                yield gr.skip(), gr.skip(), READY, IDLE, IDLE
+            except Cancelled:
+                yield cancelled(), "", READY, IDLE, IDLE
+        if failure.words:
+            yield failure.html, "", READY, IDLE, IDLE
+
+    def stop(request: gr.Request) -> tuple[Any, ...]:
+        visitor_of(request).stop_painting.set()
+        return cancelled(), "", READY, IDLE, IDLE
+
+    def leave_it(request: gr.Request) -> Any:
+        visitor_of(request).enough.set()
+        return IDLE
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    for dropped in (content, style):
+        dropped.input(ready, [content, style], paint, **quiet)
+    wanted = [content, style, size, strokes, colors]
+    painting = paint.click(begin, wanted, [progress, result, *buttons], concurrency_limit=None, **quiet)
+    enough.click(leave_it, None, enough, queue=False, **quiet)
+    cancel.click(stop, None, [progress, result, *buttons], cancels=[painting], queue=False, **quiet)
+    return {"size": size, "stroke_size": strokes, "keep_colors": colors}
