@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import av
 import cv2
@@ -240,6 +240,9 @@ class StreamSink:
         try:
             if scheme == "udp" and not urlsplit(url).query:
                 self._datagrams = Datagrams(url)
+            elif scheme == "udp" and "pkt_size" not in parse_qs(urlsplit(url).query):
+                # FFmpeg knows what else there is to say; a flush would send what is left of each frame by itself.
+                url, options = f"{url}&pkt_size={DATAGRAM}", {"flush_packets": "0"}
             self._container = av.open(
                 self._datagrams or url,
                 "w",
