@@ -93,6 +93,7 @@ def test_any_sound_reaches_any_container(tmp_path: Path, codec: str, suffix: str
         (".webm", "libopus", True),
         (".mp4", "libopus", True),
         (".mp4", "pcm_u8", False),
+        (".mp4", "vorbis", False),
         (".m4v", "libmp3lame", False),
         (".mov", "vorbis", False),
     ],
