@@ -320,7 +320,8 @@ class Memory:
             held *= within
             bare = uncovered * (1 - held)
             # What comes in at the border strikes nobody so soon, nor does what is scattered, such as glitter on water.
-            self._bare = self._share(np.float32(cv2.blur(bare * within, (BARE_SIDE, BARE_SIDE)) > 0.5))
+            gathered = cv2.blur(bare * within, (BARE_SIDE, BARE_SIDE)) > 0.5
+            self._bare = self._share(gathered.astype(np.float32))
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
             changed |= (fading > 0) | (bare > 0)
