@@ -21,7 +21,7 @@ from vidstyle import load_style
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.perception.objective import Loss
 from vidstyle.style_files import read_card
-from vidstyle.training import trainer as trainer_module
+from vidstyle.training import loop as loop_module
 from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import NetworkChoice, Recipe, load_recipe
 from vidstyle.training.recipe_options import resolve_recipe
@@ -129,7 +129,7 @@ def test_training_by_the_clock_ends_on_time_and_resumes_with_the_time_left(
 ) -> None:
     # A clock that goes on by a second each time somebody looks at it, which is once a step.
     clock = SimpleNamespace(monotonic=itertools.count().__next__, perf_counter=time.perf_counter)
-    monkeypatch.setattr(trainer_module, "time", clock)
+    monkeypatch.setattr(loop_module, "time", clock)
     recipe = resolve_recipe(material / "train" / "dots.toml", minutes=10 / 60)
     checkpoint = material / "dots.checkpoint"
     stopped = Trainer(recipe, checkpoint=checkpoint, checkpoint_every=1)

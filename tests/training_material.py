@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from vidstyle.perception.perceptual_network import FILES
-from vidstyle.training.trainer import Trainer
+from vidstyle.training.loop import TrainingLoop
 
 WIDTHS = (4, 6, 8, 8, 8)
 """Channels of the stand-in for VGG-19, by block."""
@@ -79,6 +79,6 @@ def make_material(folder: Path) -> Path:
     return folder
 
 
-def losses_of(trainer: Trainer, steps: int | None = None) -> list[float]:
+def losses_of(trainer: TrainingLoop, steps: int | None = None) -> list[float]:
     """The total loss of each of the next steps, or of all that are left."""
     return [progress.losses["total"] for progress in itertools.islice(trainer.run(), steps)]

@@ -75,7 +75,7 @@ def main() -> None:
     recipe = load_recipe(HERE / f"{META_STYLE}.toml")
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=40.0)
-    parser.add_argument("--data", type=Path, default=recipe.style.image.parent, help="folder with photos and styles")
+    parser.add_argument("--data", type=Path, default=recipe.data.photos.parent, help="folder with photos and styles")
     parser.add_argument("--perceptual", type=Path, default=recipe.data.perceptual, help="folder of vgg19-hybrid")
     args = parser.parse_args()
     student, teacher = first_student(args.perceptual), PerceptualNetwork(HYBRID, args.perceptual)

@@ -1,31 +1,39 @@
-"""What a sense of form brings: styles before and after, on single frames of clips.
+"""What a sense of form brings: styles before and after, on single frames.
 
-    python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...]
+    python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...] [--paint STEPS]
 
 Before is what the style started from (its recipe's init), after is what ships.  Makes form.md and form.jpg in --out.
 The distances are those of vidstyle.perception.metrics by vgg19-hybrid; structure is the style distance at relu5_1
-alone.
+alone.  With --paint each style has a third row: painting by optimisation, STEPS at each scale.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from sheets import HERE, draw_sheet
+from torch import nn
 
+from vidstyle.media.images import read_image, resize_shorter_side
 from vidstyle.media.sources import FileSource
+from vidstyle.painting.optimisation import fit
+from vidstyle.painting.picture import paint
 from vidstyle.perception import metrics
 from vidstyle.perception.perceptual_network import PerceptualNetwork
 from vidstyle.perception.tensors import load_style_image, to_pixels, to_tensor
+from vidstyle.shipped import PHOTOS
 from vidstyle.styles import list_styles, load_style
 from vidstyle.training.recipe import load_recipe
 
-CLIPS = {"fox": (384, 384), "nasa_13013": (640, 360), "cutBunny": (640, 360), "harbour": (640, 360)}
-"""Videos by name, and the size at which a frame of each is painted, pixels; the last one comes with the project."""
+CLIPS = {"animal": "fox", "night": "nasa_13013", "landscape": "cutBunny"}
+"""What a frame shows, and the video that it is from."""
 FRAME = 8
 FINE, STRUCTURE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1"), ("relu5_1",)
-SHOWN = (640, 360)
+SIZE, SQUARE = (640, 360), (384, 384)
+"""Of the frames, pixels; the fox is square."""
 
 
 def frame_of(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -37,46 +45,83 @@ def frame_of(path: Path, size: tuple[int, int]) -> np.ndarray:
         source.close()
 
 
+def face() -> np.ndarray:
+    """A face that is near, RGB (360, 640, 3) uint8."""
+    picture = resize_shorter_side(read_image(PHOTOS / "astronaut.jpg"), SIZE[0])
+    # The head is above the middle.
+    return picture[: SIZE[1], : SIZE[0]]
+
+
+def lettering() -> np.ndarray:
+    """A board with words, RGB (360, 640, 3) uint8."""
+    board = Image.new("RGB", SIZE, (38, 70, 62))
+    draw = ImageDraw.Draw(board)
+    draw.rectangle((24, 24, 616, 336), outline=(226, 196, 120), width=6)
+    for words, height, top in (("HARBOUR", 92, 50), ("fish market, pier 12", 44, 170), ("open 9 to 17", 34, 250)):
+        font = ImageFont.load_default(height)
+        draw.text((SIZE[0] / 2, top), words, (240, 232, 214), font=font, anchor="ma")
+    return np.asarray(board)
+
+
+def all_frames(clips: Path) -> dict[str, np.ndarray]:
+    """Six frames by what they show."""
+    frames = {"face": face(), "street": frame_of(HERE.parents[1] / "examples" / "harbour.mp4", SIZE)}
+    for name, clip in CLIPS.items():
+        frames[name] = frame_of(clips / f"{clip}.mp4", SQUARE if clip == "fox" else SIZE)
+    return {**frames, "text": lettering()}
+
+
+def optimised(frame: np.ndarray, picture: Path, steps: int, weights: Path) -> np.ndarray:
+    """A frame as `vidstyle paint` paints it, RGB (H, W, 3) uint8."""
+    settings = {"size": max(frame.shape), "steps": steps, "perceptual": "vgg19-hybrid", "perceptual_weights": weights}
+    *_, last = paint(frame, picture, **settings)
+    return fit(last.image, *frame.shape[:2])
+
+
+@torch.inference_mode()
+def painted(network: nn.Module, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The frames in a style, each by itself."""
+    sources = (to_tensor(frame)[None].contiguous(memory_format=torch.channels_last) for frame in frames)
+    return [to_pixels(network(source)[0]) for source in sources]
+
+
 @torch.inference_mode()
 def measured(
-    perceptual: PerceptualNetwork, style: str, picture: Path, frames: dict[str, np.ndarray]
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """The frames painted, and for each of them style, structure, content and grid."""
-    network, paintings, rows = load_style(style).network, [], []
-    for frame in frames.values():
-        source = to_tensor(frame)[None].contiguous(memory_format=torch.channels_last)
-        painting = to_pixels(network(source)[0])
+    perceptual: PerceptualNetwork, paintings: Sequence[np.ndarray], picture: Path, frames: Sequence[np.ndarray]
+) -> np.ndarray:
+    """For each painting style, structure, content and grid."""
+    rows = []
+    for painting, frame in zip(paintings, frames, strict=True):
+        source = to_tensor(frame)[None]
         ours, theirs = to_tensor(painting)[None], load_style_image(picture, min(frame.shape[:2]))
         near = [metrics.style_distance(perceptual, ours, theirs, layers) for layers in (FINE, STRUCTURE)]
         content = metrics.content_distance(perceptual, ours, source)
         rows.append((*near, content, metrics.grid_score(painting)))
-        paintings.append(painting)
-    return paintings, np.array(rows)
+    return np.array(rows)
 
 
 def widened(picture: np.ndarray) -> np.ndarray:
     """As large as the others of a sheet, in grey where there is nothing."""
-    canvas = np.full((*SHOWN[::-1], 3), 255, np.uint8)
+    canvas = np.full((*SIZE[::-1], 3), 255, np.uint8)
     height, width = (min(a, b) for a, b in zip(picture.shape, canvas.shape[:2], strict=False))
-    left = (SHOWN[0] - width) // 2
+    left = (SIZE[0] - width) // 2
     canvas[:height, left : left + width] = picture[:height, :width]
     return canvas
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(list(CLIPS)[:-1])} (.mp4)")
+    parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS.values())} (.mp4)")
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--styles", nargs="+", default=[c.name for c in list_styles() if c.network == "form"])
+    parser.add_argument("--paint", type=int, metavar="STEPS", default=0)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
-    places = {name: args.clips / f"{name}.mp4" for name in CLIPS}
-    places["harbour"] = HERE.parents[1] / "examples" / "harbour.mp4"
-    frames = {name: frame_of(places[name], size) for name, size in CLIPS.items()}
+    frames = all_frames(args.clips)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     sheet = {"source": [widened(frame) for frame in frames.values()]}
     lines = [
-        f"Style / structure / content distance and grid (dB) of frame {FRAME} of four clips, each painted by itself: "
+        f"Style / structure / content distance and grid (dB) of {len(frames)} frames, each painted by itself: "
         "`python train/studies/form.py`.",
         "",
         f"| style | | {' | '.join(frames)} | mean |",
@@ -84,9 +129,14 @@ def main() -> None:
     ]
     for name in args.styles:
         recipe = load_recipe(HERE.parent / f"{name}.toml")
-        for when, style in {"before": str(recipe.network.init), "after": name}.items():
-            paintings, rows = measured(perceptual, style, recipe.style.image, frames)
-            cells = ["{:.3f} / {:.3f} / {:.3f}, {:.0f}".format(*row) for row in (*rows, rows.mean(0))]
+        picture = recipe.style.pictures[0]
+        versions = {"before": load_style(str(recipe.network.init)), "after": load_style(name)}
+        rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
+        if args.paint:
+            rows["paint"] = [optimised(f, picture, args.paint, args.perceptual_weights) for f in frames.values()]
+        for when, paintings in rows.items():
+            found = measured(perceptual, paintings, picture, [*frames.values()])
+            cells = ["{:.3f} / {:.3f} / {:.3f}, {:.0f}".format(*row) for row in (*found, found.mean(0))]
             lines.append(f"| {name} | {when} | {' | '.join(cells)} |")
             sheet[f"{name}\n{when}"] = [widened(painting) for painting in paintings]
             print(lines[-1], flush=True)

@@ -116,7 +116,7 @@ def _finest(rgb: np.ndarray) -> np.ndarray:
 
 def picture_of(style: str) -> Path:
     """What a style was learnt from."""
-    return load_recipe(ROOT / "train" / f"{style}.toml").style.image
+    return load_recipe(ROOT / "train" / f"{style}.toml").style.pictures[0]
 
 
 def seen(pixels: np.ndarray, rows: int = SEEN_ROWS) -> np.ndarray:

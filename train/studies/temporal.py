@@ -68,7 +68,7 @@ def train_without(name: str, args: argparse.Namespace) -> tuple[Path, Path]:
     if not out.is_file():
         resume = out.with_suffix(".checkpoint").is_file()
         make_style(dataclasses.replace(recipe, loss=loss, schedule=schedule), out, resume=resume)
-    return out, recipe.style.image
+    return out, recipe.style.pictures[0]
 
 
 def blend(frames: list[np.ndarray], painted: list[np.ndarray]) -> list[np.ndarray]:

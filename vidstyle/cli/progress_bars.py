@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vidstyle.batch.run import BatchProgress
     from vidstyle.painting.picture import PaintingProgress
     from vidstyle.pipeline import Progress as FramesDone
-    from vidstyle.training.trainer import TrainingProgress
+    from vidstyle.training.loop import TrainingProgress
 
 
 class _WithPicture(Progress):

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from vidstyle.errors import InputError
 from vidstyle.perception import losses
-from vidstyle.perception.features import whole
+from vidstyle.perception.brightness import brightness_regions, region_weights
+from vidstyle.perception.features import Embedded, whole
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
 
@@ -34,6 +35,9 @@ class Loss:
     """`relative`, `distance`, `gram` or `moments`."""
     temporal_kind: str = "plain"
     """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
+    style_regions: int = 1
+    """Above one, style is compared region by region, as many of as large an area, from dark to bright: so strokes of a
+    bright sky go where a photograph is bright."""
     content: float = 1.0
     style: float = 6.0
     total_variation: float = 1.0
@@ -47,6 +51,13 @@ class Loss:
     """As `temporal`, on the network's own features."""
     inversion: float = 0.0
     """Of AdaIN: how far its decoder is from turning the features of style pictures back into pixels."""
+    adversarial: float = 0.0
+    """Above zero, discriminators learn to tell patches of the painting from those of the style's pictures, and the
+    painter to pass; so many times content's gradient is theirs.  Of CycleGAN the plain weight, 1 if left out."""
+    cycle: float = 10.0
+    identity: float = 5.0
+    """Of CycleGAN: how far a picture is from itself once it has gone through both networks, and how far each network
+    changes what is already as it should be.  Zhu et al. 2017, equation 2 and section 5.2."""
     balance: float = 0.0
     """Above zero, style is scaled until its gradient is this many times content's; `style` then weighs nothing."""
 
@@ -62,13 +73,13 @@ class Objective(nn.Module):
     Args:
         weights: kinds, layers and weights of the terms.
         perceptual: where features come from.
-        style: the style picture, (1, 3, H, W) in [0, 1].
+        style: the style picture, or several by one hand, each (1, 3, H, W) in [0, 1].
 
     Raises:
         InputError: for kinds and layers that do not exist.
     """
 
-    def __init__(self, weights: Loss, perceptual: PerceptualNetwork, style: Tensor) -> None:
+    def __init__(self, weights: Loss, perceptual: PerceptualNetwork, *style: Tensor) -> None:
         super().__init__()
         self.weights = weights
         self.perceptual = perceptual
@@ -83,14 +94,31 @@ class Objective(nn.Module):
         self._content_loss = _choose("content_kind", weights.content_kind, losses.CONTENT_KINDS)
         self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
         _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
+        if weights.style_regions > 1 and weights.style_kind == "moments":
+            raise InputError("loss.style_regions: regions are compared by Gram matrices; take another style_kind")
         perceptual.float()
-        self.set_style(style)
+        self.set_style(*style)
 
     @torch.no_grad()
-    def set_style(self, style: Tensor) -> None:
-        """From now on be near to the picture `style`, (1, 3, H, W) in [0, 1]."""
-        features = self.perceptual.compact(style, self.style_layers)
-        self.targets = {layer: self._statistic(f) for layer, f in features.items()}
+    def set_style(self, *style: Tensor) -> None:
+        """From now on be near to the pictures `style`, each (1, 3, H, W) in [0, 1]: to the mean of what each has."""
+        of_each = [self._statistics(self.perceptual.compact(picture, self.style_layers), picture) for picture in style]
+        self.targets = {
+            layer: torch.stack([torch.stack(found[layer]) for found in of_each]).mean(0) for layer in self.style_layers
+        }
+
+    def _statistics(self, features: Mapping[str, Tensor | Embedded], picture: Tensor) -> dict[str, list[Tensor]]:
+        """Of each style layer, what is compared, for each region of the picture (N, 3, H, W) that is looked at."""
+        if self.weights.style_regions <= 1:
+            return {layer: [self._statistic(features[layer])] for layer in self.style_layers}
+        regions = brightness_regions(picture, self.weights.style_regions)
+        return {
+            layer: [
+                self._statistic(features[layer] * weight.to(features[layer].dtype))
+                for weight in region_weights(regions, features[layer].shape)
+            ]
+            for layer in self.style_layers
+        }
 
     def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name, for RGB batches (N, 3, H, W)."""
@@ -99,8 +127,9 @@ class Objective(nn.Module):
             content = self.perceptual(source, self.content_layers)
         features = self.perceptual.compact(painted, {*self.content_layers, *self.style_layers})
         contents = [self._content_loss(whole(features[layer]), content[layer]) for layer in self.content_layers]
+        found = self._statistics(features, source)
         styles = [
-            weight * self._style_loss(self._statistic(features[layer]), self.targets[layer])
+            weight * torch.stack([*map(self._style_loss, found[layer], self.targets[layer])]).mean()
             for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)
         ]
         painted = painted.float()

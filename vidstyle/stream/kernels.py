@@ -10,17 +10,25 @@ import numpy as np
 
 VISIBLE = 0.004
 """Share below which nothing is drawn: a grey level."""
+UNCHANGED, ALONE, MIXED = 0, 1, 2
+"""Between four positions: nothing is to be drawn, all that shows is the key on top, or more does."""
 CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
-def _linear(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
+def _whole(x: Any) -> Any:
+    """The place left of one that is not negative, as an index without a sign: one with a sign is looked at twice."""
+    return np.uintp(np.int64(x))
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def _linear(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     x = min(max(x, np.float32(0)), np.float32(width - 1))
     y = min(max(y, np.float32(0)), np.float32(height - 1))
-    left, top = np.int64(x), np.int64(y)
-    right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+    left, top = _whole(x), _whole(y)
+    right, bottom = min(left + np.uintp(1), np.uintp(width - 1)), min(top + np.uintp(1), np.uintp(height - 1))
     fx, fy = x - np.float32(left), y - np.float32(top)
     a, b = np.float32(planes[number, top, left]), np.float32(planes[number, top, right])
     c, d = np.float32(planes[number, bottom, left]), np.float32(planes[number, bottom, right])
@@ -38,33 +46,47 @@ def cubic_weights(t: Any) -> Any:
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
-def _cubic(planes: np.ndarray, number: int, x: Any, y: Any) -> Any:
+def _cubic(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
         return _linear(planes, number, x, y)
-    left, top = np.int64(x), np.int64(y)
-    t, u = x - np.float32(left), y - np.float32(top)
-    w0, w1, w2, w3 = cubic_weights(t)
-    v0, v1, v2, v3 = cubic_weights(u)
+    left, top = _whole(x), _whole(y)
+    w0, w1, w2, w3 = cubic_weights(x - np.float32(left))
+    v0, v1, v2, v3 = cubic_weights(y - np.float32(top))
+    a, b, c, d = left - np.uintp(1), left, left + np.uintp(1), left + np.uintp(2)
     total = np.float32(0)
-    for row in range(4):
-        at = top - 1 + row
-        line = (
-            w0 * np.float32(planes[number, at, left - 1])
-            + w1 * np.float32(planes[number, at, left])
-            + w2 * np.float32(planes[number, at, left + 1])
-            + w3 * np.float32(planes[number, at, left + 2])
-        )
-        total += (v0 if row == 0 else (v1 if row == 1 else (v2 if row == 2 else v3))) * line
+    for row, v in ((top - np.uintp(1), v0), (top, v1), (top + np.uintp(1), v2), (top + np.uintp(2), v3)):
+        near = w1 * np.float32(planes[number, row, b]) + w2 * np.float32(planes[number, row, c])
+        far = w0 * np.float32(planes[number, row, a]) + w3 * np.float32(planes[number, row, d])
+        total += v * (near + far)
     return total
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
-def _mixed(
-    maps: np.ndarray, n: int, top: int, bottom: int, left: int, right: int, a: Any, b: Any, c: Any, d: Any
-) -> Any:
-    upper = a * maps[n, top, left] + b * maps[n, top, right]
-    return upper + c * maps[n, bottom, left] + d * maps[n, bottom, right]
+def _side(maps: np.ndarray, n: int, top: int, bottom: int, x: int, down: Any) -> Any:
+    """A map (n, h, w) between two rows of positions."""
+    above = maps[n, top, x]
+    return above + down * (maps[n, bottom, x] - above)
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def _cells(changed: np.ndarray, overs: np.ndarray, fading: np.ndarray) -> np.ndarray:
+    """(h, w) uint8, of what lies right and below of each position: UNCHANGED, ALONE or MIXED."""
+    h, w = changed.shape
+    least = np.float32(VISIBLE)
+    kinds = np.empty((h, w), np.uint8)
+    for top in range(h):
+        bottom = min(top + 1, h - 1)
+        for left in range(w):
+            right = min(left + 1, w - 1)
+            if not (changed[top, left] or changed[top, right] or changed[bottom, left] or changed[bottom, right]):
+                kinds[top, left] = UNCHANGED
+                continue
+            covered = min(overs[0, top, left], overs[0, top, right], overs[0, bottom, left], overs[0, bottom, right])
+            fades = max(fading[top, left], fading[top, right], fading[bottom, left], fading[bottom, right])
+            only = covered > np.float32(1) - least and fades < least
+            kinds[top, left] = ALONE if only else MIXED
+    return kinds
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
@@ -105,46 +127,68 @@ def draw_plane(
     finer = luma.shape[1] // width
     one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
     scale_x, scale_y = np.float32(width / w), np.float32(height / h)
+    kinds = _cells(changed, overs, fields[0])
     # Pixels between two positions are drawn together: where they begin, and how far the first one has come.
     begins = np.empty(w + 1, np.int64)
     begins[0], begins[w] = 0, width
     for x in range(1, w):
         begins[x] = min(width, max(0, np.int64(np.ceil((x + 0.5) * scale_x - 0.5))))
     step = one / scale_x
+    # Of each layer that shows between two positions: its share, x and y on the left, and how much more on the right.
+    shown = np.empty(layers, np.uintp)
+    lines = np.empty((layers, 6), np.float32)
     for y in range(height):
         place = min(max((y + 0.5) / scale_y - 0.5, 0.0), h - 1.0)
         top = int(place)
         bottom = min(top + 1, h - 1)
         down = np.float32(place - top)
+        row = np.float32(y)
         for left in range(w):
-            right = min(left + 1, w - 1)
+            kind = kinds[top, left]
+            if kind == ALONE and drawn:
+                continue
             begin, end = begins[left], begins[left + 1]
-            if not (changed[top, left] or changed[top, right] or changed[bottom, left] or changed[bottom, right]):
+            if kind == UNCHANGED:
                 for x in range(begin, end):
                     out[y, x] = last[0, y, x]
                 continue
-            # Nearly everywhere one key is all that shows.
-            covered = min(overs[0, top, left], overs[0, top, right], overs[0, bottom, left], overs[0, bottom, right])
-            fades = max(fields[0, top, left], fields[0, top, right], fields[0, bottom, left], fields[0, bottom, right])
-            alone = covered > one - least and fades < least
-            if alone and drawn:
-                continue
+            right = min(left + 1, w - 1)
+            alone = kind == ALONE
+            count = 0
+            for k in range(layers):
+                most = max(overs[k, top, left], overs[k, top, right], overs[k, bottom, left], overs[k, bottom, right])
+                if most < least:
+                    continue
+                shown[count] = np.uintp(slots[k])
+                share = _side(overs, k, top, bottom, left, down)
+                lines[count, 0], lines[count, 1] = share, _side(overs, k, top, bottom, right, down) - share
+                shift = _side(shifts, 2 * k, top, bottom, left, down)
+                lines[count, 2] = scale_x * shift
+                lines[count, 3] = scale_x * (_side(shifts, 2 * k, top, bottom, right, down) - shift)
+                shift = _side(shifts, 2 * k + 1, top, bottom, left, down)
+                lines[count, 4] = row + scale_y * shift
+                lines[count, 5] = scale_y * (_side(shifts, 2 * k + 1, top, bottom, right, down) - shift)
+                count += 1
+                if alone:
+                    break
+            fade = _side(fields, 0, top, bottom, left, down)
+            fade_more = _side(fields, 0, top, bottom, right, down) - fade
+            flow_x, flow_y = _side(flow, 0, top, bottom, left, down), _side(flow, 1, top, bottom, left, down)
+            flow_x_more = _side(flow, 0, top, bottom, right, down) - flow_x
+            flow_y_more = _side(flow, 1, top, bottom, right, down) - flow_y
             place_x = (np.float32(begin) + half) / scale_x - half - np.float32(left)
             for x in range(begin, end):
                 # Left of the first position it is as there.
                 f = min(max(place_x, nothing), one)
                 place_x += step
-                # Weights of the four positions around.
-                d, c = down * f, down * (one - f)
-                b, a = f - d, one - f - c
                 rest, total = one, nothing
-                for k in range(layers):
-                    share = _mixed(overs, k, top, bottom, left, right, a, b, c, d)
+                for n in range(count):
+                    share = lines[n, 0] + f * lines[n, 1]
                     if share < least:
                         continue
-                    px = np.float32(x) + scale_x * _mixed(shifts, 2 * k, top, bottom, left, right, a, b, c, d)
-                    py = np.float32(y) + scale_y * _mixed(shifts, 2 * k + 1, top, bottom, left, right, a, b, c, d)
-                    slot = slots[k]
+                    px = np.float32(x) + lines[n, 2] + f * lines[n, 3]
+                    py = lines[n, 4] + f * lines[n, 5]
+                    slot = shown[n]
                     value = _cubic(keys, slot, px, py) if cubic else _linear(keys, slot, px, py)
                     total += rest * share * value
                     rest *= one - share
@@ -152,18 +196,21 @@ def draw_plane(
                         break
                 if rest < least:
                     total /= one - rest
-                faded = nothing if alone else _mixed(fields, 0, top, bottom, left, right, a, b, c, d)
+                faded = nothing if alone else fade + f * fade_more
                 if rest >= least or faded >= least:
-                    px = np.float32(x) + scale_x * _mixed(flow, 0, top, bottom, left, right, a, b, c, d)
-                    py = np.float32(y) + scale_y * _mixed(flow, 1, top, bottom, left, right, a, b, c, d)
-                    moved = _linear(last, 0, px, py)
+                    px = np.float32(x) + scale_x * (flow_x + f * flow_x_more)
+                    py = row + scale_y * (flow_y + f * flow_y_more)
+                    moved = _linear(last, np.uintp(0), px, py)
                     if rest >= least:
-                        stays = _mixed(fields, 1, top, bottom, left, right, a, b, c, d)
+                        held = _side(fields, 1, top, bottom, left, down)
+                        stays = held + f * (_side(fields, 1, top, bottom, right, down) - held)
                         bare = moved
                         if stays < one - least:
-                            own = np.float32(luma[y * finer, x * finer])
-                            colored = own * _mixed(fields, 2, top, bottom, left, right, a, b, c, d)
-                            colored += _mixed(fields, 3, top, bottom, left, right, a, b, c, d)
+                            gain = _side(fields, 2, top, bottom, left, down)
+                            offset = _side(fields, 3, top, bottom, left, down)
+                            gain += f * (_side(fields, 2, top, bottom, right, down) - gain)
+                            offset += f * (_side(fields, 3, top, bottom, right, down) - offset)
+                            colored = np.float32(luma[y * finer, x * finer]) * gain + offset
                             bare = stays * moved + (one - stays) * colored
                         total += rest * bare
                     total += faded * (moved - total)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -36,15 +37,17 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     position: Position,
     before_finish: Mapping[str, Tensor],
+    adversary: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> None:
     """Write the state to `path`, replacing it in one move.
 
     before_finish: the network's state when the schedule's finish began, if it has.
+    adversary: state of whatever the network is trained against, by name.
     """
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
     tensors |= {f"before_finish.{k}": v.contiguous() for k, v in before_finish.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": value.contiguous() for key, value in state.items()}
+    tensors |= {f"optimiser.{k}": v.contiguous() for k, v in optimiser_tensors(optimiser).items()}
+    tensors |= {f"adversary.{k}": v.contiguous() for k, v in adversary.items()}
     # repr, in which str writes numbers, is exact.
     with written_beside(path) as partial:
         # Safetensors' own way to a file has errors of its own for full disks.
@@ -55,8 +58,10 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer, *, recipe: str
-) -> tuple[Position, dict[str, Tensor]]:
-    """Put the state in `path` into `network` and `optimiser`; returns where it stands, and the state before the finish.
+) -> tuple[Position, dict[str, Tensor], dict[str, Tensor]]:
+    """Put the state in `path` into `network` and `optimiser`.
+
+    Returns where it stands, the state before the finish, and that of the adversary.
 
     Raises:
         InputError: if there is none, it cannot be read, or `recipe` is not the hash of the recipe that made it.
@@ -72,13 +77,8 @@ def load_checkpoint(
     if metadata.get("recipe") != recipe:
         raise InputError(f"{path}: made by another recipe; train without {parameter('resume')}")
     device = next(network.parameters()).device
-    network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = value
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    network.load_state_dict(_named(tensors, "network."))
+    put_into_optimiser(optimiser, _named(tensors, "optimiser."))
     balance = metadata.get("balance")
     position = Position(
         recipe,
@@ -86,5 +86,24 @@ def load_checkpoint(
         float(metadata.get("elapsed", 0)),
         None if balance is None else float(balance),
     )
-    prefix = "before_finish."
-    return position, {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+    before, adversary = (_named(tensors, prefix) for prefix in ("before_finish.", "adversary."))
+    return position, {k: v.to(device) for k, v in before.items()}, adversary
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser keeps of each parameter, by the parameter's number and its own name for it."""
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{key}": value for index, kept in state.items() for key, value in kept.items()}
+
+
+def put_into_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimiser_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+
+
+def _named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

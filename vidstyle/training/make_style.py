@@ -16,15 +16,21 @@ from vidstyle.perception import metrics
 from vidstyle.perception.tensors import load_style_image, to_pixels
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.training.comparing import does_better, keep_the_better
+from vidstyle.training.cycle import CycleTrainer
 from vidstyle.training.distributed import finish_together, join_team, leave_team
+from vidstyle.training.loop import TrainingLoop, TrainingProgress
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.report import Report
-from vidstyle.training.trainer import Trainer, TrainingProgress
+from vidstyle.training.trainer import Trainer
 
 LOOK_SECONDS, LOOK_SIDE = 2.0, 160
 """Between two looks at a style in the making, and pixels of the photograph."""
 TEST_SIDE = 384
 """Pixels; side of the held-back photographs on which a finished style is measured."""
+MOST_PICTURES = 4
+"""Of those by one hand, how many a style is measured against."""
+TRAINERS: dict[str, type[Trainer | CycleTrainer]] = {"perceptual": Trainer, "cyclegan": CycleTrainer}
+"""By a recipe's method."""
 
 
 def default_output(recipe: Path, name: str) -> Path:
@@ -76,7 +82,7 @@ def make_style(
     _check_output(out, resume=resume, overwrite=overwrite)
     team, device = join_team(device)
     try:
-        trainer = Trainer(
+        trainer = TRAINERS[recipe.method](
             recipe,
             device=device,
             checkpoint=out.with_suffix(".checkpoint"),
@@ -105,7 +111,7 @@ def make_style(
     for skipped, what in _skipped(trainer):
         on_warning(f"{len(skipped)} {what} could not be used and {'was' if len(skipped) == 1 else 'were'} left out")
     better = None
-    if not isinstance(trainer.network, MetaNetwork):
+    if isinstance(trainer, Trainer) and not isinstance(trainer.network, MetaNetwork):
         if keep_the_better(trainer):
             on_warning("so short a training makes it no better: it is written as it was before")
         better = out if does_better(out, trainer) else None
@@ -118,7 +124,7 @@ def make_style(
 class _Look:
     """Shows how far a training is."""
 
-    def __init__(self, trainer: Trainer, show: Callable[[np.ndarray], None]) -> None:
+    def __init__(self, trainer: TrainingLoop, show: Callable[[np.ndarray], None]) -> None:
         self._trainer, self._show, self._last = trainer, show, -LOOK_SECONDS
         self._photograph = next(iter(trainer.photographs.held_back(LOOK_SIDE)), None)
 
@@ -150,7 +156,7 @@ def _beside(out: Path) -> Path:
     return next(path for path in names if not path.exists())
 
 
-def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
+def _skipped(trainer: TrainingLoop) -> list[tuple[set[Path], str]]:
     """What of the material was left out, and what to call it."""
     found = [
         (trainer.photographs.skipped, "of the photographs"),
@@ -159,7 +165,7 @@ def _skipped(trainer: Trainer) -> list[tuple[set[Path], str]]:
     return [(paths, what) for paths, what in found if paths]
 
 
-def _finish(trainer: Trainer, out: Path) -> StyleCard:
+def _finish(trainer: TrainingLoop, out: Path) -> StyleCard:
     """Measure and write what has been trained."""
     recipe = trainer.recipe
     card = StyleCard(
@@ -180,15 +186,15 @@ def _finish(trainer: Trainer, out: Path) -> StyleCard:
     return read_card(out)
 
 
-def _test_pictures(trainer: Trainer) -> list[Tensor]:
-    """The recipe's picture, or those that a meta network has never seen; each (1, 3, H, W) in [0, 1]."""
+def _test_pictures(trainer: TrainingLoop) -> list[Tensor]:
+    """The recipe's pictures, or those that a meta network has never seen; each (1, 3, H, W) in [0, 1]."""
     if trainer.pictures is not None:
         return trainer.pictures.whole()
-    return [load_style_image(trainer.recipe.style.image, TEST_SIDE)]
+    return [load_style_image(path, TEST_SIDE) for path in trainer.recipe.style.pictures[:MOST_PICTURES]]
 
 
 @torch.inference_mode()
-def measure_style(trainer: Trainer) -> dict[str, float]:
+def measure_style(trainer: TrainingLoop) -> dict[str, float]:
     """Style distance, content distance and grid (see vidstyle.perception.metrics) on the held-back photographs."""
     network = trainer.network.eval()
     perceptual = trainer.objective.perceptual.float()

@@ -11,16 +11,19 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from vidstyle.errors import InputError
+from vidstyle.media.images import pictures_in
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import SCALES
+
+Pictures = Path | tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class StyleSource:
     """The picture whose style is learnt, and what is known of it."""
 
-    image: Path
-    """For a meta network a folder of pictures."""
+    image: Pictures
+    """A picture, or several by one hand, or a folder of such; for a meta network a folder of pictures of any kind."""
     title: str = ""
     artist: str = ""
     year: str = ""
@@ -33,6 +36,17 @@ class StyleSource:
     """Of a folder, the pictures that are shown a quarter as often, since many are alike: patterns such as `face_*`."""
     batches: int = 1
     """Of a folder, steps in a row for each picture."""
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All of them.
+
+        Raises:
+            InputError: for a folder without pictures.
+        """
+        if isinstance(self.image, tuple):
+            return self.image
+        return tuple(pictures_in(self.image)) if self.image.is_dir() else (self.image,)
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,10 @@ class Schedule:
     is nearest to the style, less is nearer to the photograph and steadier."""
 
 
+METHODS = ("perceptual", "cyclegan")
+"""How a network is trained: by what a perceptual network sees, or by discriminators and a way back alone."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One style's recipe; paths are absolute.
@@ -105,6 +123,7 @@ class Recipe:
     Attributes:
         name: of the style.
         folder: where the recipe is from.
+        method: of METHODS.
     """
 
     name: str
@@ -114,6 +133,7 @@ class Recipe:
     network: NetworkChoice = NetworkChoice()
     loss: Loss = field(default_factory=Loss)
     schedule: Schedule = Schedule()
+    method: str = METHODS[0]
 
     def hash(self) -> str:
         """SHA-256 of what determines the weights.
@@ -121,17 +141,25 @@ class Recipe:
         Of files their names count, not the folders they are in; what is left at its default does not count, so
         that a recipe keeps its hash when recipes learn new words.
         """
-        content: dict[str, dict[str, Any]] = {}
+        content: dict[str, Any] = {}
         for section in ("style", "network", "loss", "schedule"):
             part = getattr(self, section)
             content[section] = {
-                f.name: value.name if isinstance(value := getattr(part, f.name), Path) else value
+                f.name: _without_folders(getattr(part, f.name))
                 for f in dataclasses.fields(part)
                 if getattr(part, f.name) != f.default
             }
         if self.data.clips is not None:
             content["data"] = {"clips": self.data.clips.name}
+        if self.method != METHODS[0]:
+            content["method"] = self.method
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_without_folders(each) for each in value)
+    return value.name if isinstance(value, Path) else value
 
 
 SECTIONS: dict[str, type] = {
@@ -160,7 +188,10 @@ def load_recipe(path: Path) -> Recipe:
 
 def parse_recipe(content: dict[str, Any], *, name: str, folder: Path, where: str) -> Recipe:
     """Check the parsed TOML of a recipe; `where` names it in messages."""
-    if unknown := content.keys() - SECTIONS.keys():
+    method = content.get("method", METHODS[0])
+    if method not in METHODS:
+        raise InputError(f"{where}: method is {method!r}; it can be {', '.join(METHODS)}")
+    if unknown := content.keys() - SECTIONS.keys() - {"method"}:
         raise InputError(f"{where}: unknown section [{min(unknown)}]; known: {', '.join(SECTIONS)}")
     parts: dict[str, Any] = {}
     for section, kind in SECTIONS.items():
@@ -176,13 +207,17 @@ def parse_recipe(content: dict[str, Any], *, name: str, folder: Path, where: str
         except TypeError as error:
             missing = str(error).split(":")[-1].strip()
             raise InputError(f"{where}: [{section}] lacks {missing}") from error
-    return Recipe(name=name, folder=folder.resolve(), **parts)
+    return Recipe(name=name, folder=folder.resolve(), method=method, **parts)
 
 
 def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str) -> Any:
     """One TOML value as the type that its field declares."""
-    if spec.type in (Path, Path | None) and isinstance(value, str):
+    if spec.type in (Path, Path | None, Pictures) and isinstance(value, str):
         return (folder / value).resolve()
+    if spec.type == Pictures and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        if not value:
+            raise InputError(f"{where}: names no picture")
+        return tuple((folder / each).resolve() for each in value)
     if isinstance(value, list):
         value = tuple(value)
     elif spec.type is str and isinstance(value, int):
@@ -196,7 +231,13 @@ def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str)
 
 
 def picture_of(style: str, recipes: Path) -> Path | None:
-    """The picture that a style was learnt from, as its recipe in the folder `recipes` says; None if it is not there."""
+    """The picture that a style was learnt from, as its recipe in the folder `recipes` says; None if it is not there.
+
+    Of several, the first one.
+    """
     recipe = recipes / f"{style}.toml"
-    picture = load_recipe(recipe).style.image if recipe.is_file() else None
-    return picture if picture is not None and picture.is_file() else None
+    if not recipe.is_file():
+        return None
+    image = load_recipe(recipe).style.image
+    picture = image[0] if isinstance(image, tuple) else image
+    return picture if picture.is_file() else None

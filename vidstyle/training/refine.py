@@ -12,10 +12,10 @@ from vidstyle.perception.perceptual_network import nearest_perceptual, usual_or_
 from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, check_style_output, load_style, style_of
+from vidstyle.training.loop import TrainingProgress
 from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import Data, NetworkChoice, StyleSource
 from vidstyle.training.recipe_options import quick_recipe
-from vidstyle.training.trainer import TrainingProgress
 
 
 def refine_style(

@@ -19,7 +19,7 @@ from torch import Tensor
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import read_image
 from vidstyle.perception.tensors import to_pixels, to_tensor
-from vidstyle.training.trainer import Trainer, TrainingProgress
+from vidstyle.training.loop import TrainingLoop, TrainingProgress
 
 PHOTOGRAPHS, SIDE = 4, 256
 """How many test photographs are painted, and their side in pixels."""
@@ -42,7 +42,7 @@ class Report:
         InputError: if the folder cannot be written, or matplotlib is not installed.
     """
 
-    def __init__(self, folder: Path, trainer: Trainer) -> None:
+    def __init__(self, folder: Path, trainer: TrainingLoop) -> None:
         if importlib.util.find_spec("matplotlib") is None:
             raise InputError(f"{parameter('report')} draws with matplotlib: pip install 'vidstyle[train]'")
         self.folder, self.trainer = folder, trainer

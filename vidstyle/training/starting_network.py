@@ -90,7 +90,7 @@ def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
         start = recipe.folder / "starts" / f"{name}{SUFFIX}"
         weights = start if start.is_file() else recipe.folder.parent / "weights" / f"{name}{SUFFIX}"
         state = load_style(weights).network.state_dict()
-        experts.append((state, load_style_image(expert.style.image, expert.style.shorter_side)))
+        experts.append((state, load_style_image(expert.style.pictures[0], expert.style.shorter_side)))
     try:
         network.learn_from(experts)
     except (KeyError, RuntimeError) as error:

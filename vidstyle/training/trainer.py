@@ -1,22 +1,17 @@
-"""The training loop: data, network, optimiser, loop, from top to bottom."""
+"""Training by a perceptual objective: data, network, optimiser and step, from top to bottom."""
 
-import itertools
-import math
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from vidstyle.errors import InputError, VidstyleError
+from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork
 from vidstyle.nets.adain import MetaAdainNet
 from vidstyle.nets.canvas import sample_canvas, turned_coordinates
+from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.perception import losses
-from vidstyle.perception.annealing import annealed
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.objective import Objective
 from vidstyle.perception.perceptual_network import PerceptualNetwork
@@ -24,11 +19,11 @@ from vidstyle.perception.photographs import Photographs
 from vidstyle.perception.tensors import load_style_image
 from vidstyle.processor import prefers_bfloat16
 from vidstyle.training import balance
-from vidstyle.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from vidstyle.training.adversary import Adversary, PaintedCrops
 from vidstyle.training.clips import Clips
 from vidstyle.training.distributed import Team
+from vidstyle.training.loop import TrainingLoop
 from vidstyle.training.moving_pairs import follow_flow, moving_pair
-from vidstyle.training.read_ahead import read_ahead
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.residual_blocks import TrunkOutput, painter_in, recompute_blocks
 from vidstyle.training.starting_network import fresh_network, parameter_groups
@@ -38,29 +33,8 @@ CALIBRATED = 64
 """Pictures, at the most, that a meta network looks at before training."""
 
 
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What one step reports.
-
-    Attributes:
-        step: steps done.
-        steps: to be done, as far as one can tell.
-        losses: the weighted terms of the loss by name, and their sum as `total`.
-        seconds: that the step took.
-        done: share of the training that is done, 0 to 1.
-    """
-
-    step: int
-    steps: int
-    losses: dict[str, float]
-    seconds: float
-    done: float
-
-
-class Trainer:
+class Trainer(TrainingLoop):
     """Trains one style, or a network that makes styles of pictures.
-
-    `run` is a generator: whoever drives it shows progress and decides when to stop.
 
     Args:
         recipe: what to train.
@@ -86,10 +60,7 @@ class Trainer:
         recompute_activations: bool = False,
         team: Team | None = None,
     ) -> None:
-        self.recipe = recipe
-        self.device = torch.device(device)
-        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
-        self.team = team or Team()
+        super().__init__(recipe, device=device, checkpoint=checkpoint, checkpoint_every=checkpoint_every, team=team)
         torch.manual_seed(recipe.schedule.seed)
         self.network = fresh_network(recipe)
         self.network.to(self.device)
@@ -103,17 +74,16 @@ class Trainer:
             loss.perceptual, data.perceptual, recompute_activations=recompute_activations
         ).to(self.device)
         if self.pictures is None:
-            style = load_style_image(recipe.style.image, recipe.style.shorter_side)
+            style = [load_style_image(path, recipe.style.shorter_side) for path in recipe.style.pictures]
         else:
-            style = self.pictures.crop(0)
-        self.objective = Objective(loss, perceptual, style.to(self.device))
+            style = [self.pictures.crop(0)]
+        self.objective = Objective(loss, perceptual, *(picture.to(self.device) for picture in style))
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
         if self.device.type == "cuda" and not recompute_activations:
             perceptual.compile_features()
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
-        self.step, self.elapsed = 0, 0.0
-        self._before_finish: dict[str, Tensor] = {}
+        self._open_adversary()
         if resume:
             self._resume()
         self._trunk = TrunkOutput(self.network) if loss.temporal_feature else None
@@ -142,6 +112,8 @@ class Trainer:
         self.pictures: StylePictures | None = None
         if isinstance(self.network, MetaNetwork):
             style = self.recipe.style
+            if not isinstance(style.image, Path):
+                raise InputError("style.image: a network that makes styles of pictures learns from a folder; name one")
             self.pictures = StylePictures(
                 style.image,
                 held_out=style.held_out,
@@ -165,69 +137,24 @@ class Trainer:
                 share=schedule.clip_share,
             )
 
-    @property
-    def done(self) -> float:
-        """Share of the training that is done, 0 to 1."""
-        schedule = self.recipe.schedule
-        return min(1.0, self.elapsed / (60 * schedule.minutes) if schedule.minutes else self.step / self._whole)
-
-    @property
-    def _whole(self) -> int:
-        """Steps of a training that goes by steps, its finish included."""
-        return self.recipe.schedule.steps + self.recipe.schedule.finish_steps
-
-    def _finishing(self, step: int) -> int | None:
-        """How many steps of the schedule's finish come before `step`; None for a step that is no part of it."""
-        schedule = self.recipe.schedule
-        if not schedule.finish_steps or schedule.minutes or step < schedule.steps:
-            return None
-        return step - schedule.steps
-
-    def learning_rate(self) -> float:
-        """Of the next step: warmed up and annealed twice if there is a finish."""
-        schedule = self.recipe.schedule
-        finishing = self._finishing(self.step)
-        step, warm_up = self.step, schedule.warm_up
-        if finishing is not None:
-            step, warm_up = finishing, schedule.finish_steps // 10
-            done = finishing / schedule.finish_steps
-        else:
-            done = self.done if schedule.minutes else step / schedule.steps
-        return annealed(schedule.learning_rate, step=step, warm_up=warm_up, done=done)
-
-    def run(self) -> Iterator[TrainingProgress]:
-        """Train from the current step to the last, one `TrainingProgress` a step.
-
-        A checkpoint is written once a step's `TrainingProgress` has been dealt with.
-
-        Raises:
-            VidstyleError: when the loss or its gradient is no longer finite; the last checkpoint stays as it was.
-        """
-        self.network.train()
-        begun = time.monotonic() - self.elapsed
-        # On a CPU a thread for it takes more from the steps than it saves: 45 ms a step in place of 27 with one crop
-        # of 128 pixels on two cores, 213 and 196 with four of 224 in pairs.
-        ahead = read_ahead if self.device.type == "cuda" else map
-        for material in ahead(self._material, self._steps_ahead()):
-            started = time.perf_counter()
-            terms = self._train_step(*material)
-            self.step += 1
-            # All processes have to agree on when to stop.
-            self.elapsed = self.team.from_leader(time.monotonic() - begun, self.device)
-            done = self.done
-            steps = round(self.step / done) if self.recipe.schedule.minutes else self._whole
-            yield TrainingProgress(self.step, steps, terms, time.perf_counter() - started, done)
-            if done == 1:
-                self._end_finish()
-            if self.checkpoint and self.team.leads and (self.step % self.checkpoint_every == 0 or done == 1):
-                self.save_checkpoint()
-            if done == 1:
-                return
-
-    def _steps_ahead(self) -> Iterable[int]:
-        if self.recipe.schedule.minutes:
-            return itertools.count(self.step) if self.done < 1 else ()
-        return range(self.step, self._whole)
+    def _open_adversary(self) -> None:
+        """What tells the style's pictures from the painting, if the recipe asks for it."""
+        recipe, schedule = self.recipe, self.recipe.schedule
+        self.adversary: Adversary | None = None
+        if not recipe.loss.adversarial:
+            return
+        if isinstance(self.network, MetaNetwork):
+            raise InputError("loss.adversarial: is for styles, and this network makes styles of pictures; set it to 0")
+        if schedule.crop < LEAST_SIDE:
+            raise InputError(f"schedule.crop is {schedule.crop}; loss.adversarial takes at least {LEAST_SIDE}")
+        self.adversary = Adversary(self.device, self.team, recipe.loss.adversarial)
+        self._painted_crops = PaintedCrops(
+            recipe.style.pictures,
+            crop=schedule.crop,
+            batch=schedule.batch,
+            shorter_side=recipe.style.shorter_side,
+            seed=schedule.seed,
+        )
 
     def _material(self, step: int) -> tuple[Tensor | None, Pair | None, Tensor | None]:
         """A batch of photographs or one of pairs from clips, and the picture to paint like, if it is not always one."""
@@ -240,14 +167,7 @@ class Trainer:
 
     def _train_step(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, float]:
         # Whatever draws from torch's generator in this step depends on the step alone, as the batch does.
-        finishing = self._finishing(self.step)
-        if finishing == 0:
-            # The optimiser begins anew as well.
-            self.optimiser.state.clear()
-            self._before_finish = {name: value.clone() for name, value in self.network.state_dict().items()}
-        torch.manual_seed(hash((self.recipe.schedule.seed, self.step if finishing is None else finishing)) % 2**63)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["share"] * self.learning_rate()
+        finishing = self._prepare_step()
         if batch is not None and self.recipe.loss.paired and finishing is None:
             pair = moving_pair(*batch.chunk(2))
         terms = {} if self.step < self.recipe.schedule.inversion_steps else self._painted_terms(batch, pair, style)
@@ -256,15 +176,7 @@ class Trainer:
         total = losses.total(terms)
         # Of all processes, so that they stop together.
         reported = self.team.mean(torch.stack((*terms.values(), total)).detach()).tolist()
-        if not math.isfinite(reported[-1]):
-            raise VidstyleError(f"the loss is {reported[-1]} at step {self.step}; lower learning_rate in the recipe")
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.schedule.gradient_clip).item()
-        # A loss can be finite where its slope is not; one such step would ruin the weights, and the checkpoint.
-        if not math.isfinite(norm):
-            raise VidstyleError(f"the gradient is {norm} at step {self.step}; lower learning_rate in the recipe")
-        self.optimiser.step()
+        self._descend(total, reported[-1])
         return dict(zip((*terms, "total"), reported, strict=True))
 
     def _painted_terms(self, batch: Tensor | None, pair: Pair | None, style: Tensor | None) -> dict[str, Tensor]:
@@ -276,6 +188,9 @@ class Trainer:
             if self.step % balance.EVERY == 0:
                 self.balance.measure(terms["content"], terms["style"], painted, self.team)
             terms["style"] = terms["style"] * (self.balance.scale or 1.0)
+        if self.adversary:
+            self.adversary.learn(self._painted_crops.batch(self.step), painted)
+            terms["adversarial"] = self.adversary.balanced(painted, terms["content"], self.step)
         return terms
 
     def _inversion_loss(self, photographs: Tensor | None, style: Tensor) -> Tensor:
@@ -345,33 +260,19 @@ class Trainer:
     def _feature_dtype(self) -> torch.dtype:
         return torch.bfloat16 if self.half else torch.float32
 
-    @torch.no_grad()
-    def _end_finish(self) -> None:
-        """Settle between the weights before the finish and those after it; a second time there is nothing to do."""
-        for name, value in self.network.state_dict().items():
-            if name in self._before_finish and value.is_floating_point():
-                value.lerp_(self._before_finish[name], 1 - self.recipe.schedule.finish_share)
-        self._before_finish = {}
-
     def disband(self) -> None:
-        """Work alone from here on; to be called by all processes of a team, before they leave it."""
         # What holds on to the others must be gone before the connection is.
-        self._paint, self.team = self.network, Team()
+        self._paint = self.network
+        super().disband()
 
-    def save_checkpoint(self) -> None:
-        """Write the state to `self.checkpoint`, replacing it in one move."""
-        assert self.checkpoint is not None
-        scale = self.balance.scale if self.balance else None
-        position = Position(self.recipe.hash(), self.step, self.elapsed, scale)
-        save_checkpoint(self.checkpoint, self.network, self.optimiser, position, self._before_finish)
+    def _kept(self) -> tuple[float | None, dict[str, Tensor]]:
+        return self.balance.scale if self.balance else None, self.adversary.tensors() if self.adversary else {}
 
-    def _resume(self) -> None:
-        position, self._before_finish = load_checkpoint(
-            self.checkpoint, self.network, self.optimiser, recipe=self.recipe.hash()
-        )
-        self.step, self.elapsed = position.step, position.elapsed
+    def _take(self, scale: float | None, adversary: dict[str, Tensor]) -> None:
         if self.balance:
-            self.balance.scale = position.balance
+            self.balance.scale = scale
+        if self.adversary:
+            self.adversary.take(adversary)
 
 
 def squares(image: Tensor, side: int) -> Tensor:
