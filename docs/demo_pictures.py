@@ -15,8 +15,21 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "harbour.mp4"
 PICTURES = ROOT / "docs" / "images"
+PATIENCE = 120_000
+"""Milliseconds."""
+SIDE = 960
+"""Pixels of a picture, the longer side."""
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 1.5}
+
+
+ALL_HERE = "[...document.querySelectorAll('.vs-panel vs-picker img')].every(i => !i.offsetParent || i.complete)"
+PAINTED = """() => { const webcam = document.querySelector("vs-webcam");
+    const small = (picture) => { const pen = new OffscreenCanvas(64, 36).getContext("2d");
+      pen.drawImage(picture, 0, 0, 64, 36); return pen.getImageData(0, 0, 64, 36).data; };
+    const [filmed, shown] = [small(webcam.video), small(webcam.screen)];
+    return filmed.reduce((sum, one, i) => sum + Math.abs(one - shown[i]), 0) / filmed.length > 30; }"""
+"""Whether what shows is far from what the camera sees."""
 
 
 def write_camera(path: Path) -> Path:
@@ -32,7 +45,9 @@ def take(page: Page, name: str, folder: Path, **options: Any) -> None:
     path = folder / "page.png"
     page.screenshot(path=path, **options)
     with Image.open(path) as picture:
-        picture.convert("RGB").save(PICTURES / f"demo-{name}.jpg", quality=85, optimize=True)
+        small = picture.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+        small.save(PICTURES / f"demo-{name}.jpg", quality=85, optimize=True)
 
 
 def main() -> None:
@@ -49,11 +64,14 @@ def main() -> None:
             threading.Thread(target=server.stderr.read, daemon=True).start()
             for name, screen in (("webcam", DESKTOP), ("phone", PHONE), ("dark", DESKTOP | {"color_scheme": "dark"})):
                 page = browser.new_context(**screen).new_page()
+                page.set_default_timeout(PATIENCE)
                 page.goto(url)
                 page.wait_for_selector("vs-picker button")
                 page.wait_for_timeout(2000)
+                page.wait_for_function(ALL_HERE)
                 page.click("[data-do=start]")
-                page.wait_for_timeout(7000)
+                page.wait_for_function(PAINTED)
+                page.wait_for_timeout(2000)
                 take(page, name, folder)
                 page.close()
             page = browser.new_context(**DESKTOP).new_page()
@@ -64,7 +82,7 @@ def main() -> None:
             page.wait_for_timeout(2000)
             take(page, "video", folder)
             page.get_by_role("tab", name="Styles").click()
-            page.wait_for_timeout(2000)
+            page.wait_for_timeout(4000)
             take(page, "styles", folder)
             server.terminate()
         browser.close()

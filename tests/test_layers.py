@@ -120,7 +120,7 @@ COMMANDS = {
     "demo/guard.py": "tells whoever runs the demo how it is started",
     "farm/driver.py": "names a command of Ray's",
     "demo/style_making.py": "starts `vidstyle train`",
-    "media/live_sinks.py": "names an option of pip",
+    "media/window.py": "names an option of pip",
 }
 
 
