@@ -266,3 +266,12 @@ def test_a_gif_has_fifty_frames_a_second_at_most(tmp_path: Path) -> None:
     repaint(source, tmp_path / "b.gif")
     assert read_times(tmp_path / "b.gif") == [Fraction(n, 50) for n in range(6)]
     assert read_numbers(tmp_path / "b.gif")[0] == 0
+
+
+@pytest.mark.parametrize("frames", [1, 10, 11])
+def test_the_last_frame_of_a_gif_is_shown_until_those_end_that_were_left_out(tmp_path: Path, frames: int) -> None:
+    source = make_video(tmp_path / "a.mp4", times=range(frames), time_base=Fraction(1, 100), rate=100)
+    repaint(source, tmp_path / "b.gif")
+    with Image.open(tmp_path / "b.gif") as image:
+        delays = [(image.seek(n), image.info["duration"])[1] for n in range(image.n_frames)]
+    assert delays == [20] * -(-frames // 2), "10 ms would be 100 to every reader"

@@ -392,6 +392,9 @@ def test_a_video_does_not_become_a_picture_nor_a_picture_a_video(
 ) -> None:
     assert "is a video; name a video file" in refused("restyle", clip, tmp_path / "o.png", "--style", style_file)
     assert "no picture format; use one of" in refused("restyle", picture, tmp_path / "o.mp4", "--style", style_file)
+    headless = tmp_path / "headless.jpg"
+    headless.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    assert "not a picture that can be read" in refused("restyle", headless, tmp_path / "o.png", "--style", style_file)
     assert "no video container is called .xyz" in refused("restyle", clip, tmp_path / "o.xyz", "--style", style_file)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.bitstream import BitStreamFilterContext
 from media_files import (
     box,
     colorful_picture,
@@ -47,6 +48,27 @@ def test_an_aperture_that_is_none_is_left_alone(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", times=range(2))
     insert_boxes(source, clap(400, 30, 0, 0))
     assert repaint(source, tmp_path / "b.mp4").width == 64
+
+
+@pytest.mark.parametrize("left", [2, 4, 10])
+def test_what_the_codec_says_not_to_show_is_cut_off_to_the_pixel(tmp_path: Path, left: int) -> None:
+    pictures = [colorful_picture(n) for n in range(3)]
+    whole = make_video(tmp_path / "whole.mp4", pictures=pictures, times=range(3))
+    source = tmp_path / "a.mp4"
+    with av.open(str(whole)) as container, av.open(str(source), "w") as output:
+        stream = container.streams.video[0]
+        copy = output.add_stream_from_template(stream, opaque=True)
+        crop = BitStreamFilterContext(
+            f"h264_metadata=crop_left={left}:crop_right=6:crop_top=4:crop_bottom=2", stream, copy
+        )
+        for packet in [*container.demux(stream), None]:
+            if packet is None or packet.size:
+                for filtered in crop.filter(packet):
+                    filtered.stream = copy
+                    output.mux(filtered)
+    repaint(source, tmp_path / "b.mp4", quality=4)
+    for (_, painted), picture in zip(read_video(tmp_path / "b.mp4"), pictures, strict=True):
+        assert psnr(painted, picture[4:-2, left:-6]) > 35
 
 
 def test_crop_fields_of_matroska(tmp_path: Path) -> None:

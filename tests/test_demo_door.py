@@ -237,6 +237,14 @@ def test_many_addresses_that_guess_one_name_wait_as_well() -> None:
     assert passwords.pause(basic("bob:40")["authorization"], "198.51.100.1") == 0
 
 
+def test_a_household_guesses_as_one_whatever_its_addresses() -> None:
+    passwords = Passwords("ann:secret", Clock())
+    for n in range(FREE_GUESSES + 1):
+        passwords.knows(basic(f"{n}:guess")["authorization"], f"2001:db8:0:7::{n + 1:x}")
+    assert passwords.pause(basic("bob:guess")["authorization"], "2001:db8:0:7:a:b:c:d") == 1
+    assert passwords.pause(basic("bob:guess")["authorization"], "2001:db8:0:8::1") == 0
+
+
 def test_guesses_are_forgiven_after_a_while_and_never_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     passwords = Passwords("ann:secret", clock)

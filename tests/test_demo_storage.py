@@ -24,6 +24,7 @@ from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.pictures import check_picture, picture_for_style, read_shown
 from vidstyle.demo.storage import NoRoomError, Storage
 from vidstyle.demo.visitors import Visitor, Visitors
+from vidstyle.styles import live_styles
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +131,7 @@ def test_what_goes_away_makes_room_again(tmp_path: Path) -> None:
     visitors = Visitors(tmp_path, most_bytes=1000)
     _, visitor = visitors.welcome()
     visitor.open_requests = 1
-    for _ in range(20):
+    for _ in range(3):
         file_of(visitor, 300)
     with pytest.raises(NoRoomError):
         visitor.storage.check(101)
@@ -138,6 +139,33 @@ def test_what_goes_away_makes_room_again(tmp_path: Path) -> None:
     visitor.open_requests = 0
     visitors.sweep(0)
     visitor.storage.check(1000)
+
+
+def test_what_is_made_for_visitors_counts_as_well_as_what_they_bring(tmp_path: Path) -> None:
+    visitors = Visitors(tmp_path, most_bytes=1000)
+    _, visitor = visitors.welcome()
+    visitor.open_requests = 1
+    for _ in range(4):
+        file_of(visitor, 300)
+    with pytest.raises(NoRoomError):
+        visitor.new_path(".jpg")
+
+
+def test_a_stranger_who_asks_for_a_mix_leaves_no_file_behind(tmp_path: Path) -> None:
+    class Installed(Gallery):
+        """The styles that ship, without anything that paints."""
+
+        def __init__(self) -> None:
+            self._installed = {card.name: card for card in live_styles()}
+
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    mix = "+".join([card.name for card in live_styles()][:2]) + ":30"
+    with door(Visitors(folder), Installed()) as client:
+        assert client.get(f"/vidstyle/style/{mix}").status_code == 404
+        assert not list(folder.rglob("*")), "nobody could ever take it away"
+        client.put("/vidstyle/upload/picture", content=b"")  # which brings a cookie
+        assert client.get(f"/vidstyle/style/{mix}").status_code == 200
 
 
 # --- pages that are open

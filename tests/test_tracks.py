@@ -93,6 +93,7 @@ def test_any_sound_reaches_any_container(tmp_path: Path, codec: str, suffix: str
         (".webm", "libopus", True),
         (".mp4", "libopus", True),
         (".mp4", "pcm_u8", False),
+        (".mp4", "vorbis", False),
         (".m4v", "libmp3lame", False),
         (".mov", "vorbis", False),
     ],
@@ -466,7 +467,8 @@ def test_chapters_and_tags_pass(tmp_path: Path, suffix: str) -> None:
         chapters=[(0, 0.4, "one"), (0.4, 1, "two")],
         prepare=lambda stream: stream.metadata.update({"language": "fra"}),
     )
-    repaint(source, tmp_path / f"b{suffix}")
+    summary = repaint(source, tmp_path / f"b{suffix}")
+    assert summary.warnings == [], "the track of titles that MP4 has for chapters is none of its own"
     with av.open(str(tmp_path / f"b{suffix}")) as container:
         tags = {name.lower(): tag for name, tag in container.metadata.items()}
         assert (tags["title"], tags["artist"], tags["comment"]) == ("Fox", "Nobody", "a clip")
@@ -493,6 +495,23 @@ def test_a_part_has_its_part_of_the_chapters(tmp_path: Path) -> None:
             for c in container.chapters()
         ]
     assert spans == [("two", 0, pytest.approx(0.2)), ("three", pytest.approx(0.2), pytest.approx(0.4))]
+
+
+@pytest.mark.parametrize(("suffix", "lost"), [(".mp4", ["CUSTOM"]), (".mov", ["CUSTOM"]), (".mkv", []), (".ts", "all")])
+def test_a_tag_without_a_place_is_named(tmp_path: Path, suffix: str, lost: list[str] | str) -> None:
+    source = make_video(tmp_path / "a.mkv", tags={"title": "Fox", "CUSTOM": "a thing", "date": "2024"})
+    names = ["CUSTOM", "DATE", "title"] if lost == "all" else lost
+    container = {".ts": "mpegts"}.get(suffix, suffix[1:])
+    said = [f"tags ({', '.join(names)}) left out: {container} has no place for them"] if names else []
+    assert repaint(source, tmp_path / f"b{suffix}").warnings == said
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov"])
+def test_make_and_model_of_a_camera_are_kept(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / "a.mov", tags={"make": "Canon", "model": "R5", "title": "Fox"})
+    assert repaint(source, tmp_path / f"b{suffix}").warnings == []
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        assert [container.metadata.get(name) for name in ("make", "model", "title")] == ["Canon", "R5", "Fox"]
 
 
 def test_tags_that_counted_the_old_file_are_dropped(tmp_path: Path) -> None:

@@ -92,3 +92,14 @@ def test_only_who_is_here_and_ready_is_painted() -> None:
     turns.leave("bob")
     turns.took("bob", 1.0)
     assert turns.next(["bob"]) is None
+
+
+def test_who_opens_many_pages_gets_no_more_time() -> None:
+    turns = joined("ann", "bob", "bob", "bob")
+    count = painted(turns, {"ann": 0.05, "bob": 0.05}, 10)
+    assert abs(count["ann"] - count["bob"]) <= 1
+    turns.leave("bob")
+    turns.leave("bob")
+    assert turns.next(["bob"]) == "bob", "one page is open still"
+    turns.leave("bob")
+    assert turns.next(["bob"]) is None

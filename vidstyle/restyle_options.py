@@ -184,7 +184,14 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     _check_paths(source, output, options)
     if options.mask is not None and not options.mask.is_file():
         raise InputError(f"{parameter('mask', options.mask)}: no such picture or video")
-    from vidstyle.media.images import IMAGE_SUFFIXES, check_picture_suffix, is_image, pictures_in, refuse_unread
+    from vidstyle.media.images import (
+        IMAGE_SUFFIXES,
+        READ_SUFFIXES,
+        check_picture_suffix,
+        is_image,
+        pictures_in,
+        refuse_unread,
+    )
 
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []
@@ -197,6 +204,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         if not source.is_dir():
             check_picture_suffix(output)
     elif output.suffix.lower() in IMAGE_SUFFIXES - ANIMATED_SUFFIXES and not _may_be_animated(source, output):
+        if source.suffix.lower() in READ_SUFFIXES - ANIMATED_SUFFIXES:
+            raise InputError(f"{source}: not a picture that can be read; was it cut off?")
         raise InputError(f"{output}: a picture, but {source.name} is a video; name a video file")
     else:
         from vidstyle.media.output_containers import check_video_name

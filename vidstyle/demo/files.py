@@ -135,7 +135,10 @@ async def _upload(request: Request, gallery: Gallery, largest: int) -> Response:
     if declared > largest:
         return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
     name = _plain(request.query_params.get("name", ""))
-    path = visitor.new_path(".upload")
+    try:
+        path = visitor.new_path(".upload")
+    except NoRoomError as error:
+        return JSONResponse({"error": str(error)}, 507, {"Connection": "close"})
     try:
         received = 0
         with visitor.storage.arriving(declared) as take:
@@ -232,9 +235,10 @@ def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> d
         raise InputError(without_path(error, accepted)) from error
     identity = visitor.keep(accepted, name, "style")
     if original is not None:
-        shown = visitor.new_path(".jpg")
-        shown.write_bytes(original)
-        visitor.keep(shown, identity, "original")
+        with contextlib.suppress(NoRoomError):  # it is there to be looked at only
+            shown = visitor.new_path(".jpg")
+            shown.write_bytes(original)
+            visitor.keep(shown, identity, "original")
     return {"id": OWN + identity, "name": name, "title": card.title}
 
 

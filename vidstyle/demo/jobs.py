@@ -95,6 +95,14 @@ def progress_of_frames(run: Run) -> str:
     return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
 
 
+def finished_frames(run: Run) -> str:
+    """What has become of it, as HTML."""
+    frames = run.progress.frames
+    if frames == 1:
+        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
+    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
+
+
 @dataclass(frozen=True)
 class Job:
     """What takes its time with a visitor's file.
@@ -106,6 +114,7 @@ class Job:
         make: makes it under the name that it is given, and reports how far it is.
         progress: how far it is, as HTML.
         shown: what is there of it already, as HTML.
+        finished: that it is done, as HTML.
     """
 
     file: StoredFile
@@ -114,6 +123,7 @@ class Job:
     make: Callable[[Path, OnProgress], object]
     progress: Callable[[Run], str] = progress_of_frames
     shown: Callable[[], str] = lambda: ""
+    finished: Callable[[Run], str] = finished_frames
 
 
 class JobQueue:
@@ -279,7 +289,7 @@ class Jobs:
         name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
-        yield _done(run), self._shown(visitor, file, output, result)
+        yield job.finished(run), self._shown(visitor, file, output, result)
 
     def _work(self, run: Run, visitor: Visitor, file: StoredFile, make: Callable[[OnProgress], object]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
@@ -328,13 +338,6 @@ def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int
         return pixels, (pixels.shape[1], pixels.shape[0])
     finally:
         video.close()
-
-
-def _done(run: Run) -> str:
-    frames = run.progress.frames
-    if frames == 1:
-        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
-    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
 
 
 def bar(share: float | None, text: str) -> str:

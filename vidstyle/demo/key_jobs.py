@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.jobs import Job, Jobs, bar
+from vidstyle.demo.pictures import read_shown
 from vidstyle.demo.previews import as_jpeg, shrunk
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
@@ -17,7 +18,7 @@ from vidstyle.keys.choosing import WHY, Choice, few
 from vidstyle.keys.key_files import check_shape, frame_number, key_name
 from vidstyle.keys.key_films import KeyOptions, restyle_with_keys
 from vidstyle.keys.key_frames import choose_keys, key_pixels
-from vidstyle.media.images import Picture, read_image, write_picture
+from vidstyle.media.images import Picture, write_picture
 from vidstyle.media.sources import FileSource
 from vidstyle.restyling import OnProgress, Summary
 
@@ -106,7 +107,7 @@ class KeyJobs:
     def _shown(self, visitor: Visitor, painted: dict[int, str]) -> str:
         figures = []
         for number, identity in painted.items():
-            pixels = shrunk(read_image(visitor.file(identity, "key").path, pixels=THUMBNAIL**2), THUMBNAIL)
+            pixels = shrunk(read_shown(visitor.file(identity, "key").path), THUMBNAIL)
             small = visitor.new_path(".jpg")
             small.write_bytes(as_jpeg(pixels))
             shown = file_url(visitor.keep(small, "painted.jpg", "preview"))

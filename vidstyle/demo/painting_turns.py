@@ -34,12 +34,12 @@ class PaintingTurns(Generic[Who]):
         self._lock = threading.Lock()
 
     def join(self, who: Who) -> None:
-        """Somebody comes."""
+        """Somebody comes, or opens another page."""
         with self._lock:
             self._turns.join(who)
 
     def leave(self, who: Who) -> None:
-        """Somebody goes."""
+        """Somebody goes, or closes a page."""
         with self._lock:
             self._turns.leave(who)
             self._asking.pop(who, None)

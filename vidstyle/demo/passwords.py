@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vidstyle.demo.connections import subscriber_of
+
 log = logging.getLogger(__name__)
 
 FREE_GUESSES = 5
@@ -51,7 +53,7 @@ class Passwords:
 
         Args:
             authorization: the header.
-            address: where it comes from.
+            address: where it comes from; of IPv6, all of a household count as one.
         """
         now = self._clock()
         with self._lock:
@@ -109,4 +111,4 @@ def _said(authorization: str) -> bytes | None:
 
 def _keys(said: bytes | None, address: str) -> list[tuple[str, str]]:
     user = [] if said is None else [("user", said.partition(b":")[0][:80].decode("latin-1"))]
-    return [("address", address), *user]
+    return [("address", subscriber_of(address)), *user]

@@ -1,5 +1,6 @@
 """Making a style from a visitor's picture, in a process of its own, watched from the page."""
 
+import contextlib
 import dataclasses
 import html
 import logging
@@ -22,6 +23,7 @@ from vidstyle.demo.jobs import bar, spoken
 from vidstyle.demo.pictures import read_shown
 from vidstyle.demo.previews import SAMPLE_SIDE, as_jpeg, sample_picture, shrunk
 from vidstyle.demo.settings import DemoSettings
+from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor
 from vidstyle.engines import is_openvinos
 from vidstyle.errors import InputError
@@ -97,7 +99,8 @@ class StyleMaker:
     def __init__(self, settings: DemoSettings) -> None:
         self._settings = settings
         self._trainings: dict[int, Training] = {}
-        self._lock = threading.Lock()
+        # What is written for one may make others go, whose training is cancelled then.
+        self._lock = threading.RLock()
 
     def start(self, visitor: Visitor, picture: str, minutes: float, title: str, artist: str) -> None:
         """Begin to make a style of an uploaded picture.
@@ -176,7 +179,10 @@ def _update(training: Training) -> None:
         return
     said = training.process.communicate()[1].strip().splitlines()
     if code == 0 and training.output.is_file():
-        _finish(training)
+        try:
+            _finish(training)
+        except NoRoomError as error:
+            training.failure = str(error)
     else:
         mendable = code == InputError.exit_code and said and said[-1].startswith(SAID)
         if not mendable:
@@ -199,7 +205,8 @@ def _look_at_checkpoint(training: Training) -> None:
         return  # none yet, or done in the meantime
     training.shown, training.step = written, int(metadata["step"])
     training.elapsed = float(metadata["elapsed"])
-    training.picture = _kept(training.visitor, _painted_by(tensors))
+    with contextlib.suppress(NoRoomError):  # the last one is shown on
+        training.picture = _kept(training.visitor, _painted_by(tensors))
 
 
 @torch.inference_mode()

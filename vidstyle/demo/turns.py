@@ -27,10 +27,12 @@ class _Account:
     Attributes:
         used: virtual seconds.
         cost: seconds of a turn, smoothed; None before the first.
+        pages: that they have open, which share all this.
     """
 
     used: float
     cost: float | None = None
+    pages: int = 1
 
 
 class Turns(Generic[Member]):
@@ -41,12 +43,19 @@ class Turns(Generic[Member]):
         self._now = 0.0  # virtual time: what whoever was painted last had used before
 
     def join(self, key: Member) -> None:
-        """Somebody comes; they begin where the others are."""
-        self._accounts[key] = _Account(self._now)
+        """Somebody comes, and begins where the others are; or opens another page, and gets no more than before."""
+        if key in self._accounts:
+            self._accounts[key].pages += 1
+        else:
+            self._accounts[key] = _Account(self._now)
 
     def leave(self, key: Member) -> None:
-        """Somebody goes; nothing happens for who is not here."""
-        self._accounts.pop(key, None)
+        """Somebody goes, or closes one of their pages; nothing happens for who is not here."""
+        account = self._accounts.get(key)
+        if account is not None:
+            account.pages -= 1
+            if not account.pages:
+                del self._accounts[key]
 
     def next(self, ready: Collection[Member]) -> Member | None:
         """Who of those who have a frame waiting is painted; None if there are none.

@@ -57,6 +57,7 @@ class Visitor:
     Attributes:
         folder: of its files; made with the first one.
         storage: counts them with those of everybody else.
+        is_known: whether there is a cookie to find it by; what a stranger brought nobody would ever take away.
         admitted: whether it has shown the password.
         open_requests: how many are being answered; a page that is open always has one, see `here` in files.py.
         last_seen: when one was answered last, seconds of the monotonic clock.
@@ -68,6 +69,7 @@ class Visitor:
 
     folder: Path
     storage: Storage
+    is_known: bool = True
     admitted: bool = False
     open_requests: int = 0
     last_seen: float = field(default_factory=time.monotonic)
@@ -79,7 +81,15 @@ class Visitor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_path(self, suffix: str) -> Path:
-        """Where the next file may be written."""
+        """Where the next file may be written.
+
+        Raises:
+            InputError: for a stranger.
+            NoRoomError: if all visitors together keep as much as they may already.
+        """
+        if not self.is_known:
+            raise InputError("This takes a cookie; allow them for this page, and load it again.")
+        self.storage.check()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.folder / f"{secrets.token_urlsafe(12)}{suffix}"
 
@@ -152,12 +162,15 @@ class Visitors:
             return self._visitors.get(cookie or "")
 
     def stranger(self) -> Visitor:
-        """Somebody who is not remembered."""
-        return Visitor(self._folder / secrets.token_hex(12), self._storage)
+        """Somebody who is not remembered, and can keep nothing."""
+        return self._somebody(is_known=False)
+
+    def _somebody(self, *, is_known: bool) -> Visitor:
+        return Visitor(self._folder / secrets.token_hex(12), self._storage, is_known)
 
     def welcome(self) -> tuple[str, Visitor]:
         """A new visitor, and the cookie to know it by."""
-        cookie, visitor = secrets.token_urlsafe(32), self.stranger()
+        cookie, visitor = secrets.token_urlsafe(32), self._somebody(is_known=True)
         with self._lock:
             self._visitors[cookie] = visitor
             crowd = len(self._visitors) - MOST_VISITORS

@@ -13,6 +13,7 @@ import math
 import struct
 import threading
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -71,6 +72,7 @@ class WebcamSession:
 
     Attributes:
         state: how to show the painting; `style` is a style file's path.
+        owner: whose it is; however many pages somebody has open, they get the time of one.
         stream: what it sees; None before the first frame.
         newest: number and JPEG file of the frame that waits, if one does.
         sending: whether what was shown last is still on the way, so that a slow line gets no more.
@@ -82,6 +84,7 @@ class WebcamSession:
 
     state: LiveState
     loop: asyncio.AbstractEventLoop
+    owner: Hashable
     answers: "asyncio.Queue[tuple[int, bytes] | str]" = field(default_factory=asyncio.Queue)
     stream: "ViewerStream[StylePainter] | None" = None
     newest: tuple[int, bytes] | None = None
@@ -120,11 +123,11 @@ class Webcams:
         self._sessions: list[WebcamSession] = []
         self._parted: list[WebcamSession] = []  # whose streams are to be closed by the thread that uses them
         self._changed = threading.Condition()
-        self._turns: Turns[WebcamSession] = Turns()
+        self._turns: Turns[Hashable] = Turns()
         on_gpu = choose_device(device).startswith("cuda") if not is_openvinos(device) else False
         self._most_sessions = MOST_SESSIONS_ON_GPU if on_gpu else MOST_SESSIONS
         self._workers = min(usable_cores(), WORKERS_ON_GPU) if on_gpu else 1
-        self._painting: PaintingTurns[WebcamSession] = PaintingTurns(at_once=PAINTINGS_ON_GPU if on_gpu else 1)
+        self._painting: PaintingTurns[Hashable] = PaintingTurns(at_once=PAINTINGS_ON_GPU if on_gpu else 1)
         self._compiler = Compiler()
         self._painters = Painters(self._open)
         self._threads: list[threading.Thread] = []
@@ -152,7 +155,7 @@ class Webcams:
         await socket.accept()
         visitor: Visitor = socket.state.visitor
         style = str(self._gallery.card(visitor, self._gallery.first).path)
-        session = WebcamSession(LiveState((), style), asyncio.get_running_loop())
+        session = WebcamSession(LiveState((), style), asyncio.get_running_loop(), id(visitor))
         if not self._join(session):
             await socket.send_text(json.dumps({"error": "Too many webcams are being painted; try again in a while."}))
             await socket.close(1013)
@@ -169,7 +172,7 @@ class Webcams:
                 else:
                     # Two styles may have to be mixed for it.
                     await run_in_threadpool(self._listen, visitor, session, text)
-        except InputError as error:
+        except VidstyleError as error:
             session.answer(json.dumps({"error": str(error)}))
             await asyncio.sleep(0.2)
         finally:
@@ -181,8 +184,8 @@ class Webcams:
             if len(self._sessions) >= self._most_sessions or self._stopped:
                 return False
             self._sessions.append(session)
-            self._turns.join(session)
-            self._painting.join(session)
+            self._turns.join(session.owner)
+            self._painting.join(session.owner)
             if not self._threads:
                 self._threads = [
                     threading.Thread(target=self._work, name="vidstyle-webcams", daemon=True)
@@ -195,8 +198,8 @@ class Webcams:
     def _part(self, session: WebcamSession) -> None:
         with self._changed:
             self._sessions.remove(session)
-            self._turns.leave(session)
-            self._painting.leave(session)
+            self._turns.leave(session.owner)
+            self._painting.leave(session.owner)
             self._parted.append(session)
             self._changed.notify_all()
 
@@ -251,7 +254,7 @@ class Webcams:
                 session.answer((number, shown))
             with self._changed:
                 session.being_shown = False
-                self._turns.took(session, time.monotonic() - begin)
+                self._turns.took(session.owner, time.monotonic() - begin)
                 self._changed.notify_all()
 
     def _next(self) -> tuple[WebcamSession, int, bytes] | None:
@@ -262,8 +265,9 @@ class Webcams:
                     self._parted.remove(gone)
                     if gone.stream is not None:
                         gone.stream.close()
-                ready = [session for session in self._sessions if session.is_ready]
-                session = self._turns.next(sorted(ready, key=lambda session: session.last_turn))
+                ready = sorted((one for one in self._sessions if one.is_ready), key=lambda one: one.last_turn)
+                owner = self._turns.next([one.owner for one in ready])
+                session = next((one for one in ready if one.owner == owner), None)
                 if session is not None and session.newest is not None:
                     frame, session.newest = session.newest, None
                     session.last_turn = time.monotonic()
@@ -281,16 +285,16 @@ class Webcams:
         wanted = session.state.style
         if session.stream is None:
             session.stream = ViewerStream(
-                self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session)
+                self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session.owner)
             )
         elif session.stream.style != wanted:
-            self._painting.changed(session)
+            self._painting.changed(session.owner)
         now = time.monotonic()
         gap = now - session.last_shown > GAP_SECONDS
         session.last_shown = now
         frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
         shown = session.stream.show(frame, session.state)
-        notice = self._painters.problem(wanted) or self._painting.notice(session)
+        notice = self._painters.problem(wanted) or self._painting.notice(session.owner)
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
         session.notice = notice

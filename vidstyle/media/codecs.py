@@ -181,7 +181,7 @@ LISTED_WRONGLY: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 
-UNPLAYED: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("pcm_",)})
+UNPLAYED: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("pcm_", "vorbis")})
 """Beginnings of codecs that FFmpeg writes into a container and that players of the last five years do not play."""
 
 

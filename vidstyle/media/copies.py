@@ -14,11 +14,10 @@ from av.audio.resampler import AudioResampler
 from av.subtitles.stream import SubtitleStream
 
 from vidstyle.errors import reason
+from vidstyle.media.tags import lasting_tags
 
 OPUS_RATE = 48000
 USUAL_LAYOUTS = ("7.1", "5.1", "5.0", "quad", "3.0", "stereo", "mono")
-STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendor_id", "alpha_mode")
-"""Beginnings of the names of tags that were true of the old file only."""
 SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(3600)
 """Seconds of silence between two packets that are filled in where sound is encoded."""
 EQUAL_TIMES = 0x20000
@@ -34,11 +33,6 @@ class TrackCopy(Protocol):
 
     def finish(self) -> str | None:
         """Write what is left; what a user should know of how it went, if anything."""
-
-
-def lasting_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Those tags of a file or track that hold for a copy that is encoded anew or shorter."""
-    return {name: tag for name, tag in tags.items() if not name.lower().startswith(STALE_TAGS)}
 
 
 def refusal(output: av.container.OutputContainer, stream: av.stream.Stream) -> str | None:

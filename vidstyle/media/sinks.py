@@ -429,7 +429,7 @@ class FileSink:
         earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
         ticks = frame.time_base / self._time_base
         picture.pts, picture.time_base = max(earliest, round(frame.pts * ticks)), self._time_base
-        picture.duration = round(frame.duration * ticks)
+        picture.duration = max(self._shortest, round(frame.duration * ticks))
         if self._last_pts is None:
             self._first_pts = picture.pts
         self._last_pts, self._end = picture.pts, picture.pts + picture.duration
@@ -437,11 +437,24 @@ class FileSink:
         self._frames += 1
         return picture
 
+    @property
+    def _shortest(self) -> int:
+        """Ticks that a frame lasts at least."""
+        return SHORTEST_GIF_STEP if self._codec.encoder == "gif" else 0
+
     def _is_due(self, frame: Frame[Any]) -> bool:
-        """Whether a GIF, whose readers take shorter steps for long ones, has room for a frame yet."""
+        """Whether a GIF, whose readers take shorter steps for long ones, has room for a frame yet.
+
+        If not, the last one is shown until this one ends.
+        """
         if self._codec.encoder != "gif" or self._last_pts is None:
             return True
-        return round(frame.pts * frame.time_base / self._time_base) >= self._last_pts + SHORTEST_GIF_STEP
+        ticks = frame.time_base / self._time_base
+        if round(frame.pts * ticks) >= self._last_pts + SHORTEST_GIF_STEP:
+            return True
+        self._end = max(self._end, round((frame.pts + frame.duration) * ticks))
+        self._durations[self._last_pts] = self._end - self._last_pts
+        return False
 
     def _wrapped(self, frame: Frame[Any]) -> VideoFrame:
         if isinstance(frame.pixels, DevicePixels):

@@ -7,7 +7,7 @@ import socket
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import av
 import numpy as np
@@ -71,6 +71,9 @@ class StreamConnection:
         try:
             if scheme == "udp" and not urlsplit(url).query:
                 self._datagrams = Datagrams(url)
+            elif scheme == "udp" and "pkt_size" not in parse_qs(urlsplit(url).query):
+                # FFmpeg knows what else there is to say; a flush would send what is left of each frame by itself.
+                url, options = f"{url}&pkt_size={DATAGRAM}", {"flush_packets": "0"}
             self._container = av.open(
                 self._datagrams or url,
                 "w",

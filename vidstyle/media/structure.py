@@ -122,6 +122,22 @@ def track_id(file: BinaryIO, trak: Box) -> int | None:
     return None
 
 
+def chapter_tracks(path: Path) -> frozenset[int]:
+    """The track_IDs in MP4 of what is only the titles of chapters, which FFmpeg tells twice: as chapters, and as data
+    (QuickTime File Format, track references: `chap`)."""
+    found = set()
+    try:
+        with path.open("rb") as file:
+            whole = Box(b"", 0, os.fstat(file.fileno()).st_size)
+            for box in boxes_at(file, whole, b"moov", b"trak", b"tref", b"chap"):
+                file.seek(box.begin)
+                data = file.read(min(box.end - box.begin, 4 * MOST_BOXES))
+                found |= {int.from_bytes(data[n : n + 4], "big") for n in range(0, len(data) - 3, 4)}
+    except OSError:
+        pass
+    return frozenset(found)
+
+
 def _segments(file: BinaryIO, trak: Box) -> Iterator[int]:
     """Durations of the edits, empty ones too, in ticks of the movie."""
     for edits in boxes_at(file, trak, b"edts", b"elst"):

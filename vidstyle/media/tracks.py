@@ -20,9 +20,10 @@ from vidstyle.media.copies import (
     SoundCopy,
     TextCopy,
     TrackCopy,
-    lasting_tags,
     refusal,
 )
+from vidstyle.media.structure import MP4, chapter_tracks
+from vidstyle.media.tags import OWN_TAGS, UNDER_OWN_NAMES, lasting_tags, lost_tags, under_own_names
 from vidstyle.media.timecode import advanced
 from vidstyle.media.timestamps import Clock, counts_from_anywhere, timed_streams
 
@@ -39,8 +40,6 @@ AUDIO_ENCODERS = {"webm": "libopus", "ogg": "libopus"}
 """What audio is encoded to where a container does not take the source's codec; AAC elsewhere."""
 TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "ipod": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 """What the text of subtitles is converted to where a container does not take their format."""
-PHONE_TAGS = ("com.apple.quicktime.", "com.android.")
-"""Beginnings of tags that MOV and MP4 keep under their own names only."""
 
 
 class Tracks(Protocol):
@@ -102,6 +101,7 @@ class OtherTracks:
 
     def _add_streams(self, audio: bool) -> None:
         left_out = []
+        titles = chapter_tracks(self._path) if self._input.format.name == MP4 else frozenset()
         painted = picture_streams(self._input)[0].index
         for stream in self._input.streams:
             if isinstance(stream, av.VideoStream) and stream.index != painted:
@@ -115,7 +115,7 @@ class OtherTracks:
                     self._add_stream(stream)
             elif stream.type == "attachment":
                 self._attach(stream)
-            elif stream.type == "data" and audio and not _is_timecode(stream):
+            elif stream.type == "data" and audio and not _is_timecode(stream) and stream.id not in titles:
                 left_out.append(f"{stream.index}: {stream.metadata.get('handler_name') or 'unnamed'}")
         if left_out:
             self.notes.append(f"data (track {', '.join(left_out)}) left out: only sound and subtitles come along")
@@ -166,13 +166,14 @@ class OtherTracks:
             self.notes.append(f"attachment ({stream.name}) left out: {self._output.format.name} takes none")
 
     def _copy_tags(self, rate: Fraction) -> None:
-        # What the muxer writes by itself.
-        own = {"major_brand", "minor_version", "compatible_brands", "timecode"}
-        tags = lasting_tags(self._input.metadata)
-        self._output.metadata.update({name: tag for name, tag in tags.items() if name.lower() not in own})
-        if self._output.format.name in WITH_EDIT_LISTS and any(name.startswith(PHONE_TAGS) for name in tags):
+        lasting, container = lasting_tags(self._input.metadata), self._output.format.name
+        tags = {name: tag for name, tag in lasting.items() if name.lower() not in OWN_TAGS}
+        self._output.metadata.update(tags)
+        if under_own_names(container, tags):
             options = self._output.container_options
-            options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
+            options["movflags"] = options.get("movflags", "") + UNDER_OWN_NAMES
+        if lost := lost_tags(container, tags):
+            self.notes.append(f"tags ({', '.join(lost)}) left out: {container} has no place for them")
         video = self._output.streams.video[0]
         for picture in picture_streams(self._input)[:1]:
             tags = lasting_tags(picture.metadata)

@@ -50,6 +50,8 @@ NEED_SECONDS = 0.02
 BARE, HURRY_SECONDS = 0.015, 0.12
 """Share of the picture that wears colours only, but for what comes in at its border, from which on a painting comes
 sooner: between two so many seconds."""
+BARE_SIDE = 7
+"""Positions along the square of which more than half must wear colours only for its middle to count."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 STALE_LEVELS = 1.2
@@ -317,8 +319,9 @@ class Memory:
             within = inside(motion.flow) if not motion.still else everywhere
             held *= within
             bare = uncovered * (1 - held)
-            # What comes in at the border strikes nobody so soon.
-            self._bare = self._share(bare * within)
+            # What comes in at the border strikes nobody so soon, nor does what is scattered, such as glitter on water.
+            gathered = cv2.blur(bare * within, (BARE_SIDE, BARE_SIDE)) > 0.5
+            self._bare = self._share(gathered.astype(np.float32))
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
             changed |= (fading > 0) | (bare > 0)
