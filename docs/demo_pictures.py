@@ -31,6 +31,7 @@ ALL_HERE = """() => [...document.querySelectorAll("vs-picker img")].every((image
     const place = image.getBoundingClientRect();
     return !place.width || place.left > innerWidth || place.top > innerHeight || image.complete; })"""
 PAINTED = """() => { const webcam = document.querySelector("vs-webcam");
+    if (!webcam.figures.textContent) return false;
     const small = (picture) => { const pen = new OffscreenCanvas(64, 36).getContext("2d");
       pen.drawImage(picture, 0, 0, 64, 36); return pen.getImageData(0, 0, 64, 36).data; };
     const [filmed, shown] = [small(webcam.video), small(webcam.screen)];
