@@ -264,21 +264,18 @@ def video_sink(
         overwrite=options.overwrite,
         gpu=gpu,
         resident=resident,
-        **encoding_of(video, output, options),
+        **encoding_of(video, options),
     )
 
 
-def encoding_of(video: Source, output: Path, options: Options) -> dict[str, Any]:
+def encoding_of(video: Source, options: Options) -> dict[str, Any]:
     """What a FileSink is told of how to encode a video."""
     from vidstyle.media.bit_rates import rate_of
 
     return {
         "codec": options.codec,
         "quality": options.quality,
-        "bit_rate": rate_of(
-            video.path,
-            **{name: getattr(options, name) for name in RATE_OPTIONS},
-        ),
+        "bit_rate": rate_of(video.path, **{name: getattr(options, name) for name in RATE_OPTIONS}),
         "background": options.background,
         "strength": options.strength,
     }

@@ -92,7 +92,7 @@ class _Run:
         self._video, self._source = video, video.source
         self._output, self._timeline, self._options = output, timeline, options
         self._report, self._journal, self._count = report, journal, count
-        self._encoding = encoding_of(video.source, output, options)
+        self._encoding = encoding_of(video.source, options)
         self._painted = 0
         self._begin = time.perf_counter()
 

@@ -137,7 +137,7 @@ class Workshop:
                 Path(places.base(video.output)),
                 target,
                 whole.format,
-                **encoding_of(whole, Path(places.base(video.output)), video.options),
+                **encoding_of(whole, video.options),
                 overwrite=True,
             )
             try:
@@ -162,9 +162,7 @@ class Workshop:
         """Make the video of all its segments."""
         with self._opened(video) as opened, self._output(video) as target:
             source, options = opened.source, video.options
-            sink = joined_sink(
-                source, target, encoding_of(source, Path(places.base(video.output)), options), options, overwrite=True
-            )
+            sink = joined_sink(source, target, encoding_of(source, options), options, overwrite=True)
             try:
                 frames = 0
                 for number in range(count):

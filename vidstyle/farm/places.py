@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.output_files import written_beside
 
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 LIVE = frozenset({"rtsp", "rtsps", "rtmp", "udp", "rtp", "srt", "tcp", "mms"})
@@ -86,9 +87,8 @@ def store(made: Path, name: str) -> None:
             # A disk by another name, on which half a file can be seen.
             target = Path(system._strip_protocol(name))
             target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(f".{target.name}.part")
-            shutil.copyfile(made, beside)
-            beside.replace(target)
+            with written_beside(target) as beside:
+                shutil.copyfile(made, beside)
         else:
             system.put_file(str(made), name)
 

@@ -1,5 +1,6 @@
 """The folder of keys: pictures named after the numbers of frames, painted by anyone with anything."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,3 +144,9 @@ def find_masks(mask: Path | None) -> tuple[dict[int, Path], Path | None]:
     if not found:
         raise InputError(f"{parameter('mask', mask)}: has no pictures that are named after the numbers of frames")
     return found, None
+
+
+def sha256_of(path: Path) -> str:
+    """Of what a file holds, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

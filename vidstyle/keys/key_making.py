@@ -1,7 +1,6 @@
 """Keys that are painted here, one by one, by whatever paints: kept in a folder, and painted once."""
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import numpy as np
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.keys.choosing import COVER
 from vidstyle.keys.drawing import moved
-from vidstyle.keys.key_files import key_name
+from vidstyle.keys.key_files import key_name, sha256_of
 from vidstyle.keys.key_frames import choose_keys
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.traces import Walk, walked_on
@@ -85,7 +84,7 @@ def paint_keys(
     Raises:
         InputError: for anything that the caller can mend.
     """
-    depends = {"film": _sha256(film), "cover": cover, "painter": painter.settings}
+    depends = {"film": sha256_of(film), "cover": cover, "painter": painter.settings}
     chosen = _begun(folder, depends, overwrite=overwrite)
     if chosen is None:
         chosen = [choice.index for choice in choose_keys(film, cover)[0]]
@@ -162,8 +161,3 @@ def _begun(folder: Path, depends: dict[str, object], *, overwrite: bool) -> list
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {reason(error)}") from error
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from vidstyle.errors import InputError, parameter, reason
+from vidstyle.keys.key_files import sha256_of
 from vidstyle.output_files import Part
 
 FORMAT = 1
@@ -45,8 +46,8 @@ class StretchCache:
             raise InputError(f"{parameter('keep_stretches', folder)}: cannot be made: {reason(error)}") from error
         self._folder = folder
         self._ends = sorted(keys)
-        common = [str(FORMAT), _sha256(film), *map(str, others)]
-        marks = {n: _sha256(path) + (_sha256(masks[n]) if n in masks else "") for n, path in keys.items()}
+        common = [str(FORMAT), sha256_of(film), *map(str, others)]
+        marks = {n: sha256_of(path) + (sha256_of(masks[n]) if n in masks else "") for n, path in keys.items()}
         self._names = []
         for number in range(len(self._ends) + 1):
             sides = [self._ends[i] if 0 <= i < len(self._ends) else None for i in (number - 1, number)]
@@ -134,8 +135,3 @@ def _frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
                 yield np.ascontiguousarray(pixels[..., 2::-1]), pixels[..., 3].copy() if alpha else None
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be read ({reason(error)}); remove it") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

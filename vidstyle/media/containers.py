@@ -14,6 +14,7 @@ from av.stream import Disposition
 
 from vidstyle.errors import InputError, reason
 
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 DEFAULT_RATE = Fraction(25)
 MICROSECOND = Fraction(1, 1_000_000)
 FASTEST = Fraction(240)
@@ -91,6 +92,17 @@ def picture_streams(container: av.container.InputContainer) -> list[av.VideoStre
     known = (s for s in container.streams.video if s.codec_context is not None)
     streams = [s for s in known if not s.disposition & Disposition.attached_pic]
     return sorted(streams, key=rank, reverse=True)
+
+
+def alpha_decoder(stream: av.VideoStream) -> av.VideoCodecContext | None:
+    """What decodes VP8 and VP9 with transparency, which FFmpeg's own decoders leave out; None for everything else."""
+    name = ALPHA_DECODERS.get(stream.codec_context.name)
+    tags = {tag.lower(): value for tag, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    return decoder
 
 
 def usual_rate(path: Path, stream: av.VideoStream) -> Fraction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,33 +15,19 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.color import (
-    has_alpha,
-)
-from vidstyle.media.containers import (
-    MICROSECOND,
-    open_container,
-    picture_streams,
-    plays_of,
-    usual_rate,
-)
+from vidstyle.media.color import has_alpha
+from vidstyle.media.containers import MICROSECOND, alpha_decoder, open_container, picture_streams, plays_of, usual_rate
 from vidstyle.media.converting import FrameConverter
 from vidstyle.media.cropping import crop_of
-from vidstyle.media.frame import (
-    LARGEST_SIDE,
-    SMALLEST_SIDE,
-    Frame,
-    VideoFormat,
-)
+from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, Frame, VideoFormat
 from vidstyle.media.frame_filters import Cropper, Deinterlacer
 from vidstyle.media.marks import marks_of
-from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, shown_until
+from vidstyle.media.structure import MATROSKA, MP4, is_cut_off, track_end
 from vidstyle.media.timestamps import Clock, GifClock, Timestamps, counts_from_anywhere, timed_streams
 
 if TYPE_CHECKING:
     from vidstyle.media.device_pixels import DevicePixels
 
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 EACH_ITS_DURATION = frozenset({"gif", "apng"})
 """Containers that write down how long each frame is shown; others have when it begins."""
 
@@ -113,7 +98,7 @@ class FileSource:
         self._stream.thread_type = "SLICE" if counts_from_anywhere(self._container) else "AUTO"
         # Without it, FFmpeg takes less off the left side of a picture than the codec says, where that is faster.
         self._stream.codec_context.flags |= Flags.unaligned
-        self._decoder = self._alpha_decoder()
+        self._decoder = alpha_decoder(self._stream)
         self._rate = usual_rate(self.path, self._stream)
         self._time_base = self._stream.time_base or 1 / self._rate
         self._clock = GifClock() if self._container.format.name == "gif" else Clock(self._container)
@@ -126,16 +111,6 @@ class FileSource:
         crop = crop_of(self.path, self._container, self._stream)
         self._cropper = None if crop is None else Cropper(crop, self._time_base)
         self._beginning = (self._container.start_time or 0) * MICROSECOND
-
-    def _alpha_decoder(self) -> av.VideoCodecContext | None:
-        """What decodes VP8 and VP9 with transparency, which FFmpeg's own decoders leave out."""
-        name = ALPHA_DECODERS.get(self._stream.codec_context.name)
-        tags = {tag.lower(): value for tag, value in self._stream.metadata.items()}
-        if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
-            return None
-        decoder = av.CodecContext.create(name, "r")
-        assert isinstance(decoder, av.VideoCodecContext)
-        return decoder
 
     def _go_to_first_frame(self, start: float | Fraction | None, end: float | Fraction | None) -> None:
         self._start = None if start is None else self._beginning + _exact(start)
@@ -383,29 +358,11 @@ class FileSource:
         """Ticks at which the last frame, which begins at `pts`, ends."""
         if self._container.format.name in EACH_ITS_DURATION:
             return self._timestamps.end
-        end = None if self.unreadable_from is not None else self._track_end()
+        end = None
+        if self.unreadable_from is None:
+            end = track_end(self.path, self._container, self._stream, self._time_base)
         ticks = 0 if end is None else round(end / self._time_base)
         return ticks if ticks > pts else max(pts + self._timestamps.usual_step, self._repeated_until)
-
-    def _track_end(self) -> Fraction | None:
-        """Seconds at which the track ends, as far as the container says."""
-        name = self._container.format.name
-        if name in {MP4, "avi"}:
-            if self._stream.duration is None:
-                return None
-            # In MP4 a sum over frames in decoding order, where the last one to be shown need not be the last one.
-            summed = ((self._stream.start_time or 0) + self._stream.duration) * self._time_base
-            edited = shown_until(self.path, self._stream.id) if name == MP4 else None
-            # The edit list is right always, but its clock may be coarse.
-            return summed if edited is None or abs(edited[0] - summed) < edited[1] else edited[0]
-        if name == MATROSKA:
-            # It writes down when the last frame of each track ends.
-            tags = [tag for key, tag in self._stream.metadata.items() if key.startswith("DURATION")]
-            if tags and (clock := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", tags[0])):
-                return 3600 * Fraction(clock[1]) + 60 * Fraction(clock[2]) + Fraction(clock[3])
-            if len(self._container.streams) == 1 and self._container.duration:
-                return self._container.duration * MICROSECOND
-        return None
 
     def _where_wanted(self, frame: VideoFrame) -> VideoFrame:
         """Left on the device that has decoded it if frames shall stay there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+
+from vidstyle.media.containers import MICROSECOND
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 """FFmpeg's name of MP4, MOV and their kin."""
@@ -160,6 +163,29 @@ def is_cut_off(path: Path, container: av.container.InputContainer, stream: av.Vi
             file.seek(4)
             return int.from_bytes(file.read(4), "little") + 8 > size
     return False
+
+
+def track_end(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, time_base: Fraction
+) -> Fraction | None:
+    """Seconds at which a track ends, as far as the container says; `time_base` is that of the track's timestamps."""
+    name = container.format.name
+    if name in {MP4, "avi"}:
+        if stream.duration is None:
+            return None
+        # In MP4 a sum over frames in decoding order, where the last one to be shown need not be the last one.
+        summed = ((stream.start_time or 0) + stream.duration) * time_base
+        edited = shown_until(path, stream.id) if name == MP4 else None
+        # The edit list is right always, but its clock may be coarse.
+        return summed if edited is None or abs(edited[0] - summed) < edited[1] else edited[0]
+    if name == MATROSKA:
+        # It writes down when the last frame of each track ends.
+        tags = [tag for key, tag in stream.metadata.items() if key.startswith("DURATION")]
+        if tags and (clock := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", tags[0])):
+            return 3600 * Fraction(clock[1]) + 60 * Fraction(clock[2]) + Fraction(clock[3])
+        if len(container.streams) == 1 and container.duration:
+            return container.duration * MICROSECOND
+    return None
 
 
 def elements(file: BinaryIO, begin: int, end: int) -> Iterator[Box]:

@@ -14,7 +14,6 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -27,11 +26,11 @@ from vidstyle.stream.composing import Look
 from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
-from vidstyle.stream.memory import Key, Memory, View
 from vidstyle.stream.motion import FINER, Motion, find_motion, small_picture
 from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
 from vidstyle.stream.planes import picture_size
+from vidstyle.stream.sequence import Drawing, PlannedFrame, ShownFrame, StyleSequence, WaitingFrame, always, is_painted
 from vidstyle.stream.state import State, numbers, part, within
 
 SEARCHES = 2
@@ -44,92 +43,6 @@ MOST_PINNED = 2
 """Painted frames from elsewhere that a live stream shows."""
 USUAL_SECONDS = 1 / 25
 """Between two frames that do not say when they are."""
-
-
-@dataclass
-class _Coat:
-    """What one style makes of the sequence.
-
-    `painting` is of the last frame, where each is painted by itself.
-    """
-
-    painter: Paints
-    layout: Lays
-    painting: "Future[Any] | None" = None
-    memory: Memory = field(default_factory=Memory)
-    newest: Key | None = None
-    """What was given to the painter last, until its colours are known."""
-
-    def learn_colors(self) -> None:
-        """Once it is painted; even of a frame that came before a cut, since nothing else may have been painted yet."""
-        if self.newest is not None and self.newest.painting.done():
-            self.layout.learn_colors(self.newest)
-            self.newest = None
-
-
-def is_painted(key: Key) -> bool:
-    """Live streams show what has been painted by now; before the first painting, the source."""
-    return key.painting.done()
-
-
-def always(_: Key) -> bool:
-    """Files wait for each painting."""
-    return True
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """A frame, whether it shows what the last one did, and the search for where everything in it was.
-
-    `source` are its pixels and `small` those at the size that is painted, as vidstyle.stream.pixel_operations has them.
-    """
-
-    frame: Frame[Any]
-    source: Any
-    small: Any
-    picture: Any
-    repeats: bool
-    motion: "Future[Motion | None] | None"
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """What one style shows of a frame: a view of keys, or the frame's own painting."""
-
-    coat: _Coat
-    what: "View | Future[Any]"
-
-    def draw(self, source: Any, operations: PixelOperations) -> Any:
-        """Its pixels; waits for what has to be painted."""
-        if isinstance(self.what, Future):
-            return operations.taken(self.what.result())
-        return self.coat.layout.draw(self.what, source)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A frame, and what is shown of it in up to two styles: the second one's share."""
-
-    frame: Frame[Any]
-    source: Any
-    small: Any
-    shown: tuple[_Drawing, ...]
-    share: float
-    look: Look
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What was made of a source and a painting."""
-
-    source: Any
-    painting: Any
-    look: Look
-    pixels: Any
-
-    def serves(self, source: Any, painting: Any, look: Look, operations: PixelOperations) -> bool:
-        """Whether these would come to the same."""
-        return painting is self.painting and look == self.look and operations.same(source, self.source)
 
 
 class Stream:
@@ -183,19 +96,19 @@ class Stream:
         self._steady, self._live, self._masks = steady, live, masks
         self._fade_begin: float | None = None
         self._named: list[tuple[str, Pinned]] = []
-        self._waiting: deque[_Waiting] = deque()
-        self._planned: deque[_Planned] = deque()
+        self._waiting: deque[WaitingFrame] = deque()
+        self._planned: deque[PlannedFrame] = deque()
         self._searches = ThreadPoolExecutor(max(1, self._search_count - 1), thread_name_prefix="vidstyle-motion")
         self._begin: float | None = None
         self._time = self._last_time = -math.inf
         self._picture: Any = None
         self._small_shape: tuple[int, ...] = ()
-        self._result: _Shown | None = None
+        self._result: ShownFrame | None = None
 
     def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame, which must not be written to while it is in here."""
         if self.look.strength == 0:
-            waiting = _Waiting(frame, None, None, np.empty(0), False, None)
+            waiting = WaitingFrame(frame, None, None, np.empty(0), False, None)
             self._picture = None
         else:
             source = self._operations.taken(frame.pixels)
@@ -230,7 +143,7 @@ class Stream:
             if mask is not None:
                 finished = operations.masked(finished, source, mask)
             pixels = operations.given(finished, frame.pixels)
-            result = _Shown(source, painting, planned.look, pixels)
+            result = ShownFrame(source, painting, planned.look, pixels)
             # Another frame has another mask.
             self._result = result if mask is None else None
         return dataclasses.replace(frame, pixels=result.pixels)
@@ -286,26 +199,26 @@ class Stream:
             coat.memory.forget()
             coat.painting = None
 
-    def _looked_at(self, frame: Frame[Any], source: Any, small: Any) -> _Waiting:
+    def _looked_at(self, frame: Frame[Any], source: Any, small: Any) -> WaitingFrame:
         picture = small_picture(self._operations.on_processor(small, frame.pixels)) if self._steady else small
         before, self._picture = self._picture, picture
         another_size, self._small_shape = small.shape != self._small_shape, small.shape
         if before is None or frame.discontinuity or another_size:
-            return _Waiting(frame, source, small, picture, False, None)
+            return WaitingFrame(frame, source, small, picture, False, None)
         if not self._steady:
-            return _Waiting(frame, source, small, picture, self._operations.same(picture, before), None)
+            return WaitingFrame(frame, source, small, picture, self._operations.same(picture, before), None)
         motion = self._searches.submit(find_motion, before, picture)
-        return _Waiting(frame, source, small, picture, False, motion)
+        return WaitingFrame(frame, source, small, picture, False, motion)
 
-    def _coat(self, painter: Paints) -> _Coat:
-        return _Coat(painter, self._operations.layout())
+    def _coat(self, painter: Paints) -> StyleSequence:
+        return StyleSequence(painter, self._operations.layout())
 
     def _plan(self) -> None:
         """Find out what is shown of the next frame, and have it painted if that takes it."""
         waiting = self._waiting.popleft()
         frame = waiting.frame
         if self.look.strength == 0:
-            self._planned.append(_Planned(frame, None, None, (), 0.0, self.look))
+            self._planned.append(PlannedFrame(frame, None, None, (), 0.0, self.look))
             return
         if self._begin is None:
             self._begin = frame.time
@@ -322,9 +235,9 @@ class Stream:
             self._carry(coat, waiting, motion, seconds)
         # What a live stream goes over to does not show before it is painted.
         shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
-        self._planned.append(_Planned(frame, waiting.source, waiting.small, shown, share, self.look))
+        self._planned.append(PlannedFrame(frame, waiting.source, waiting.small, shown, share, self.look))
 
-    def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
+    def _carry(self, coat: StyleSequence, waiting: WaitingFrame, motion: Motion | None, seconds: float) -> None:
         """Go on to a frame, and have it painted if that takes it."""
         memory = coat.memory
         memory.cares = _cares(waiting) if self._steady else None
@@ -346,10 +259,10 @@ class Stream:
             memory.add(waiting.picture, coat.painter.start(self._operations.for_painter(waiting.small)))
             coat.newest = memory.keys[-1]
 
-    def _shown(self, coat: _Coat, waiting: _Waiting, motion: Motion | None) -> _Drawing:
+    def _shown(self, coat: StyleSequence, waiting: WaitingFrame, motion: Motion | None) -> Drawing:
         if coat.painting is not None:
-            return _Drawing(coat, coat.painting)
-        return _Drawing(coat, coat.memory.view(motion, waiting.picture, is_painted if self._live else always))
+            return Drawing(coat, coat.painting)
+        return Drawing(coat, coat.memory.view(motion, waiting.picture, is_painted if self._live else always))
 
     def change(self, painter: Paints) -> None:
         """Of a live stream: go over to another style as soon as something is painted in it."""
@@ -394,7 +307,7 @@ class Stream:
         self._fade_begin = None
         return 0.0
 
-    def _at(self, time: float) -> tuple[list[_Coat], float]:
+    def _at(self, time: float) -> tuple[list[StyleSequence], float]:
         """The styles that show at a time, and the share of the second one."""
         index, share = self._place(time)
         for gone in self._coats[:index]:
@@ -413,7 +326,7 @@ class Stream:
         return following - 1, (time - begin) / (end - begin)
 
 
-def _cares(waiting: _Waiting) -> np.ndarray | None:
+def _cares(waiting: WaitingFrame) -> np.ndarray | None:
     """What of a frame shows by its mask, (h, w) float32 for its positions; None if it has no mask."""
     mask = waiting.frame.mask
     if mask is None:
