@@ -490,7 +490,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
 
 def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = JobQueue(2)
-    gone, patient = queue.join(), queue.join()
+    gone, patient = queue.join("gone"), queue.join("patient")
     assert queue.before(patient) == 1
     monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
     deadline = time.monotonic() + 5
@@ -499,8 +499,19 @@ def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.Mo
         time.sleep(0.05)
     queue.begin(patient)
     time.sleep(0.3)
-    assert queue.before(queue.join()) == 1, "who is being painted stays"
+    assert queue.before(queue.join("new")) == 1, "who is being painted stays"
     assert queue.before(gone) > 0
+
+
+def test_one_visitor_does_not_take_all_places() -> None:
+    queue = JobQueue(8)
+    first = queue.join("ann")
+    queue.join("ann")
+    with pytest.raises(InputError, match="Two of your paintings"):
+        queue.join("ann")
+    queue.join("bob")
+    queue.leave(first)
+    queue.join("ann")
 
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:

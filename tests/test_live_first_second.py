@@ -16,7 +16,7 @@ from vidstyle.live import LiveSettings, Session, opening, run
 from vidstyle.live.keys import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
 from vidstyle.live.painters import Painters
-from vidstyle.media.captions import captioned
+from vidstyle.media.captions import TEXT_LINES, captioned
 from vidstyle.media.frame import Frame
 from vidstyle.media.window import beside_black
 
@@ -176,8 +176,12 @@ def test_what_lasts_stays_on_the_screen() -> None:
     state.press("space")
     state.press("r")
     assert over.lines() == ["the camera is gone", "recording", "frozen"]
+    state.press("i")
+    assert "painted\t640x360, openvino" in over.lines()
     state.press("h")
-    assert "q\tquit" in over.lines()
+    # The help takes the place of the figures: both would not fit.
+    assert over.lines()[-1] == "q\tquit"
+    assert len(over.lines()) <= TEXT_LINES
 
 
 @pytest.mark.parametrize("size", [(640, 360), (640, 480), (320, 240), (1280, 720)])

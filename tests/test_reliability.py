@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from conftest import Result, contents
@@ -23,6 +24,8 @@ from hostile_inputs import KINDS
 from media_files import colorful_picture, make_video, read_times
 from PIL import Image
 from small_disks import file_system
+
+from vidstyle.errors import InputError, lacks_memory
 
 SEED = 23
 GIGABYTE = 1 << 30
@@ -69,6 +72,54 @@ def test_of_a_hundred_hostile_files_each_is_painted_or_refused_in_a_line(tmp_pat
     assert len(outcomes) == 10 * len(KINDS) >= 100
     assert any(outcome == "painted" for outcome in outcomes)
     assert any(outcome.startswith("refused") for outcome in outcomes)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from media_files import repaint
+from PIL import Image
+from vidstyle import InputError
+folder = Path(sys.argv[2])
+Image.new("RGB", (64, 48)).save(folder / "small.png")
+Image.new("RGB", (6000, 4000)).save(folder / "large.png")
+repaint(folder / "small.png", folder / "warm.png")
+taken = 1024 * int(Path("/proc/self/status").read_text().split("VmSize:")[1].split()[0])
+resource.setrlimit(resource.RLIMIT_AS, 2 * (taken + int(sys.argv[3]) * 1_000_000,))
+try:
+    repaint(folder / "large.png", folder / "painted.png")
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_picture_for_which_there_is_no_memory_is_an_error_of_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, TESTS, str(tmp_path), "120"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "not enough memory" in done.stdout
+    assert not (tmp_path / "painted.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate 100000000 bytes"), True),
+        (cv2.error("(-215:Assertion failed) !empty()"), False),
+        (RuntimeError("shapes do not match"), False),
+        (InputError("not enough memory"), False),
+    ],
+)
+def test_what_libraries_say_of_missing_memory_is_understood(error: Exception, lacks: bool) -> None:
+    assert lacks_memory(error) == lacks
 
 
 # --- kills

@@ -8,6 +8,7 @@ import pytest
 from made_scenes import landscape, scene, view
 from media_files import Sound, make_video, read_packets, read_times, read_video
 
+from vidstyle.batch import segmented
 from vidstyle.batch.journal import Journal, segments_folder
 from vidstyle.batch.records import request_of
 from vidstyle.batch.segmented import restyle_in_segments
@@ -164,8 +165,11 @@ def test_a_damaged_journal_is_begun_anew(long: Path, style_file: Path, tmp_path:
     assert paint(long, output, style_file).frames == FRAMES
 
 
-def test_a_file_that_became_larger_than_asked_for_is_said(long: Path, style_file: Path, tmp_path: Path) -> None:
-    done = paint(long, tmp_path / "out.mp4", style_file, codec="h264", max_size=25_000)
-    size = (tmp_path / "out.mp4").stat().st_size
-    assert any("more than the 25 kB asked for" in line for line in done.warnings) is (size > 25_000)
-    assert size > 25_000
+def test_a_file_that_became_larger_than_asked_for_is_said(
+    long: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Encoders keep to sizes that are possible at all: this file counts as larger than it is.
+    real = segmented.too_large
+    monkeypatch.setattr(segmented, "too_large", lambda path, most: real(path, most and most // 100))
+    done = paint(long, tmp_path / "out.mp4", style_file, codec="h264", max_size=60_000)
+    assert [line for line in done.warnings if "kB, more than the 1 kB asked for" in line]

@@ -62,6 +62,27 @@ class InputError(VidstyleError):
         return found[1] if found else ""
 
 
+MEMORY_ERRORS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "can't start new thread",
+    "bad_alloc",
+    "Insufficient memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What torch, OpenVINO, OpenCV and Python say of it, which have no types for it."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether there was no room for something; smaller pictures may still find some."""
+    if isinstance(error, MemoryError):
+        return True
+    libraries = isinstance(error, RuntimeError) or type(error).__module__.startswith("cv2")
+    return libraries and any(words in str(error) for words in MEMORY_ERRORS)
+
+
 def reason(error: Exception) -> str:
     """What the system or a library says has gone wrong, on one line, without number and file name."""
     return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError, parameter
+from vidstyle.errors import InputError, lacks_memory, parameter
 from vidstyle.media.frame import Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
@@ -97,10 +97,21 @@ def restyle(
     output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
     check_request(source, output, settings)
     timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
-    with contextlib.closing(PaintersByStyle()) as painters:
+    with contextlib.closing(PaintersByStyle()) as painters, _memory_errors(source):
         if source.is_dir():
             return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)
         return restyle_file(source, output, timeline, settings, on_progress, painters)
+
+
+@contextlib.contextmanager
+def _memory_errors(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        said = f"there is not enough memory to paint it; choose a smaller {parameter('size')}"
+        raise InputError(f"{source}: {said}") from error
 
 
 def restyle_file(

@@ -24,7 +24,7 @@ from vidstyle.cli import (
 )
 from vidstyle.cli.app import app
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
-from vidstyle.errors import VidstyleError, reason
+from vidstyle.errors import VidstyleError, lacks_memory, reason
 from vidstyle.interruption import INTERRUPTED, catch_signals, exit_code, ignore_signals
 
 REFUSALS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -78,6 +78,9 @@ def run(arguments: list[str] | None = None) -> int:
             say(f"error: {error.filename or 'standard output'}: {reason(error)}")
         return 1
     except Exception as error:
+        if lacks_memory(error):
+            say("error: there is not enough memory for this; close other programs, or choose smaller files or sizes")
+            return 1
         if not hasattr(error, "format_message"):
             raise
         return _usage_error(error)

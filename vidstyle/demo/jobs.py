@@ -30,6 +30,8 @@ REPORT_SECONDS = 0.25
 LARGEST_SIDE = 2560
 """Pixels; the longer side of what is painted for a preview: memory is everyone's.  Only the finest strokes in pictures
 twice as wide as high would need more."""
+MOST_OF_ONE_VISITOR = 2
+"""Places that one visitor may have, with however many pages."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -126,6 +128,13 @@ class Job:
     finished: Callable[[Run], str] = finished_frames
 
 
+@dataclass(eq=False, frozen=True)
+class Ticket:
+    """A place in a queue, and whose it is."""
+
+    owner: object
+
+
 class JobQueue:
     """Who waits to have a file painted: first come, first served, one at a time.
 
@@ -135,20 +144,22 @@ class JobQueue:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._seen: dict[object, float] = {}  # in the order of their coming; when each was here last
+        self._seen: dict[Ticket, float] = {}  # in the order of their coming; when each was here last
         self._lock = threading.Lock()
 
-    def join(self) -> object:
-        """A ticket.  Raises InputError if too many wait."""
-        ticket = object()
+    def join(self, owner: object) -> Ticket:
+        """A place.  Raises InputError if too many wait, or as many of the same owner's as there may be."""
+        ticket = Ticket(owner)
         with self._lock:
             self._drop_absent()
+            if sum(other.owner is owner for other in self._seen) >= MOST_OF_ONE_VISITOR:
+                raise InputError("Two of your paintings are under way or waiting; begin this one when one is done.")
             if len(self._seen) > self._most:
                 raise InputError("Too many paintings are waiting for their turn; try again in a while.")
             self._seen[ticket] = time.monotonic()
         return ticket
 
-    def before(self, ticket: object) -> int:
+    def before(self, ticket: Ticket) -> int:
         """How many are before a ticket, which is kept in the queue by asking."""
         with self._lock:
             if ticket in self._seen:
@@ -156,12 +167,12 @@ class JobQueue:
             self._drop_absent()
             return list(self._seen).index(ticket) if ticket in self._seen else len(self._seen)
 
-    def begin(self, ticket: object) -> None:
+    def begin(self, ticket: Ticket) -> None:
         """Stay in front until `leave`, without asking."""
         with self._lock:
             self._seen[ticket] = math.inf
 
-    def leave(self, ticket: object) -> None:
+    def leave(self, ticket: Ticket) -> None:
         """Make room."""
         with self._lock:
             self._seen.pop(ticket, None)
@@ -244,7 +255,7 @@ class Jobs:
             on_result: called with the identity of the result.
         """
         visitor.stop_painting.clear()
-        ticket = self._queue.join()
+        ticket = self._queue.join(visitor)
         try:
             while before := self._queue.before(ticket):
                 yield (
@@ -258,7 +269,7 @@ class Jobs:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, job: Job, ticket: object, on_result: Callable[[str], None]
+        self, visitor: Visitor, job: Job, ticket: Ticket, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
         file = job.file
         visitor.storage.check(file.bytes)

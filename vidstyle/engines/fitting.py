@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vidstyle.engines.frame_function import CellFunction
-from vidstyle.errors import InputError, VidstyleError, parameter, reason
+from vidstyle.errors import InputError, VidstyleError, lacks_memory, parameter, reason
 from vidstyle.media.frame import SMALLEST_SIDE
 
 SMALLEST_TILE = 32
@@ -16,15 +16,11 @@ SMALLEST_TILE = 32
 SHRINKS = (0.75, 0.5, 0.375, 0.25, 0.125, 0.0625)
 """Of a frame's sides, that are tried to name a size that fits."""
 DEVICE_ERRORS = ("CUDA error", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_EXECUTION_FAILED")
-MEMORY_ERRORS = ("out of memory", "can't allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether there was no room on the device; smaller tensors may still find some."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # torch has no type for these.
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in MEMORY_ERRORS)
+    return isinstance(error, torch.OutOfMemoryError) or lacks_memory(error)
 
 
 def is_lost_device(error: BaseException) -> bool:

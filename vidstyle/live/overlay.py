@@ -66,8 +66,11 @@ class Overlay:
         lines += ["recording"] * state.recording + ["frozen"] * state.frozen
         if now - self._answered < ANSWER_SECONDS:
             lines.append(state.answer)
+        if state.help:
+            # There is no room for figures beside it.
+            return [*lines, *HELP]
         if state.figures:
-            if now - self._counted > FIGURES_SECONDS:
+            if now - self._counted >= FIGURES_SECONDS:
                 self._counted, self._lines = now, self._figures().lines()
             lines += self._lines
-        return lines + (list(HELP) if state.help else [])
+        return lines

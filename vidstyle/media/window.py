@@ -74,7 +74,8 @@ class WindowSink:
     def __init__(self, title: str, width: int, height: int) -> None:
         check_window()
         self._title, self._full_screen = title, False
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        # Of any shape: what OpenCV leaves beside a picture that keeps its own is grey, and its size is not told.
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(title, width, height)
         self._pixels: np.ndarray | None = None
         self.lines: Sequence[str] = ()
@@ -131,10 +132,7 @@ def key_name(code: int) -> str | None:
 
 
 def beside_black(pixels: np.ndarray, shape: float) -> np.ndarray:
-    """RGB (H, W, 3) uint8 in the middle of black of another shape, width over height; itself if it has that shape.
-
-    What windows leave beside a picture is grey.
-    """
+    """RGB (H, W, 3) uint8 in the middle of black of another shape, width over height; itself if it has that shape."""
     height, width = pixels.shape[:2]
     size = max(width, round(height * shape)), max(height, round(width / shape))
     if max(size[0] - width, size[1] - height) < NARROW:
