@@ -235,6 +235,31 @@ def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
         assert Image.open(tmp_path / name).info["icc_profile"] == profile
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
+def test_when_where_and_with_what_a_picture_was_taken_is_kept(suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Maker", 6
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.DateTimeOriginal: "2024:02:29 12:34:56",
+        ExifTags.Base.ExifImageWidth: 64,
+        ExifTags.Base.MakerNote: b"offsets",
+    }
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N", ExifTags.GPS.GPSLatitude: (48.0, 1.0, 2.5)}
+    Image.fromarray(colorful_picture()).save(tmp_path / "in.jpg", exif=exif)
+    repaint(tmp_path / "in.jpg", tmp_path / f"out.{suffix}")
+    kept = Image.open(tmp_path / f"out.{suffix}").getexif()
+    assert kept[ExifTags.Base.Make] == "Maker"
+    assert kept.get(ExifTags.Base.Orientation, 1) == 1
+    assert dict(kept.get_ifd(ExifTags.IFD.Exif)) == {ExifTags.Base.DateTimeOriginal: "2024:02:29 12:34:56"}
+    assert kept.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] == (48.0, 1.0, 2.5)
+
+
+def test_exif_that_cannot_be_read_costs_no_picture(tmp_path: Path) -> None:
+    Image.fromarray(colorful_picture()).save(tmp_path / "in.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff nothing more")
+    repaint(tmp_path / "in.jpg", tmp_path / "out.jpg")
+    assert Image.open(tmp_path / "out.jpg").size == Image.open(tmp_path / "in.jpg").size
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_stand_upright(orientation: int, tmp_path: Path) -> None:
     upright = Image.fromarray(quartered_picture())

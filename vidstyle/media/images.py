@@ -70,6 +70,31 @@ LYING = frozenset({5, 6, 7, 8})
 """Those that swap width and height."""
 
 
+EXIF_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"})
+"""Formats that say when, where and with what a picture was taken."""
+KEPT_TAGS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+"""Of a picture itself; others describe its pixels, which a painting has others of."""
+PIXEL_TAGS = frozenset(
+    {
+        ExifTags.Base.ExifImageWidth,
+        ExifTags.Base.ExifImageHeight,
+        ExifTags.Base.ColorSpace,
+        ExifTags.Base.MakerNote,
+        ExifTags.Base.ExifInteroperabilityOffset,
+        ExifTags.Base.ComponentsConfiguration,
+        ExifTags.Base.CompressedBitsPerPixel,
+    }
+)
+"""Of how it was taken, those that describe its pixels or point into its file."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A still picture, upright.
@@ -78,11 +103,13 @@ class Picture:
         pixels: RGB (H, W, 3) uint8.
         alpha: (H, W) uint8, None if the picture is opaque.
         icc_profile: as it was in the file.
+        exif: when, where and with what it was taken, as `kept_exif` gives it.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
+    exif: bytes | None = None
 
 
 def is_image(path: Path) -> bool:
@@ -206,6 +233,23 @@ def read_cut_off(path: Path) -> Picture | None:
         return None
 
 
+def kept_exif(image: Image.Image) -> bytes | None:
+    """What a painting keeps of a picture's Exif; None where there is nothing, or nothing that can be read."""
+    try:
+        found = image.getexif()
+        kept = Image.Exif()
+        for tag in KEPT_TAGS:
+            if tag in found:
+                kept[tag] = found[tag]
+        for block in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            inside = {tag: value for tag, value in found.get_ifd(block).items() if tag not in PIXEL_TAGS}
+            if inside:
+                kept[block] = inside
+        return kept.tobytes() if len(kept) else None
+    except Exception:  # whatever a damaged one makes Pillow raise: the picture itself may be well
+        return None
+
+
 def _upright(image: Image.Image, enough: int | None, path: Path | None = None) -> Picture:
     """A picture that Pillow has opened, from `path` if it lies there; for `enough` see read_picture."""
     divisor = 1
@@ -215,7 +259,7 @@ def _upright(image: Image.Image, enough: int | None, path: Path | None = None) -
         image.draft(None, (image.width // divisor, image.height // divisor))
         divisor = max(1, divisor * image.width // whole)
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    profile = image.info.get("icc_profile")
+    profile, exif = image.info.get("icc_profile"), kept_exif(image)
     direct = None if path is None else _read_directly(image, path)
     if direct is None:
         image.load()
@@ -228,11 +272,15 @@ def _upright(image: Image.Image, enough: int | None, path: Path | None = None) -
     image.close()
     # The profile of CMYK or of greys does not describe what Pillow turns them into.
     fits = profile is not None and profile[16:20] == b"RGB "
-    return _picture(pixels, orientation, icc_profile=profile if fits else None)
+    return _picture(pixels, orientation, icc_profile=profile if fits else None, exif=exif)
 
 
 def _picture(
-    pixels: np.ndarray, orientation: object, enough: int | None = None, icc_profile: bytes | None = None
+    pixels: np.ndarray,
+    orientation: object,
+    enough: int | None = None,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
 ) -> Picture:
     """RGB or RGBA (H, W, 3 or 4) uint8 as a picture; for `enough` see read_picture."""
     if enough is not None:
@@ -240,7 +288,7 @@ def _picture(
     # A picture of a hundred megapixels shall not be here twice because of an order of axes.
     pixels = _TURNS.get(orientation, np.asarray)(pixels)
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, icc_profile)
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, icc_profile, exif)
 
 
 def _read_directly(image: Image.Image, path: Path) -> np.ndarray | None:
@@ -362,6 +410,8 @@ def save(path: Path, picture: Picture) -> None:
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
     options: dict[str, Any] = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
+    if picture.exif is not None and suffix in EXIF_SUFFIXES:
+        options["exif"] = picture.exif
     if suffix in {".jpg", ".jpeg"}:
         options |= {"quality": 95, "subsampling": 0}
     elif suffix == ".webp":

@@ -28,6 +28,7 @@ class Kept:
 
     alpha: np.ndarray | None
     icc_profile: bytes | None
+    exif: bytes | None = None
 
 
 class PictureSource:
@@ -75,7 +76,7 @@ class PictureSource:
                 self.notes.append(f"{error}; skipped")
                 skipped += 1
                 continue
-            self.details[index] = Kept(picture.alpha, picture.icc_profile)
+            self.details[index] = Kept(picture.alpha, picture.icc_profile, picture.exif)
             yield Frame(picture.pixels, index, Fraction(1), discontinuity=True)
         if skipped == len(self._paths):
             raise InputError(f"{self._paths[0].parent}: none of its pictures can be painted; {self.notes[0]}")
@@ -105,7 +106,7 @@ class PictureSource:
         alpha = picture.alpha
         if alpha is not None:
             alpha = np.array(Image.fromarray(alpha).resize(size, Image.Resampling.LANCZOS))
-        return Picture(scaled, alpha, picture.icc_profile)
+        return Picture(scaled, alpha, picture.icc_profile, picture.exif)
 
 
 class PictureSink:
@@ -144,7 +145,7 @@ class PictureSink:
         kept = self._details.pop(frame.pts)
         name = self._names[frame.pts]
         try:
-            save(self._painted / name, Picture(frame.pixels, kept.alpha, kept.icc_profile))
+            save(self._painted / name, Picture(frame.pixels, kept.alpha, kept.icc_profile, kept.exif))
         except (OSError, ValueError) as error:
             raise InputError(f"{self._folder / name}: cannot be written: {reason(error)}") from error
         self.height, self.width = frame.pixels.shape[:2]

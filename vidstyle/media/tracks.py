@@ -131,7 +131,7 @@ class OtherTracks:
             return
         taken, container = codecs_taken(self._output), self._output.format.name
         codec = stream.codec_context.codec.canonical_name
-        because = f"{container} does not take {codec}"
+        because = f"{codec} cannot be written into {container} here"
         as_it_is = bool({codec, stream.codec_context.name} & taken)
         if as_it_is and not played(codec, container):
             as_it_is, because = False, f"players do not know {codec} in {container}"

@@ -177,4 +177,4 @@ def _finished(painted: np.ndarray, content: Picture, scale: Scale) -> Picture:
     if alpha is not None:
         alpha = fit(alpha, scale.height, scale.width)
     # The painting's colours are those that the profile makes of the content's numbers.
-    return Picture(fit(painted, scale.height, scale.width), alpha, content.icc_profile)
+    return Picture(fit(painted, scale.height, scale.width), alpha, content.icc_profile, content.exif)
