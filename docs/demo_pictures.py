@@ -79,7 +79,8 @@ def main() -> None:
                 page.wait_for_function(ALL_HERE)
                 page.click("[data-do=start]")
                 page.wait_for_function(PAINTED)
-                page.wait_for_timeout(2000)
+                # Strokes come a little later than colours.
+                page.wait_for_timeout(8000)
                 take(page, name, folder)
                 page.close()
             page = browser.new_context(**DESKTOP).new_page()
