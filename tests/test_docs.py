@@ -34,3 +34,9 @@ def test_links_lead_to_files_that_are_there(page: Path) -> None:
 
 def test_the_readme_is_one_page() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 90
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    there = {path.name for folder in ("vidstyle", "train", "tests", "docs") for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"(\w+\.py)\b", (ROOT / "docs" / "architecture.md").read_text()))
+    assert named - there == set()
