@@ -5,6 +5,7 @@ browser should: requests that never end, uploads that break off, websockets that
 are the frames a second of each webcam, what was answered, the server's memory, and the files that are left.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -48,11 +49,12 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.port = int(url.rpartition(":")[2])
 
-    def _visit(self) -> httpx.Client:
+    @contextlib.contextmanager
+    def _visit(self) -> Iterator[httpx.Client]:
         """A browser that has opened the page."""
-        browser = httpx.Client(base_url=self.url, timeout=120)
-        browser.get("/").raise_for_status()
-        return browser
+        with httpx.Client(base_url=self.url, timeout=120) as browser:
+            browser.get("/").raise_for_status()
+            yield browser
 
     def webcam(self, number: int) -> None:
         """Sends frames, two on the way, as page/webcam.js does."""
@@ -81,7 +83,7 @@ class Load:
         """Has a picture or a short part of a video painted, again and again, and takes it home."""
         kind = "video" if number % 3 == 0 else "picture"
         with self._visit() as browser, connect(self._socket("here"), additional_headers=cookie(browser)):
-            program = Client(self.url, headers=cookie(browser), verbose=False)
+            program = Client(self.url, headers=cookie(browser), verbose=False, httpx_kwargs={"timeout": 120})
             while not self.over.is_set():
                 file = browser.put(
                     f"/vidstyle/upload/{kind}",
@@ -91,12 +93,8 @@ class Load:
                 ).json()
                 asked = [file["id"], STYLES[number % len(STYLES)], 1.0, False]
                 more = [0.0, 0.5] if kind == "video" else []
-                job = program.submit(*asked, *more, api_name="/restyle" if kind == "video" else "/picture")
-                while not job.done() and not self.over.wait(0.1):
-                    pass
-                if not job.done():
-                    return
-                browser.get(job.result()).raise_for_status()
+                place = program.predict(*asked, *more, api_name="/restyle" if kind == "video" else "/picture")
+                browser.get(place).raise_for_status()
                 self.answers[f"{kind} painted"] += 1
 
     def slow(self, _: int) -> None:
@@ -198,7 +196,7 @@ def main() -> None:
                 memory.append(resident(server.pid))
             load.over.set()
             for thread in threads:
-                thread.join(20)
+                thread.join(90)
             alive = httpx.get(url, timeout=20).status_code == 200
             server.terminate()
             server.wait(20)

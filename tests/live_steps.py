@@ -54,6 +54,7 @@ class Steps:
 
     name, notice, rate = "steps", "", float(FPS)
     color: Color | None = None
+    sound = None
 
     def __init__(self, pictures: list[np.ndarray], clock: Clock, gaps: dict[int, float] | None = None) -> None:
         self.pictures, self._clock, self._gaps = pictures, clock, gaps or {}
@@ -91,7 +92,7 @@ class Viewer:
         step: called before, with the number of the frame.
     """
 
-    name, waiting, holds, planes = "viewer", 1, False, True
+    name, waiting, repeats, planes, notice = "viewer", 1, None, True, ""
 
     def __init__(self, source: Steps, step: Callable[[int], None] = lambda _: None) -> None:
         self._source, self._step = source, step
@@ -121,7 +122,7 @@ class Painter:
         taken: what it was given.
     """
 
-    engine, device = "simple", "cpu"
+    engine, device, notice = "simple", "cpu", ""
 
     def __init__(
         self, change: Callable[[np.ndarray], np.ndarray] = np.copy, clock: Clock | None = None, seconds: float = 0.0

@@ -17,19 +17,12 @@ from conftest import Result
 from media_files import barcode, make_video, read_barcode
 
 from vidstyle.errors import InputError
-from vidstyle.media import cameras
-from vidstyle.media.cameras import (
-    Address,
-    ArrivalClock,
-    CameraSource,
-    FilePlayer,
-    Mode,
-    Request,
-    find_address,
-    needs_mjpeg,
-    parse_modes,
-)
+from vidstyle.media import cameras, live_sources
+from vidstyle.media.arrival import ArrivalClock
+from vidstyle.media.cameras import Address, Mode, Request, find_address, needs_mjpeg, parse_modes
+from vidstyle.media.file_player import FilePlayer
 from vidstyle.media.frame import Frame
+from vidstyle.media.live_sources import CameraSource
 
 V4L2_LOG = """\
 Raw       :     yuyv422 :           YUYV 4:2:2 : 640x480 1280x720
@@ -251,7 +244,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_camera_that_goes_away_comes_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cameras, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(live_sources, "RETRY_SECONDS", 0.1)
     source = CameraSource(Address("door", server.url))
     assert (source.width, source.height) == (64, 48)
     seen: list[tuple[Frame, str]] = []

@@ -168,6 +168,7 @@ def test_a_picture_is_painted_like_another_one_and_shown_on_the_way(here: Simple
             assert re.search(r"step \d+ of \d+ · .* left", told)
             here.visitor.enough.set()
     assert seen
+    assert re.search(r"\d+ steps in \d+ s", told)
     (result,) = here.visitor.files("result").values()
     assert result.name == "mine - like dots.png"
     assert Image.open(result.path).size == (64, 43)

@@ -119,9 +119,8 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 COMMANDS = {
     "demo/guard.py": "tells whoever runs the demo how it is started",
     "farm/driver.py": "names a command of Ray's",
-    "demo/theme.py": "writes variables of CSS",
     "demo/style_making.py": "starts `vidstyle train`",
-    "media/live_sinks.py": "names an option of pip",
+    "media/window.py": "names an option of pip",
 }
 
 

@@ -23,12 +23,15 @@ from media_files import HEIGHT, WIDTH, barcode, make_video, read_barcode, read_t
 
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live import Figures, LiveSettings, Session, run
+from vidstyle.live.company import Company
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import read_image
-from vidstyle.media.live_sinks import Recording, StreamSink, _has_srt
+from vidstyle.media.live_sinks import Recording
+from vidstyle.media.stream_connections import has_srt
+from vidstyle.media.streaming import StreamSink
 from vidstyle.stream.stream import BLEND_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
@@ -45,6 +48,7 @@ class Ticker:
 
     name, notice, rate = "ticker", "", float(FPS)
     color: Color | None = None
+    sound = None
 
     def __init__(self, count: int, *, lost_after: int | None = None) -> None:
         self._count, self._lost_after = count, lost_after
@@ -69,10 +73,10 @@ class Ticker:
 class Screen:
     """A sink that keeps what it is given, and when."""
 
-    name, waiting, planes = "screen", 1, True
+    name, waiting, planes, notice = "screen", 1, True, ""
 
-    def __init__(self, step: Callable[[int], None] = lambda _: None, *, holds: bool = False) -> None:
-        self.holds, self._step = holds, step
+    def __init__(self, step: Callable[[int], None] = lambda _: None, *, repeats: float | None = None) -> None:
+        self.repeats, self._step = repeats, step
         self.frames: list[Frame] = []
         self.arrived: list[float] = []
         self.closed = False
@@ -98,7 +102,7 @@ def watch(
     first = next(iter(known))
     state = state or LiveState(list(known), first)
     opened: Painters[Any] = Painters(known.__getitem__, {first: known[first]})
-    return Session(source, opened, state, sinks, **options).run(threading.Event())
+    return Session(source, opened, state, Company(sinks), **options).run(threading.Event())
 
 
 def unpainted(**settings: Any) -> LiveState:
@@ -282,7 +286,7 @@ def test_a_style_changes_as_soon_as_it_is_painted_without_a_gap_and_fades(second
 
     viewer = Viewer(source, step)
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
+    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
     levels = [float(picture.mean()) for picture in viewer.pictures]
     assert len(levels) == 50
     first = next(n for n, level in enumerate(levels) if level > 0)
@@ -300,7 +304,7 @@ def test_who_goes_back_before_a_style_has_come_sees_no_change() -> None:
     source = Steps(panned(40), clock)
     viewer = Viewer(source, lambda n: state.press({10: "right", 14: "left"}.get(n, "")))
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
+    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
     assert {int(picture.max()) for picture in viewer.pictures} == {0}
     assert len(painters["white"].taken) == 1
 
@@ -312,7 +316,7 @@ def test_who_changes_in_the_middle_of_a_change_goes_on_from_what_shows() -> None
     source = Steps(panned(50), clock)
     viewer = Viewer(source, lambda n: state.press("right" if n in (15, 21) else ""))
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
+    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
     levels = [float(picture.mean()) for picture in viewer.pictures]
     assert np.diff(levels).min() > -6
     assert levels[-1] == 250
@@ -341,7 +345,7 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     clock = Clock()
     source = Steps(panned(10), clock)
     viewer = Viewer(source, lambda n: state.press("right") if n == 3 else None)
-    Session(source, opened, state, [viewer], clock=clock).run(threading.Event())
+    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
     assert {picture.max() for picture in viewer.pictures} == {0}
     assert opened.problem("bad") == "bad is broken"
 
@@ -455,7 +459,7 @@ def test_a_picture_that_cannot_be_saved_is_reported_and_leaves_nothing(
 
 
 def test_the_last_picture_stays_with_a_notice_while_the_camera_is_gone() -> None:
-    screen = Screen(holds=True)
+    screen = Screen(repeats=0.2)
     figures = watch(Ticker(20, lost_after=4), Painter(), screen, seconds=1.5, state=unpainted())
     assert figures.shown == 5
     assert screen.numbers[:5] == [0, 1, 2, 3, 4]
@@ -605,7 +609,7 @@ def test_a_stream_arrives_at_its_viewer(tmp_path: Path, query: str) -> None:
     assert np.diff([float(at) for at, _ in received]) == pytest.approx(np.full(19, 1 / FPS), abs=0.001)
 
 
-@pytest.mark.skipif(_has_srt(), reason="this PyAV has SRT")
+@pytest.mark.skipif(has_srt(), reason="this PyAV has SRT")
 def test_srt_is_offered_only_where_ffmpeg_has_it(run_cli: Cli, bars: Path) -> None:
     result = run_cli("live", "--camera", bars, "--to", "srt://127.0.0.1:1")
     assert result.code == 2

@@ -14,6 +14,7 @@ from made_scenes import landscape, plain, view
 
 from vidstyle.errors import InputError
 from vidstyle.live import LiveSettings, Session
+from vidstyle.live.company import Company
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.live.watched_keys import SOURCES, WatchedKeys
@@ -31,6 +32,7 @@ class Camera:
 
     name, notice, rate = "camera", "", float(FPS)
     color: Color | None = None
+    sound = None
 
     def __init__(self, picture: np.ndarray) -> None:
         self.picture = picture
@@ -48,7 +50,7 @@ class Camera:
 class Screen:
     """Remembers when the picture's middle was red first."""
 
-    name, waiting, planes, holds = "screen", 1, True, False
+    name, waiting, planes, repeats, notice = "screen", 1, True, None, ""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -93,7 +95,7 @@ def test_the_live_picture_wears_a_painted_frame_within_a_second(tmp_path: Path) 
     camera, screen, painter = Camera(picture), Screen(stop), Painter(inverted)
     watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
     painters: Painters[Any] = Painters({"a": painter}.__getitem__, {"a": painter})
-    session = Session(camera, painters, LiveState(["a"], "a"), [screen], watched=watched, seconds=30)
+    session = Session(camera, painters, LiveState(["a"], "a"), Company([screen], watched=watched), seconds=30)
     thread = threading.Thread(target=session.run, args=(stop,))
     thread.start()
     frame = waited_for(tmp_path / "keys" / "000000.png")

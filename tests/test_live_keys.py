@@ -7,8 +7,9 @@ from media_files import quartered_picture
 
 from vidstyle.live.arranging import Colors, mirrored, split
 from vidstyle.live.keys import HELP, LiveState
+from vidstyle.media.captions import captioned
 from vidstyle.media.frame import Color
-from vidstyle.media.live_sinks import captioned, key_name
+from vidstyle.media.window import key_name
 from vidstyle.stream.planes import planes_of
 
 

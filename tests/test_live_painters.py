@@ -42,9 +42,15 @@ class Slow(Compiler):
         shape: tuple[int, ...],
         wanted: Callable[[], bool],
         take: Callable[[Any], None],
+        over: Callable[[], None] = lambda: None,
     ) -> None:
+        def finish() -> None:
+            if wanted():
+                take(warmed(openvino_engine(style.network, color), shape))
+            over()
+
         self.asked.append(shape)
-        self.finish.append(lambda: take(warmed(openvino_engine(style.network, color), shape)) if wanted() else None)
+        self.finish.append(finish)
 
 
 @pytest.fixture

@@ -15,22 +15,19 @@ from vidstyle.errors import InputError
 from vidstyle.media import microphones
 from vidstyle.media.frame import Frame
 from vidstyle.media.live_sinks import Recording
-from vidstyle.media.microphones import RATE, Microphone, SoundQueue, open_microphone
+from vidstyle.media.microphones import open_microphone
+from vidstyle.media.sounds import RATE, LiveSound
 
 Cli = Callable[..., Result]
 FPS = 25
 CHUNK = RATE // 50
 
 
-class Scripted(Microphone):
+class Scripted(LiveSound):
     """A microphone that is heard when the test says so."""
 
-    def __init__(self) -> None:
-        self.queues: set[SoundQueue] = set()
-
-    def hear(self, began: float, samples: np.ndarray) -> None:
-        for queue in self.queues:
-            queue.chunks.append((began, np.tile(samples.astype(np.float32), (2, 1))))
+    def say(self, began: float, samples: np.ndarray) -> None:
+        self.hear((began, np.tile(samples.astype(np.float32), (2, 1))))
 
 
 def tone(count: int) -> np.ndarray:
@@ -58,7 +55,7 @@ def loud(sound: np.ndarray) -> np.ndarray:
 
 def record(path: Path, microphone: Scripted, seconds: float, hear: Callable[[float], None]) -> None:
     """Pictures from time 100 on, and what is heard before each."""
-    recording = Recording(path, 64, 48, FPS, microphone=microphone)
+    recording = Recording(path, 64, 48, FPS, sound=microphone)
     for number in range(round(seconds * FPS)):
         time = 100 + Fraction(number, FPS)
         hear(float(time))
@@ -73,7 +70,7 @@ def test_sound_begins_and_ends_with_the_pictures_that_it_belongs_to(name: str, t
     def hear(time: float) -> None:
         # Two chunks a picture, the first ones before there was any; loud from 0.4 to 1.2 s.
         for began in (time - 0.1, time - 0.08):
-            microphone.hear(began, tone(CHUNK) if 0.4 <= round(began - 100, 2) < 1.2 else np.zeros(CHUNK))
+            microphone.say(began, tone(CHUNK) if 0.4 <= round(began - 100, 2) < 1.2 else np.zeros(CHUNK))
 
     record(tmp_path / name, microphone, 2, hear)
     heard = np.flatnonzero(loud(sound_of(tmp_path / name)))
@@ -88,7 +85,7 @@ def test_a_gap_is_silent_and_what_follows_is_in_time(tmp_path: Path) -> None:
 
     def hear(time: float) -> None:
         if not 0.5 <= time - 100 < 1:
-            microphone.hear(time, tone(2 * CHUNK))
+            microphone.say(time, tone(2 * CHUNK))
 
     record(tmp_path / "out.mp4", microphone, 2, hear)
     quiet = np.flatnonzero(~loud(sound_of(tmp_path / "out.mp4"))[:195])
@@ -102,7 +99,7 @@ def test_a_clock_that_runs_fast_does_not_carry_the_sound_away(tmp_path: Path) ->
         tmp_path / "out.mp4",
         microphone,
         4,
-        lambda time: microphone.hear(time, (tone if time >= 103.5 else np.zeros)(2 * CHUNK * 11 // 10)),
+        lambda time: microphone.say(time, (tone if time >= 103.5 else np.zeros)(2 * CHUNK * 11 // 10)),
     )
     assert np.flatnonzero(loud(sound_of(tmp_path / "out.mp4")))[0] == pytest.approx(350, abs=8)
 
@@ -124,7 +121,7 @@ def test_a_recording_has_the_sound_of_a_microphone(run_cli: Cli, style_file: Pat
     [
         (["--microphone", "--to", "out.mp4"], "--microphone default: cannot be opened"),
         (["--microphone-name", "silent.mp4", "--to", "out.mp4"], "--microphone silent.mp4: has no sound"),
-        (["--microphone", "--to", "pipe:"], "--microphone: is for recordings; name a file"),
+        (["--microphone", "--to", "pipe:"], "--microphone: is for recordings and streams; name one"),
         (["--microphone-name", "clip.mp4", "--to", "out.gif"], "gif has no sound; record to .mp4"),
     ],
 )

@@ -39,6 +39,16 @@ def test_a_sense_of_form_costs_less_than_three_of_the_real_time_network() -> Non
     assert parameters(network) <= 2_000_000
 
 
+def test_the_light_sense_of_form_starts_from_the_light_network_and_costs_no_more_than_the_usual_one() -> None:
+    torch.manual_seed(0)
+    light = FormNet(32, 5, widths=(48, 128), depths=(1, 4)).eval()
+    assert count_flops(light, 360, 640) <= 10e9
+    small, picture = RealtimeNet(32, 3).eval(), torch.rand(1, 3, 48, 64)
+    light.load_state_dict(begun_from(small.state_dict(), light.state_dict()))
+    with torch.inference_mode():
+        assert torch.equal(light(picture), small(picture))
+
+
 def test_a_sense_of_form_adds_nothing_before_it_has_learnt() -> None:
     torch.manual_seed(0)
     small, other, picture = RealtimeNet(16, 2).eval(), eager_form(), torch.rand(1, 3, 70, 50)

@@ -256,7 +256,7 @@ def test_without_openvino_torch_paints(monkeypatch: pytest.MonkeyPatch) -> None:
         raise InputError("engine='openvino': not here")
 
     openvino.is_usable.cache_clear()
-    monkeypatch.setattr(openvino, "_import_openvino", missing)
+    monkeypatch.setattr(openvino, "import_openvino", missing)
     try:
         assert choose_engine("auto", "cpu", tiny_network()) == ("torch", "cpu")
         with pytest.raises(InputError, match="engine='openvino': not here"):

@@ -15,9 +15,10 @@ from small_disks import largest_file
 
 from vidstyle.errors import InputError
 from vidstyle.media.frame import Frame
-from vidstyle.media.live_sinks import TICK, Recording
+from vidstyle.media.live_sinks import Recording
 from vidstyle.media.recording_file import plays
 from vidstyle.media.sources import FileSource
+from vidstyle.media.stream_connections import TICK
 
 pytestmark = pytest.mark.slow
 

@@ -162,3 +162,10 @@ def test_a_damaged_journal_is_begun_anew(long: Path, style_file: Path, tmp_path:
         paint(long, output, style_file, stop_at=25)
     (segments_folder(output) / "journal.json").write_text('{"request": ')
     assert paint(long, output, style_file).frames == FRAMES
+
+
+def test_a_file_that_became_larger_than_asked_for_is_said(long: Path, style_file: Path, tmp_path: Path) -> None:
+    done = paint(long, tmp_path / "out.mp4", style_file, codec="h264", max_size=25_000)
+    size = (tmp_path / "out.mp4").stat().st_size
+    assert any("more than the 25 kB asked for" in line for line in done.warnings) is (size > 25_000)
+    assert size > 25_000

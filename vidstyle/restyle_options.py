@@ -55,6 +55,8 @@ class Options:
             no more than a few times as many bits as its source (vidstyle.media.bit_rates).
         bitrate: bits a second of a video, in place of quality.
         max_size: bytes of a video's file, in place of quality.
+        mask: a picture, or a video of the same length, that is white where the painting shows; None if it does
+            everywhere.
         start, end: part of a video to paint, seconds.
         hdr: of a video in PQ or HLG, keep its dynamic range, in ten bits.
         background: RGB that transparency is laid on where the output has none.
@@ -75,6 +77,7 @@ class Options:
     quality: int | None = None
     bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
     max_size: Annotated[int | None, Field(gt=0, description="takes bytes above 0")] = None
+    mask: Path | None = None
     start: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="takes seconds from the beginning")] = (
         None
     )
@@ -110,6 +113,7 @@ class OptionFields(TypedDict, total=False):
     quality: int | None
     bitrate: int | None
     max_size: int | None
+    mask: Path | None
     start: float | None
     end: float | None
     hdr: bool
@@ -178,6 +182,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")
     _check_paths(source, output, options)
+    if options.mask is not None and not options.mask.is_file():
+        raise InputError(f"{parameter('mask', options.mask)}: no such picture or video")
     from vidstyle.media.images import (
         IMAGE_SUFFIXES,
         READ_SUFFIXES,

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from vidstyle import pipeline
 from vidstyle.errors import InputError, lacks_memory, parameter
+from vidstyle.media.frame import Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
@@ -190,12 +191,24 @@ def _restyle_pictures(
     stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
+    frames = source if options.mask is None else _masked(source, options.mask)
     try:
-        done = pipeline.run(source, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
+        done = pipeline.run(frames, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
     finally:
         sink.abort()
         stream.close()
     return summary_of(done, sink, source.notes, device=engine.device, engine=engine.name, style=style.card.name)
+
+
+def _masked(source: Iterable[Frame], mask: Path) -> Iterator[Frame]:
+    """Pictures of any size with one mask."""
+    from vidstyle.media.images import is_image
+    from vidstyle.media.mask_files import read_mask
+
+    if not is_image(mask):
+        raise InputError(f"{parameter('mask', mask)}: is no picture; pictures have one for all of them")
+    for frame in source:
+        yield dataclasses.replace(frame, mask=read_mask(mask, (frame.pixels.shape[1], frame.pixels.shape[0])))
 
 
 def _with_compiling(

@@ -110,7 +110,8 @@ def read_card(path: Path) -> StyleCard:
     Raises:
         InputError: for anything but a style file.
     """
-    with _opened(path) as file:
+    # Without torch, which takes seconds to load.
+    with _opened(path, "numpy") as file:
         return _card(path, file)
 
 
@@ -187,14 +188,14 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, framework: str = "pt") -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise InputError(f"{path}: too large to be a style ({size >> 20} MiB)")
-        with safe_open(path, "pt") as file:
+        with safe_open(path, framework) as file:
             yield file
     except (SafetensorError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a safetensors file ({error}); styles are nothing else") from error

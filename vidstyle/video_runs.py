@@ -2,8 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -326,9 +326,18 @@ def tracks_of(video: Source, options: Options) -> "Callable[[OutputContainer], O
 def read_frames(video: Source, options: Options) -> Generator[Frame, None, None]:
     """The frames of `video`, which is closed at their end.  Raises InputError for damage if it is to be strict."""
     with contextlib.closing(video):
-        yield from video
+        yield from video if options.mask is None else _masked(video, options.mask, options)
         if options.strict and video.unreadable_from is not None:
             raise InputError(f"{_damage(video)}; without {parameter('strict')} the rest is painted")
+
+
+def _masked(video: Source, mask: Path, options: Options) -> Iterator[Frame]:
+    from vidstyle.media.mask_files import MaskFile
+
+    size = video.format.width, video.format.height
+    with contextlib.closing(MaskFile(mask, size, start=options.start, end=options.end)) as masks:
+        for frame in video:
+            yield replace(frame, mask=masks.at(frame.time))
 
 
 def notes_of(video: Source) -> list[str]:

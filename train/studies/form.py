@@ -8,14 +8,14 @@ alone.  With --paint each style has a third row: painting by optimisation, STEPS
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from sheets import HERE, draw_sheet
-from torch import nn
+from torch import Tensor, nn
 
 from vidstyle.media.images import read_image, resize_shorter_side
 from vidstyle.media.sources import FileSource
@@ -85,19 +85,37 @@ def painted(network: nn.Module, frames: Sequence[np.ndarray]) -> list[np.ndarray
     return [to_pixels(network(source)[0]) for source in sources]
 
 
+class Seen:
+    """What a perceptual network sees, of each picture once; pictures are kept."""
+
+    def __init__(self, perceptual: PerceptualNetwork) -> None:
+        self._perceptual = perceptual
+        self._pictures: dict[int, tuple[Tensor, dict[str, Tensor]]] = {}
+
+    def __call__(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        if id(picture) not in self._pictures:
+            self._pictures[id(picture)] = picture, self._perceptual(picture, (*FINE, *STRUCTURE))
+        seen = self._pictures[id(picture)][1]
+        return {layer: seen[layer] for layer in layers}
+
+
 @torch.inference_mode()
 def measured(
-    perceptual: PerceptualNetwork, paintings: Sequence[np.ndarray], picture: Path, frames: Sequence[np.ndarray]
+    perceptual: PerceptualNetwork,
+    paintings: Sequence[Sequence[np.ndarray]],
+    picture: Path,
+    frames: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """For each painting style, structure, content and grid."""
+    """Style, structure, content and grid of each of several paintings of each frame: (versions, frames, 4)."""
     rows = []
-    for painting, frame in zip(paintings, frames, strict=True):
-        source = to_tensor(frame)[None]
-        ours, theirs = to_tensor(painting)[None], load_style_image(picture, min(frame.shape[:2]))
-        near = [metrics.style_distance(perceptual, ours, theirs, layers) for layers in (FINE, STRUCTURE)]
-        content = metrics.content_distance(perceptual, ours, source)
-        rows.append((*near, content, metrics.grid_score(painting)))
-    return np.array(rows)
+    for frame, *versions in zip(frames, *paintings, strict=True):
+        seen = Seen(perceptual)
+        source, theirs = to_tensor(frame)[None], load_style_image(picture, min(frame.shape[:2]))
+        for painting in versions:
+            ours = to_tensor(painting)[None]
+            near = [metrics.style_distance(seen, ours, theirs, layers) for layers in (FINE, STRUCTURE)]
+            rows.append((*near, metrics.content_distance(seen, ours, source), metrics.grid_score(painting)))
+    return np.array(rows).reshape(len(frames), len(paintings), 4).swapaxes(0, 1)
 
 
 def widened(picture: np.ndarray) -> np.ndarray:
@@ -134,9 +152,9 @@ def main() -> None:
         rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
         if args.paint:
             rows["paint"] = [optimised(f, picture, args.paint, args.perceptual_weights) for f in frames.values()]
-        for when, paintings in rows.items():
-            found = measured(perceptual, paintings, picture, [*frames.values()])
-            cells = ["{:.3f} / {:.3f} / {:.3f}, {:.0f}".format(*row) for row in (*found, found.mean(0))]
+        found = measured(perceptual, [*rows.values()], picture, [*frames.values()])
+        for (when, paintings), those in zip(rows.items(), found, strict=True):
+            cells = ["{:.3f} / {:.3f} / {:.3f}, {:.0f}".format(*row) for row in (*those, those.mean(0))]
             lines.append(f"| {name} | {when} | {' | '.join(cells)} |")
             sheet[f"{name}\n{when}"] = [widened(painting) for painting in paintings]
             print(lines[-1], flush=True)

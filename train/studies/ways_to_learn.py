@@ -87,7 +87,7 @@ def main() -> None:
             pass
         spent = 1000 * (time.process_time() - began) / trainer.step
         paintings = painted(trainer.network.eval(), [*frames.values()])
-        means = measured(judge, paintings, args.data / "styles" / ONE, [*frames.values()]).mean(0)
+        means = measured(judge, [paintings], args.data / "styles" / ONE, [*frames.values()])[0].mean(0)
         style, structure, content, grid = means
         lines.append(f"| {name} | {style:.3f} | {structure:.3f} | {content:.3f} | {grid:.0f} | {spent:.0f} |")
         print(lines[-1], flush=True)

@@ -15,8 +15,8 @@ from vidstyle.styles import find_styles
 
 FORMAT = 1
 """Version of the record; goes up when frames come out otherwise for the same request, too."""
-NOT_ASKED = frozenset({"device", "engine", "overwrite"})
-"""Options that say by what and when a painting is made, not what it is."""
+NOT_ASKED = frozenset({"device", "engine", "overwrite", "mask"})
+"""Options that say by what and when a painting is made, not what it is; and what no painting of many has."""
 Request = dict[str, Any]
 
 

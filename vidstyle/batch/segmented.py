@@ -15,6 +15,7 @@ from pathlib import Path
 from vidstyle import pipeline
 from vidstyle.batch.journal import Finished, Journal
 from vidstyle.batch.records import Request
+from vidstyle.media.bit_rates import too_large
 from vidstyle.media.frame import Frame
 from vidstyle.media.segment_sinks import SegmentSink
 from vidstyle.media.sources import FileSource
@@ -185,7 +186,7 @@ class _Run:
         if damaged and self._source.unreadable_from is None:
             self._source.unreadable_from = damaged[0]
         seconds = time.perf_counter() - self._begin
-        notes = [*notes_of(self._source), *sink.notes]
+        notes = [*notes_of(self._source), *sink.notes, *too_large(self._output, options.max_size)]
         engine, style = self._video.engine, self._timeline.name
         done = summary_of(Progress(frames, seconds), sink, notes, device=engine.device, engine=engine.name, style=style)
         return replace(done, fps=round(self._painted / seconds, 2))

@@ -128,7 +128,7 @@ def _media() -> Iterator[Finding]:
 
 def _cameras() -> Iterator[Finding]:
     from vidstyle.media.cameras import list_cameras
-    from vidstyle.media.live_sinks import check_window
+    from vidstyle.media.window import check_window
 
     cameras = list_cameras(modes=False)
     said = ", ".join(f"{camera.index}: {camera.title or camera.device}" for camera in cameras)

@@ -21,14 +21,17 @@ def live(
     camera: Annotated[str, typer.Option(help="Camera (number, name, device), screen[:N], URL or video file.")] = "0",
     to: Annotated[
         Optional[list[str]],
-        typer.Option(help="window, virtual, pipe:, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."),
+        typer.Option(
+            help="window, virtual, pipe:, pipe:yuv420p, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."
+        ),
     ] = None,
     device: PaintingDevice = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Show at this size.")] = None,
     camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
     camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
-    microphone: Annotated[bool, typer.Option("--microphone", help="Record the microphone's sound, too.")] = False,
+    sound: Annotated[bool, typer.Option(help="Record and stream the source's own sound, too.")] = True,
+    microphone: Annotated[bool, typer.Option("--microphone", help="The microphone's in its place.")] = False,
     microphone_name: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Another microphone than the usual one.")
     ] = None,
@@ -47,6 +50,20 @@ def live(
     learn: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from each what it does not show.")
     ] = 20.0,
+    background: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="PICTURE|blur|keep|paint",
+            help="Paint people only, before a picture, a blur or the camera's own; or only what is behind them.",
+        ),
+    ] = None,
+    mask_model: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Network that finds people: ONNX, TFLite or OpenVINO's own."),
+    ] = None,
+    control: Annotated[
+        Optional[int], typer.Option(metavar="PORT", help="Take orders in OSC on this port of this machine.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No figures at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
@@ -72,6 +89,7 @@ def live(
                 camera_size=None if camera_size is None else parse_size(camera_size, "--camera-size"),
                 camera_fps=camera_fps,
                 loop=loop,
+                sound=sound,
                 microphone=microphone_name or ("default" if microphone else None),
                 strength=strength,
                 keep_colors=keep_colors,
@@ -79,6 +97,9 @@ def live(
                 stroke_size=stroke_size,
                 seconds=seconds,
                 keys=keys,
+                background=background,
+                mask_model=mask_model,
+                control=control,
                 learn=learn,
                 overwrite=overwrite,
             ),

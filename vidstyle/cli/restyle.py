@@ -111,7 +111,8 @@ def restyle(
     mask: Annotated[
         Optional[Path],
         typer.Option(
-            metavar="PICTURE|FOLDER", help="With --keys: white where the painting shows; a folder has one a frame."
+            metavar="VIDEO|PICTURE|FOLDER",
+            help="White where the painting shows; with --keys, a picture or a folder of one a frame.",
         ),
     ] = None,
     learn: Annotated[
@@ -176,8 +177,12 @@ def restyle(
         "strict": strict,
     }
     by_keys = keys is not None or keys_command is not None
+    if mask is not None and not by_keys:
+        settings["mask"] = mask
     if out is not None or resume or dry_run or ray is not None:
-        if by_keys or mask is not None:
+        if mask is not None and not by_keys:
+            raise InputError("--mask: is of one video; leave --out, --resume, --dry-run and --ray out")
+        if by_keys:
             raise InputError("--keys: paints one video; leave --out, --resume, --dry-run and --ray out")
         wanted = Wanted(files, out, style or [], keyframes, name, settings, ray, resume, dry_run, quiet, as_json)
         restyle_many(wanted)
@@ -209,8 +214,6 @@ def restyle(
             perceptual_weights=perceptual_weights,
         )
         request.check(source, output, Options(**settings), style_at=bool(keyframes))
-    elif mask is not None:
-        raise InputError("--mask: is for --keys")
 
     with FrameBar(source.name, quiet=quiet) as bar:
 

@@ -97,6 +97,14 @@ def progress_of_frames(run: Run) -> str:
     return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
 
 
+def finished_frames(run: Run) -> str:
+    """What has become of it, as HTML."""
+    frames = run.progress.frames
+    if frames == 1:
+        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
+    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
+
+
 @dataclass(frozen=True)
 class Job:
     """What takes its time with a visitor's file.
@@ -108,6 +116,7 @@ class Job:
         make: makes it under the name that it is given, and reports how far it is.
         progress: how far it is, as HTML.
         shown: what is there of it already, as HTML.
+        finished: that it is done, as HTML.
     """
 
     file: StoredFile
@@ -116,6 +125,7 @@ class Job:
     make: Callable[[Path, OnProgress], object]
     progress: Callable[[Run], str] = progress_of_frames
     shown: Callable[[], str] = lambda: ""
+    finished: Callable[[Run], str] = finished_frames
 
 
 @dataclass(eq=False, frozen=True)
@@ -235,13 +245,13 @@ class Jobs:
         yield from self.run(visitor, Job(file, ", ".join(titles), suffix, make), on_result)
 
     def run(
-        self, visitor: Visitor, work: Job, on_result: Callable[[str], None] = lambda _: None
+        self, visitor: Visitor, job: Job, on_result: Callable[[str], None] = lambda _: None
     ) -> Iterator[tuple[str, str]]:
         """Do what takes its time with a file, once it is its turn; as `paint`.
 
         Args:
             visitor: whose file it is.
-            work: what is to be done.
+            job: what is to be done.
             on_result: called with the identity of the result.
         """
         visitor.stop_painting.clear()
@@ -254,21 +264,21 @@ class Jobs:
                 )
                 if visitor.stop_painting.wait(REPORT_SECONDS):
                     raise Cancelled("cancelled")
-            yield from self._painted(visitor, work, ticket, on_result)
+            yield from self._painted(visitor, job, ticket, on_result)
         finally:
             self._queue.leave(ticket)
 
     def _painted(
-        self, visitor: Visitor, work: Job, ticket: Ticket, on_result: Callable[[str], None]
+        self, visitor: Visitor, job: Job, ticket: Ticket, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
-        file = work.file
+        file = job.file
         visitor.storage.check(file.bytes)
-        output = visitor.new_path(work.suffix)
+        output = visitor.new_path(job.suffix)
         run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
             try:
-                self._work(run, visitor, file, lambda report: work.make(output, report))
+                self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:
                 # Here, too, since a page that is closed may leave off without a word.
                 self._queue.leave(ticket)
@@ -280,17 +290,17 @@ class Jobs:
             while thread.is_alive():
                 # Nothing after "Cancelled.", however long the frame under way still takes.
                 if not stop.is_set():
-                    yield work.progress(run), work.shown()
+                    yield job.progress(run), job.shown()
                 thread.join(REPORT_SECONDS)
         finally:
             stop.set()
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
-        name = f"{Path(file.name).stem} - {work.title[:LONGEST_TITLE]}{work.suffix}"
+        name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
-        yield _done(run), self._shown(visitor, file, output, result)
+        yield job.finished(run), self._shown(visitor, file, output, result)
 
     def _work(self, run: Run, visitor: Visitor, file: StoredFile, make: Callable[[OnProgress], object]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
@@ -339,13 +349,6 @@ def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int
         return pixels, (pixels.shape[1], pixels.shape[0])
     finally:
         video.close()
-
-
-def _done(run: Run) -> str:
-    frames = run.progress.frames
-    if frames == 1:
-        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
-    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
 
 
 def bar(share: float | None, text: str) -> str:

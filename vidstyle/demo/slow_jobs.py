@@ -78,8 +78,16 @@ class SlowJobs:
 
         visitor.enough.clear()
         title = f"like {Path(style.name).stem}"
-        work = Job(content, title, content.path.suffix, make, progress=sitting.progress, shown=sitting.shown)
-        yield from self._jobs.run(visitor, work)
+        job = Job(
+            content,
+            title,
+            content.path.suffix,
+            make,
+            progress=sitting.progress,
+            shown=sitting.shown,
+            finished=sitting.finished,
+        )
+        yield from self._jobs.run(visitor, job)
 
 
 class _Sitting:
@@ -110,6 +118,11 @@ class _Sitting:
             return bar(None, "Getting ready")
         seconds = run.seconds * (1 - latest.share) / max(latest.share, 1e-3)
         return bar(latest.share, f"step {latest.step} of {latest.steps} · {spoken(seconds)} left")
+
+    def finished(self, run: Run) -> str:
+        """That it is done, as HTML."""
+        steps = self._latest.step if self._latest else 0
+        return bar(1.0, f"{steps} steps in {spoken(run.seconds)}")
 
     def shown(self) -> str:
         """What it looks like by now, as HTML."""

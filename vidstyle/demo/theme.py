@@ -76,7 +76,7 @@ def color_css() -> str:
     by_day, by_night = (
         "".join(f"--{name}: {colors[night]}; " for name, colors in COLORS.items()) for night in range(len(MODES))
     )
-    return f":root {{ {by_day}}} body.dark {{ {by_night}--neutral-200: var(--line); color-scheme: dark; }}"
+    return f":root {{ {by_day}}} body.dark {{ {by_night}color-scheme: dark; }}"
 
 
 MODES = ("", "_dark")

@@ -33,14 +33,14 @@ GRAPH = 4
 def is_usable() -> bool:
     """Whether OpenVINO can be imported and finds this processor."""
     try:
-        return "CPU" in _import_openvino().Core().available_devices
+        return "CPU" in import_openvino().Core().available_devices
     except Exception:  # a library that is built for another machine can fail in any way
         return False
 
 
 def check_device(device: str) -> None:
     """Raises InputError where OpenVINO, or a device that it names so, is not here."""
-    found = _import_openvino().Core().available_devices
+    found = import_openvino().Core().available_devices
     # One of several may be asked for by its number, or the first one without.
     if device not in {name for one in found for name in (one, one.partition(".")[0])}:
         raise InputError(
@@ -78,7 +78,7 @@ class OpenVinoEngine(Engine):
         device: str = "CPU",
     ) -> None:
         self._on, self.device = device, "cpu" if device == "CPU" else device
-        self._openvino = _import_openvino()
+        self._openvino = import_openvino()
         self._core = self._openvino.Core()
         # In float32 whatever the precision: the plugin converts weights itself.
         self._paint = frame_function(network, torch.float32, planes)
@@ -195,7 +195,8 @@ class OpenVinoEngine(Engine):
         return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
+    """OpenVINO, which reports nothing.  Raises InputError where it is not here."""
     try:
         import openvino
     except Exception as error:  # a library that is built for another machine can fail in any way

@@ -14,6 +14,7 @@ from vidstyle.batch.plan import StyleAt
 from vidstyle.errors import VidstyleError
 from vidstyle.farm import places
 from vidstyle.farm.cuts import LEAST_SECONDS, MOST_SECONDS, REPLAY_SECONDS, Bounds, find_segments
+from vidstyle.media.bit_rates import too_large
 from vidstyle.media.frame import Frame
 from vidstyle.media.segment_sinks import SegmentSink
 from vidstyle.media.sources import FileSource
@@ -172,7 +173,7 @@ class Workshop:
                 sink.close()
             finally:
                 sink.abort()
-            notes = [*notes_of(source), *sink.notes]
+            notes = [*notes_of(source), *sink.notes, *too_large(target, options.max_size)]
             device, engine = opened.engine.device, opened.engine.name
             return summary_of(
                 Progress(frames), sink, notes, device=device, engine=engine, style=self._timeline(video).name

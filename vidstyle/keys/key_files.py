@@ -9,6 +9,7 @@ import numpy as np
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import pictures_by_name, read_picture, upright_size
+from vidstyle.media.mask_files import scaled
 
 CONTACT_SHEET = "contact_sheet.jpg"
 """What shows all keys at a glance, and is none."""
@@ -100,29 +101,9 @@ def read_key(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray 
         InputError: if it cannot be read.
     """
     picture = read_picture(path)
-    pixels = _scaled(picture.pixels, size)
-    alpha = None if picture.alpha is None or picture.alpha.min() == 255 else _scaled(picture.alpha, size)
+    pixels = scaled(picture.pixels, size)
+    alpha = None if picture.alpha is None or picture.alpha.min() == 255 else scaled(picture.alpha, size)
     return pixels, alpha
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """How much of a painting shows, (H, W) uint8: white shows all of it, black and transparency none.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    picture = read_picture(path)
-    levels = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
-    if picture.alpha is not None:
-        levels = cv2.multiply(levels, picture.alpha, scale=1 / 255)
-    return _scaled(levels, size)
-
-
-def _scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if picture.shape[1::-1] == size:
-        return picture
-    smaller = size[0] < picture.shape[1]
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
 
 
 def likeness(key: np.ndarray, frame: np.ndarray) -> float:

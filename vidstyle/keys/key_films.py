@@ -18,13 +18,13 @@ from vidstyle.keys.drawing import Drawer
 from vidstyle.keys.key_files import (
     find_keys,
     find_masks,
-    read_mask,
 )
 from vidstyle.keys.painted_keys import Fits, Keys
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.stretch_cache import StretchCache
 from vidstyle.keys.stretches import LONGEST, Plan, Planner
 from vidstyle.media.frame import Frame
+from vidstyle.media.mask_files import read_mask
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import OnProgress, Summary, summary_of

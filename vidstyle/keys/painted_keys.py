@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from vidstyle.keys.drawing import PaintedKey, painted
-from vidstyle.keys.key_files import STRANGE, KeyFile, check_shape, likeness, read_key, read_mask
+from vidstyle.keys.key_files import STRANGE, KeyFile, check_shape, likeness, read_key
+from vidstyle.media.mask_files import read_mask
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.planes import resized
 

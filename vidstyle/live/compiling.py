@@ -64,6 +64,7 @@ class Compiler:
         shape: tuple[int, ...],
         wanted: Callable[[], bool],
         take: "Callable[[Engine], None]",
+        over: Callable[[], None] = lambda: None,
     ) -> None:
         """Have an engine made, which may never succeed: then whoever paints goes on as before.
 
@@ -72,16 +73,20 @@ class Compiler:
             shape: of the pixels that it is made for.
             wanted: whether it still is, when its turn comes.
             take: is given the engine, in another thread.
+            over: called in the end, whether there is one or not.
         """
 
         def work() -> None:
-            if not wanted():
-                return
-            engine = openvino_engine(style.network, color)
-            if not engine.is_compiled(shape):
-                self._compile(style, color, shape)
-            if engine.is_compiled(shape) and not self._closed:
-                take(warmed(engine, shape))
+            try:
+                if not wanted():
+                    return
+                engine = openvino_engine(style.network, color)
+                if not engine.is_compiled(shape):
+                    self._compile(style, color, shape)
+                if engine.is_compiled(shape) and not self._closed:
+                    take(warmed(engine, shape))
+            finally:
+                over()
 
         with contextlib.suppress(RuntimeError):  # closed
             self._worker.submit(work)

@@ -27,6 +27,19 @@ HELP = (
 """Keys, a tab, and what they do."""
 
 
+SWITCHES = {
+    "c": ("keep_colors", "the camera's colours", "the painting's colours"),
+    "s": ("split", "split view", "the whole painting"),
+    "m": ("mirror", "mirrored", "not mirrored"),
+    "f": ("full_screen", "full screen", "window"),
+    "r": ("recording", "", ""),
+    "space": ("frozen", "", "goes on"),
+    "i": ("figures", "", ""),
+    "h": ("help", "", ""),
+}
+"""By key: what it switches, and what is said when it is on and off, where that does not show by itself."""
+
+
 @dataclass
 class LiveState:
     """What the person at the keyboard asks for.  One thread presses keys, others read.
@@ -44,7 +57,11 @@ class LiveState:
         frozen: the picture stands still.
         pictures: how many still pictures have been asked for so far.
         to_paint: how many frames to be painted elsewhere have been asked for so far.
+        blend: how much shows of another style beside this one, 0 to 1.
+        blend_style: which; the next one if empty.
         done: the session is to end.
+        answer: what was done last, for the person who asked for it.
+        answers: how often that was said so far.
     """
 
     styles: Sequence[str]
@@ -61,21 +78,15 @@ class LiveState:
     frozen: bool = False
     pictures: int = 0
     to_paint: int = 0
+    blend: float = 0.0
+    blend_style: str = ""
     done: bool = False
+    answer: str = ""
+    answers: int = 0
     _actions: dict[str, Callable[[], None]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        switches = {
-            "c": "keep_colors",
-            "s": "split",
-            "m": "mirror",
-            "f": "full_screen",
-            "r": "recording",
-            "space": "frozen",
-            "i": "figures",
-            "h": "help",
-        }
-        self._actions = {key: self._switch(name) for key, name in switches.items()} | {
+        self._actions = {key: self._switch(*switch) for key, switch in SWITCHES.items()} | {
             "left": lambda: self._change_style(-1),
             "right": lambda: self._change_style(1),
             "up": lambda: self._change_strength(STRENGTH_STEP),
@@ -96,20 +107,47 @@ class LiveState:
         """The styles that one press of a key leads to."""
         return [self._style_at(-1), self._style_at(1)]
 
-    def _switch(self, name: str) -> Callable[[], None]:
-        return lambda: setattr(self, name, not getattr(self, name))
+    @property
+    def partner(self) -> str:
+        """The style that shows beside this one, or would."""
+        return self.blend_style or self._style_at(1)
+
+    @property
+    def near(self) -> set[str]:
+        """The styles that are wanted, or may be next."""
+        return {self.style, *self.neighbours()} | ({self.partner} if self.blend else set())
+
+    def choose(self, style: str) -> None:
+        """Go over to a style, all of it."""
+        self.style, self.blend = style, 0.0
+        self.say(f"style {style}")
+
+    def say(self, answer: str) -> None:
+        """Answer whoever has asked for something."""
+        self.answer = answer
+        self.answers += 1
+
+    def _switch(self, name: str, on: str, off: str) -> Callable[[], None]:
+        def switch() -> None:
+            setattr(self, name, not getattr(self, name))
+            if said := on if getattr(self, name) else off:
+                self.say(said)
+
+        return switch
 
     def _style_at(self, steps: int) -> str:
         return self.styles[(self.styles.index(self.style) + steps) % len(self.styles)]
 
     def _change_style(self, steps: int) -> None:
-        self.style = self._style_at(steps)
+        self.choose(self._style_at(steps))
 
     def _change_strength(self, step: float) -> None:
         self.strength = round(min(1.0, max(0.0, self.strength + step)), 2)
+        self.say(f"strength {self.strength:g}")
 
     def _change_strokes(self, times: float) -> None:
         self.stroke_size = round(min(LARGEST_STROKE, max(SMALLEST_STROKE, self.stroke_size * times)), 3)
+        self.say(f"stroke size {self.stroke_size:g}")
 
     def _take_picture(self) -> None:
         self.pictures += 1

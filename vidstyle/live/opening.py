@@ -1,27 +1,34 @@
-"""From settings to a session: everything that takes time to open, and what has to be closed should something fail."""
+"""From settings to a session: everything that takes time to open, and what has to be closed should something fail.
+
+A window comes first: it shows the camera within a second, while what paints is still being loaded.  What others see,
+recordings, streams and virtual cameras, begins when there is something that paints.
+"""
 
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.live.compiling import Compiler
+from vidstyle.live.arranging import Colors
+from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures
 from vidstyle.live.keys import LiveState
 from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.painters import LivePaints, Painters, StylePainter
-from vidstyle.live.session import POLL_SECONDS, Session
-from vidstyle.live.watched_keys import WatchedKeys
-from vidstyle.media.cameras import LiveSource, Request, open_source
-from vidstyle.media.frame import Color
-from vidstyle.media.live_sinks import LiveSink, WindowSink, open_sink
-from vidstyle.media.microphones import Microphone, open_microphone
-from vidstyle.stream import prepare
-from vidstyle.style_files import Style
+from vidstyle.live.session import POLL_SECONDS, STOP_SECONDS, Session
+from vidstyle.live.viewing import Masking
+from vidstyle.media.cameras import Request
+from vidstyle.media.live_sinks import LiveSink, has_sound, open_sink
+from vidstyle.media.live_sources import LiveSource, open_source
+from vidstyle.media.sounds import LiveSound
+from vidstyle.media.window import WindowSink
 from vidstyle.styles import find_styles, first_style, live_styles, load_style
+
+if TYPE_CHECKING:
+    from vidstyle.style_files import Style
 
 T = TypeVar("T")
 LEARNT = "from your keys"
@@ -32,128 +39,210 @@ def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
     """Paint a camera until it ends or `stop` is set; call it in the main thread if there is a window.
 
     Raises:
-        InputError: for anything that the caller can mend, before anything is written.
+        InputError: for anything that the caller can mend; without a window, before anything is written.
         KeyboardInterrupt: if `stop` was set before the session began.
     """
     stop = stop or threading.Event()
-    opened = _unless_stopped(partial(_open, settings), stop)
-    source = opened.source
-    window: WindowSink | None = None
-    sinks: list[LiveSink] = []
-    with opened.failing as failing:
-        for target in settings.to:
-            if target == "window":
-                window = WindowSink("vidstyle", source.width, source.height)
-                failing.callback(window.close)
-                sinks.append(window)
-            elif target in opened.sinks:
-                sinks.append(opened.sinks[target])
-            else:
-                # Files are made here, where nothing interrupts between making one and taking note of it.
-                sinks.append(_sink(target, source, microphone=opened.microphone, overwrite=settings.overwrite))
-                failing.callback(sinks[-1].close)
+    styles, style = _styles(settings)
+    state = LiveState(
+        styles,
+        style,
+        strength=settings.strength,
+        stroke_size=settings.stroke_size,
+        keep_colors=settings.keep_colors,
+        mirror=settings.mirror,
+    )
+    watched = "window" in settings.to
+    # While somebody watches, a file stands at its first frame until it can be painted.
+    begin = threading.Event()
+    source = _unless_stopped(partial(_open_source, settings, begin if watched else None), stop)
+    with contextlib.ExitStack() as failing:
+        failing.callback(source.close)
+        # First of all, since loading what paints keeps Python busy.
+        window = WindowSink("vidstyle", source.width, source.height) if watched else None
+        if window is not None:
+            failing.callback(window.close)
+        paint = _Painting(settings, source)
+        failing.callback(paint.close)
+        painters = paint.painters(style)
+        failing.callback(painters.close)
+        company = None if watched else _unless_stopped(partial(_company, settings, source, painters, state), stop)
+        if company is not None:
+            # Files are made here, where nothing interrupts between making one and taking note of it.
+            company = _with_files(company, settings, source)
         failing.pop_all()
     session = Session(
         source,
-        opened.painters,
-        opened.state,
-        sinks,
+        painters,
+        state,
+        company or NOBODY,
         window=window,
-        microphone=opened.microphone,
-        watched=opened.watched,
-        learnt=opened.learnt,
+        learnt=paint.take,
         seconds=settings.seconds,
     )
+    joining = threading.Thread(
+        target=_join, args=(session, settings, source, painters, begin), name="vidstyle-open", daemon=True
+    )
+    if watched:
+        joining.start()
     try:
         return session.run(stop)
     finally:
-        opened.compiler.close()
+        paint.close()
+        if watched:
+            joining.join(STOP_SECONDS)
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """All that takes time to open."""
+class _Painting:
+    """What opens painters, in whatever thread asks for them."""
 
-    source: LiveSource
-    painters: Painters[LivePaints]
-    compiler: Compiler
-    state: LiveState
-    sinks: dict[str, LiveSink]
-    microphone: Microphone | None
-    watched: WatchedKeys | None
-    learnt: Callable[[Style], str]
-    failing: contextlib.ExitStack
-    """Closes it all, should something else not open."""
+    def __init__(self, settings: LiveSettings, source: LiveSource) -> None:
+        from vidstyle.live.compiling import Compiler
+
+        self._settings, self._color = settings, source.color
+        self._compiler = Compiler()
+        self._learnt: dict[str, Style] = {}
+        self._prepared = False
+
+    def painters(self, style: str) -> "Painters[LivePaints]":
+        """The painters, of which that of a style is being opened."""
+        painters: Painters[LivePaints] = Painters(self._open)
+        painters.ready(style)
+        return painters
+
+    def take(self, style: "Style") -> str:
+        """A style that has been learnt meanwhile, by a name."""
+        # Each time by another name, since a painter is kept by its name.
+        name = f"{LEARNT} {len(self._learnt) + 1}"
+        self._learnt[name] = style
+        return name
+
+    def close(self) -> None:
+        """Give up what is being compiled."""
+        self._compiler.close()
+
+    def _open(self, name: str) -> LivePaints:
+        from vidstyle.stream import prepare
+
+        if not self._prepared:
+            self._prepared = True
+            prepare(planar=self._color is not None)
+        return StylePainter(self._style(name), self._settings.device, self._color, self._compiler)
+
+    def _style(self, name: str) -> "Style":
+        from vidstyle.style_files import Style
+
+        given = self._settings.style
+        if name in self._learnt:
+            return self._learnt[name]
+        return given if isinstance(given, Style) and name == given.card.name else load_style(name)
 
 
-def _open(settings: LiveSettings) -> _Opened:
-    styles, style = _styles(settings)
+def _open_source(settings: LiveSettings, begin: threading.Event | None) -> LiveSource:
     request = Request(settings.camera_size, settings.camera_fps)
+    return open_source(
+        settings.camera, request=request, size=settings.size, loop=settings.loop, planes=True, begin=begin
+    )
+
+
+def _company(settings: LiveSettings, source: LiveSource, painters: "Painters[LivePaints]", state: LiveState) -> Company:
+    """What belongs to a session beside its window, but for files; waits for the first painter."""
     with contextlib.ExitStack() as failing:
-        source = open_source(settings.camera, request=request, size=settings.size, loop=settings.loop, planes=True)
-        failing.callback(source.close)
-        compiler = Compiler()
-        failing.callback(compiler.close)
-        learnt: dict[str, Style] = {}
-        open_painter = partial(_open_painter, settings, source.color, compiler, learnt)
-        painters = Painters(open_painter, {style: open_painter(style)})
-        failing.callback(painters.close)
-        prepare(planar=source.color is not None)
-        state = LiveState(
-            styles,
-            style,
-            strength=settings.strength,
-            stroke_size=settings.stroke_size,
-            keep_colors=settings.keep_colors,
-            mirror=settings.mirror,
-        )
-        sinks = {}
+        masking = _masking(settings, source)
+        if masking is not None:
+            failing.callback(masking.close)
+        painters.wait(state.style)
+        # Late, since a file that is heard in a microphone's place begins at once.
+        sound: LiveSound | None = source.sound if settings.sound else None
+        if settings.microphone is not None:
+            from vidstyle.media.microphones import open_microphone
+
+            sound = open_microphone(settings.microphone)
+        if sound is not None:
+            failing.callback(sound.close)
+        sinks: list[LiveSink] = []
         for target in settings.to:
             if target == "virtual" or "://" in target:
-                sinks[target] = _sink(target, source)
-                failing.callback(sinks[target].close)
-        microphone = None if settings.microphone is None else open_microphone(settings.microphone)
-        if microphone is not None:
-            failing.callback(microphone.close)
-        watched = None if settings.keys is None else WatchedKeys(settings.keys, settings.learn)
-        if watched is not None:
+                sinks.append(_sink(target, settings, source, sound))
+                failing.callback(sinks[-1].close)
+        watched = None
+        if settings.keys is not None:
+            from vidstyle.live.watched_keys import WatchedKeys
+
+            watched = WatchedKeys(settings.keys, settings.learn)
             failing.callback(watched.close)
+        control = None
+        if settings.control is not None:
+            from vidstyle.live.control import RemoteControl
 
-        def take(style: Style) -> str:
-            # Each time by another name, since a painter is kept by its name.
-            name = f"{LEARNT} {len(learnt) + 1}"
-            learnt[name] = style
-            return name
-
-        return _Opened(source, painters, compiler, state, sinks, microphone, watched, take, failing.pop_all())
+            control = RemoteControl(settings.control, state)
+        failing.pop_all()
+    return Company(sinks, sound, watched, masking, control)
 
 
-def _sink(
-    target: str, source: LiveSource, *, microphone: Microphone | None = None, overwrite: bool = False
-) -> LiveSink:
+def _masking(settings: LiveSettings, source: LiveSource) -> Masking | None:
+    """What tells somebody from what is behind them, if that is asked for."""
+    if settings.background is None or settings.mask_model is None:
+        return None
+    from vidstyle.engines.segmentation import MaskNetwork
+    from vidstyle.live.backgrounds import Background
+    from vidstyle.live.masking import LiveMask
+
+    planes = None if source.color is None else Colors(source.color).planes
+    background = Background(settings.background, (source.width, source.height), planes)
+    return Masking(LiveMask(MaskNetwork(settings.mask_model), Colors(source.color).rgb), background)
+
+
+def _with_files(company: Company, settings: LiveSettings, source: LiveSource) -> Company:
+    """The same with recordings and pipes as well, in the order in which they are named."""
+    opened = {sink.name: sink for sink in company.sinks}
+    sinks: list[LiveSink] = []
+    with contextlib.ExitStack() as failing:
+        failing.callback(company.close)
+        for target in settings.to:
+            if target in opened:
+                sinks.append(opened[target])
+            elif target != "window":
+                sinks.append(_sink(target, settings, source, company.sound))
+                failing.callback(sinks[-1].close)
+        failing.pop_all()
+    return replace(company, sinks=sinks)
+
+
+def _join(
+    session: Session,
+    settings: LiveSettings,
+    source: LiveSource,
+    painters: "Painters[LivePaints]",
+    begin: threading.Event,
+) -> None:
+    """Open the rest while somebody watches already."""
+    try:
+        company = _company(settings, source, painters, session.state)
+        if session.ended:
+            company.close()
+        elif session.join(_with_files(company, settings, source)):
+            begin.set()
+    except Exception as error:  # raised by the session
+        session.fail(error)
+
+
+def _sink(target: str, settings: LiveSettings, source: LiveSource, sound: LiveSound | None) -> LiveSink:
     return open_sink(
         target,
         source.width,
         source.height,
         source.rate,
         color=source.color,
-        microphone=microphone,
-        overwrite=overwrite,
+        sound=sound if has_sound(target) else None,
+        overwrite=settings.overwrite,
     )
-
-
-def _open_painter(
-    settings: LiveSettings, color: Color | None, compiler: Compiler, learnt: dict[str, Style], name: str
-) -> LivePaints:
-    if name in learnt:
-        return StylePainter(learnt[name], settings.device, color, compiler)
-    given = settings.style if isinstance(settings.style, Style) else None
-    style = given if given is not None and name == given.card.name else load_style(name)
-    return StylePainter(style, settings.device, color, compiler)
 
 
 def _styles(settings: LiveSettings) -> tuple[list[str], str]:
     """The styles to choose from, and the first one."""
+    from vidstyle.style_files import Style
+
     installed = [card.name for card in live_styles()]
     style = settings.style
     if isinstance(style, Style):

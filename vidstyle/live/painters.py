@@ -14,7 +14,7 @@ from vidstyle.live.compiling import Compiler
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
 from vidstyle.processor import give_way
-from vidstyle.stream import Paints
+from vidstyle.stream.frame_painters import Paints
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class LivePaints(Paints, Protocol):
 
     Attributes:
         engine, device: what paints by now.
+        notice: why it paints slowly, for whoever watches; empty if it does not.
     """
 
     @property
@@ -42,6 +43,9 @@ class LivePaints(Paints, Protocol):
 
     @property
     def device(self) -> str: ...
+
+    @property
+    def notice(self) -> str: ...
 
     def close(self) -> None:
         """Let go of it."""
@@ -80,6 +84,7 @@ class StylePainter:
             spare_cores=True,
         )
         self._compiled: dict[tuple[int, ...], Engine] = {}
+        self._asked_for: set[tuple[int, ...]] = set()
         self._compiling: set[tuple[int, ...]] = set()
         self._asked_at: dict[tuple[int, ...], float] = {}
         # Every frame is shown, painted anew or not: painting takes what time that leaves.
@@ -87,6 +92,7 @@ class StylePainter:
         self._at_once = AT_ONCE if kind == "cuda" else 1
         self._under_way: list[Future[Any]] = []
         self._latest: Engine = self._first
+        self._newest: tuple[int, ...] = ()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -94,6 +100,11 @@ class StylePainter:
     def engine(self) -> str:
         """The name of what painted last."""
         return self._latest.name
+
+    @property
+    def notice(self) -> str:
+        """That what paints fastest is being compiled, for the size that is painted."""
+        return "compiling" if self._newest in self._compiling else ""
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
@@ -145,17 +156,24 @@ class StylePainter:
 
     def _engine(self, shape: tuple[int, ...]) -> "Engine":
         self._asked_at[shape] = time.monotonic()
-        if self._compiles and shape not in self._compiling:
+        self._newest = shape
+        if self._compiles and shape not in self._asked_for:
+            self._asked_for.add(shape)
             self._compiling.add(shape)
             self._compiler.open(
-                self._style, self._color, shape, partial(self._wants, shape), partial(self._take, shape)
+                self._style,
+                self._color,
+                shape,
+                partial(self._wants, shape),
+                partial(self._take, shape),
+                partial(self._compiling.discard, shape),
             )
         return self._compiled.get(shape, self._first)
 
     def _wants(self, shape: tuple[int, ...]) -> bool:
         wanted = not self._closed and time.monotonic() - self._asked_at[shape] < WANTED_SECONDS
         if not wanted:
-            self._compiling.discard(shape)
+            self._asked_for.discard(shape)
         return wanted
 
     def _take(self, shape: tuple[int, ...], engine: "Engine") -> None:
@@ -163,7 +181,7 @@ class StylePainter:
         self._compiled[shape] = engine
         for oldest in sorted(self._compiled, key=self._asked_at.__getitem__)[:-KEPT_SIZES]:
             del self._compiled[oldest]
-            self._compiling.discard(oldest)
+            self._asked_for.discard(oldest)
 
 
 class Painters(Generic[T]):
@@ -197,6 +215,30 @@ class Painters(Generic[T]):
                 raise error
             return None
         return opened.result()
+
+    def wait(self, style: str) -> T:
+        """The painter of a style, once it is there.
+
+        Raises:
+            Exception: what stands in its way.
+        """
+        while (painter := self.ready(style)) is None:
+            with self._changes:
+                opening = self._painters.get(style)
+            if opening is not None:
+                opening.result()
+        return painter
+
+    def notice(self, style: str) -> str:
+        """What somebody who watches a style should know; empty if all is well."""
+        problem = self.problem(style)
+        if problem:
+            return problem
+        with self._changes:
+            opened = self._painters.get(style)
+        if opened is None or not opened.done() or opened.cancelled():
+            return f"loading {style}"
+        return opened.result().notice
 
     def problem(self, style: str) -> str:
         """Why a style cannot be had; empty if it is there, or on its way."""

@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle.live.arranging import Colors
+from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures, percentiles
-from vidstyle.live.keys import HELP, LiveState
+from vidstyle.live.keys import LiveState
+from vidstyle.live.overlay import LiveFigures, Overlay
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.live.sink_threads import KEPT_TIMES, RECENT_FRAMES, SinkThread
 from vidstyle.live.snapshots import Snapshots
 from vidstyle.live.viewing import ViewerStream
-from vidstyle.live.watched_keys import WatchedKeys
-from vidstyle.media.cameras import LiveSource
 from vidstyle.media.frame import Frame
-from vidstyle.media.live_sinks import LiveSink, Recording, WindowSink
-from vidstyle.media.microphones import Microphone
+from vidstyle.media.live_sinks import LiveSink, Recording
+from vidstyle.media.live_sources import LiveSource
+from vidstyle.media.window import WindowSink
 from vidstyle.pipeline import Channel, Stopped
-from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.planes import is_planar
 from vidstyle.style_files import Style
 
@@ -42,10 +42,8 @@ class Session:
         source: where frames come from.
         painters: what paints them; closed at the end.
         state: how; may be changed at any time, from any thread.
-        sinks: where they go to; the figures are those of the first one.
-        window: one of them, if it is a window, which is served in the caller's thread.
-        microphone: whose sound recordings on demand get; closed at the end.
-        watched: a folder of frames to paint, the first of which is saved at once; closed at the end.
+        company: who else takes part; of its sinks the figures are those of the first one.
+        window: which is served in the caller's thread; a sink before all others.
         learnt: takes a style that has been learnt from them, and gives the name by which painters open it.
         seconds: after which to end.
         clock: seconds, as in the times of the source's frames.
@@ -56,28 +54,30 @@ class Session:
         source: LiveSource,
         painters: Painters[LivePaints],
         state: LiveState,
-        sinks: Sequence[LiveSink],
+        company: Company = NOBODY,
         *,
         window: WindowSink | None = None,
-        microphone: Microphone | None = None,
-        watched: WatchedKeys | None = None,
         learnt: Callable[[Style], str] | None = None,
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
-        self._window, self._microphone, self._seconds, self._clock = window, microphone, seconds, clock
-        self._watched, self._learnt = watched, learnt
+        self._window, self._seconds, self._clock = window, seconds, clock
+        self._company, self._learnt = company, learnt
         self._colors = Colors(source.color)
         self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
         self._captures: Channel[Frame] = Channel(1, newest=True)
         self._failures: list[BaseException] = []
-        self._sinks = tuple(self._sink_thread(sink) for sink in sinks)
+        self._viewer.masking = company.masking
+        first = () if window is None else (window,)
+        self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *company.sinks))
+        self._joining = threading.Lock()
+        self._running = self._ended = False
         self._extra: SinkThread | None = None
         self._recordings: list[Path] = []
         self._snapshots = Snapshots()
-        self._taken = 0
+        self._taken = self._saved = 0
         self._captured = 0
         self._breaks = self._breaks_seen = 0
         self._begun: float | None = None
@@ -85,7 +85,7 @@ class Session:
         self._draws: deque[float] = deque(maxlen=KEPT_TIMES)
         self._held: np.ndarray | None = None
         self._latest: np.ndarray | None = None
-        self._lines: tuple[float, list[str]] = (0.0, [])
+        self._overlay = Overlay(state, self._signs, self._live_figures, clock)
 
     def _sink_thread(self, sink: LiveSink) -> SinkThread:
         source = self._source
@@ -103,9 +103,11 @@ class Session:
             threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
             for name, stage in (("capture", self._capture), ("draw", self._draw))
         ]
-        for sink in self._sinks:
-            if sink.sink is not self._window:
-                sink.start()
+        with self._joining:
+            self._running = True
+            for sink in self._sinks:
+                if sink.sink is not self._window:
+                    sink.start()
         try:
             for thread in threads:
                 thread.start()
@@ -120,6 +122,26 @@ class Session:
             raise self._failures[0]
         return self.figures()
 
+    def join(self, company: Company) -> bool:
+        """Let others take part; from any thread.  False, and all of them are closed, if the session has ended."""
+        with self._joining:
+            if self._ended:
+                company.close()
+                return False
+            self._company, self._viewer.masking = company, company.masking
+            added = [self._sink_thread(sink) for sink in company.sinks]
+            self._sinks += tuple(thread.start() if self._running else thread for thread in added)
+        return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody can join any more."""
+        return self._ended
+
+    def fail(self, error: BaseException) -> None:
+        """End the session, and raise an error to whoever runs it; from any thread."""
+        self._failures.append(error)
+
     def _over(self, stop: threading.Event) -> bool:
         timed_out = (
             self._seconds is not None and self._begun is not None and self._clock() - self._begun > self._seconds
@@ -129,6 +151,8 @@ class Session:
         return stop.is_set() or self.state.done or bool(self._failures) or timed_out or ended or gone
 
     def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
+        with self._joining:
+            self._ended = True
         self._source.close()
         self._captures.stop()
         for sink in self._all_sinks():
@@ -144,10 +168,7 @@ class Session:
                 whole = isinstance(sink.sink, Recording)
                 sink.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
         self._snapshots.finish()
-        if self._microphone is not None:
-            self._microphone.close()
-        if self._watched is not None:
-            self._watched.close()
+        self._company.leave()
         self._viewer.close()
         self._painters.close()
 
@@ -187,7 +208,7 @@ class Session:
             self._latest = shown
             for thread in self._all_sinks():
                 thread.put(replace(frame, pixels=shown), end)
-            self._painters.keep({self.state.style, *self.state.neighbours()} | self._viewer.used)
+            self._painters.keep(self.state.near | self._viewer.used)
         for thread in self._all_sinks():
             thread.channel.end()
 
@@ -208,7 +229,7 @@ class Session:
         try:
             item = thread.channel.get(POLL_SECONDS / 2)
         except TimeoutError:
-            self._window.say(self._text())
+            self._window.say(self._overlay.lines())
             self._press(self._window.key())
             return
         except Stopped:
@@ -216,7 +237,7 @@ class Session:
         if item is None:
             thread.over = True
             return
-        self._window.lines = self._text()
+        self._window.lines = self._overlay.lines()
         thread.write(item[0])
         key = self._window.key()  # draws
         thread.note(*item)
@@ -232,16 +253,18 @@ class Session:
             path = self._new_file(".mp4")
             source = self._source
             recording = Recording(
-                path, source.width, source.height, source.rate, microphone=self._microphone, color=source.color
+                path, source.width, source.height, source.rate, sound=self._company.sound, color=source.color
             )
             self._recordings.append(path)
             self._extra = self._sink_thread(recording).start()
+            self.state.say(f"to {path}")
         elif not self.state.recording and self._extra is not None:
             finished, self._extra = self._extra, None
             finished.channel.end()
             assert finished.thread is not None
             # Short, since nothing waits in front of a recording for long.
             finished.thread.join()
+            self.state.say(f"saved {self._recordings[-1]}")
 
     def _take_picture(self) -> None:
         """Save what is shown, if the state says so."""
@@ -249,15 +272,19 @@ class Session:
         if self.state.pictures > self._taken and latest is not None:
             self._taken = self.state.pictures
             self._snapshots.save(Colors(self._source.color).rgb(latest), self._new_file(".png"))
+        if len(self._snapshots.saved) > self._saved:
+            self._saved = len(self._snapshots.saved)
+            self.state.say(f"saved {self._snapshots.saved[-1]}")
 
     def _look_for_keys(self) -> None:
         """Save frames that are to be painted, and wear those that have been."""
-        watched, held = self._watched, self._held
+        watched, held = self._company.watched, self._held
         if watched is None or held is None:
             return
         if self.state.to_paint + 1 > self._saved_frames:
             self._saved_frames = self.state.to_paint + 1
-            watched.save(self._colors.rgb(held))
+            if (saved := watched.save(self._colors.rgb(held))) is not None:
+                self.state.say(f"saved {saved}, to be painted")
         for key in watched.painted():
             kinds = [self._colors.planes(p) if is_planar(held) else p for p in (key.source, key.painting)]
             if kinds[0].shape == held.shape:
@@ -276,38 +303,29 @@ class Session:
         names = (f"{stem}{f'-{n}' * (n > 1)}{suffix}" for n in range(1, 1000))
         return next(Path(name) for name in names if Path(name) not in taken and not Path(name).exists())
 
-    def _text(self) -> list[str]:
-        """What the window shows over the picture, new twice a second so that it can be read."""
-        signs = [
-            self._source.notice,
-            self._painters.problem(self.state.style),
-            self._microphone.notice if self._microphone else "",
-            self._watched.problem if self._watched else "",
-        ]
-        signs += ["recording"] * self.state.recording + ["frozen"] * self.state.frozen + self._snapshots.failed[-1:]
-        lines = [line for line in signs if line]
-        if self.state.figures:
-            if self._clock() - self._lines[0] > 0.5:
-                self._lines = (self._clock(), [self._figures_line()])
-            lines += self._lines[1]
-        return lines + (list(HELP) if self.state.help else [])
+    def _signs(self) -> list[str]:
+        """What a viewer should know."""
+        sound, watched = self._company.sound, self._company.watched
+        signs = [self._source.notice, self._painters.notice(self.state.style)]
+        signs += [thread.sink.notice for thread in self._all_sinks()]
+        signs += [sound.notice if sound else "", watched.problem if watched else ""]
+        return signs + self._snapshots.failed[-1:]
 
-    def _figures_line(self) -> str:
+    def _live_figures(self) -> LiveFigures:
         thread = self._sinks[0]
-        recent = list(thread.delays)[-RECENT_FRAMES:]
-        delay = percentiles(recent)["p50"]
-        width, height = self._painted_size
-        return (
-            f"{thread.recent_fps:.1f} fps   delay {delay:.0f} ms   dropped {self._dropped()}   "
-            f"{self.state.style} {width}x{height}   strength {self.state.strength:g}"
-        )
+        delay = percentiles(list(thread.delays)[-RECENT_FRAMES:])["p50"]
+        painter = self._painters.ready(self._viewer.style)
+        engine = painter.engine if painter is not None else ""
+        return LiveFigures(thread.recent_fps, delay, self._dropped(), self._viewer.style, self._painted_size, engine)
 
     @property
     def _painted_size(self) -> tuple[int, int]:
+        from vidstyle.stream.lifting import painted_size
+
         return painted_size((self._source.width, self._source.height), self.state.stroke_size)
 
     def _dropped(self) -> int:
-        return self._captures.dropped + self._sinks[0].channel.dropped
+        return self._captures.dropped + self._sinks[0].dropped
 
     def figures(self) -> Figures:
         """What has been done so far."""
@@ -334,8 +352,7 @@ class Session:
                 "sink": percentiles(first.handing),
             },
             sinks=[
-                {"name": thread.sink.name, "shown": thread.shown, "dropped": thread.channel.dropped}
-                for thread in self._sinks
+                {"name": thread.sink.name, "shown": thread.shown, "dropped": thread.dropped} for thread in self._sinks
             ],
             camera=self._source.name,
             style=self._viewer.style,

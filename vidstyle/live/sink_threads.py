@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vidstyle.live.arranging import Colors
+from vidstyle.media.captions import captioned
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
-from vidstyle.media.live_sinks import LiveSink, captioned
+from vidstyle.media.live_sinks import LiveSink
 from vidstyle.pipeline import Channel, Stopped
 
-HOLD_SECONDS = 0.2
-"""Between two repetitions of the last picture while the camera is gone."""
+LATE = 1.5
+"""Times its usual step after which a frame is taken not to come, and the last one is repeated."""
 KEPT_TIMES = 100_000
 """Frames of which times are kept for the figures: an hour."""
 RECENT_FRAMES = 60
@@ -32,6 +33,7 @@ class SinkThread:
 
     Attributes:
         shown: frames that the sink is done with.
+        lost: frames that came while nobody was there.
         delays: seconds from capture until then.
         handing: seconds from the end of drawing until then.
     """
@@ -47,7 +49,7 @@ class SinkThread:
         self.sink, self._failures, self._notice = sink, failures, notice
         self._colors, self._clock = colors, clock
         self.channel: Channel[tuple[Frame, float]] = Channel(sink.waiting, newest=True)
-        self.shown = 0
+        self.shown = self.lost = 0
         self.delays: deque[float] = deque(maxlen=KEPT_TIMES)
         self.handing: deque[float] = deque(maxlen=KEPT_TIMES)
         self.times: deque[float] = deque(maxlen=RECENT_FRAMES)
@@ -81,6 +83,9 @@ class SinkThread:
 
     def note(self, frame: Frame, drawn: float) -> None:
         """The sink is done with a frame."""
+        if self.sink.notice:
+            self.lost += 1
+            return
         now = self._clock()
         self.shown += 1
         self.first = now if self.first is None else self.first
@@ -98,33 +103,43 @@ class SinkThread:
         self.over = True
 
     @property
+    def dropped(self) -> int:
+        """Frames that have not been shown."""
+        return self.channel.dropped + self.lost
+
+    @property
     def recent_fps(self) -> float:
         """Frames a second of late."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         return (len(self.times) - 1) / span if span else 0.0
 
     def _work(self) -> None:
+        step = self.sink.repeats
         try:
             last: Frame | None = None
+            patience = step
             while True:
                 try:
-                    item = self.channel.get(HOLD_SECONDS)
+                    item = self.channel.get(patience)
                 except TimeoutError:
-                    if last is not None and self.sink.holds and self._notice():
-                        self.write(self._held(last))
+                    if last is not None:
+                        self.write(self._again(last))
+                    patience = step
                     continue
                 if item is None:
                     break
                 last = item[0]
                 self.write(last)
                 self.note(*item)
+                patience = None if step is None else LATE * step
         except Stopped:
             pass
         finally:
             self.finish()
 
-    def _held(self, frame: Frame) -> Frame:
-        """The last picture at this time, with the notice."""
+    def _again(self, frame: Frame) -> Frame:
+        """The last picture at this time, with what a viewer should know."""
         now = round(self._clock() / MICROSECOND)
-        pixels = captioned(self._colors.rgb(frame.pixels), [self._notice()])
+        notice = self._notice()
+        pixels = captioned(self._colors.rgb(frame.pixels), [notice]) if notice else frame.pixels
         return replace(frame, pixels=pixels, pts=now, time_base=MICROSECOND)

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -10,10 +11,26 @@ from vidstyle.live.arranging import mirrored, split
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.media.frame import Frame
-from vidstyle.stream import Look, Paints, Stream
-from vidstyle.stream.pixel_operations import operations_on
+from vidstyle.stream.frame_painters import Paints
+
+if TYPE_CHECKING:
+    from vidstyle.live.backgrounds import Background
+    from vidstyle.live.masking import LiveMask
+    from vidstyle.stream import Stream
 
 T = TypeVar("T", bound=LivePaints)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Where somebody is, and what is done with that."""
+
+    mask: "LiveMask"
+    background: "Background"
+
+    def close(self) -> None:
+        """Look for nobody any more."""
+        self.mask.close()
 
 
 class ViewerStream(Generic[T]):
@@ -25,6 +42,7 @@ class ViewerStream(Generic[T]):
         share: makes of a painter what paints for this viewer, where several share it.
 
     Attributes:
+        masking: finds where somebody is, and joins the painting with what is behind them; None for no such thing.
         style: what is painted with, or gone over to; of the first one even while it is still being opened.
     """
 
@@ -33,8 +51,10 @@ class ViewerStream(Generic[T]):
     ) -> None:
         self._painters, self._share = painters, share
         self.style = style
+        self.masking: Masking | None = None
         self._stream: Stream | None = None
         self._used: list[tuple[str, Paints]] = []
+        self._blended = ""
         self._pinned: deque[tuple[str, np.ndarray, np.ndarray]] = deque()
 
     def show(self, frame: Frame, state: LiveState) -> np.ndarray:
@@ -43,8 +63,13 @@ class ViewerStream(Generic[T]):
         Raises:
             Exception: what the painter raises; the next frame is painted afresh.
         """
-        source = frame.pixels
-        painted = self._painted(frame, state)
+        source, masking = frame.pixels, self.masking
+        if masking is None:
+            painted = self._painted(frame, state)
+        else:
+            mask = masking.mask.of(source)
+            cares = None if mask is None else masking.background.cares(mask)
+            painted = masking.background.joined(mask, self._painted(replace(frame, mask=cares), state), source)
         if state.mirror:
             painted = mirrored(painted)
             source = mirrored(source) if state.split else source
@@ -72,8 +97,11 @@ class ViewerStream(Generic[T]):
 
     def _painted(self, frame: Frame, state: LiveState) -> np.ndarray:
         self._follow(state.style)
+        self._blend(state)
         if self._stream is None:
             return frame.pixels
+        from vidstyle.stream.composing import Look
+
         self._stream.look = Look(state.strength, state.keep_colors)
         self._stream.stroke_size = state.stroke_size
         while self._pinned:
@@ -81,10 +109,30 @@ class ViewerStream(Generic[T]):
         self._stream.submit(frame)
         return self._stream.result().pixels
 
+    def _blend(self, state: LiveState) -> None:
+        """Show some of another style, as soon as it is there."""
+        stream, wanted = self._stream, state.partner if state.blend > 0 else ""
+        if stream is None or self.style != state.style:
+            return
+        if self._blended and wanted != self._blended:
+            stream.blend, self._blended = None, ""
+            stream.change(next(used for name, used in self._used if name == self.style))
+        if wanted and not self._blended and wanted != self.style and len(stream.painters) == 1:
+            painter = self._painters.ready(wanted)
+            if painter is not None:
+                paints = self._share(painter)
+                self._used.append((wanted, paints))
+                stream.change(paints)
+                self._blended = wanted
+        if self._blended:
+            stream.blend = state.blend
+
     def _follow(self, style: str) -> None:
         """Go over to a style as soon as it is there."""
         if self._stream is not None and style == self.style:
             return
+        if self._stream is not None and self._blended:
+            self._stream.blend, self._blended = None, ""
         painter = self._painters.ready(style)
         if painter is None:
             return
@@ -93,7 +141,10 @@ class ViewerStream(Generic[T]):
         paints = next((used for name, used in still if name == style), None) or self._share(painter)
         self._used = [*still, (style, paints)]
         if self._stream is None:
-            self._stream = Stream([(0.0, paints)], live=True, operations=operations_on(painter.device))
+            from vidstyle.stream.pixel_operations import operations_on
+            from vidstyle.stream.stream import Stream
+
+            self._stream = Stream([(0.0, paints)], live=True, masks=False, operations=operations_on(painter.device))
         else:
             self._stream.change(paints)
         self.style = style

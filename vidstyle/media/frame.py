@@ -74,6 +74,7 @@ class Frame(Generic[Pixels]):
         alpha: how opaque each pixel is, (H, W) uint8; None for what is opaque throughout.
         signal: gives the frame in high dynamic range, as it was before it was brought down to `pixels`: R'G'B' of PQ or
             HLG (H, W, 3) uint16, full range; None where nobody has asked for it.
+        mask: how much of the painting is to show at each place, (H, W) uint8; None where all of it is.
     """
 
     pixels: Pixels
@@ -83,6 +84,7 @@ class Frame(Generic[Pixels]):
     discontinuity: bool = False
     alpha: np.ndarray | None = None
     signal: Callable[[], np.ndarray] | None = None
+    mask: np.ndarray | None = None
 
     @property
     def time(self) -> float:

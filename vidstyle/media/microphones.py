@@ -1,4 +1,4 @@
-"""The sound of live recordings: a microphone, and the track that it becomes."""
+"""Microphones, for the sound of live sessions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ import os
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
 import av
 import av.device
-import numpy as np
 from av.audio.resampler import AudioResampler
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.cameras import OPEN_SECONDS, PROBE, READ_SECONDS, Address, ArrivalClock
-from vidstyle.media.codecs import codecs_taken
-from vidstyle.media.copies import AudioEncoder
-from vidstyle.media.tracks import AUDIO_ENCODERS
+from vidstyle.media.arrival import ArrivalClock
+from vidstyle.media.cameras import OPEN_SECONDS, PROBE, READ_SECONDS, Address
+from vidstyle.media.sounds import LAYOUT, RATE, Chunk, LiveSound
 
-RATE, LAYOUT, CHANNELS = 48_000, "stereo", 2
 DEFAULT = "default"
 DEVICES = MappingProxyType(
     {
@@ -35,45 +30,22 @@ DEVICES = MappingProxyType(
 )
 """FFmpeg's format for microphones, and its names for the usual one; Windows has no such name."""
 ALSA_FOLDER = Path("/usr/share/alsa")
-KEPT_CHUNKS = 2000
-"""That wait for a recording at most, about 40 s."""
-TOLERANCE = 0.05
-"""Seconds by which sound may be away from its time before silence is put in, or sound left out."""
-
-Chunk = tuple[float, np.ndarray]
-"""When it began, seconds of `time.monotonic`, and its samples, float32 (CHANNELS, N) in [-1, 1] at RATE."""
 
 
-class SoundQueue:
-    """What a microphone has heard and nobody has taken yet, from when it was made until it is closed."""
-
-    def __init__(self, microphone: Microphone) -> None:
-        self._microphone = microphone
-        self.chunks: deque[Chunk] = deque(maxlen=KEPT_CHUNKS)
-
-    def close(self) -> None:
-        """Hear nothing more."""
-        self._microphone.queues.discard(self)
-
-
-class Microphone:
+class Microphone(LiveSound):
     """Reads a microphone in a thread of its own.
 
     Args:
         address: what to open.
         paced: whether it is a file, which would otherwise be read at once.
 
-    Attributes:
-        queues: who listens.
-        notice: what a viewer should know, such as that it is gone; empty if all is well.
-
     Raises:
         InputError: if it cannot be opened, or has no sound.
     """
 
     def __init__(self, address: Address, *, paced: bool = False) -> None:
-        self.name, self.notice = address.name, ""
-        self.queues: set[SoundQueue] = set()
+        super().__init__(wanted=True)
+        self.name = address.name
         self._paced = paced
         self._closed = threading.Event()
         options, timeout = dict(address.options), (OPEN_SECONDS, READ_SECONDS)
@@ -90,12 +62,6 @@ class Microphone:
             raise InputError(f"{parameter('microphone', address.name)}: has no sound")
         threading.Thread(target=self._listen, name="vidstyle-microphone", daemon=True).start()
 
-    def listen(self) -> SoundQueue:
-        """A queue of everything that is heard from now on."""
-        queue = SoundQueue(self)
-        self.queues.add(queue)
-        return queue
-
     def close(self) -> None:
         """Stop with the next sound that comes."""
         self._closed.set()
@@ -103,8 +69,7 @@ class Microphone:
     def _listen(self) -> None:
         try:
             for chunk in self._chunks():
-                for queue in tuple(self.queues):
-                    queue.chunks.append(chunk)
+                self.hear(chunk)
                 if self._closed.is_set():
                     return
         except (av.error.FFmpegError, OSError):
@@ -121,66 +86,6 @@ class Microphone:
             captured = clock.captured(end, time.monotonic())
             for part in resampler.resample(frame):
                 yield captured - part.samples / RATE, part.to_ndarray()
-
-
-class MicrophoneTrack:
-    """A recording's track of sound, in time with its pictures; see FileSink.
-
-    Args:
-        output: the container to write into.
-        queue: where the sound comes from.
-
-    Raises:
-        InputError: if the container takes no sound.
-    """
-
-    def __init__(self, output: av.container.OutputContainer, queue: SoundQueue) -> None:
-        self.notes: list[str] = []
-        encoder = AUDIO_ENCODERS.get(output.format.name, "aac")
-        if encoder not in codecs_taken(output):
-            raise InputError(
-                f"{parameter('microphone')}: {output.format.name} has no sound; record to .mp4, .mkv, .webm or .mov"
-            )
-        self._encoder = AudioEncoder(output, encoder, RATE, LAYOUT)
-        self._queue = queue
-        self._origin: float | None = None
-        self._samples = 0  # written so far
-
-    def begin(self, origin: float) -> None:
-        """Say when the first picture was taken, seconds of `time.monotonic`."""
-        self._origin = origin
-
-    def copy_until(self, seconds: float) -> None:
-        """Write what has been heard of the first `seconds` of the recording."""
-        assert self._origin is not None
-        while self._queue.chunks and self._queue.chunks[0][0] - self._origin < seconds:
-            began, samples = self._queue.chunks.popleft()
-            self._write(round((began - self._origin) * RATE), samples)
-
-    def finish(self) -> None:
-        """Write what is left in the encoder."""
-        self._encoder.finish()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._queue.close()
-
-    def _write(self, place: int, samples: np.ndarray) -> None:
-        """Write samples that begin at a place, unless what has been written ends near it."""
-        gap = place - self._samples
-        if self._samples and abs(gap) < TOLERANCE * RATE:
-            gap = 0
-        if gap > 0:
-            self._encode(np.zeros((CHANNELS, gap), np.float32))
-        self._encode(samples[:, max(0, -gap) :])
-
-    def _encode(self, samples: np.ndarray) -> None:
-        if not samples.size:
-            return
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", LAYOUT)
-        frame.rate, frame.pts, frame.time_base = RATE, self._samples, Fraction(1, RATE)
-        self._samples += samples.shape[1]
-        self._encoder.encode(frame)
 
 
 def open_microphone(name: str) -> Microphone:

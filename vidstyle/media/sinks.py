@@ -75,7 +75,7 @@ class FileSink:
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
         quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
         bit_rate: takes the place of quality.
-        tracks: makes the tracks that come along, given the output container.
+        tracks: makes the tracks that come along, given the output container; None where there are none.
         overwrite: whether an existing file may be replaced.
         gpu: number of the CUDA device to encode on, where it can; the processor encodes if None.
         resident: frames will come as planes in that device's memory, and stay there where it encodes.
@@ -95,7 +95,7 @@ class FileSink:
         codec: str | None = None,
         quality: int | None = None,
         bit_rate: BitRate | None = None,
-        tracks: Callable[[av.container.OutputContainer], Tracks] | None = None,
+        tracks: Callable[[av.container.OutputContainer], Tracks | None] | None = None,
         overwrite: bool = False,
         gpu: int | None = None,
         resident: bool = False,

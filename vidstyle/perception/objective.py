@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from vidstyle.errors import InputError
 from vidstyle.perception import losses
-from vidstyle.perception.features import whole
+from vidstyle.perception.brightness import brightness_regions, region_weights
+from vidstyle.perception.features import Embedded, whole
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
 
@@ -34,6 +35,9 @@ class Loss:
     """`relative`, `distance`, `gram` or `moments`."""
     temporal_kind: str = "plain"
     """`plain`, or `luminance`, which lets the painting's brightness change with its source's."""
+    style_regions: int = 1
+    """Above one, style is compared region by region, as many of as large an area, from dark to bright: so strokes of a
+    bright sky go where a photograph is bright."""
     content: float = 1.0
     style: float = 6.0
     total_variation: float = 1.0
@@ -90,15 +94,29 @@ class Objective(nn.Module):
         self._content_loss = _choose("content_kind", weights.content_kind, losses.CONTENT_KINDS)
         self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
         _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
+        if weights.style_regions > 1 and weights.style_kind == "moments":
+            raise InputError("loss.style_regions: regions are compared by Gram matrices; take another style_kind")
         perceptual.float()
         self.set_style(*style)
 
     @torch.no_grad()
     def set_style(self, *style: Tensor) -> None:
         """From now on be near to the pictures `style`, each (1, 3, H, W) in [0, 1]: to the mean of what each has."""
-        of_each = [self.perceptual.compact(picture, self.style_layers) for picture in style]
+        of_each = [self._statistics(self.perceptual.compact(picture, self.style_layers), picture) for picture in style]
         self.targets = {
-            layer: torch.stack([self._statistic(features[layer]) for features in of_each]).mean(0)
+            layer: torch.stack([torch.stack(found[layer]) for found in of_each]).mean(0) for layer in self.style_layers
+        }
+
+    def _statistics(self, features: Mapping[str, Tensor | Embedded], picture: Tensor) -> dict[str, list[Tensor]]:
+        """Of each style layer, what is compared, for each region of the picture (N, 3, H, W) that is looked at."""
+        if self.weights.style_regions <= 1:
+            return {layer: [self._statistic(features[layer])] for layer in self.style_layers}
+        regions = brightness_regions(picture, self.weights.style_regions)
+        return {
+            layer: [
+                self._statistic(features[layer] * weight.to(features[layer].dtype))
+                for weight in region_weights(regions, features[layer].shape)
+            ]
             for layer in self.style_layers
         }
 
@@ -109,8 +127,9 @@ class Objective(nn.Module):
             content = self.perceptual(source, self.content_layers)
         features = self.perceptual.compact(painted, {*self.content_layers, *self.style_layers})
         contents = [self._content_loss(whole(features[layer]), content[layer]) for layer in self.content_layers]
+        found = self._statistics(features, source)
         styles = [
-            weight * self._style_loss(self._statistic(features[layer]), self.targets[layer])
+            weight * torch.stack([*map(self._style_loss, found[layer], self.targets[layer])]).mean()
             for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)
         ]
         painted = painted.float()

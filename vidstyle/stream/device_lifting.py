@@ -99,6 +99,16 @@ def mixed(one: Tensor, other: Tensor, share: float) -> Tensor:
     return mixed_by(one, other, share, _between)
 
 
+def masked(shown: Tensor, source: Tensor, mask: Tensor) -> Tensor:
+    """`shown` where a mask (H, W) uint8 is 255, its source where it is 0; see vidstyle.stream.masks.laid_by."""
+    share = mask.float()[None] / 255
+    parts = []
+    for one, other in zip(channels_of(shown), channels_of(source), strict=True):
+        fitting = share if one.shape[1:] == share.shape[1:] else F.avg_pool2d(share[None], 2)[0]
+        parts.append(to_bytes(one.float() * fitting + other.float() * (1 - fitting)))
+    return joined(parts)
+
+
 def _between(one: Tensor, other: Tensor, share: float) -> Tensor:
     return to_bytes(one.float() * (1 - share) + other.float() * share)
 

@@ -13,7 +13,7 @@ from vidstyle.engines.fitting import device_errors
 from vidstyle.media.device_pixels import DevicePixels, uploaded, written
 from vidstyle.stream.composing import Look
 from vidstyle.stream.device_laying import DeviceLayout, Step
-from vidstyle.stream.device_lifting import composed, lifted, mixed
+from vidstyle.stream.device_lifting import composed, lifted, masked, mixed
 from vidstyle.stream.device_planes import resized, size_of
 from vidstyle.stream.memory import Key, View
 
@@ -86,6 +86,10 @@ class DeviceOperations:
                 # Whoever drew it draws over it.
                 shown = painting.clone()
             return composed(source, shown, look)
+
+    def masked(self, shown: Tensor, source: Tensor, mask: np.ndarray) -> Tensor:
+        with self._here():
+            return masked(shown, source, torch.from_numpy(mask).to(shown.device))
 
     def same(self, one: Tensor, other: Tensor) -> bool:
         # Comparing pixels would mean to wait for the device.

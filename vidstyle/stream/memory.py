@@ -50,6 +50,8 @@ NEED_SECONDS = 0.02
 BARE, HURRY_SECONDS = 0.015, 0.12
 """Share of the picture that wears colours only, but for what comes in at its border, from which on a painting comes
 sooner: between two so many seconds."""
+BARE_SIDE = 7
+"""Positions along the square of which more than half must wear colours only for its middle to count."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 STALE_LEVELS = 1.2
@@ -60,6 +62,8 @@ STALE_BLUR = 2.0
 """Positions over which that is smoothed before, so that noise goes."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
+LEAST_SHOWN = 0.02
+"""Share of a picture that counts as shown at the least where a mask hides more than that."""
 MOST_STEP = 0.2
 """Seconds between two frames that count at the most."""
 
@@ -192,10 +196,16 @@ class View:
 
 
 class Memory:
-    """The keys of one sequence in one style."""
+    """The keys of one sequence in one style.
+
+    Attributes:
+        cares: how much of the painting shows at each position of the frame that comes next, (h, w) float32, 0 to 1;
+            None if all of it does.  What nobody sees is not painted for.
+    """
 
     def __init__(self) -> None:
         self._next = 0
+        self.cares: np.ndarray | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -239,10 +249,12 @@ class Memory:
         for key in self.keys:
             key.carry(motion, age)
         covered = [1 - key.shown for key in self.keys]
-        self._uncovered = float(np.prod(covered, axis=0).mean()) if covered else 1.0
+        self._uncovered = self._share(np.prod(covered, axis=0)) if covered else 1.0
         # What has been asked for and does not show yet is not asked for again.
         asked = len(self.keys) > 1 and self.keys[-1].replaces
-        self._stale = motion.still and self._seen is not None and not asked and is_stale(self._seen, motion.now)
+        self._stale = (
+            motion.still and self._seen is not None and not asked and is_stale(self._seen, motion.now, self.cares)
+        )
         seconds = min(seconds, MOST_STEP)
         self._since += seconds
         self._need += seconds * self._uncovered
@@ -307,8 +319,9 @@ class Memory:
             within = inside(motion.flow) if not motion.still else everywhere
             held *= within
             bare = uncovered * (1 - held)
-            # What comes in at the border strikes nobody so soon.
-            self._bare = float((bare * within).mean())
+            # What comes in at the border strikes nobody so soon, nor does what is scattered, such as glitter on water.
+            gathered = cv2.blur(bare * within, (BARE_SIDE, BARE_SIDE)) > 0.5
+            self._bare = self._share(gathered.astype(np.float32))
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
             changed |= (fading > 0) | (bare > 0)
@@ -323,6 +336,12 @@ class Memory:
         self._owner, self._fading, self._visible = owner, view.fading, visible
         return view
 
+    def _share(self, where: np.ndarray) -> float:
+        """The mean of a map (h, w) over what shows."""
+        if self.cares is None:
+            return float(where.mean())
+        return float((where * self.cares).sum() / max(self.cares.sum(), LEAST_SHOWN * self.cares.size))
+
     def _remember(self, view: View, seen: np.ndarray) -> None:
         """What the output has been painted from, place by place."""
         stays = view.uncovered * view.held
@@ -332,9 +351,14 @@ class Memory:
         self._seen = np.rint(result).astype(np.uint8)
 
 
-def is_stale(seen: np.ndarray, now: np.ndarray) -> bool:
-    """Whether what has been painted and what there is, (h, w, 3) uint8 each, differ a little everywhere."""
+def is_stale(seen: np.ndarray, now: np.ndarray, cares: np.ndarray | None = None) -> bool:
+    """Whether what has been painted and what there is, (h, w, 3) uint8 each, differ a little wherever it shows.
+
+    cares: see Memory.
+    """
     change = cv2.GaussianBlur(cv2.subtract(seen[..., 0], now[..., 0], dtype=cv2.CV_32F), (0, 0), STALE_BLUR)
+    if cares is not None and (shows := cares > 0.5).any():
+        change = change[shows]
     return bool(np.median(np.abs(change - np.median(change))) > STALE_LEVELS)
 
 

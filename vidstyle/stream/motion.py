@@ -19,7 +19,7 @@ LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
 FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
-DESCENTS, STRIDE, REFINEMENTS = 3, 4, 3
+DESCENTS, STRIDE, REFINEMENTS = 3, 3, 3
 """Of DIS: steps of descent, places from patch to patch, and steps of the refinement that follows."""
 SMOOTHNESS = 10.0
 """Weight of smoothness in that refinement, half of OpenCV's: small pictures have much form in few places."""

@@ -7,6 +7,7 @@ import numpy as np
 from vidstyle.stream.composing import Look, composed, mixed
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import lifted
+from vidstyle.stream.masks import laid_by
 from vidstyle.stream.memory import Key, View
 from vidstyle.stream.planes import resized
 
@@ -52,6 +53,9 @@ class PixelOperations(Protocol):
     def finished(self, painting: Any, small: Any, source: Any, look: Look) -> Any:
         """A painting lifted to the size of its source, and mixed with it; `small` is the source at its size."""
 
+    def masked(self, shown: Any, source: Any, mask: np.ndarray) -> Any:
+        """The source where a mask (H, W) uint8 is 0, and what is shown of it where it is 255."""
+
     def same(self, one: Any, other: Any) -> bool:
         """Whether pixels are known to be alike."""
 
@@ -84,6 +88,9 @@ class ProcessorOperations:
 
     def finished(self, painting: np.ndarray, small: np.ndarray, source: np.ndarray, look: Look) -> np.ndarray:
         return composed(source, lifted(painting, small, source), look)
+
+    def masked(self, shown: np.ndarray, source: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return laid_by(mask.astype(np.float32) / 255, shown, source)
 
     def same(self, one: np.ndarray, other: np.ndarray) -> bool:
         return bool(np.array_equal(one, other))

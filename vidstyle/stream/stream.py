@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
 
 from vidstyle.media.frame import Frame
@@ -27,7 +28,7 @@ from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Key, Memory, View
-from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.motion import FINER, Motion, find_motion, small_picture
 from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
 from vidstyle.stream.planes import picture_size
@@ -145,6 +146,8 @@ class Stream:
         look_ahead: frames that may be in here at a time; 1 where they come one by one.
         live: never wait for the painter: the newest frame is painted whenever it is free, and joins what is shown when
             it is ready.  Which ones are depends on the clock then.
+        masks: whether the source shows where a frame's mask says so; otherwise whoever takes frames sees to that, and
+            masks say only what is worth painting.
         operations: what works on pixels; see vidstyle.stream.pixel_operations.operations_on.  Frames come out in the
             memory in which they came.
 
@@ -152,6 +155,8 @@ class Stream:
         depth: how many frames may be in here: as many may be submitted before the first result is taken.
         paintings: frames that have been painted so far.
         look, stroke_size: as above; may be replaced at any time.
+        blend: how much shows of the style that a live stream goes over to, 0 to 1, for as long as it is a number; it
+            goes on by itself where it is None.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class Stream:
         stroke_size: float = 1.0,
         look_ahead: int = 1,
         live: bool = False,
+        masks: bool = True,
         operations: PixelOperations | None = None,
     ) -> None:
         self._operations = operations or operations_on("cpu")
@@ -171,9 +177,10 @@ class Stream:
         self.stroke_size = stroke_size
         self.depth = look_ahead
         self.paintings = 0
+        self.blend: float | None = None
         self._times = [time for time, _ in styles]
         self._coats = [self._coat(painting_ahead(painter)) for _, painter in styles]
-        self._steady, self._live = steady, live
+        self._steady, self._live, self._masks = steady, live, masks
         self._fade_begin: float | None = None
         self._named: list[tuple[str, Pinned]] = []
         self._waiting: deque[_Waiting] = deque()
@@ -217,11 +224,15 @@ class Stream:
             raise
         operations, source = self._operations, planned.source
         painting = operations.mixed(drawn[0], drawn[-1], planned.share)
-        result = self._result
-        if result is None or not result.serves(source, painting, planned.look, operations):
+        result, mask = self._result, frame.mask if self._masks else None
+        if result is None or mask is not None or not result.serves(source, painting, planned.look, operations):
             finished = operations.finished(painting, planned.small, source, planned.look)
+            if mask is not None:
+                finished = operations.masked(finished, source, mask)
             pixels = operations.given(finished, frame.pixels)
-            result = self._result = _Shown(source, painting, planned.look, pixels)
+            result = _Shown(source, painting, planned.look, pixels)
+            # Another frame has another mask.
+            self._result = result if mask is None else None
         return dataclasses.replace(frame, pixels=result.pixels)
 
     def close(self) -> None:
@@ -316,6 +327,7 @@ class Stream:
     def _carry(self, coat: _Coat, waiting: _Waiting, motion: Motion | None, seconds: float) -> None:
         """Go on to a frame, and have it painted if that takes it."""
         memory = coat.memory
+        memory.cares = _cares(waiting) if self._steady else None
         if not self._steady:
             if coat.painting is None or not waiting.repeats:
                 self.paintings += 1
@@ -373,6 +385,8 @@ class Stream:
             if not any(key.painting.done() for key in self._coats[1].memory.keys):
                 return 0.0
             self._fade_begin = self._last_time
+        if self.blend is not None:
+            return self.blend
         share = (time - self._fade_begin) / BLEND_SECONDS
         if share < 1:
             return share
@@ -397,6 +411,16 @@ class Stream:
             return 0, 0.0
         begin, end = self._times[following - 1 : following + 1]
         return following - 1, (time - begin) / (end - begin)
+
+
+def _cares(waiting: _Waiting) -> np.ndarray | None:
+    """What of a frame shows by its mask, (h, w) float32 for its positions; None if it has no mask."""
+    mask = waiting.frame.mask
+    if mask is None:
+        return None
+    height, width = waiting.picture.shape[:2]
+    small = cv2.resize(mask, (width // FINER, height // FINER), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / 255
 
 
 def searches_on(operations: PixelOperations) -> int:
