@@ -16,7 +16,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.farm import places
 from vidstyle.farm.cuts import Bounds, find_segments
 from vidstyle.farm.driver import segments_name
-from vidstyle.farm.painting_segments import Video, Workshop, segment_name
+from vidstyle.farm.painting_segments import SegmentPainter, Video, segment_name
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import restyle
@@ -37,8 +37,8 @@ def frames(cut: int | None = CUT) -> list[Frame]:
 
 
 @pytest.fixture
-def workshop() -> Iterator[Workshop]:
-    with contextlib.closing(Workshop()) as made:
+def segment_painter() -> Iterator[SegmentPainter]:
+    with contextlib.closing(SegmentPainter()) as made:
         yield made
 
 
@@ -56,12 +56,12 @@ def same(one: Path, other: Path) -> bool:
     return all(a[0] == b[0] and np.array_equal(a[1], b[1]) for a, b in pairs)
 
 
-def paint(workshop: Workshop, video: Video, order: int = -1) -> list[Bounds]:
+def paint(segment_painter: SegmentPainter, video: Video, order: int = -1) -> list[Bounds]:
     """All steps of a video, its segments in some order."""
-    segments = workshop.look(video).segments
+    segments = segment_painter.look(video).segments
     for bounds in segments[::order]:
-        assert workshop.paint_segment(video, bounds) == bounds.frames
-    assert workshop.join(video, len(segments)).frames == sum(bounds.frames for bounds in segments)
+        assert segment_painter.paint_segment(video, bounds) == bounds.frames
+    assert segment_painter.join(video, len(segments)).frames == sum(bounds.frames for bounds in segments)
     return segments
 
 
@@ -86,7 +86,7 @@ def test_segments_begin_at_cuts_and_elsewhere_where_none_comes_for_long() -> Non
     "options", [{}, {"start": 0.2, "end": 2.0}, {"steady": False}, {"scale": 0.5, "strength": 0.5}], ids=str
 )
 def test_at_cuts_what_is_joined_is_the_whole_bit_for_bit(
-    workshop: Workshop, style_file: Path, tmp_path: Path, options: dict[str, object]
+    segment_painter: SegmentPainter, style_file: Path, tmp_path: Path, options: dict[str, object]
 ) -> None:
     source = make_video(
         tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES), options={"g": "9"}, sounds=[Sound(seconds=3)]
@@ -94,14 +94,16 @@ def test_at_cuts_what_is_joined_is_the_whole_bit_for_bit(
     one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
     restyle(source, one, style=style_file, codec="ffv1", engine="torch", **options)
     video = dataclasses.replace(video_of(source, other, style_file, **options), most=9.0)
-    assert len(paint(workshop, video)) == 2
+    assert len(paint(segment_painter, video)) == 2
     expected, shown = read_video(one), read_video(other)
     assert [time for time, _ in shown] == [time for time, _ in expected]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(expected, shown, strict=True))
     assert read_packets(other, 1) == read_packets(one, 1)
 
 
-def test_styles_of_certain_times_are_those_of_the_whole(workshop: Workshop, style_file: Path, tmp_path: Path) -> None:
+def test_styles_of_certain_times_are_those_of_the_whole(
+    segment_painter: SegmentPainter, style_file: Path, tmp_path: Path
+) -> None:
     source = make_video(tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES), options={"g": "9"})
     other_style = tmp_path / "other.safetensors"
     other_style.write_bytes(style_file.read_bytes())
@@ -109,13 +111,13 @@ def test_styles_of_certain_times_are_those_of_the_whole(workshop: Workshop, styl
     one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
     restyle(source, one, style_at=style_at, codec="ffv1", engine="torch")
     video = dataclasses.replace(video_of(source, other, style_file), most=9.0, style_at=style_at)
-    assert len(paint(workshop, video)) == 2
+    assert len(paint(segment_painter, video)) == 2
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(read_video(one), read_video(other), strict=True))
 
 
 @pytest.mark.parametrize(("replay", "order"), [(9.0, -1), (0.1, 1)], ids=["gone through", "gone on from"])
 def test_other_joints_do_not_show(
-    workshop: Workshop, style_file: Path, tmp_path: Path, replay: float, order: int
+    segment_painter: SegmentPainter, style_file: Path, tmp_path: Path, replay: float, order: int
 ) -> None:
     source = make_video(
         tmp_path / "in.mkv", pictures=pictures(None), times=range(FRAMES), codec="ffv1", pixel_format="bgr0"
@@ -123,7 +125,7 @@ def test_other_joints_do_not_show(
     one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
     restyle(source, one, style=style_file, codec="ffv1", engine="torch")
     video = dataclasses.replace(video_of(source, other, style_file), replay=replay)
-    segments = paint(workshop, video, order)
+    segments = paint(segment_painter, video, order)
     assert [bounds.frames for bounds in segments] == [40, 20]
     assert segments[1].follows == (replay < 1)
     whole, shown = ([pixels.astype(int) for _, pixels in read_video(path)] for path in (one, other))
@@ -135,40 +137,40 @@ def test_other_joints_do_not_show(
 
 
 def test_short_videos_and_animations_are_painted_as_a_whole(
-    workshop: Workshop, style_file: Path, clip: Path, tmp_path: Path
+    segment_painter: SegmentPainter, style_file: Path, clip: Path, tmp_path: Path
 ) -> None:
     video = video_of(clip, tmp_path / "a.mkv", style_file)
-    assert workshop.look(video).segments == []
-    assert workshop.paint_whole(video).frames == 10
+    assert segment_painter.look(video).segments == []
+    assert segment_painter.paint_whole(video).frames == 10
     assert (tmp_path / "a.mkv").is_file()
     long = make_video(tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES))
     animation = video_of(long, tmp_path / "a.gif", style_file, codec=None)
-    assert workshop.look(animation).segments == []
+    assert segment_painter.look(animation).segments == []
 
 
 def test_what_lies_under_urls_is_fetched_and_what_is_made_put_there(
-    workshop: Workshop, style_file: Path, tmp_path: Path
+    segment_painter: SegmentPainter, style_file: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("fsspec", reason="fsspec is not installed")
     source = make_video(tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES), options={"g": "9"})
     expected = tmp_path / "expected.mkv"
-    paint(workshop, video_of(source, expected, style_file))
+    paint(segment_painter, video_of(source, expected, style_file))
     url = f"file://{tmp_path}/out/shown.mkv"
     video = video_of(f"file://{source}", url, style_file)
-    paint(workshop, video)
+    paint(segment_painter, video)
     assert places.exists(segment_name(video, 0))
     places.remove_folder(video.segments)
     assert same(tmp_path / "out" / "shown.mkv", expected)
     assert not places.exists(segment_name(video, 0))
     with pytest.raises(InputError, match="no such file"):
-        workshop.look(video_of(f"file://{tmp_path}/nothing.mp4", url, style_file))
+        segment_painter.look(video_of(f"file://{tmp_path}/nothing.mp4", url, style_file))
     with pytest.raises(VidstyleError, match="nosuch"):
         places.exists("nosuch://bucket/a.mp4")
 
 
 @pytest.mark.slow
 def test_an_object_store_is_as_good(
-    workshop: Workshop, style_file: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    segment_painter: SegmentPainter, style_file: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("s3fs", reason="s3fs is not installed")
     moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
@@ -191,9 +193,9 @@ def test_an_object_store_is_as_good(
         system.put_file(str(source), "holiday/day1/in.mp4")
         assert places.files_below("s3://holiday") == ["s3://holiday/day1/in.mp4"]
         expected = tmp_path / "expected.mkv"
-        paint(workshop, video_of(source, expected, style_file))
+        paint(segment_painter, video_of(source, expected, style_file))
         video = video_of("s3://holiday/day1/in.mp4", "s3://holiday/painted/in.mkv", style_file)
-        paint(workshop, video)
+        paint(segment_painter, video)
         system.get_file("holiday/painted/in.mkv", str(tmp_path / "shown.mkv"))
         assert same(tmp_path / "shown.mkv", expected)
         places.remove_folder(video.segments)

@@ -19,7 +19,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.farm import places
 from vidstyle.farm.cuts import Bounds
 from vidstyle.farm.outputs import place_of, request_for, write_record_of
-from vidstyle.farm.painting_segments import Survey, Video, Workshop, segment_name, state_name
+from vidstyle.farm.painting_segments import SegmentPainter, Survey, Video, segment_name, state_name
 from vidstyle.interruption import SIGNALS
 from vidstyle.restyling import Summary
 
@@ -82,16 +82,16 @@ class _Actor:
         # The driver says when to stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _keep_to(cores)
-        self._workshop = Workshop()
+        self._segment_painter = SegmentPainter()
 
     def pid(self) -> int:
         """Of its process."""
         return os.getpid()
 
     def do(self, step: str, *arguments: Any) -> Any:
-        """A method of Workshop's; what is the user's to mend comes back as it is."""
+        """A method of SegmentPainter's; what is the user's to mend comes back as it is."""
         try:
-            return getattr(self._workshop, step)(*arguments)
+            return getattr(self._segment_painter, step)(*arguments)
         except VidstyleError as error:
             return error
 

@@ -78,7 +78,7 @@ class Survey:
     segments: list[Bounds]
 
 
-class Workshop:
+class SegmentPainter:
     """Does all of it on one machine, and keeps what paints for the next segment."""
 
     def __init__(self) -> None:

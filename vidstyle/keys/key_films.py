@@ -228,7 +228,7 @@ def restyle_with_keys(
     from vidstyle.keys.filling import Filler
     from vidstyle.keys.key_requests import check_keyed_request
 
-    settings, wishes = Options(**options), key_options or KeyOptions()
+    settings, chosen = Options(**options), key_options or KeyOptions()
     source, output, folder = Path(source), Path(output), Path(keys)
     check_keyed_request(source, output, settings)
     files, notes = find_keys(folder)
@@ -238,19 +238,19 @@ def restyle_with_keys(
         video.cut_out = video.format.alpha
         size = (video.format.width, video.format.height)
         first, begin, before = beginning(source, settings, [key.index for key in files])
-        masks, mask_path = find_masks(wishes.mask)
+        masks, mask_path = find_masks(chosen.mask)
         painted_keys = Keys(files, size, settings.stroke_size, masks)
         mask = None if mask_path is None else read_mask(mask_path, painted_keys.size)
         scout_size = painted_size(size, settings.stroke_size)
-        filler = Filler(style, settings, painted_keys, source, wishes.learn_seconds, scout_size, on_note)
+        filler = Filler(style, settings, painted_keys, source, chosen.learn_seconds, scout_size, on_note)
         failing.callback(filler.close)
         fits = Fits(painted_keys)
         kept = None
-        if wishes.keep_stretches is not None:
+        if chosen.keep_stretches is not None:
             if settings.start is not None or settings.end is not None:
                 raise InputError(f"{parameter('keep_stretches')}: is for whole films")
             others = (size, painted_keys.size, painted_keys.opaque, settings.stroke_size, filler.known)
-            kept = StretchCache(wishes.keep_stretches, source, painted_keys.files, masks, others)
+            kept = StretchCache(chosen.keep_stretches, source, painted_keys.files, masks, others)
             failing.callback(kept.abort)
         # The keys on both sides of a part belong to its first and last frames, too.
         small = dataclasses.replace(settings, size=scout_size, scale=None, start=begin, end=None)

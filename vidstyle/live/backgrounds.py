@@ -22,7 +22,7 @@ class Background:
     """Joins a painting with what is behind somebody.
 
     Args:
-        wish: KEEP, BLUR, PAINT or the path of a picture.
+        behind: KEEP, BLUR, PAINT or the path of a picture.
         size: (width, height) of frames.
         planes: planes of 4:2:0 of RGB, where frames come so; None where they are RGB.
 
@@ -31,12 +31,12 @@ class Background:
     """
 
     def __init__(
-        self, wish: str, size: tuple[int, int], planes: Callable[[np.ndarray], np.ndarray] | None = None
+        self, behind: str, size: tuple[int, int], planes: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
-        self._wish = wish
+        self._kind = behind
         self._picture: np.ndarray | None = None
-        if wish not in {KEEP, BLUR, PAINT}:
-            picture = covering(read_opaque(Path(wish)), size)
+        if behind not in {KEEP, BLUR, PAINT}:
+            picture = covering(read_opaque(Path(behind)), size)
             self._picture = picture if planes is None else planes(picture)
 
     def joined(self, mask: np.ndarray | None, painting: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -48,18 +48,18 @@ class Background:
         """
         if mask is None:
             mask = np.zeros(picture_size(source)[::-1], np.float32)
-        if self._wish == PAINT:
+        if self._kind == PAINT:
             return laid_by(mask, source, painting)
         return laid_by(mask, painting, self._behind(mask, source))
 
     def cares(self, mask: np.ndarray) -> np.ndarray:
         """Where the painting shows, (H, W) uint8."""
-        return np.rint(255 * (1 - mask if self._wish == PAINT else mask)).astype(np.uint8)
+        return np.rint(255 * (1 - mask if self._kind == PAINT else mask)).astype(np.uint8)
 
     def _behind(self, mask: np.ndarray, source: np.ndarray) -> np.ndarray:
         if self._picture is not None:
             return resized(self._picture, picture_size(source))
-        return blurred(source, mask) if self._wish == BLUR else source
+        return blurred(source, mask) if self._kind == BLUR else source
 
 
 def covering(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

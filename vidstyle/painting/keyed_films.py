@@ -72,7 +72,7 @@ def _painter(request: KeyRequest, on_note: Callable[[str], None], check: Callabl
         return CommandPainter(request.keys_command, request.keys_timeout)
     if request.picture is None:
         return None
-    wishes = PaintSettings(
+    paint_settings = PaintSettings(
         steps=request.steps, perceptual=request.perceptual, perceptual_weights=request.perceptual_weights
     )
-    return OptimisedKeys([request.picture], wishes, lambda _: check(), on_note)
+    return OptimisedKeys([request.picture], paint_settings, lambda _: check(), on_note)

@@ -62,14 +62,14 @@ class WaitingFrame:
 class Drawing:
     """What one style shows of a frame: a view of keys, or the frame's own painting."""
 
-    coat: StyleSequence
+    sequence: StyleSequence
     what: "View | Future[Any]"
 
     def draw(self, source: Any, operations: PixelOperations) -> Any:
         """Its pixels; waits for what has to be painted."""
         if isinstance(self.what, Future):
             return operations.taken(self.what.result())
-        return self.coat.layout.draw(self.what, source)
+        return self.sequence.layout.draw(self.what, source)
 
 
 @dataclass(frozen=True)

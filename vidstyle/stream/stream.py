@@ -92,7 +92,7 @@ class Stream:
         self.paintings = 0
         self.blend: float | None = None
         self._times = [time for time, _ in styles]
-        self._coats = [self._coat(painting_ahead(painter)) for _, painter in styles]
+        self._sequences = [self._sequence_of(painting_ahead(painter)) for _, painter in styles]
         self._steady, self._live, self._masks = steady, live, masks
         self._fade_begin: float | None = None
         self._named: list[tuple[str, Pinned]] = []
@@ -174,11 +174,11 @@ class Stream:
         state = {"numbers": numbers(begin, self._time, self._last_time, self.paintings)}
         if self._picture is not None:
             state |= {"picture": self._picture, "shape": np.array(self._small_shape)}
-        for place, coat in enumerate(self._coats):
-            layout = _processors(coat.layout)
+        for place, sequence in enumerate(self._sequences):
+            layout = _processors(sequence.layout)
             if layout.last is not None:
                 state[f"last{place}"] = layout.last
-            state |= within(f"memory{place}", coat.memory.state())
+            state |= within(f"memory{place}", sequence.memory.state())
         return state
 
     def restore(self, state: State) -> None:
@@ -187,17 +187,17 @@ class Stream:
         self._begin = None if math.isnan(begin) else begin
         self.paintings = int(paintings)
         self._picture, self._small_shape = state.get("picture"), tuple(map(int, state.get("shape", ())))
-        for place, coat in enumerate(self._coats):
-            coat.memory.restore(part(f"memory{place}", state))
+        for place, sequence in enumerate(self._sequences):
+            sequence.memory.restore(part(f"memory{place}", state))
             if f"last{place}" in state:
-                _processors(coat.layout).go_on_from(state[f"last{place}"])
+                _processors(sequence.layout).go_on_from(state[f"last{place}"])
 
     def _forget(self) -> None:
         """What comes next has nothing to do with what was."""
         self._picture = None
-        for coat in self._coats:
-            coat.memory.forget()
-            coat.painting = None
+        for sequence in self._sequences:
+            sequence.memory.forget()
+            sequence.painting = None
 
     def _looked_at(self, frame: Frame[Any], source: Any, small: Any) -> WaitingFrame:
         picture = small_picture(self._operations.on_processor(small, frame.pixels)) if self._steady else small
@@ -210,7 +210,7 @@ class Stream:
         motion = self._searches.submit(find_motion, before, picture)
         return WaitingFrame(frame, source, small, picture, False, motion)
 
-    def _coat(self, painter: Paints) -> StyleSequence:
+    def _sequence_of(self, painter: Paints) -> StyleSequence:
         return StyleSequence(painter, self._operations.layout())
 
     def _plan(self) -> None:
@@ -226,50 +226,50 @@ class Stream:
         self._last_time, self._time = self._time, frame.time
         if self._live:
             share = self._changed_share(frame.time)  # may let go of a style
-            coats = self._coats
+            sequences = self._sequences
         else:
-            coats, share = self._at(frame.time - self._begin)
+            sequences, share = self._at(frame.time - self._begin)
         motion = waiting.motion.result() if waiting.motion is not None else None
         # What a live stream goes over to is painted first, should both be painted by the same painter.
-        for coat in reversed(coats) if self._live else coats:
-            self._carry(coat, waiting, motion, seconds)
+        for sequence in reversed(sequences) if self._live else sequences:
+            self._carry(sequence, waiting, motion, seconds)
         # What a live stream goes over to does not show before it is painted.
-        shown = tuple(self._shown(coat, waiting, motion) for coat in coats[: 1 + (share > 0)])
+        shown = tuple(self._shown(sequence, waiting, motion) for sequence in sequences[: 1 + (share > 0)])
         self._planned.append(PlannedFrame(frame, waiting.source, waiting.small, shown, share, self.look))
 
-    def _carry(self, coat: StyleSequence, waiting: WaitingFrame, motion: Motion | None, seconds: float) -> None:
+    def _carry(self, sequence: StyleSequence, waiting: WaitingFrame, motion: Motion | None, seconds: float) -> None:
         """Go on to a frame, and have it painted if that takes it."""
-        memory = coat.memory
+        memory = sequence.memory
         memory.cares = _cares(waiting) if self._steady else None
         if not self._steady:
-            if coat.painting is None or not waiting.repeats:
+            if sequence.painting is None or not waiting.repeats:
                 self.paintings += 1
-                coat.painting = coat.painter.start(self._operations.for_painter(waiting.small))
+                sequence.painting = sequence.painter.start(self._operations.for_painter(waiting.small))
             return
         if motion is None:
             memory.forget()
         else:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
         if self._live:
-            coat.learn_colors()
-            for _, pinned in self._named if coat is self._coats[-1] else ():
+            sequence.learn_colors()
+            for _, pinned in self._named if sequence is self._sequences[-1] else ():
                 pinned.find(memory, picture_size(waiting.small), waiting.picture, self._operations.taken)
-        if memory.gains_from_painting and coat.painter.is_free() if self._live else memory.wants_painting:
+        if memory.gains_from_painting and sequence.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
-            memory.add(waiting.picture, coat.painter.start(self._operations.for_painter(waiting.small)))
-            coat.newest = memory.keys[-1]
+            memory.add(waiting.picture, sequence.painter.start(self._operations.for_painter(waiting.small)))
+            sequence.newest = memory.keys[-1]
 
-    def _shown(self, coat: StyleSequence, waiting: WaitingFrame, motion: Motion | None) -> Drawing:
-        if coat.painting is not None:
-            return Drawing(coat, coat.painting)
-        return Drawing(coat, coat.memory.view(motion, waiting.picture, is_painted if self._live else always))
+    def _shown(self, sequence: StyleSequence, waiting: WaitingFrame, motion: Motion | None) -> Drawing:
+        if sequence.painting is not None:
+            return Drawing(sequence, sequence.painting)
+        return Drawing(sequence, sequence.memory.view(motion, waiting.picture, is_painted if self._live else always))
 
     def change(self, painter: Paints) -> None:
         """Of a live stream: go over to another style as soon as something is painted in it."""
         if self._changed_share(self._time) >= 0.5:
             # In the middle of a change, from what shows more.
-            self._coats = self._coats[1:]
-        self._coats[1:] = [] if painter is self._coats[0].painter else [self._coat(painter)]
+            self._sequences = self._sequences[1:]
+        self._sequences[1:] = [] if painter is self._sequences[0].painter else [self._sequence_of(painter)]
         self._fade_begin = None
 
     def pin(self, name: str, source: np.ndarray, painting: np.ndarray) -> None:
@@ -281,21 +281,21 @@ class Stream:
             painting: of the same kind and size.
         """
         for pinned in [pinned for other, pinned in self._named if other == name]:
-            pinned.drop(self._coats[0].memory)
+            pinned.drop(self._sequences[0].memory)
         self._named = [(other, pinned) for other, pinned in self._named if other != name][1 - MOST_PINNED :]
         self._named.append((name, Pinned(source, painting)))
 
     @property
     def painters(self) -> list[Paints]:
         """What the stream still paints with."""
-        return [coat.painter for coat in self._coats]
+        return [sequence.painter for sequence in self._sequences]
 
     def _changed_share(self, time: float) -> float:
         """How much shows of the style that a live stream goes over to."""
-        if len(self._coats) == 1:
+        if len(self._sequences) == 1:
             return 0.0
         if self._fade_begin is None:
-            if not any(key.painting.done() for key in self._coats[1].memory.keys):
+            if not any(key.painting.done() for key in self._sequences[1].memory.keys):
                 return 0.0
             self._fade_begin = self._last_time
         if self.blend is not None:
@@ -303,16 +303,16 @@ class Stream:
         share = (time - self._fade_begin) / BLEND_SECONDS
         if share < 1:
             return share
-        self._coats = self._coats[1:]
+        self._sequences = self._sequences[1:]
         self._fade_begin = None
         return 0.0
 
     def _at(self, time: float) -> tuple[list[StyleSequence], float]:
         """The styles that show at a time, and the share of the second one."""
         index, share = self._place(time)
-        for gone in self._coats[:index]:
+        for gone in self._sequences[:index]:
             gone.memory.forget()
-        return self._coats[index : index + 1 + (share > 0)], share
+        return self._sequences[index : index + 1 + (share > 0)], share
 
     def _place(self, time: float) -> tuple[int, float]:
         """The last style that begins before `time`, and how far it is on the way to the next, 0 to 1."""
