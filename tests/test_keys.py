@@ -291,11 +291,10 @@ def test_a_painting_fits_its_frame_and_no_other() -> None:
     assert likeness(painting, other) < 0.4
 
 
-def test_keys_are_for_videos_and_masks_for_keys(
+def test_keys_are_for_videos_and_steady_ones(
     refused: Callable[..., str], film: Path, picture: Path, keys: Path, tmp_path: Path
 ) -> None:
     assert "--keys: is for videos" in refused("restyle", picture, tmp_path / "out.png", "--keys", keys)
-    assert "--mask: is for --keys" in refused("restyle", film, tmp_path / "out.mp4", "--mask", picture)
     assert "--steady" in refused("restyle", film, tmp_path / "out.mp4", "--keys", keys, "--no-steady")
 
 
