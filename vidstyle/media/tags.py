@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
-STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendor_id", "alpha_mode")
+STALE_TAGS = ("duration", "bps", "number_of_", "_statistics_", "encoder", "vendor_id", "alpha_mode", "software")
 """Beginnings of the names of tags that were true of the old file only."""
 OWN_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "timecode"})
 """What muxers write by themselves."""
@@ -21,6 +21,10 @@ UNDER_OWN_NAMES = "+use_metadata_tags"
 """Flag of the muxer of MOV and MP4; Apple's players look for titles elsewhere, so that it is set only where it must."""
 CHOOSY = frozenset({"mp4", "mov", "ipod", "mpegts"})
 """Containers that take certain tags only, and let others go without a word."""
+
+
+TAGLESS = frozenset({"gif", "apng", "webp", "avif"})
+"""Those that have no place for any."""
 
 
 def lasting_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -43,6 +47,8 @@ def lost_tags(container: str, tags: Mapping[str, str]) -> list[str]:
         container: FFmpeg's name of it.
         tags: to be written; with UNDER_OWN_NAMES if they need it.
     """
+    if container in TAGLESS:
+        return sorted(tags)
     if container not in CHOOSY or not tags:
         return []
     flags = {"movflags": UNDER_OWN_NAMES} if under_own_names(container, tags) else {}
