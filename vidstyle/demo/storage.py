@@ -49,6 +49,7 @@ class Storage:
                 raise NoRoomError
 
     def _has_room(self, coming: int) -> bool:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         disk = shutil.disk_usage(self._folder)
         return (
             self._bytes + coming <= self._most_bytes
