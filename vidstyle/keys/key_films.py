@@ -68,6 +68,7 @@ class KeyedFilm:
         masks: of frames that are no keys, by number.
         mask: of all frames, (H, W) uint8 at the size of keys, or None.
         kept: stretches that are drawn already; None keeps none.
+        part: whether it is a part of a film, whose plans may count from an earlier frame on.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class KeyedFilm:
         masks: dict[int, Path],
         mask: np.ndarray | None,
         kept: StretchCache | None = None,
+        *,
+        part: bool = False,
     ) -> None:
         self._kept = kept
         self.depth = 1
         self._plans, self._keys, self._look, self._masks, self._mask = plans, keys, look, masks, mask
-        self._behind: int | None = None
+        self._behind: int | None = None if part else 0
         self._positions = (1, 1)
         self._drawer = Drawer(lambda number: keys.painting(number, self._positions))
         self._inside: deque[Frame] = deque()
@@ -98,7 +101,7 @@ class KeyedFilm:
         if plan is not None and self._behind is None:
             # Of a part, what plans it has been read from an earlier frame on.
             self._behind = plan.pts - frame.pts
-        if plan is None or plan.pts != frame.pts + (self._behind or 0):
+        if plan is None or self._behind is None or plan.pts != frame.pts + self._behind:
             raise InputError("the film has changed while it was being painted; leave it alone until it is done")
         self._positions = plan.uncovered.shape
         small = resized(frame.pixels, self._keys.size)
@@ -262,7 +265,8 @@ def restyle_with_keys(
         on_progress(Progress(), video.format.frames)
         sink = video_sink(video, output, settings)
         failing.callback(sink.abort)  # leaves a finished file alone
-        film = KeyedFilm(scout.plans, painted_keys, Look(settings.strength, settings.keep_colors), masks, mask, kept)
+        look = Look(settings.strength, settings.keep_colors)
+        film = KeyedFilm(scout.plans, painted_keys, look, masks, mask, kept, part=bool(settings.start))
         frames = read_frames(video, settings)
 
         def report(progress: Progress) -> None:
