@@ -30,7 +30,7 @@ from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import read_image
 from vidstyle.media.live_sinks import Recording
-from vidstyle.media.stream_connections import has_srt
+from vidstyle.media.stream_connections import StreamTarget, has_srt
 from vidstyle.media.streaming import StreamSink
 from vidstyle.stream.stream import BLEND_SECONDS
 
@@ -592,7 +592,7 @@ def test_a_stream_arrives_at_its_viewer(tmp_path: Path, query: str) -> None:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(0.5)
-        sink = StreamSink(f"udp://127.0.0.1:{receiver.getsockname()[1]}{query}", WIDTH, HEIGHT, FPS)
+        sink = StreamSink(StreamTarget(f"udp://127.0.0.1:{receiver.getsockname()[1]}{query}", WIDTH, HEIGHT, FPS))
         for frame in Ticker(20).frames():
             sink.write(frame)
         sink.close()

@@ -20,7 +20,7 @@ from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame, VideoFormat, us
 from vidstyle.media.output_containers import file_takes_planes
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sounds import LiveSound, SoundTrack, takes_sound
-from vidstyle.media.stream_connections import STREAM_FORMATS, TICK, has_srt
+from vidstyle.media.stream_connections import STREAM_FORMATS, TICK, StreamTarget, has_srt
 from vidstyle.media.streaming import StreamSink
 from vidstyle.output_files import check_output
 
@@ -83,7 +83,7 @@ def open_sink(
     if target in PIPES:
         return PipeSink(PIPES[target], color or Color(usual_matrix(height)))
     if "://" in target:
-        return StreamSink(target, width, height, rate, color=color, sound=sound)
+        return StreamSink(StreamTarget(target, width, height, rate, color, sound))
     return Recording(Path(target), width, height, rate, color=color, sound=sound, overwrite=overwrite)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -40,27 +41,37 @@ AT_ONCE = MappingProxyType({"flush_packets": "1", "max_interleave_delta": "1"})
 """Options of a container that waits for nothing, and of its microseconds for which pictures wait for sound at most."""
 
 
+@dataclass(frozen=True)
+class StreamTarget:
+    """Where a stream goes, and of what.
+
+    Attributes:
+        url: rtmp://, rtsp://, udp:// or srt://.
+        width, height: pixels, even.
+        rate: frames per second.
+        color: what planes of 4:2:0 stand for, where frames come so; None where all are RGB.
+        sound: what comes along; None for none.
+    """
+
+    url: str
+    width: int
+    height: int
+    rate: float
+    color: Color | None = None
+    sound: LiveSound | None = None
+
+
 class StreamConnection:
     """H.264 to a server or a player, with AAC where there is sound: no B-frames, nothing held back.
-
-    Args: see StreamSink.
 
     Raises:
         InputError: if nobody answers there.
     """
 
-    def __init__(
-        self,
-        url: str,
-        width: int,
-        height: int,
-        rate: float,
-        *,
-        color: Color | None = None,
-        sound: LiveSound | None = None,
-    ) -> None:
-        self._color = color or Color(usual_matrix(height))
-        self._size = (width, height)
+    def __init__(self, target: StreamTarget) -> None:
+        url, sound = target.url, target.sound
+        self._color = target.color or Color(usual_matrix(target.height))
+        self._size = (target.width, target.height)
         self._reformatter = VideoReformatter()
         self._first: float | None = None
         self._last_pts = -1
@@ -81,7 +92,7 @@ class StreamConnection:
                 options=options,
                 timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
             )
-            self._stream = self._add_stream(rate)
+            self._stream = self._add_stream(target.rate)
             if sound is not None:
                 self._sound = SoundTrack(self._container, sound.listen(), live=True)
             self._container.start_encoding()

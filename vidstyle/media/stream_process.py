@@ -28,7 +28,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.sounds import CHANNELS, LiveSound, SoundQueue
-from vidstyle.media.stream_connections import CONNECT_SECONDS, StreamConnection
+from vidstyle.media.stream_connections import CONNECT_SECONDS, StreamConnection, StreamTarget
 
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.media.stream_process import main; main()"
 RECORD = struct.Struct("<cdI")
@@ -42,22 +42,13 @@ GOODBYE_SECONDS = 1.0
 
 
 class StreamProcess:
-    """A StreamConnection in a process of its own, with the same arguments.
+    """A StreamConnection in a process of its own.
 
     Raises:
         InputError: if nobody answers there within CONNECT_SECONDS.
     """
 
-    def __init__(
-        self,
-        url: str,
-        width: int,
-        height: int,
-        rate: float,
-        *,
-        color: Color | None = None,
-        sound: LiveSound | None = None,
-    ) -> None:
+    def __init__(self, target: StreamTarget) -> None:
         # Not from the folder that one happens to be in: Python would look for modules there.
         command = [sys.executable, "-P", "-c", PROGRAM, str(Path(vidstyle.__file__).parent.parent)]
         pipe = subprocess.PIPE
@@ -65,8 +56,9 @@ class StreamProcess:
         self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._busy_since: float | None = None
         self._sound: SoundQueue | None = None
-        asked = {"url": url, "size": [width, height], "rate": rate, "sound": sound is not None}
-        asked["color"] = None if color is None else asdict(color)
+        size = [target.width, target.height]
+        asked = {"url": target.url, "size": size, "rate": target.rate, "sound": target.sound is not None}
+        asked["color"] = None if target.color is None else asdict(target.color)
         threading.Thread(target=self._listen, name="vidstyle-stream-answers", daemon=True).start()
         try:
             self._put(json.dumps(asked).encode() + b"\n")
@@ -76,9 +68,9 @@ class StreamProcess:
         if answer != {}:
             self._end()
             why = (answer or {}).get("error", "the process that streams has ended")
-            raise InputError(f"{parameter('to', url)}: cannot stream there ({why})")
-        if sound is not None:
-            self._sound = sound.listen()
+            raise InputError(f"{parameter('to', target.url)}: cannot stream there ({why})")
+        if target.sound is not None:
+            self._sound = target.sound.listen()
         threading.Thread(target=self._watch, name="vidstyle-stream-watch", daemon=True).start()
 
     def write(self, frame: Frame) -> None:
@@ -165,7 +157,7 @@ def main() -> None:
     color = None if asked["color"] is None else Color(**asked["color"])
     width, height = asked["size"]
     try:
-        connection = StreamConnection(asked["url"], width, height, asked["rate"], color=color, sound=sound)
+        connection = StreamConnection(StreamTarget(asked["url"], width, height, asked["rate"], color, sound))
     except VidstyleError as error:
         answer({"error": str(error).rpartition("cannot stream there (")[2].removesuffix(")")})
         return

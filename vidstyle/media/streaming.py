@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import av
 
 from vidstyle.errors import InputError, reason
-from vidstyle.media.frame import Color, Frame
-from vidstyle.media.sounds import LiveSound
-from vidstyle.media.stream_connections import StreamConnection
+from vidstyle.media.frame import Frame
+from vidstyle.media.stream_connections import StreamConnection, StreamTarget
 from vidstyle.media.stream_process import StreamProcess
 
 log = logging.getLogger(__name__)
@@ -39,11 +37,7 @@ class StreamSink:
     """A stream that comes back by itself: where it breaks off, it is tried again, with growing pauses.
 
     Args:
-        url: rtmp://, rtsp://, udp:// or srt://.
-        width, height: pixels, even.
-        rate: frames per second.
-        color: see open_sink.
-        sound: what comes along; None for none.
+        target: where to, and of what.
         clock: seconds.
 
     Attributes:
@@ -55,22 +49,12 @@ class StreamSink:
 
     waiting, repeats = 2, 0.2
 
-    def __init__(
-        self,
-        url: str,
-        width: int,
-        height: int,
-        rate: float,
-        *,
-        color: Color | None = None,
-        sound: LiveSound | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.planes = color is not None
-        self.name, self.notice = url, ""
+    def __init__(self, target: StreamTarget, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.planes = target.color is not None
+        self.name, self.notice = target.url, ""
         self._clock = clock
-        self._connect = partial(connected, url, width, height, rate, color=color, sound=sound)
-        self._connection: Connects | None = self._connect()
+        self._target = target
+        self._connection: Connects | None = connected(target)
         self._since = clock()
         self._pause = FIRST_PAUSE
         self._again = 0.0
@@ -94,7 +78,7 @@ class StreamSink:
         if self._clock() < self._again:
             return False
         try:
-            self._connection = self._connect()
+            self._connection = connected(self._target)
         except InputError:
             self._wait()
             return False
@@ -123,15 +107,6 @@ def place(url: str) -> str:
     return f"{address.scheme}://{address.hostname or ''}"
 
 
-def connected(
-    url: str,
-    width: int,
-    height: int,
-    rate: float,
-    *,
-    color: Color | None = None,
-    sound: LiveSound | None = None,
-) -> Connects:
-    """A connection; see StreamSink.  Datagrams wait for nobody, and need no process of their own."""
-    kind = StreamConnection if url.lower().startswith("udp:") else StreamProcess
-    return kind(url, width, height, rate, color=color, sound=sound)
+def connected(target: StreamTarget) -> Connects:
+    """A connection.  Datagrams wait for nobody, and need no process of their own."""
+    return StreamConnection(target) if target.url.lower().startswith("udp:") else StreamProcess(target)
