@@ -54,7 +54,7 @@ BARE_SIDE = 7
 """Positions along the square of which more than half must wear colours only for its middle to count."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
-STALE_LEVELS = 1.2
+STALE_LEVELS = 0.8
 """Median difference in luma, grey levels, between what a picture that stands still has been painted from and itself,
 from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and would stay.  Light that
 has changed everywhere alike does not count."""
