@@ -184,7 +184,7 @@ def _solve(system: np.ndarray, edges: np.ndarray, step: np.ndarray, before: np.n
         before, after: (2, H + 2, W + 2) float32, the flow without and with the change; `after` is written.
     """
     height, width = before.shape[1] - 2, before.shape[2] - 2
-    one, two, omega = np.uintp(1), np.uintp(2), np.float32(OMEGA)
+    one, omega = np.uintp(1), np.float32(OMEGA)
     du, dv = step[0], step[1]
     for turn in range(2 * SWEEPS):
         for y in range(one, np.uintp(height + 1)):
@@ -205,7 +205,7 @@ def _solve(system: np.ndarray, edges: np.ndarray, step: np.ndarray, before: np.n
                 du[side, y, k], dv[side, y, k] = u, v
     for n in range(np.uintp(2)):
         for y in range(one, np.uintp(height + 1)):
-            for side in range(np.uintp(2)):
-                for k in range(np.uintp((width + 1 - np.int64(side)) // 2)):
-                    x = two * k + side + one
-                    after[n, y, x] = before[n, y, x] + step[n, side, y, k + one]
+            for odd in range(np.uintp(2)):
+                for k in range(np.uintp((width + 1 - np.int64(odd)) // 2)):
+                    place = k + k + odd + one
+                    after[n, y, place] = before[n, y, place] + step[n, odd, y, k + one]
