@@ -614,10 +614,17 @@ def test_nonsense_on_the_websocket_ends_it_with_a_message(browser: Callable[[], 
         assert "load it again" in json.loads(socket.receive_text())["error"]
 
 
+def at_the_page(client: TestClient) -> TestClient:
+    """The same, once it has loaded the page and is known from then on."""
+    assert client.get("/").status_code == 200
+    return client
+
+
 def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> None:
     # Both have a frame waiting at all times, the first one many.
     with contextlib.ExitStack() as stack:
-        greedy, modest = (stack.enter_context(browser().websocket_connect("/vidstyle/live")) for _ in range(2))
+        visitors = (at_the_page(browser()) for _ in range(2))
+        greedy, modest = (stack.enter_context(one.websocket_connect("/vidstyle/live")) for one in visitors)
         turns = []
         for number in range(1, 13):
             for _ in range(5):
@@ -636,10 +643,30 @@ def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], Test
 
 def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(browser().websocket_connect("/vidstyle/live")) for _ in range(9)]
+        visitors = [at_the_page(browser()) for _ in range(9)]
+        sockets = [stack.enter_context(one.websocket_connect("/vidstyle/live")) for one in visitors]
         assert "Too many" in json.loads(sockets[-1].receive_text())["error"]
         sockets[0].send_bytes(webcam_frame(1))
         assert received(sockets[0])[0] == 1
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "strangers"])
+def test_nobody_takes_all_the_places_of_webcams(browser: Callable[[], TestClient], known: bool) -> None:
+    somebody, other = at_the_page(browser()) if known else browser(), at_the_page(browser())
+
+    def page_of(client: TestClient) -> Any:
+        return client.websocket_connect("/vidstyle/live")
+
+    with page_of(somebody) as first:
+        with page_of(somebody) as second, page_of(somebody) as third, page_of(other) as another:
+            assert "Two of your pages" in json.loads(third.receive_text())["error"]
+            for socket in (first, second, another):
+                socket.send_bytes(webcam_frame(1))
+                assert received(socket)[0] == 1
+        # Those have gone, which makes room.
+        with page_of(somebody) as fourth:
+            fourth.send_bytes(webcam_frame(2))
+            assert received(fourth)[0] == 2
 
 
 # --- the command
