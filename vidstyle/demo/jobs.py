@@ -21,6 +21,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
+from vidstyle.processor import give_way
 from vidstyle.restyling import OnProgress, Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
@@ -277,6 +278,8 @@ class Jobs:
         run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
+            # Webcams come first; what reads, paints and writes is started from here.
+            give_way()
             try:
                 self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:
