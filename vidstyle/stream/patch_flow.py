@@ -79,6 +79,12 @@ def _corner(place: Any, limit: Any) -> Any:
 
 
 @numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _between(searched: np.ndarray, y: Any, x: Any, share: Any) -> Any:
+    """What lies a share of a pixel right of one."""
+    return searched[y, x] + share * (searched[y, x + np.uintp(1)] - searched[y, x])
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any) -> Any:
     """Squared difference between a patch and what lies (u, v) from it, without that of their means."""
     one = np.uintp(1)
@@ -87,10 +93,9 @@ def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: A
     total, squares = np.float32(0), np.float32(0)
     # Columns outside, so that eight of them are computed at a time.
     for k in range(np.uintp(PATCH)):
-        above = searched[y, x + k] + fx * (searched[y, x + k + one] - searched[y, x + k])
+        above = _between(searched, y, x + k, fx)
         for r in range(np.uintp(PATCH)):
-            row = y + r + one
-            below = searched[row, x + k] + fx * (searched[row, x + k + one] - searched[row, x + k])
+            below = _between(searched, y + r + one, x + k, fx)
             change = above + fy * (below - above) - picture[top + r, left + k]
             total += change
             squares += change * change
@@ -109,10 +114,9 @@ def _step(
     zero = np.float32(0)
     total, sum_x, sum_y, with_x, with_y, xx, xy, yy = zero, zero, zero, zero, zero, zero, zero, zero
     for k in range(np.uintp(PATCH)):
-        above = searched[y, x + k] + fx * (searched[y, x + k + one] - searched[y, x + k])
+        above = _between(searched, y, x + k, fx)
         for r in range(np.uintp(PATCH)):
-            row = y + r + one
-            below = searched[row, x + k] + fx * (searched[row, x + k + one] - searched[row, x + k])
+            below = _between(searched, y + r + one, x + k, fx)
             change = above + fy * (below - above) - picture[top + r, left + k]
             above = below
             gx, gy = across[top + r, left + k], down[top + r, left + k]
@@ -211,10 +215,9 @@ def lay_patches(picture: np.ndarray, searched: np.ndarray, found: np.ndarray, st
             y, fy = _corner(np.float32(top) + v, height)
             x, fx = _corner(np.float32(left) + u, width)
             for k in range(np.uintp(PATCH)):
-                above = searched[y, x + k] + fx * (searched[y, x + k + one] - searched[y, x + k])
+                above = _between(searched, y, x + k, fx)
                 for r in range(np.uintp(PATCH)):
-                    row = y + r + one
-                    below = searched[row, x + k] + fx * (searched[row, x + k + one] - searched[row, x + k])
+                    below = _between(searched, y + r + one, x + k, fx)
                     change = above + fy * (below - above) - picture[top + r, left + k]
                     shares[r, k] = np.float32(1) / max(np.float32(1), abs(change))
                     above = below
