@@ -28,8 +28,8 @@ from vidstyle.live.painters import Painters
 from vidstyle.live.viewing import Masking
 from vidstyle.media.frame import Color, Frame
 from vidstyle.stream import Stream
+from vidstyle.stream.key_maps import share_of
 from vidstyle.stream.masks import laid_by, softened
-from vidstyle.stream.memory import Memory
 
 needs_openvino = pytest.mark.skipif(not is_usable(), reason="OpenVINO cannot be used here")
 SIZE = (192, 128)
@@ -288,16 +288,15 @@ def test_what_nobody_sees_is_not_painted_for() -> None:
 
 
 def test_a_share_of_the_picture_is_one_of_what_shows() -> None:
-    memory = Memory()
     where = np.zeros((4, 4), np.float32)
     where[:, :2] = 1
-    assert memory._share(where) == 0.5
-    memory.cares = np.zeros((4, 4), np.float32)
-    assert memory._share(where) == 0
-    memory.cares[:, 1:3] = 1
-    assert memory._share(where) == 0.5
-    memory.cares[:, 2] = 0
-    assert memory._share(where) == 1
+    assert share_of(where, None) == 0.5
+    cares = np.zeros((4, 4), np.float32)
+    assert share_of(where, cares) == 0
+    cares[:, 1:3] = 1
+    assert share_of(where, cares) == 0.5
+    cares[:, 2] = 0
+    assert share_of(where, cares) == 1
 
 
 # --- the command
