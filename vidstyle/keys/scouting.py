@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidstyle.media.frame import Frame
-from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.motion import LESS, Motion, find_motion, small_picture
 
 SEARCHES = 2
 """Threads that look for motion: both ways at a time."""
@@ -68,8 +68,8 @@ def scouted(
             if before is None or frame.discontinuity or skips(index):
                 waiting.append((frame, index, small, None, None))
             else:
-                forward = searches.submit(find_motion, before, small)
-                waiting.append((frame, index, small, forward, searches.submit(find_motion, small, before)))
+                forward = searches.submit(find_motion, before, small, LESS)
+                waiting.append((frame, index, small, forward, searches.submit(find_motion, small, before, LESS)))
             before = small
             if len(waiting) > AHEAD:
                 yield known()

@@ -7,6 +7,7 @@ walls: what stands still as well as it moves, and has nothing near that needs to
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +20,8 @@ LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
 FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
-DESCENTS, STRIDE, REFINEMENTS = 3, 3, 3
-"""Of DIS: steps of descent, places from patch to patch, and steps of the refinement that follows."""
+DESCENTS = 3
+"""Of DIS: steps of descent."""
 SMOOTHNESS = 10.0
 """Weight of smoothness in that refinement, half of OpenCV's: small pictures have much form in few places."""
 LEAST_SIDE = 12
@@ -63,6 +64,18 @@ ALIKE_SIDE = 3
 """Positions along the square in which that is judged."""
 
 
+class Effort(NamedTuple):
+    """Of DIS: places from patch to patch, and steps of the refinement that follows."""
+
+    stride: int
+    refinements: int
+
+
+USUAL, LESS = Effort(3, 3), Effort(4, 2)
+"""Less takes two thirds of the time; in films of which frames are not seen one by one as they come, no difference was
+found (train/studies/keys.md)."""
+
+
 @dataclass(frozen=True)
 class Motion:
     """Where everything in a frame was in the frame before.
@@ -99,7 +112,7 @@ def averaged(picture: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(picture, (width // FINER, height // FINER), interpolation=cv2.INTER_AREA))
 
 
-def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
+def find_motion(before: np.ndarray, now: np.ndarray, effort: Effort = USUAL) -> Motion | None:
     """Motion from one `small_picture` to the next; None where there is a cut between them."""
     if before.shape != now.shape or min(now.shape[:2]) < FINER * LEAST_SIDE:
         return None
@@ -115,7 +128,7 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     if moves.any():
         pans = (moves & textured).sum() > max(MOSTLY * textured.sum(), LEAST_PAN * moves.size)
         part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
-        flow[part] = _flow(luma_before, luma_now, standing, part, everywhere=pans)
+        flow[part] = _flow(luma_before, luma_now, standing, part, effort, everywhere=pans)
     change = cv2.subtract(sample(averaged(luma_before), flow), positions[..., 0], dtype=cv2.CV_32F)
     if _is_cut(cv2.GaussianBlur(change, (0, 0), 1), spread):
         return None
@@ -141,15 +154,21 @@ def _around(moves: np.ndarray) -> tuple[slice, slice]:
 
 
 def _flow(
-    before: np.ndarray, now: np.ndarray, standing: np.ndarray, part: tuple[slice, slice], *, everywhere: bool
+    before: np.ndarray,
+    now: np.ndarray,
+    standing: np.ndarray,
+    part: tuple[slice, slice],
+    effort: Effort,
+    *,
+    everywhere: bool,
 ) -> np.ndarray:
     """(h, w, 2) of a part of the positions; zero where standing still explains as much, unless everything moves."""
     rows, columns = (slice(FINER * one.start, FINER * one.stop) for one in part)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     search.setGradientDescentIterations(DESCENTS)
-    search.setPatchStride(STRIDE)
-    search.setVariationalRefinementIterations(REFINEMENTS)
+    search.setPatchStride(effort.stride)
+    search.setVariationalRefinementIterations(effort.refinements)
     search.setVariationalRefinementAlpha(SMOOTHNESS)
     before, now = (np.ascontiguousarray(picture[rows, columns]) for picture in (before, now))
     found = np.asarray(search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
