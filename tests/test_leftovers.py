@@ -15,7 +15,7 @@ from PIL import Image
 from small_disks import largest_file
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import pictures_by_name
+from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.output_files import Part, PartFolder, check_output
 from vidstyle.training.checkpoint import Position, save_checkpoint
 

@@ -149,7 +149,7 @@ def suffix_of_output(source: Path, codec: str | None, *, picture: bool) -> str:
         codec: of a video; chosen by the container if None.
         picture: whether it is a picture rather than a video.
     """
-    from vidstyle.media.images import IMAGE_SUFFIXES
+    from vidstyle.media.suffixes import IMAGE_SUFFIXES
 
     suffix = source.suffix
     if picture:
@@ -184,14 +184,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
     _check_paths(source, output, options)
     if options.mask is not None and not options.mask.is_file():
         raise InputError(f"{parameter('mask', options.mask)}: no such picture or video")
-    from vidstyle.media.images import (
-        IMAGE_SUFFIXES,
-        READ_SUFFIXES,
-        check_picture_suffix,
-        is_image,
-        pictures_in,
-        refuse_unread,
-    )
+    from vidstyle.media.images import is_image, refuse_unread
+    from vidstyle.media.suffixes import IMAGE_SUFFIXES, READ_SUFFIXES, check_picture_suffix, pictures_in
 
     refuse_unread(source)
     pictures = pictures_in(source) if source.is_dir() else [source] if is_image(source) else []

@@ -160,7 +160,7 @@ def _restyle_video(
 def _restyle_folder(
     source: Path, output: Path, style: Style, options: Options, report: OnProgress, painters: PaintersByStyle
 ) -> Summary:
-    from vidstyle.media.images import left_out_of, pictures_in, written_names
+    from vidstyle.media.suffixes import left_out_of, pictures_in, written_names
 
     pictures, others = pictures_in(source), left_out_of(source)
     done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report, painters)

@@ -28,7 +28,7 @@ from sample_runs import milliseconds
 from sheets import DPI, HERE, show
 
 from vidstyle.bench.evaluate import Judge
-from vidstyle.media.images import IMAGE_SUFFIXES
+from vidstyle.media.suffixes import IMAGE_SUFFIXES
 from vidstyle.nets import MetaNetwork
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.tensors import load_style_image, to_pixels, to_tensor

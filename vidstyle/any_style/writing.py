@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import READ_SUFFIXES, read_opaque, resize_shorter_side
+from vidstyle.media.images import read_opaque, resize_shorter_side
+from vidstyle.media.suffixes import READ_SUFFIXES
 from vidstyle.style_files import Style, StyleCard, load_style_file
 
 if TYPE_CHECKING:

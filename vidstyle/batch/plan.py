@@ -10,20 +10,12 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import READ_SUFFIXES, check_picture_suffix, is_image
+from vidstyle.media.images import is_image
+from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
 from vidstyle.output_files import check_folder, is_hidden
 from vidstyle.restyle_options import Options, check_request, suffix_of_output
 from vidstyle.styles import label_of
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for line in (
-        "3g2 3gp apng asf avi divx dv f4v flv gif ivf m1v m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpe mpeg mpg mts mxf nut",
-        "ogm ogv qt rm rmvb ts vob webm wmv y4m",
-    )
-    for name in line.split()
-)
-"""By which videos are found in folders; a file that is named is taken whatever it is called."""
 FIELDS = ("stem", "style", "suffix")
 """Of a template for names."""
 DEFAULT_NAME = "{stem}{suffix}"

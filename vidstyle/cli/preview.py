@@ -32,7 +32,8 @@ def preview(
 
     from vidstyle.cli.terminal_pictures import as_characters, shows_pictures
     from vidstyle.contact_sheet import frame_at, paint_cells, sheet_of
-    from vidstyle.media.images import Picture, check_picture_suffix, write_picture
+    from vidstyle.media.images import Picture, write_picture
+    from vidstyle.media.suffixes import check_picture_suffix
     from vidstyle.output_files import check_output
     from vidstyle.restyle_options import Options
 

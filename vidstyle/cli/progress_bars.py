@@ -152,7 +152,8 @@ def shown_in(bar: TrainingBar, file: "Path | None", *, overwrite: bool) -> "Call
     Raises:
         InputError: at once, if that file cannot be a picture.
     """
-    from vidstyle.media.images import Picture, check_picture_suffix, write_picture
+    from vidstyle.media.images import Picture, write_picture
+    from vidstyle.media.suffixes import check_picture_suffix
     from vidstyle.output_files import check_output
 
     if file is not None:

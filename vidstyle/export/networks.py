@@ -5,12 +5,12 @@ from torch import nn
 
 from vidstyle.errors import InputError
 from vidstyle.export.graph import Graph
+from vidstyle.media.color import LUMA
 from vidstyle.nets import FormNet, JohnsonNet, RealtimeNet
 from vidstyle.nets.canvas import CANVAS_SIDE, RIM, canvas_plane
 from vidstyle.nets.form import CoarseBranch
 from vidstyle.nets.johnson import PADDING, UnpaddedResidualBlock
 from vidstyle.nets.realtime import FOLD, LEAST_SPREAD, USUAL_SPREAD, ResidualBlock, rgb_grid_filters
-from vidstyle.perception.luma import LUMA
 
 INPUT, OUTPUT = "rgb", "painted"
 LEVELS = 255.0

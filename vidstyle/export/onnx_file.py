@@ -138,7 +138,7 @@ class _Photographs:
     """What ranges are found by; see onnxruntime.quantization.CalibrationDataReader."""
 
     def __init__(self) -> None:
-        from vidstyle.media.images import pictures_in
+        from vidstyle.media.suffixes import pictures_in
 
         self._paths = iter(pictures_in(PHOTOS))
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import pictures_by_name, read_picture, upright_size
+from vidstyle.media.images import read_picture, upright_size
 from vidstyle.media.mask_files import scaled
+from vidstyle.media.suffixes import pictures_by_name
 
 CONTACT_SHEET = "contact_sheet.jpg"
 """What shows all keys at a glance, and is none."""

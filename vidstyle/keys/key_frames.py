@@ -13,7 +13,8 @@ from vidstyle.keys.choosing import COVER, WHY, Choice, check_cover, chosen
 from vidstyle.keys.contact_sheets import WIDTH, write_contact_sheet
 from vidstyle.keys.key_files import CONTACT_SHEET, key_name
 from vidstyle.keys.scouting import Seen, scouted
-from vidstyle.media.images import Picture, pictures_by_name, write_picture
+from vidstyle.media.images import Picture, write_picture
+from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.output_files import exists_already
 from vidstyle.restyle_options import Options
 from vidstyle.stream.lifting import painted_size

@@ -11,7 +11,8 @@ import numpy as np
 
 from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.keys.key_files import check_shape, frame_number, key_name, read_key
-from vidstyle.media.images import Picture, pictures_by_name, read_image, write_picture
+from vidstyle.media.images import Picture, read_image, write_picture
+from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.style_files import Style
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.color import without_what_is_hidden
+from vidstyle.media.color import LUMA, without_what_is_hidden
 from vidstyle.media.frame import SMALLEST_SIDE
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Channels = Literal["rgb", "bgr"]
 CHANNELS: tuple[Channels, ...] = ("rgb", "bgr")
 """Orders of the colours of an array or a tensor; `bgr` is OpenCV's."""
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Weights of RGB in luminance, ITU-R BT.709, item 3.2."""
 OVERSHOOT = 0.5
 """By which floats may leave 0 to 1, as those of networks do; beyond, they are meant otherwise."""
 MODES = {"RGB", "RGBA", "L", "LA"}
@@ -159,7 +157,7 @@ def _frame(pixels: np.ndarray, channels: Channels) -> np.ndarray:
 def _colors(painted: np.ndarray, bands: int, channels: Channels) -> np.ndarray:
     """A painting (H, W, 3) in the colours of what had so many bands, (H, W, 1) luminance where there was but one."""
     if bands < 3:
-        return np.rint(painted @ LUMA)[..., None].astype(np.uint8)
+        return np.rint(painted @ np.array(LUMA, np.float32))[..., None].astype(np.uint8)
     return painted[..., ::-1] if channels == "bgr" else painted
 
 

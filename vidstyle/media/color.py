@@ -12,7 +12,8 @@ SCALING = (
 )
 """swscale's exact path: YUV to RGB and back loses less than 0.01 of a level in luma, 1 ms a frame at 640x360."""
 
-
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Weights of RGB in luminance, ITU-R BT.709, item 3.2."""
 WHITE = (255, 255, 255)
 SEEN_THROUGH = 8
 """Pixels beyond its edge as far as which a network sees what is opaque."""

@@ -5,7 +5,7 @@ import io
 import math
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,8 @@ from vidstyle.errors import InputError, reason
 from vidstyle.media.color import over_white
 from vidstyle.media.float_tiff import HEIGHT, ORIENTATION, WIDTH, read_float_tiff, tags_of
 from vidstyle.media.structure import is_heif_sequence
-from vidstyle.output_files import is_hidden, written_beside
+from vidstyle.media.suffixes import check_picture_suffix
+from vidstyle.output_files import written_beside
 
 with contextlib.suppress(ImportError):
     # What iPhones take, whole where it is stored in tiles, and upright.
@@ -32,13 +33,6 @@ BY_SUFFIX = MappingProxyType({".tga": ("TGA",)})
 ANIMATIONS = {"AVIF", "GIF", "PNG", "WEBP"}
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
 """What Pillow raises for files that are not what they say."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".tga"})
-"""Of pictures that are written."""
-INSTEAD = MappingProxyType(
-    {".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".ico": ".png", ".j2k": ".jp2", ".pgm": ".png", ".pnm": ".ppm"}
-)
-"""What pictures that are read only are written as."""
-READ_SUFFIXES = IMAGE_SUFFIXES | frozenset(INSTEAD)
 OPAQUE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".ppm"})
 UNREAD = MappingProxyType(
     {
@@ -125,45 +119,6 @@ def is_image(path: Path) -> bool:
         return True
     except DAMAGE:
         return False
-
-
-def pictures_by_name(folder: Path) -> list[Path]:
-    """Those of a folder's files that are pictures by their suffix, in order; hidden and half-written ones are none."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES)
-    return sorted(path for path in found if not is_hidden(path) and path.is_file())
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, by their suffix, in order.
-
-    Raises:
-        InputError: if there is none.
-    """
-    pictures = pictures_by_name(folder)
-    if not pictures:
-        raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(READ_SUFFIXES))})")
-    return pictures
-
-
-def left_out_of(folder: Path) -> list[str]:
-    """The names of what `pictures_in` does not take of a folder, hidden files aside."""
-    taken = set(pictures_in(folder))
-    return sorted(p.name for p in folder.iterdir() if p not in taken and not is_hidden(p))
-
-
-def written_names(pictures: Sequence[Path]) -> list[str]:
-    """Under which name each picture is written: its own, but for formats that are read only; no two are alike."""
-    taken = {p.name.lower() for p in pictures if p.suffix.lower() in IMAGE_SUFFIXES}
-    names = []
-    for picture in pictures:
-        name, suffix = picture.name, INSTEAD.get(picture.suffix.lower())
-        if suffix is not None:
-            name = picture.stem + suffix
-            if name.lower() in taken:
-                name = picture.name + suffix
-            taken.add(name.lower())
-        names.append(name)
-    return names
 
 
 def refuse_unread(path: Path) -> None:
@@ -378,12 +333,6 @@ def resize_shorter_side(rgb: np.ndarray, side: int) -> np.ndarray:
     scale = side / min(height, width)
     size = (max(side, round(width * scale)), max(side, round(height * scale)))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-
-
-def check_picture_suffix(path: Path) -> None:
-    """Raises InputError unless the suffix of `path` is that of a picture format that can be written."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise InputError(f"{path}: no picture format; use one of {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
 def write_picture(path: Path, picture: Picture, *, overwrite: bool) -> None:

@@ -11,14 +11,8 @@ from PIL import Image
 
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.frame import SMALLEST_SIDE, Frame
-from vidstyle.media.images import (
-    LARGEST_IMAGE,
-    Picture,
-    check_picture_suffix,
-    read_cut_off,
-    read_picture,
-    save,
-)
+from vidstyle.media.images import LARGEST_IMAGE, Picture, read_cut_off, read_picture, save
+from vidstyle.media.suffixes import check_picture_suffix
 from vidstyle.output_files import PartFolder, exists_already, move_into_place
 
 

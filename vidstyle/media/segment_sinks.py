@@ -112,7 +112,7 @@ class JoinedSink(FileSink):
         packet.stream = self._stream
         self._held = packet
         if self._tracks:
-            self._tracks.copy_until(float(packet.pts * self._time_base))
+            self._tracks.copy_until(float(packet.pts * self._encoded.time_base))
 
     def _encode(self, picture: VideoFrame | None) -> None:
         """The encoder has told the container what there will be, and has nothing to encode."""

@@ -8,32 +8,26 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import av
-import numpy as np
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.bit_rates import BitRate
 from vidstyle.media.codecs import choose_codec, encoder_options, on_gpu, opens, quality_options
-from vidstyle.media.color import SCALING, WHITE, from_rgb, over
+from vidstyle.media.color import WHITE
 from vidstyle.media.containers import location
-from vidstyle.media.converting import INTERLEAVED
-from vidstyle.media.device_pixels import DevicePixels
-from vidstyle.media.frame import RGB_MATRIX, Frame, Mastering, VideoFormat
-from vidstyle.media.hdr import DEEP, ToneExpander, light_options, peak_of
+from vidstyle.media.encoder_pictures import EncodedFormat, EncoderPictures
+from vidstyle.media.frame import Frame, Mastering, VideoFormat
+from vidstyle.media.hdr import light_options
 from vidstyle.media.marks import names_of, written
 from vidstyle.media.output_containers import (
-    CLOCKS,
     CONTAINER_OPTIONS,
     PLAYS_OPTIONS,
-    WITHOUT_ASPECT,
     movie_timescale,
     open_for_writing,
 )
@@ -54,10 +48,6 @@ SHORTEST_GIF_STEP = 2
 """Hundredths of a second."""
 STILL_SUFFIXES = frozenset({".avif"})
 """Pictures that move, which no GPU has been seen to write."""
-ON_DEVICE = frozenset({"cuda", "nv12"})
-"""Pixel formats of what comes from a device: they need no conversion."""
-YUV = ("yuv", "nv12", "p010")
-"""Beginnings of the names of pixel formats that have a matrix."""
 X265_DELAY = 2
 """Frames by which x265's decoding times are behind."""
 
@@ -103,7 +93,7 @@ class FileSink:
         background: tuple[int, int, int] = WHITE,
         strength: float = 1.0,
     ) -> None:
-        self.path, self._overwrite, self._background = path, overwrite, background
+        self.path, self._overwrite = path, overwrite
         hdr = video.mastering is not None
         self._codec_name, self._codec = choose_codec(codec, path, alpha=video.alpha, hdr=hdr)
         self._device: DeviceEncoding | None = None
@@ -124,18 +114,13 @@ class FileSink:
             options |= quality_options(self._codec_name, self._codec, quality)
         else:
             options |= bit_rate.options(self._codec_name, self._codec)
-        self._scaler, self._reformatter = VideoReformatter(), VideoReformatter()
         self._palette: OnePalette | None = None
-        self._expander: ToneExpander | None = None
-        if video.mastering is not None:
-            self._expander = ToneExpander(video.color.transfer, peak_of(video.mastering), 1 - strength)
         self._tracks: Tracks | None = None
         self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
         self._first_pts = self._end = 0
         self._first_dts: int | None = None
         self._last_pts: int | None = None
         self._frames = 0
-        self._laid_down = False
         self._finished = self._aborted = False
         # A stopped run aborts from another thread than the one that encodes.
         self._encoding = threading.Lock()
@@ -146,6 +131,7 @@ class FileSink:
         os.environ.setdefault("SVT_LOG", "0")
         try:
             self._container = self._open_container()
+            self._pictures = EncoderPictures(self._encoded, self._device, background, strength)
         except BaseException:
             self._part.discard()
             raise
@@ -173,7 +159,7 @@ class FileSink:
     def notes(self) -> list[str]:
         """What a user should know of the other tracks, a line each."""
         notes = list(self._tracks.notes) if self._tracks else []
-        if self._laid_down:
+        if self._pictures.laid_down:
             notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
         if self._unmarked:
             notes.append(f"{self.path}: is not marked as {' and '.join(self._unmarked)}; tell the player")
@@ -200,15 +186,15 @@ class FileSink:
             # A GIF says how often it is repeated, and without it, it is not.
             times = times if name != "gif" else -1 if times == 1 else max(0, times - 1)
             container.container_options[PLAYS_OPTIONS[name]] = str(times)
-        self._alpha = self.video.alpha and self._codec.alpha is not None and name in self._codec.alpha_containers
+        self._encoded = EncodedFormat(self.video, self._codec, name, resident=self._device is not None)
         if name in WITH_EDIT_LISTS:
             # Edit lists are written in it, and milliseconds would round the end of the video.
-            container.container_options["movie_timescale"] = str(movie_timescale(self._time_base))
+            container.container_options["movie_timescale"] = str(movie_timescale(self._encoded.time_base))
         return container
 
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
         video, color = self.video, self.video.color
-        if self._alpha:
+        if self._encoded.alpha:
             options = options | dict(self._codec.alpha_options)
         tags, marking, unmarked = written(video.marks, self._container.format.name, self._codec.encoder)
         self._unmarked = names_of(unmarked)
@@ -217,60 +203,22 @@ class FileSink:
         accelerator = None if self._device is None else self._device.accelerator()
         stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options, hwaccel=accelerator)
         assert isinstance(stream, av.VideoStream)
-        self._even = 2 if self._codec.even else 1
-        stream.width, stream.height = (-(-side // self._even) * self._even for side in self._size)
-        stream.pix_fmt = self._pixel_format
+        stream.width, stream.height = self._encoded.coded_size
+        stream.pix_fmt = self._encoded.pixel_format
         stream.metadata.update(tags)
         context = stream.codec_context
-        context.time_base = self._time_base
+        context.time_base = self._encoded.time_base
         # Without it an encoder makes durations up from the average rate.
         context.flags |= Flags.frame_duration
-        if video.sample_aspect_ratio != 1 and not self._squares_pixels:
+        if video.sample_aspect_ratio != 1 and not self._encoded.squares_pixels:
             context.sample_aspect_ratio = video.sample_aspect_ratio
-        context.colorspace, context.color_range = self._matrix_and_range()
+        context.colorspace, context.color_range = self._encoded.matrix_and_range
         context.color_primaries, context.color_trc = color.primaries, color.transfer
         context.thread_type = "AUTO"
         if self._codec.encoder in {"libx265", "hevc_nvenc"} and self._container.format.name in {"mp4", "mov"}:
             # The tag that Apple's players ask for.
             context.codec_tag = "hvc1"
         return stream
-
-    @property
-    def _pixel_format(self) -> str:
-        """FFmpeg's name of what the encoder is given."""
-        if self._device is not None:
-            return INTERLEAVED
-        if self._expander is not None and self._codec.hdr is not None:
-            return self._codec.hdr
-        if self._alpha and self._codec.alpha is not None:
-            return self._codec.alpha
-        return self._codec.formats[self.video.color.bits > 8]
-
-    @property
-    def _squares_pixels(self) -> bool:
-        """PyAV cannot tell these containers of another shape of pixel, which few codecs write down themselves."""
-        by_itself = self._codec.encoder in {"libx264", "libx265"}
-        return self._container.format.name in WITHOUT_ASPECT and not by_itself
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        """Width and height of the output, but for what makes them even."""
-        width, height, shape = self.video.width, self.video.height, self.video.sample_aspect_ratio
-        if not self._squares_pixels:
-            return width, height
-        # Upwards, so that nothing is lost.
-        return (round(width * shape), height) if shape > 1 else (width, round(height / shape))
-
-    @property
-    def _time_base(self) -> Fraction:
-        """Seconds per tick of the encoder."""
-        return CLOCKS.get(self._codec.encoder, self.video.time_base)
-
-    def _matrix_and_range(self) -> tuple[int, ColorRange]:
-        color = self.video.color
-        if not self._pixel_format.startswith(YUV):
-            return RGB_MATRIX, ColorRange.JPEG
-        return color.matrix, ColorRange.JPEG if color.full_range else ColorRange.MPEG
 
     def _write_header(self) -> None:
         """Early, since it opens the encoders, and creates the file, which must not happen after `abort`."""
@@ -285,7 +233,7 @@ class FileSink:
                 if self._stream.codec_context.is_open:
                     said = f"{self._container.format.name} refuses what is to go into it ({reason(error)})"
                     raise InputError(f"{self.path}: {said}; choose another suffix") from error
-                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._size)
+                said = "{} cannot be written at {}x{}".format(self._codec_name, *self._encoded.size)
                 raise InputError(
                     f"{self.path}: {said}; choose another {parameter('size')} or {parameter('codec')}"
                 ) from error
@@ -299,9 +247,7 @@ class FileSink:
         """
         with self._encoding, self._disk_errors():
             if self._is_due(frame):
-                if isinstance(frame.pixels, DevicePixels) and self._device is None:
-                    frame = replace(frame, pixels=frame.pixels.array())
-                picture = self._to_picture(frame)
+                picture = self._timed(self._pictures(frame), frame)
                 if self._palette is None:
                     self._encode(picture)
                 elif self._aborted:
@@ -360,8 +306,8 @@ class FileSink:
                 name = self._container.format.name
                 self._container.close()
                 if name in {"apng", "webp"}:
-                    last = round(1000 * (self._end - self._last_pts) * self._time_base)
-                    finish_animation(self._partial, last, alpha=self._alpha)
+                    last = round(1000 * (self._end - self._last_pts) * self._encoded.time_base)
+                    finish_animation(self._partial, last, alpha=self._encoded.alpha)
                 self._publish()
         finally:
             self.abort()
@@ -412,23 +358,11 @@ class FileSink:
                 raise InputError(f"{self.path}: grew too large for the disk; {left}") from error
             raise VidstyleError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def _to_picture(self, frame: Frame[Any]) -> VideoFrame:
-        picture = self._wrapped(frame)
-        if (picture.width, picture.height) != self._size:
-            width, height = self._size
-            picture = self._scaler.reformat(picture, width, height, interpolation=SCALING, threads=1)
-        if self._size != (self.width, self.height):
-            # 4:2:0 has no odd sides; the last line is doubled rather than lost.
-            pad = ((0, self.height - picture.height), (0, self.width - picture.width), (0, 0))
-            padded: Any = np.pad(picture.to_ndarray(), pad, mode="edge")
-            picture = VideoFrame.from_ndarray(padded, picture.format.name)
-            picture.color_range = ColorRange.JPEG
-        if self._palette is None:
-            picture = self._converted(picture)
+    def _timed(self, picture: VideoFrame, frame: Frame[Any]) -> VideoFrame:
         # Ticks of some containers are so coarse that two frames can fall into one.
         earliest = -(2**62) if self._last_pts is None else self._last_pts + 1
-        ticks = frame.time_base / self._time_base
-        picture.pts, picture.time_base = max(earliest, round(frame.pts * ticks)), self._time_base
+        ticks = frame.time_base / self._encoded.time_base
+        picture.pts, picture.time_base = max(earliest, round(frame.pts * ticks)), self._encoded.time_base
         picture.duration = max(self._shortest, round(frame.duration * ticks))
         if self._last_pts is None:
             self._first_pts = picture.pts
@@ -449,44 +383,12 @@ class FileSink:
         """
         if self._codec.encoder != "gif" or self._last_pts is None:
             return True
-        ticks = frame.time_base / self._time_base
+        ticks = frame.time_base / self._encoded.time_base
         if round(frame.pts * ticks) >= self._last_pts + SHORTEST_GIF_STEP:
             return True
         self._end = max(self._end, round((frame.pts + frame.duration) * ticks))
         self._durations[self._last_pts] = self._end - self._last_pts
         return False
-
-    def _wrapped(self, frame: Frame[Any]) -> VideoFrame:
-        if isinstance(frame.pixels, DevicePixels):
-            assert self._device is not None
-            picture = self._device.picture(frame.pixels)
-        elif self._expander is not None and frame.signal is not None:
-            picture = VideoFrame.from_ndarray(self._expander(frame.pixels, frame.signal()), DEEP)
-            picture.color_range = ColorRange.JPEG
-        elif frame.pixels.ndim == 3:
-            pixels = frame.pixels
-            if self._alpha:
-                alpha = np.full(pixels.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
-                pixels = np.dstack([pixels, alpha])
-            elif frame.alpha is not None and frame.alpha.min() < 255:
-                self._laid_down = True
-                pixels = over(np.dstack([pixels, frame.alpha]), self._background)
-            picture = VideoFrame.from_ndarray(pixels, "rgba" if self._alpha else "rgb24")
-            picture.color_range = ColorRange.JPEG
-        else:
-            picture = VideoFrame.from_ndarray(frame.pixels, "yuv420p")
-            picture.colorspace, picture.color_range = self._matrix_and_range()
-        return picture
-
-    def _converted(self, picture: VideoFrame) -> VideoFrame:
-        """In the encoder's pixel format, and tagged with what it is."""
-        color = self.video.color
-        matrix, color_range = self._matrix_and_range()
-        if picture.format.name not in {"yuv420p", *ON_DEVICE}:
-            return from_rgb(picture, self._stream.pix_fmt, color, matrix, self._reformatter)
-        picture.colorspace, picture.color_range = matrix, color_range
-        picture.color_primaries, picture.color_trc = color.primaries, color.transfer
-        return picture
 
     def __enter__(self) -> Self:
         return self

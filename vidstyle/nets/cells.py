@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidstyle.media.color import LUMA
 from vidstyle.nets.realtime import (
     FOLD,
     USUAL_SPREAD,
@@ -21,7 +22,6 @@ from vidstyle.nets.realtime import (
     spread_of_luma,
     take_out_grid,
 )
-from vidstyle.perception.luma import LUMA
 
 PIXELS = FOLD**2
 RGB_BYTES = 3 * PIXELS

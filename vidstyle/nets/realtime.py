@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidstyle.media.color import LUMA
 from vidstyle.nets.canvas import sample_canvas, still_coordinates
-from vidstyle.perception.luma import LUMA
 from vidstyle.perception.warping import TRUNK_STRIDE
 
 FOLD = TRUNK_STRIDE

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import Picture, check_picture_suffix, read_opaque, read_picture, write_picture
+from vidstyle.media.images import Picture, read_opaque, read_picture, write_picture
+from vidstyle.media.suffixes import check_picture_suffix
 from vidstyle.output_files import check_output
 from vidstyle.painting.optimisation import Diverged, Optimisation, Scale, Step, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, files_read, weighted_styles

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import Picture, check_picture_suffix, write_picture
+from vidstyle.media.images import Picture, write_picture
+from vidstyle.media.suffixes import check_picture_suffix
 from vidstyle.output_files import check_output, written_beside
 from vidstyle.painting.optimisation import Scale, Step, fit
 

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import IMAGE_SUFFIXES, Picture, read_image, write_picture
+from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import FileSource
+from vidstyle.media.suffixes import IMAGE_SUFFIXES
 from vidstyle.output_files import check_output
 from vidstyle.painting.optimisation import Optimisation, Scale, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, WeightedStyle, files_read, weighted_styles

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-LUMA = (0.2126, 0.7152, 0.0722)
-"""Weights of RGB in luminance, ITU-R BT.709, item 3.2."""
+from vidstyle.media.color import LUMA
 
 
 def luminance(image: Tensor) -> Tensor:

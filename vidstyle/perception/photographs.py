@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import pictures_by_name, read_image, resize_shorter_side
+from vidstyle.media.images import read_image, resize_shorter_side
+from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import pixel_grid
 

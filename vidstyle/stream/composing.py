@@ -7,7 +7,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from vidstyle.perception.luma import LUMA
+from vidstyle.media.color import LUMA
 from vidstyle.stream.planes import is_planar, planes_of
 
 Pixels = TypeVar("Pixels")

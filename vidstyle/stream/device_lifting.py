@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidstyle.perception.luma import LUMA
+from vidstyle.media.color import LUMA
 from vidstyle.stream.composing import Look, composed_by, mixed_by
 from vidstyle.stream.device_laying import blurred, boxed
 from vidstyle.stream.device_planes import (

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (9798, 19235, 3735)
+OPENCV_GREY = (9798, 19235, 3735)
 """Of red, green and blue, in 1 / 2^15: OpenCV's."""
 
 
@@ -48,7 +48,7 @@ def luma_of(pixels: Tensor) -> Tensor:
     if is_planar(pixels):
         return channels_of(pixels)[0][0]
     red, green, blue = pixels.to(torch.int32).unbind(-1)
-    total = red * LUMA[0] + green * LUMA[1] + blue * LUMA[2] + (1 << 14)
+    total = red * OPENCV_GREY[0] + green * OPENCV_GREY[1] + blue * OPENCV_GREY[2] + (1 << 14)
     return (total >> 15).to(torch.uint8)
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import resize_shorter_side
 from vidstyle.media.sources import FileSource
+from vidstyle.media.suffixes import VIDEO_SUFFIXES
 from vidstyle.output_files import is_hidden
 from vidstyle.perception.flow import Pair, estimate_flow, inside
 from vidstyle.perception.photographs import expose
 from vidstyle.perception.tensors import to_tensor
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"})
 MEMORY = 512 << 20
 """Bytes of decoded frames kept, of all clips together."""
 MARGIN = 1.3

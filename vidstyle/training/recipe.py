@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import pictures_in
+from vidstyle.media.suffixes import pictures_in
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import SCALES
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError
-from vidstyle.media.images import pictures_by_name, read_opaque, resize_shorter_side
+from vidstyle.media.images import read_opaque, resize_shorter_side
+from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.perception.tensors import load_style_image, to_tensor
 
 CROP = 256
