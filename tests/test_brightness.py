@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from vidstyle.errors import InputError
-from vidstyle.perception.brightness import STRIDE, brightness_regions, region_weights
+from vidstyle.perception.brightness import STRIDE, brightness_regions, region_shares
 from vidstyle.perception.losses import gram_matrix
+from vidstyle.perception.region_grams import region_grams
 from vidstyle.training.recipe import Recipe
 from vidstyle.training.trainer import Trainer
 
@@ -41,11 +42,11 @@ def test_the_gram_matrix_of_a_region_is_that_of_its_positions() -> None:
     features = torch.rand(1, 5, 8, 16)
     regions = torch.zeros(1, 2, 8, 16)
     regions[:, 0, :, :8] = regions[:, 1, :, 8:] = 1
-    found = [gram_matrix(features * weight) for weight in region_weights(regions, features.shape)]
+    found = region_grams(features, region_shares(regions, features.shape))[0]
     for gram, part in zip(found, features.chunk(2, -1), strict=True):
-        torch.testing.assert_close(gram, gram_matrix(part))
-    (everywhere,) = region_weights(torch.ones(1, 1, 2, 2), features.shape)
-    torch.testing.assert_close(gram_matrix(features * everywhere), gram_matrix(features))
+        torch.testing.assert_close(gram, gram_matrix(part)[0])
+    everywhere = region_shares(torch.ones(1, 1, 2, 2), features.shape)
+    torch.testing.assert_close(region_grams(features, everywhere)[:, 0], gram_matrix(features))
 
 
 @pytest.mark.parametrize(("regions", "same"), [(1, True), (2, False)])

@@ -1,6 +1,9 @@
 """Visitors' files painted by the demo: previews, whole files, and the queue in front of it."""
 
+import os
 import re
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +18,12 @@ from media_files import Sound, colorful_picture, make_video, read_times
 from PIL import Image
 
 from vidstyle.errors import InputError
+from vidstyle.processor import NICENESS
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import Cancelled, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.jobs import Cancelled, Job, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.visitors import Visitors
 
@@ -170,6 +174,31 @@ def test_one_visitor_does_not_take_all_places() -> None:
     queue.join("bob")
     queue.leave(first)
     queue.join("ann")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+@pytest.mark.parametrize("webcams", [False, True])
+def test_files_give_way_to_webcams_and_to_nothing_else(tmp_path: Path, webcams: bool) -> None:
+    previews = Previews("cpu")
+    run = Jobs(Gallery(previews), previews, "cpu", others_come_first=lambda: webcams)
+    visitor = Visitors(tmp_path).welcome()[1]
+    (path := visitor.new_path(".png")).touch()
+    file = visitor.file(visitor.keep(path, "a.png", "picture"))
+    Image.new("RGB", (32, 32)).save(path)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    own, found = niceness(), list[int]()
+
+    def make(output: Path, _: object) -> None:
+        found.append(niceness())
+        output.write_bytes(path.read_bytes())
+
+    finished(run.run(visitor, Job(file, "painted", ".png", make)))
+    assert found == [max(own, NICENESS) if webcams else own]
+    assert niceness() == own
+    previews.close()
 
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:

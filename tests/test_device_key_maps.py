@@ -28,8 +28,8 @@ def done() -> "Future[Any]":
 class Both:
     """A memory with maps of either kind, frame after frame, which have to say the same."""
 
-    def __init__(self) -> None:
-        maps = DeviceOperations("cpu").key_maps()
+    def __init__(self, device: str = "cpu") -> None:
+        maps = DeviceOperations(device).key_maps()
         assert isinstance(maps, DeviceKeyMaps)
         self.maps = maps
         self.memories = Memory(), Memory(maps)
@@ -70,7 +70,7 @@ class Both:
         assert one.begins == other.begins
         assert bool(one.changed.any()) == other.changes
         self.layers.append(len(keys))
-        maps = other.maps().numpy()
+        maps = other.maps().cpu().numpy()
         for place, layer in enumerate(one.layers):
             assert np.abs(layer.over - maps[OVER][place]).max() < 0.02
             shift = np.zeros((*layer.over.shape, 2)) if layer.shift is None else layer.shift
@@ -172,3 +172,11 @@ def test_a_cut_begins_anew_and_what_was_planned_before_it_is_still_known() -> No
     # A cut comes before anybody has asked what is to be drawn.
     memory.forget()
     assert planned.changes
+
+
+@pytest.mark.gpu
+def test_a_gpu_carries_keys_alike() -> None:
+    for frames in (pan(24), [scene(1)] * 6):
+        both = Both("cuda:0")
+        both.run(frames)
+        assert both.layers[-1] >= 1

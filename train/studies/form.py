@@ -1,10 +1,12 @@
 """What a sense of form brings: styles before and after, on single frames.
 
-    python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...] [--paint STEPS]
+    python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...]
+        [--paint STEPS] [--keep DIR]
 
 Before is what the style started from (its recipe's init), after is what ships.  Makes form.md and form.jpg in --out.
 The distances are those of vidstyle.perception.metrics by vgg19-hybrid; structure is the style distance at relu5_1
-alone.  With --paint each style has a third row: painting by optimisation, STEPS at each scale.
+alone.  With --paint the sheet has a third row for each style: painting by optimisation, STEPS at each scale, which
+takes minutes a frame; with --keep these are kept in a folder, and painted once.
 """
 
 import argparse
@@ -34,6 +36,8 @@ FRAME = 8
 FINE, STRUCTURE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1"), ("relu5_1",)
 SIZE, SQUARE = (640, 360), (384, 384)
 """Of the frames, pixels; the fox is square."""
+OPTIMISED = 0.6
+"""Size of what is painted by optimisation, as a multiple of the frame's: more than a sheet shows."""
 
 
 def frame_of(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -71,11 +75,26 @@ def all_frames(clips: Path) -> dict[str, np.ndarray]:
     return {**frames, "text": lettering()}
 
 
-def optimised(frame: np.ndarray, picture: Path, steps: int, weights: Path) -> np.ndarray:
-    """A frame as `vidstyle paint` paints it, RGB (H, W, 3) uint8."""
-    settings = {"size": max(frame.shape), "steps": steps, "perceptual": "vgg19-hybrid", "perceptual_weights": weights}
-    *_, last = paint(frame, picture, **settings)
-    return fit(last.image, *frame.shape[:2])
+def optimised(frame: np.ndarray, picture: Path, *, steps: int, weights: Path, kept: Path | None) -> np.ndarray:
+    """A frame as `vidstyle paint --perceptual vgg19-distilled` paints it, enlarged again, RGB (H, W, 3) uint8.
+
+    kept: file to read it from if it is there, and to write it to.
+    """
+    if kept is not None and kept.exists():
+        return read_image(kept)
+    *_, last = paint(
+        frame,
+        picture,
+        size=round(OPTIMISED * max(frame.shape)),
+        steps=steps,
+        perceptual="vgg19-distilled",
+        perceptual_weights=weights,
+    )
+    image = fit(last.image, *frame.shape[:2])
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(kept)
+    return image
 
 
 @torch.inference_mode()
@@ -133,6 +152,7 @@ def main() -> None:
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--styles", nargs="+", default=[c.name for c in list_styles() if c.network == "form"])
     parser.add_argument("--paint", type=int, metavar="STEPS", default=0)
+    parser.add_argument("--keep", type=Path, help="folder for what --paint paints")
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
     frames = all_frames(args.clips)
@@ -150,14 +170,16 @@ def main() -> None:
         picture = recipe.style.pictures[0]
         versions = {"before": load_style(str(recipe.network.init)), "after": load_style(name)}
         rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
-        if args.paint:
-            rows["paint"] = [optimised(f, picture, args.paint, args.perceptual_weights) for f in frames.values()]
         found = measured(perceptual, [*rows.values()], picture, [*frames.values()])
         for (when, paintings), those in zip(rows.items(), found, strict=True):
             cells = ["{:.3f} / {:.3f} / {:.3f}, {:.0f}".format(*row) for row in (*those, those.mean(0))]
             lines.append(f"| {name} | {when} | {' | '.join(cells)} |")
             sheet[f"{name}\n{when}"] = [widened(painting) for painting in paintings]
             print(lines[-1], flush=True)
+        if args.paint:
+            kept = {k: args.keep and args.keep / f"{name}_{k}.png" for k in frames}
+            given = {"steps": args.paint, "weights": args.perceptual_weights}
+            sheet[f"{name}\npaint"] = [widened(optimised(f, picture, kept=kept[k], **given)) for k, f in frames.items()]
     (args.out / "form.md").write_text("\n".join(lines) + "\n")
     draw_sheet(args.out / "form.jpg", "Styles before and after they had a sense of form", sheet, list(frames))
 

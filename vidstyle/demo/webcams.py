@@ -140,6 +140,11 @@ class Webcams:
         """Where browsers connect to."""
         return WebSocketRoute("/vidstyle/live", self._connect)
 
+    def are_shown(self) -> bool:
+        """Whether anybody has one on."""
+        with self._changed:
+            return bool(self._sessions)
+
     def close(self) -> None:
         """Show nothing more."""
         with self._changed:

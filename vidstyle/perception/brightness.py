@@ -30,12 +30,7 @@ def brightness_regions(pictures: Tensor, count: int) -> Tensor:
     return regions.reshape(n, h, w, count).permute(0, 3, 1, 2).float()
 
 
-def region_weights(regions: Tensor, size: torch.Size) -> list[Tensor]:
-    """What to multiply features (N, C, h, w) of that size by for the Gram matrix of each region: (N, 1, h, w) each.
-
-    The root of each region's share of a position over its mean share: Gatys et al. 2017 ("Controlling Perceptual
-    Factors"), equation 6, with the normalisation of `gram_matrix`.
-    """
+def region_shares(regions: Tensor, size: torch.Size) -> Tensor:
+    """How much each position of features (N, C, h, w) counts in each region: (N, R, h, w), 1 in the mean."""
     shares = F.interpolate(regions, size[-2:], mode="bilinear", align_corners=False)
-    shares = shares / shares.mean((2, 3), keepdim=True).clamp(min=1e-6)
-    return list(shares.sqrt().split(1, 1))
+    return shares / shares.mean((2, 3), keepdim=True).clamp(min=1e-6)

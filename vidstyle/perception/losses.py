@@ -50,12 +50,28 @@ def content_loss(painted: Tensor, source: Tensor) -> Tensor:
     return F.mse_loss(painted.float(), source.float())
 
 
-def normalised_content_loss(painted: Tensor, source: Tensor) -> Tensor:
+def normalised_content_loss(painted: Tensor | Embedded, source: Tensor | Embedded) -> Tensor:
     """`content_loss` between features that are instance-normalised first.
 
     What differs by a channel's mean and contrast is style (Huang and Belongie 2017, section 3) and costs nothing.
     """
-    return content_loss(F.instance_norm(painted.float()), F.instance_norm(source.float()))
+    if isinstance(painted, Embedded) and isinstance(source, Embedded):
+        return _embedded_content_loss(painted, source)
+    return content_loss(F.instance_norm(whole(painted).float()), F.instance_norm(whole(source).float()))
+
+
+def _embedded_content_loss(painted: Embedded, source: Embedded) -> Tensor:
+    """The same from covariances of the few features: E(a - b)^2 = E a^2 - 2 E a b + E b^2, of each channel."""
+    matrix = painted.matrix.float()
+    ours, theirs = (x.narrow.float().flatten(2) for x in (painted, source))
+    ours, theirs = (x - x.mean(2, keepdim=True) for x in (ours, theirs))
+    between, own, given = (
+        ((matrix @ torch.bmm(x, y.mT) / x.shape[2]) * matrix).sum(2)
+        for x, y in ((ours, theirs), (ours, ours), (theirs, theirs))
+    )
+    # As torch's instance normalisation has it.
+    ours_sure, theirs_sure = own + 1e-5, given + 1e-5
+    return (own / ours_sure + given / theirs_sure - 2 * between / (ours_sure * theirs_sure).sqrt()).mean()
 
 
 def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
@@ -111,19 +127,22 @@ def _variance(features: Tensor) -> Tensor:
     return features.float().var((0, 2, 3), correction=0).mean() + vgg.LEAST_VARIANCE
 
 
-CONTENT_KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+def _plain_content_loss(painted: Tensor | Embedded, source: Tensor | Embedded) -> Tensor:
+    return content_loss(whole(painted), whole(source))
+
+
+CONTENT_KINDS: dict[str, Callable[[Tensor | Embedded, Tensor | Embedded], Tensor]] = {
     "normalised": normalised_content_loss,
-    "plain": content_loss,
+    "plain": _plain_content_loss,
 }
 """Losses between the features of a painting and of its source, by what a recipe calls them."""
 
-STYLE_KINDS: dict[str, tuple[Callable[[Tensor | Embedded], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    "relative": (gram_matrix, style_loss),
-    "distance": (gram_matrix, gram_distance),
-    "gram": (gram_matrix, gram_loss),
-    "moments": (stacked_moments, moment_loss),
+GRAM_KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "relative": style_loss,
+    "distance": gram_distance,
+    "gram": gram_loss,
 }
-"""What is taken of features, and the loss between two of it, by what a recipe calls them."""
+"""Losses between Gram matrices, by what a recipe calls them."""
 
 
 def total_variation(image: Tensor) -> Tensor:

@@ -1,21 +1,26 @@
 """What training makes small: the terms of vidstyle.perception.losses, chosen and weighted by a recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError
 from vidstyle.perception import losses
-from vidstyle.perception.brightness import brightness_regions, region_weights
-from vidstyle.perception.features import Embedded, whole
+from vidstyle.perception.brightness import brightness_regions, region_shares
+from vidstyle.perception.contours import contour_loss, contours
+from vidstyle.perception.features import Embedded
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.perceptual_network import LAYERS, PerceptualNetwork
+from vidstyle.perception.region_grams import region_grams
 
 T = TypeVar("T")
 
+MOTIFS = frozenset({"relu4_1", "relu5_1"})
+"""Layers of style that see what is larger than a stroke."""
 TEMPORAL_KINDS = ("plain", "luminance")
 
 
@@ -38,6 +43,11 @@ class Loss:
     style_regions: int = 1
     """Above one, style is compared region by region, as many of as large an area, from dark to bright: so strokes of a
     bright sky go where a photograph is bright."""
+    style_room: float = 0.0
+    """Above zero, motifs (MOTIFS) are asked for where a photograph has room for them, and less where it has detail, as
+    in a face: half as much where its gradient is so many times as strong as in the mean."""
+    contour: float = 0.0
+    """Of strokes that cross the contours that are near, in place of running along."""
     content: float = 1.0
     style: float = 6.0
     total_variation: float = 1.0
@@ -92,7 +102,9 @@ class Objective(nn.Module):
                 f"loss.style_layer_weights has {len(self.layer_weights)} entries for {len(self.style_layers)} layers"
             )
         self._content_loss = _choose("content_kind", weights.content_kind, losses.CONTENT_KINDS)
-        self._statistic, self._style_loss = _choose("style_kind", weights.style_kind, losses.STYLE_KINDS)
+        self._style_loss = _choose(
+            "style_kind", weights.style_kind, losses.GRAM_KINDS | {"moments": losses.moment_loss}
+        )
         _choose("temporal_kind", weights.temporal_kind, dict.fromkeys(TEMPORAL_KINDS))
         if weights.style_regions > 1 and weights.style_kind == "moments":
             raise InputError("loss.style_regions: regions are compared by Gram matrices; take another style_kind")
@@ -102,34 +114,43 @@ class Objective(nn.Module):
     @torch.no_grad()
     def set_style(self, *style: Tensor) -> None:
         """From now on be near to the pictures `style`, each (1, 3, H, W) in [0, 1]: to the mean of what each has."""
-        of_each = [self._statistics(self.perceptual.compact(picture, self.style_layers), picture) for picture in style]
-        self.targets = {
-            layer: torch.stack([torch.stack(found[layer]) for found in of_each]).mean(0) for layer in self.style_layers
-        }
+        of_each = [
+            self._statistics(self.perceptual.compact(picture, self.style_layers), brightness_regions(picture, count))
+            for count in [self.weights.style_regions]
+            for picture in style
+        ]
+        self.targets = {layer: torch.stack([f[layer] for f in of_each]).mean(0) for layer in self.style_layers}
 
-    def _statistics(self, features: Mapping[str, Tensor | Embedded], picture: Tensor) -> dict[str, list[Tensor]]:
-        """Of each style layer, what is compared, for each region of the picture (N, 3, H, W) that is looked at."""
-        if self.weights.style_regions <= 1:
-            return {layer: [self._statistic(features[layer])] for layer in self.style_layers}
-        regions = brightness_regions(picture, self.weights.style_regions)
+    def _statistics(
+        self, features: Mapping[str, Tensor | Embedded], regions: Tensor, room: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Of each style layer, what is compared of each region: (N, R, ...).
+
+        regions: as from `brightness_regions`; room: (N, 1, h, w), for motifs, 0 to 1; everywhere if None.
+        """
+        if self.weights.style_kind == "moments":
+            return {layer: losses.stacked_moments(features[layer])[:, None] for layer in self.style_layers}
+        where = regions if room is None else regions * room
         return {
-            layer: [
-                self._statistic(features[layer] * weight.to(features[layer].dtype))
-                for weight in region_weights(regions, features[layer].shape)
-            ]
-            for layer in self.style_layers
+            layer: region_grams(f, region_shares(where if layer in MOTIFS else regions, f.shape))
+            for layer, f in ((layer, features[layer]) for layer in self.style_layers)
         }
 
     def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name, for RGB batches (N, 3, H, W)."""
         w = self.weights
         with torch.no_grad():
-            content = self.perceptual(source, self.content_layers)
+            content = self.perceptual.compact(source, self.content_layers)
         features = self.perceptual.compact(painted, {*self.content_layers, *self.style_layers})
-        contents = [self._content_loss(whole(features[layer]), content[layer]) for layer in self.content_layers]
-        found = self._statistics(features, source)
+        contents = [self._content_loss(features[layer], content[layer]) for layer in self.content_layers]
+        regions, directions, room = brightness_regions(source, w.style_regions), None, None
+        if w.contour or w.style_room:
+            directions, detail = contours(source)
+            if w.style_room:
+                room = F.interpolate(1 / (1 + (detail / w.style_room) ** 2), regions.shape[-2:], mode="area")
+        found = self._statistics(features, regions, room)
         styles = [
-            weight * torch.stack([*map(self._style_loss, found[layer], self.targets[layer])]).mean()
+            weight * torch.stack([self._style_loss(a, b) for a, b in self._by_region(found, layer)]).mean()
             for layer, weight in zip(self.style_layers, self.layer_weights, strict=True)
         ]
         painted = painted.float()
@@ -141,9 +162,16 @@ class Objective(nn.Module):
         }
         if w.grid:
             terms["grid"] = losses.grid_loss(painted)
+        if w.contour:
+            assert directions is not None
+            terms["contour"] = contour_loss(painted, directions)
         if w.flicker:
             terms["flicker"] = losses.flicker_loss(painted, source)
         return losses.weighted(terms, {name: getattr(w, name) for name in terms})
+
+    def _by_region(self, found: Mapping[str, Tensor], layer: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is there and what it should be, of each region: (N, ...) and (1, ...)."""
+        return zip(found[layer].unbind(1), self.targets[layer].unbind(1), strict=True)
 
     def temporal(self, pair: Pair, painted: Tensor, trunk: Tensor | None, pixels: Tensor) -> dict[str, Tensor]:
         """The weighted temporal terms by name.

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.perception.features import Embedded, whole
+from vidstyle.perception.features import Embedded, root_of, whole
 from vidstyle.perception.vgg import Normalise, Vgg, torchvision_tensors
 from vidstyle.shipped import library
 
@@ -68,6 +68,7 @@ class FeatureStack(nn.Module):
         self._mapped = set(maps or {})
         for layer, matrix in (maps or {}).items():
             self.register_buffer(f"map_{layer}", matrix)
+            self.register_buffer(f"root_{layer}", root_of(matrix))
 
     def layers(self) -> list[str]:
         """Names of the layers this network gives, in order."""
@@ -79,7 +80,8 @@ class FeatureStack(nn.Module):
     def _feature(self, x: Tensor, layer: str) -> Tensor | Embedded:
         if layer not in self._mapped:
             return x
-        return Embedded(torch.cat((x, torch.ones_like(x[:, :1])), 1), self.get_buffer(f"map_{layer}"))
+        narrow = torch.cat((x, torch.ones_like(x[:, :1])), 1)
+        return Embedded(narrow, self.get_buffer(f"map_{layer}"), self.get_buffer(f"root_{layer}"))
 
 
 class HybridStack(nn.Module):

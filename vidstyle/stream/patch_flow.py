@@ -21,7 +21,9 @@ STRIDE = 3
 """Pixels from patch to patch."""
 PAD = PATCH + 1
 """Pixels around a picture that is searched, so that patches may leave it."""
-STEP = np.float32(0.5)
+PASSES = 2
+"""There and back again."""
+STEP = np.float32(0.35)
 """Share of a step that is taken: what the level below has found counts as well."""
 RIDGE = 1.0
 """Added to the squared slopes of a patch, grey levels a pixel: what is plain goes nowhere."""
@@ -56,9 +58,7 @@ def dense_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
         across = cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
         down = cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
         searched = cv2.copyMakeBorder(other, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE).astype(np.float32)
-        # Back again as well, where it costs little.
-        passes = 1 if one is now else 2
-        found = search_patches(picture, across, down, searched, flow, STRIDE, passes)
+        found = search_patches(picture, across, down, searched, flow, STRIDE, PASSES)
         lay_patches(picture, searched, found, STRIDE, flow)
         refine(picture, searched, PAD, flow)
     return flow
