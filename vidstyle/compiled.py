@@ -23,7 +23,7 @@ def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Ca
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        loop = numba.njit(nogil=True, fastmath=True, error_model=error_model)(function)
+        loop: Any = numba.njit(nogil=True, fastmath=True, error_model=error_model)(function)
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)
