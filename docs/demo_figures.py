@@ -1,4 +1,4 @@
-"""Frames a second and delay of the webcam, in Chromium, for docs/demo.md: `python docs/demo_figures.py [SECONDS]`.
+"""Frames a second and delay of the webcam, in Chromium: `python docs/demo_figures.py [SECONDS]`.
 
 The websocket of the demo, one browser and two; and Gradio's own streaming image around the same painter.
 """

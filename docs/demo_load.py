@@ -1,4 +1,4 @@
-"""The demo under load, for docs/demo.md: `python docs/demo_load.py [SECONDS] [WEBCAMS] [UPLOADS]`.
+"""The demo under load, for docs/demo-server.md: `python docs/demo_load.py [SECONDS] [WEBCAMS] [UPLOADS]`.
 
 Webcams and visitors who have pictures and videos painted come at the same time, with others beside them who do what no
 browser should: requests that never end, uploads that break off, websockets that are closed within a message.  Printed

@@ -143,7 +143,10 @@ def table(result: dict[str, Any]) -> str:
         lines += ["", f"{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items())]
     lines += ["", "| goal | wanted | measured |", "|---|---|---|"]
     for goal, (size, key, wanted) in GOALS.items():
-        lines.append(f"| {goal} | {wanted:g} | {result['figures'].get(size, {}).get(key, 'not measured')} |")
+        figures = result["figures"].get(size, {})
+        # Fewer viewers are no measure of so many.
+        counts = figures.get("viewers", VIEWERS) == VIEWERS
+        lines.append(f"| {goal} | {wanted:g} | {figures.get(key, 'not measured') if counts else 'not measured'} |")
     if result["left_out"]:
         lines += ["", "Left out:", "", *(f"- {what}" for what in result["left_out"])]
     return "\n".join(lines) + "\n"

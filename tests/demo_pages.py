@@ -13,6 +13,7 @@ from helper_demo_camera import write_camera
 from media_files import Sound, colorful_picture, make_video
 from PIL import Image
 from training_material import make_material
+from web_runtime import find_runtime
 
 PATIENCE = 60_000
 """Milliseconds; the machine may be busy."""
@@ -44,6 +45,8 @@ def demo_url(demo_material: Path) -> Iterator[str]:
     """Where a demo is served."""
     command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--max-upload", "2", "--device", "cpu"]
     command += ["--photos", str(demo_material / "photos"), "--perceptual-weights", str(demo_material)]
+    if (runtime := find_runtime()) is not None:
+        command += ["--runtime", str(runtime)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         line = server.stderr.readline()

@@ -15,6 +15,8 @@ MARKS = [
 """Of every test that visits the page."""
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+ACROSS = {"viewport": {"width": 844, "height": 390}, "is_mobile": True, "has_touch": True}
+"""A phone, held across."""
 TABS = ("Webcam", "Video", "Picture", "By hand", "Slowly", "Styles")
 
 

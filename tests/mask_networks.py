@@ -1,9 +1,12 @@
-"""Tiny networks that make masks, as ONNX files: bright is somebody, dark is what is behind."""
+"""Tiny networks that make masks, as ONNX and TFLite files: bright is somebody, dark is what is behind."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -98,4 +101,63 @@ def wrong_network(path: Path, inputs: Sequence[Sequence[int]], output: Sequence[
         [constant, shape],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), str(path))
+    return path
+
+
+def tflite_network(path: Path, size: tuple[int, int], weights: np.ndarray, bias: float) -> Path:
+    """A TFLite network of one operation, MediaPipe's transposed convolution.
+
+    Fields have the numbers that TFLite's schema gives them.
+
+    Args:
+        path: the file.
+        size: height and width of the input, (1, h, w, 3) float32.
+        weights: (1, 2, 2, 3) float32.
+        bias: of the one channel that comes out.
+    """
+    height, width = size
+    shapes = [(1, height, width, 3), weights.shape, (1,), (1, 2 * height, 2 * width, 1)]
+    values = [b"", weights.astype("<f4").tobytes(), np.float32(bias).tobytes(), b""]
+    build = flatbuffers.Builder()
+
+    def table(*fields: tuple[int, str, Any]) -> int:
+        build.StartObject(1 + max(number for number, _, _ in fields))
+        for number, kind, value in fields:
+            getattr(build, f"Prepend{kind}Slot")(number, value, 0)
+        return int(build.EndObject())
+
+    def tables(entries: list[int]) -> int:
+        build.StartVector(4, len(entries), 4)
+        for entry in reversed(entries):
+            build.PrependUOffsetTRelative(entry)
+        return int(build.EndVector())
+
+    def numbers(entries: Sequence[int]) -> int:
+        return int(build.CreateNumpyVector(np.asarray(entries, "<i4")))
+
+    def data(value: bytes) -> int:
+        return int(build.CreateByteVector(value))
+
+    offset = "UOffsetTRelative"
+    # An empty buffer comes first; tensors without values have it.
+    buffers = [table((0, offset, data(value))) for value in [b"", *values]]
+    tensors = []
+    for number, shape in enumerate(shapes):
+        name = build.CreateString(f"tensor{number}")
+        buffer = number + 1 if values[number] else 0
+        tensors.append(table((0, offset, numbers(shape)), (2, "Uint32", buffer), (3, offset, name)))
+    # Padding SAME, and strides of 2.
+    options = data(struct.pack("<iii", 1, 2, 2))
+    operator = table((1, offset, numbers([0, 1, 2])), (2, offset, numbers([3])), (5, offset, options))
+    graph = table(
+        (0, offset, tables(tensors)),
+        (1, offset, numbers([0])),
+        (2, offset, numbers([3])),
+        (3, offset, tables([operator])),
+    )
+    name, custom = build.CreateString("Convolution2DTransposeBias"), 32
+    code = table((0, "Int8", custom), (1, offset, name), (2, "Int32", 1), (3, "Int32", custom))
+    parts = [(1, offset, tables([code])), (2, offset, tables([graph])), (4, offset, tables(buffers))]
+    build.Finish(table((0, "Uint32", 3), *parts), b"TFL3")
+    path.write_bytes(build.Output())
     return path

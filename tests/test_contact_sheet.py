@@ -39,7 +39,7 @@ def test_the_frame_is_that_of_the_time(film: Path, tmp_path: Path) -> None:
 
 
 def test_cells_are_the_frame_and_what_each_style_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidstyle.painter.load_style", lambda _: style_of(Inverted()))
+    monkeypatch.setattr("vidstyle.contact_sheet.load_style", lambda _: style_of(Inverted()))
     frame = colorful_picture()
     cells = list(paint_cells(frame, ["Starry Night", "great_wave"], Options(device="cpu")))
     assert [cell.name for cell in cells] == ["as it is", "starry_night", "great_wave"]

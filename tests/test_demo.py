@@ -1,25 +1,18 @@
 """The demo's server, without a browser: who may do what, and what becomes of what is sent."""
 
-import contextlib
 import io
-import itertools
 import json
 import re
 import shutil
-import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 import torch
 from conftest import Result
-from made_scenes import landscape
-from media_files import Sound, colorful_picture, make_video, read_times
+from demo_visits import NAMES, ORIGIN, picture_file, send, webcam_frame
 from PIL import Image
 
 from vidstyle.nets import build_network
@@ -33,55 +26,17 @@ from starlette.websockets import WebSocketDisconnect
 from vidstyle.demo import DemoSettings
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import Cancelled, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import MOST_FILES, Visitors
 from vidstyle.errors import InputError
 
+pytest_plugins = ["demo_visits"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 
 MEGABYTE = 1_000_000
-NAMES = ("testserver",)
-ORIGIN = {"origin": "http://testserver"}
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
-
-
-@pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[Callable[[], TestClient]]:
-    """Makes browsers that visit a demo which takes 1 MB at most."""
-    app = build_app(DemoSettings(max_upload=1, allow_host=NAMES), folder, 7860)
-    with TestClient(app):
-        yield lambda: TestClient(app)
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """What paints files, and a visitor for whom it does."""
-    previews = Previews("cpu")
-    visitor = Visitors(tmp_path).welcome()[1]
-    yield SimpleNamespace(run=Jobs(Gallery(previews), previews, "cpu"), visitor=visitor)
-    previews.close()
-
-
-def send(client: TestClient, kind: str, data: bytes, name: str = "mine") -> Any:
-    return client.put(f"/vidstyle/upload/{kind}", params={"name": name}, content=data, headers=ORIGIN)
-
-
-def picture_file(width: int = 64, height: int = 48, kind: str = "PNG") -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(colorful_picture(0, width, height)).save(data, kind)
-    return data.getvalue()
-
-
-def webcam_frame(number: int, **size: int) -> bytes:
-    return struct.pack("<I", number) + picture_file(kind="JPEG", **size)
 
 
 # --- passwords and origins
@@ -248,14 +203,14 @@ PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
     ],
 )
 def test_a_file_that_is_something_else_is_refused_in_a_sentence(
-    browser: Callable[[], TestClient], folder: Path, kind: str, data: bytes, why: str
+    browser: Callable[[], TestClient], demo_folder: Path, kind: str, data: bytes, why: str
 ) -> None:
     client = browser()
     answer = send(client, kind, data, "holiday.mp4")
     assert answer.status_code == 422
     assert re.search(f"^holiday.mp4: .*({why})", answer.json()["error"])
-    assert str(folder) not in answer.text
-    assert not list(folder.rglob("*.upload"))
+    assert str(demo_folder) not in answer.text
+    assert not list(demo_folder.rglob("*.upload"))
     assert client.get("/vidstyle/styles").status_code == 200
 
 
@@ -266,12 +221,12 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(browser: Callable
 
 
 def test_a_file_that_hides_its_size_is_refused_when_it_gets_too_large(
-    browser: Callable[[], TestClient], folder: Path
+    browser: Callable[[], TestClient], demo_folder: Path
 ) -> None:
     parts = (b"\0" * 100_000 for _ in range(20))
     answer = browser().put("/vidstyle/upload/video", content=parts, headers=ORIGIN)
     assert answer.status_code == 413
-    assert not list(folder.rglob("*.upload"))
+    assert not list(demo_folder.rglob("*.upload"))
 
 
 def test_a_style_is_only_in_the_gallery_of_who_brought_it(browser: Callable[[], TestClient], style_file: Path) -> None:
@@ -285,7 +240,7 @@ def test_a_style_is_only_in_the_gallery_of_who_brought_it(browser: Callable[[], 
     assert other.get(f"/vidstyle/style/{key}").status_code == 404
 
 
-def test_a_picture_that_is_brought_becomes_a_style(browser: Callable[[], TestClient], folder: Path) -> None:
+def test_a_picture_that_is_brought_becomes_a_style(browser: Callable[[], TestClient], demo_folder: Path) -> None:
     owner = browser()
     data = io.BytesIO()
     Image.new("RGB", (80, 60), (30, 60, 200)).save(data, "PNG")
@@ -297,7 +252,7 @@ def test_a_picture_that_is_brought_becomes_a_style(browser: Callable[[], TestCli
     red, _, blue = (sum(i * n for i, n in enumerate(band.histogram())) for band in thumbnail.split())
     assert blue > 1.5 * red
     # The picture itself is not kept.
-    assert not list(folder.rglob("*.upload"))
+    assert not list(demo_folder.rglob("*.upload"))
 
 
 def test_a_style_that_would_keep_everyone_waiting_is_refused(tmp_path: Path) -> None:
@@ -372,274 +327,6 @@ def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:
         send(client, "picture", picture_file())
         assert list(tmp_path.rglob("*.png"))
     assert not list(tmp_path.rglob("*.png"))
-
-
-# --- painting files
-
-
-def finished(steps: Iterator[tuple[str, str]]) -> str:
-    """The HTML of the result."""
-    return list(steps)[-1][1]
-
-
-def test_a_range_of_a_video_is_painted_with_its_sound(jobs: SimpleNamespace, tmp_path: Path) -> None:
-    clip = make_video(tmp_path / "clip.mp4", times=tuple(range(50)), sounds=[Sound(seconds=2)])
-    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    html = finished(jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night", start=0.4, end=1.2)))
-    (result,) = jobs.visitor.files("result").values()
-    assert result.name == "holiday - The Starry Night.mp4"
-    assert len(read_times(result.path)) == 20
-    with av.open(str(result.path)) as container:
-        assert container.streams.audio
-    assert "<video" in html
-
-
-def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
-    clip = make_video(tmp_path / "clip.mp4", pictures=[colorful_picture(n, 128, 96) for n in range(10)])
-    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-
-    def shown(**asked: Any) -> tuple[np.ndarray, np.ndarray]:
-        html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
-        found = [re.search(rf'{which}="/vidstyle/file/([^"]+)"', html) for which in ("before", "after")]
-        paths = [jobs.visitor.file(match[1]).path for match in found if match]
-        before, after = (np.asarray(Image.open(path), np.float32) for path in paths)
-        return before, after
-
-    before, after = shown()
-    assert np.abs(before - colorful_picture(0, 128, 96)).mean() < 6
-    assert np.abs(after - before).mean() > 15
-    before, unpainted = shown(strength=0.0)
-    assert np.abs(unpainted - before).mean() < 1
-
-
-@pytest.mark.parametrize("stroke_size", [1.0, 2.0])
-def test_a_preview_shows_what_will_be_downloaded(
-    jobs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stroke_size: float
-) -> None:
-    # A picture is read at a half for a preview.
-    monkeypatch.setattr("vidstyle.demo.pictures.SHOWN_PIXELS", 600 * 400)
-    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_SIDE", 600)
-    path = tmp_path / "large.png"
-    Image.fromarray(landscape(0, 1440, 960)).save(path)
-    identity = jobs.visitor.keep(path, "large.png", "picture")
-    request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
-    html = jobs.run.preview(jobs.visitor, request)
-    after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
-    finished(jobs.run.paint(jobs.visitor, request))
-    (result,) = jobs.visitor.files("result").values()
-    downloaded = Image.open(result.path)
-    assert downloaded.size == (1440, 960)
-    seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
-    away = np.abs(seen - np.asarray(after, float)).mean()
-    coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
-    other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
-    assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
-    assert away < 8
-
-
-def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Path) -> None:
-    clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
-    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
-    next(steps)
-    jobs.visitor.stop_painting.set()
-    with pytest.raises(Cancelled):
-        next(steps)
-    assert not jobs.visitor.files("result")
-    assert not list(jobs.visitor.folder.glob("*"))
-
-
-def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: Path) -> None:
-    clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
-    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
-    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
-    next(steps)
-    steps.close()
-    deadline = time.monotonic() + 20
-    while list(jobs.visitor.folder.glob("*")) or list(jobs.visitor.folder.glob(".*")):
-        assert time.monotonic() < deadline, "it went on"
-        time.sleep(0.05)
-
-
-def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: Path) -> None:
-    previews, visitors = Previews("cpu"), Visitors(tmp_path / "visitors")
-    run = Jobs(Gallery(previews), previews, "cpu", 1)
-    clip = make_video(tmp_path / "clip.mp4", pictures=30 * [colorful_picture(0)], times=tuple(range(30)))
-
-    def begun() -> tuple[Iterator[tuple[str, str]], Any]:
-        visitor = visitors.welcome()[1]
-        (copy := visitor.new_path(".mp4")).write_bytes(clip.read_bytes())
-        return run.paint(visitor, PaintRequest(visitor.keep(copy, "holiday.mp4", "video"), "starry_night")), visitor
-
-    (first, _), (second, waiting), (third, looking) = begun(), begun(), begun()
-    assert "Getting ready" in next(first)[0]
-    assert "Waiting for one painting" in next(second)[0]
-    with pytest.raises(InputError, match="Too many paintings are waiting"):
-        next(third)
-    # Others may look at frames all the while.
-    assert "vs-compare" in run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night"))
-    waiting.stop_painting.set()
-    with pytest.raises(Cancelled):
-        list(second)
-    (fourth, _) = begun()
-    assert "Waiting for one painting" in next(fourth)[0]
-    assert "<video" in finished(first)
-    assert "<video" in finished(fourth)
-    previews.close()
-
-
-def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = JobQueue(2)
-    gone, patient = queue.join("gone"), queue.join("patient")
-    assert queue.before(patient) == 1
-    monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
-    deadline = time.monotonic() + 5
-    while queue.before(patient):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    queue.begin(patient)
-    time.sleep(0.3)
-    assert queue.before(queue.join("new")) == 1, "who is being painted stays"
-    assert queue.before(gone) > 0
-
-
-def test_one_visitor_does_not_take_all_places() -> None:
-    queue = JobQueue(8)
-    first = queue.join("ann")
-    queue.join("ann")
-    with pytest.raises(InputError, match="Two of your paintings"):
-        queue.join("ann")
-    queue.join("bob")
-    queue.leave(first)
-    queue.join("ann")
-
-
-def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
-    stranger = Visitors(tmp_path).welcome()[1]
-    (tmp_path / "film.mp4").touch()
-    identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
-    with pytest.raises(InputError, match="no longer here"):
-        jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night"))
-
-
-# --- webcams
-
-
-def look(**wanted: Any) -> str:
-    return json.dumps({"style": "starry_night", "strength": 1, "keep_colors": False, "split": False} | wanted)
-
-
-def received(socket: Any) -> tuple[int, np.ndarray]:
-    """Number and pixels of the next picture."""
-    data = socket.receive_bytes()
-    return struct.unpack_from("<I", data)[0], np.asarray(Image.open(io.BytesIO(data[4:])), np.float32)
-
-
-def shown_in_the_end(socket: Any, frame: bytes, fits: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """What is shown of a frame that is sent again and again, once it fits: paintings take their time."""
-    deadline = time.monotonic() + 60
-    for number in itertools.count():
-        assert time.monotonic() < deadline, "it never came"
-        socket.send_bytes(struct.pack("<I", number) + frame)
-        again, pixels = received(socket)
-        assert again == number
-        if fits(pixels):
-            return pixels
-    raise AssertionError
-
-
-def test_a_webcam_frame_comes_back_painted_under_its_number(browser: Callable[[], TestClient]) -> None:
-    frame = picture_file(kind="JPEG", width=640, height=360)
-    source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
-    with browser().websocket_connect("/vidstyle/live") as socket:
-        socket.send_text(look())
-        socket.send_bytes(struct.pack("<I", 7) + frame)
-        number, first = received(socket)
-        assert number == 7
-        assert np.abs(first - source).mean() < 8, "nothing is painted yet: the camera's own picture"
-        painted = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
-        assert painted.shape == (360, 640, 3)
-        # These act at once.
-        socket.send_text(look(split=True))
-        socket.send_bytes(struct.pack("<I", 8) + frame)
-        _, halves = received(socket)
-        assert np.abs(halves - source)[:, :310].mean() < 5 < np.abs(halves - source)[:, 330:].mean()
-        socket.send_text(look(strength=0))
-        socket.send_bytes(struct.pack("<I", 9) + frame)
-        assert np.abs(received(socket)[1] - source).mean() < 5
-
-
-def test_a_webcam_is_painted_at_the_size_that_strokes_need_and_shown_at_its_own(
-    browser: Callable[[], TestClient],
-) -> None:
-    frame = picture_file(kind="JPEG", width=1280, height=720)
-    source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
-    with browser().websocket_connect("/vidstyle/live") as socket:
-        painted = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
-        assert painted.shape == (720, 1280, 3)
-
-
-def test_a_style_of_ones_own_paints_the_webcam(browser: Callable[[], TestClient], style_file: Path) -> None:
-    client = browser()
-    key = send(client, "style", style_file.read_bytes(), "noise.safetensors").json()["id"]
-    with client.websocket_connect("/vidstyle/live") as socket:
-        frame = picture_file(kind="JPEG", width=640, height=360)
-        source = np.asarray(Image.open(io.BytesIO(frame)), np.float32)
-        installed = shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - source).mean() > 15)
-        socket.send_text(look(style=key))
-        shown_in_the_end(socket, frame, lambda pixels: np.abs(pixels - installed).mean() > 10)
-
-
-@pytest.mark.parametrize(
-    ("frame", "why"),
-    [
-        (struct.pack("<I", 1) + b"no picture", "could not be read"),
-        (struct.pack("<I", 1) + picture_file(), "could not be read"),
-        (webcam_frame(1, width=2000, height=1000), "2000x1000"),
-    ],
-)
-def test_a_frame_that_is_none_is_answered_with_a_message_and_the_next_is_painted(
-    browser: Callable[[], TestClient], frame: bytes, why: str
-) -> None:
-    with browser().websocket_connect("/vidstyle/live") as socket:
-        socket.send_bytes(frame)
-        assert why in json.loads(socket.receive_text())["error"]
-        socket.send_bytes(webcam_frame(2))
-        assert received(socket)[0] == 2
-
-
-def test_nonsense_on_the_websocket_ends_it_with_a_message(browser: Callable[[], TestClient]) -> None:
-    with browser().websocket_connect("/vidstyle/live") as socket:
-        socket.send_text(json.dumps({"style": "starry_night"}))
-        assert "load it again" in json.loads(socket.receive_text())["error"]
-
-
-def test_two_webcams_are_shown_in_turns(browser: Callable[[], TestClient]) -> None:
-    # Both have a frame waiting at all times, the first one many.
-    with contextlib.ExitStack() as stack:
-        greedy, modest = (stack.enter_context(browser().websocket_connect("/vidstyle/live")) for _ in range(2))
-        turns = []
-        for number in range(1, 13):
-            for _ in range(5):
-                greedy.send_bytes(webcam_frame(number, width=640, height=360))
-            modest.send_bytes(webcam_frame(number, width=640, height=360))
-            turns.append(received(modest)[0])
-    assert turns == list(range(1, 13)), "the modest one had its turn each time"
-
-
-def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], TestClient]) -> None:
-    for _ in range(3):
-        with browser().websocket_connect("/vidstyle/live") as socket:
-            socket.send_bytes(webcam_frame(7))
-            assert socket.receive_bytes()[:4] == struct.pack("<I", 7)
-
-
-def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(browser().websocket_connect("/vidstyle/live")) for _ in range(9)]
-        assert "Too many" in json.loads(sockets[-1].receive_text())["error"]
-        sockets[0].send_bytes(webcam_frame(1))
-        assert received(sockets[0])[0] == 1
 
 
 # --- the command

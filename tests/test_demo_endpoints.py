@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from media_files import colorful_picture, make_video, read_times
 from PIL import Image
-from test_export_web import make_package
+from web_runtime import make_package
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 pytest.importorskip("gradio_client", reason="gradio_client is not installed")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_screens import DESKTOP, MARKS, PHONE, TABS, drop, in_sight, set_number
+from demo_screens import ACROSS, DESKTOP, MARKS, PHONE, TABS, drop, in_sight, set_number
 from PIL import Image
 
 pytest_plugins = ["demo_pages"]
@@ -68,7 +68,7 @@ def slid(side: Any, label: str) -> None:
     slider.click(position={"x": 0.4 * box["width"], "y": box["height"] / 2})
 
 
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE, ACROSS], ids=["desktop", "phone", "across"])
 def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any], screen: dict[str, Any]) -> None:
     page = visit("Webcam", screen)
     page.wait_for_timeout(300)

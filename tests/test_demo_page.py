@@ -1,5 +1,7 @@
 """The demo's page in Chromium, on a desktop and on a phone, with a camera that plays a clip."""
 
+import base64
+import io
 import re
 import statistics
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from demo_screens import MARKS, PHONE, TABS, drop, set_number
 from helper_demo_camera import WATCH_WEBCAM
 from media_files import colorful_picture, make_video
 from PIL import Image
+from web_runtime import find_runtime
 
 pytest_plugins = ["demo_pages"]
 pytestmark = MARKS
@@ -224,3 +227,18 @@ def test_a_video_is_painted_by_hand(visit: Callable[..., Any], demo_material: Pa
     page.click("#keys-paint")
     page.wait_for_selector("#keys-result video")
     assert "16 frames in" in page.inner_text("#keys-progress")
+
+
+@pytest.mark.skipif(find_runtime() is None, reason="onnxruntime-web is not installed (npm install)")
+def test_beside_start_is_a_way_to_paint_on_ones_own_device(visit: Callable[..., Any], demo_material: Path) -> None:
+    page = visit("Webcam")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Paint on this device").click()
+    device = opened.value
+    # Every style is written anew for whoever comes first.
+    device.wait_for_function("window.vidstyle", timeout=180_000)
+    device.set_input_files("#picture", demo_material / "small.png")
+    device.wait_for_function("document.getElementById('figures').textContent.includes('240x160')")
+    data = device.evaluate("document.getElementById('screen').toDataURL('image/png')").split(",")[1]
+    painted = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.float32)
+    assert np.abs(painted - np.asarray(Image.open(demo_material / "small.png"))).mean() > 15

@@ -17,7 +17,7 @@ from conftest import Result
 from helper_demo_camera import write_camera
 from media_files import colorful_picture, psnr
 from PIL import Image
-from web_runtime import find_runtime
+from web_runtime import find_runtime, make_package
 
 from vidstyle.engines.frame_function import frame_function
 from vidstyle.errors import InputError, VidstyleError
@@ -169,15 +169,6 @@ class TestInChromium:
         page.wait_for_function("/fps/.test(document.getElementById('figures').textContent)")
         page.click("#start")
         assert page.inner_text("#start") == "Start the camera"
-
-
-def make_package(folder: Path, version: str = runtime_module.VERSION) -> Path:
-    """Something that looks like the package."""
-    (folder / "dist").mkdir(parents=True)
-    for name in FILES:
-        (folder / "dist" / name).write_bytes(b"code")
-    (folder / "package.json").write_text(f'{{"version": "{version}"}}')
-    return folder
 
 
 def test_a_page_is_whole_and_replaces_only_its_kind(

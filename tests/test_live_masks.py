@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import Result
 from live_steps import Clock, Painter, Steps, Viewer, inverted
-from mask_networks import bright_network, wrong_network
+from mask_networks import bright_network, tflite_network, wrong_network
 from media_files import make_video, read_video
 from PIL import Image
 
@@ -28,8 +28,8 @@ from vidstyle.live.painters import Painters
 from vidstyle.live.viewing import Masking
 from vidstyle.media.frame import Color, Frame
 from vidstyle.stream import Stream
+from vidstyle.stream.key_maps import share_of
 from vidstyle.stream.masks import laid_by, softened
-from vidstyle.stream.memory import Memory
 
 needs_openvino = pytest.mark.skipif(not is_usable(), reason="OpenVINO cannot be used here")
 SIZE = (192, 128)
@@ -84,6 +84,22 @@ def test_input_and_output_are_found_by_their_shapes(options: dict[str, Any], tmp
     middle = mask.shape[1] // 2
     assert mask[:, : middle - 2].max() < 0.02
     assert mask[:, middle + 2 :].min() > 0.98
+
+
+@needs_openvino
+def test_a_tflite_network_with_mediapipes_own_convolution_is_read(tmp_path: Path) -> None:
+    weights = np.zeros((1, 2, 2, 3), np.float32)
+    # What of a place becomes the four places under it: its brightness, its red and its blue, and nothing.
+    weights[0, 0, 0], weights[0, 0, 1, 0], weights[0, 1, 0, 2] = 1 / 3, 1, 1
+    network = MaskNetwork(tflite_network(tmp_path / "grown.tflite", (24, 32), weights, 0.25))
+    assert network.size == (32, 24)
+    picture = np.random.default_rng(0).integers(0, 180, (24, 32, 3), np.uint8)
+    mask, levels = network(picture), picture.astype(np.float32) / 255
+    assert mask.shape == (48, 64)
+    assert np.abs(mask[::2, ::2] - levels.mean(-1) - 0.25).max() < 0.01
+    assert np.abs(mask[::2, 1::2] - levels[..., 0] - 0.25).max() < 0.01
+    assert np.abs(mask[1::2, ::2] - levels[..., 2] - 0.25).max() < 0.01
+    assert np.abs(mask[1::2, 1::2] - 0.25).max() < 0.01
 
 
 @needs_openvino
@@ -272,16 +288,15 @@ def test_what_nobody_sees_is_not_painted_for() -> None:
 
 
 def test_a_share_of_the_picture_is_one_of_what_shows() -> None:
-    memory = Memory()
     where = np.zeros((4, 4), np.float32)
     where[:, :2] = 1
-    assert memory._share(where) == 0.5
-    memory.cares = np.zeros((4, 4), np.float32)
-    assert memory._share(where) == 0
-    memory.cares[:, 1:3] = 1
-    assert memory._share(where) == 0.5
-    memory.cares[:, 2] = 0
-    assert memory._share(where) == 1
+    assert share_of(where, None) == 0.5
+    cares = np.zeros((4, 4), np.float32)
+    assert share_of(where, cares) == 0
+    cares[:, 1:3] = 1
+    assert share_of(where, cares) == 0.5
+    cares[:, 2] = 0
+    assert share_of(where, cares) == 1
 
 
 # --- the command

@@ -251,6 +251,14 @@ def test_frames_of_many_sizes_are_not_compiled_for_unasked(engine: str, chosen: 
     assert alike.name == "openvino"
 
 
+def test_what_openvino_alone_computes_on_is_left_to_it_whatever_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "check_device", lambda _: None)
+    made: list[str] = []
+    monkeypatch.setattr(openvino, "OpenVinoEngine", lambda *_, device, **__: made.append(device))
+    make_engine(tiny_network(), "GPU", sizes_vary=True)
+    assert made == ["GPU"]
+
+
 def test_without_openvino_torch_paints(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise InputError("engine='openvino': not here")

@@ -254,11 +254,16 @@ class Visit:
             self.answers.append(int(answer.split(b" ", 2)[1]))
             return answer
 
-    def webcam(self, frames: int, jpeg: bytes) -> None:
-        """Send frames and take paintings; a broken-off one ends in the middle of a message."""
+    def webcam(self, frames: int, jpeg: bytes, page: bytes) -> None:
+        """Send frames and take paintings; a broken-off one ends in the middle of a message.
+
+        page: what was answered for it, which says as whom.
+        """
         from websockets.sync.client import connect
 
-        with connect(f"ws://localhost:{self.port}/vidstyle/live", open_timeout=60, close_timeout=1) as live:
+        headers = {"Cookie": cookie_in(page)} if page else {}
+        address = f"ws://localhost:{self.port}/vidstyle/live"
+        with connect(address, open_timeout=60, close_timeout=1, additional_headers=headers) as live:
             for number in range(frames):
                 if self.breaks_off == "webcam":
                     live.socket.sendall(b"\x82\xfe\xff\xff\0\0\0\0" + jpeg[:100])
@@ -272,7 +277,7 @@ class Visit:
         """All kinds of messages, ROUNDS times."""
         join = json.dumps({"data": [], "fn_index": 0, "session_hash": "a"}).encode()
         for _ in range(ROUNDS):
-            self.request("GET", "/", kind="page")
+            page = self.request("GET", "/", kind="page")
             self.request("GET", "/vidstyle/page/main.js", kind="script")
             answer = self.request("PUT", "/vidstyle/upload/picture?name=a.jpg", jpeg, kind="upload")
             if self.breaks_off == "event":
@@ -280,11 +285,16 @@ class Visit:
                 self.request("POST", "/gradio_api/queue/join", join, kind="event", headers=said)
             self.request("GET", "/gradio_api/startup-events")
             if answer:
-                cookie = answer.split(b"set-cookie: ", 1)[1].split(b";", 1)[0].decode()
+                cookie = cookie_in(answer)
                 identity = json.loads(answer.rsplit(b"\r\n\r\n", 1)[1])["id"]
                 self.request("GET", f"/vidstyle/file/{identity}", kind="file", headers=f"Cookie: {cookie}\r\n")
             if self.breaks_off is not None:
-                self.webcam(2, jpeg)
+                self.webcam(2, jpeg, page)
+
+
+def cookie_in(answer: bytes) -> str:
+    """That an answer sets."""
+    return answer.split(b"set-cookie: ", 1)[1].split(b";", 1)[0].decode()
 
 
 MESSAGES = ("page", "script", "upload", "event", "file", "webcam", "answer to page", "answer to file")

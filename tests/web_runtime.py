@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from vidstyle.export.runtime import FILES, PACKAGE, cached_runtime
+from vidstyle.export.runtime import FILES, PACKAGE, VERSION, cached_runtime
 
 CHECKOUT = Path(__file__).parents[1]
 PLACES = (os.environ.get("VIDSTYLE_ORT_WEB"), CHECKOUT / "node_modules" / PACKAGE, cached_runtime())
@@ -26,3 +26,12 @@ def find_package() -> Path | None:
         if place is not None and (Path(place) / "package.json").is_file():
             return Path(place).resolve()
     return None
+
+
+def make_package(folder: Path, version: str = VERSION) -> Path:
+    """Something that looks like the package."""
+    (folder / "dist").mkdir(parents=True)
+    for name in FILES:
+        (folder / "dist" / name).write_bytes(b"code")
+    (folder / "package.json").write_text(f'{{"version": "{version}"}}')
+    return folder

@@ -2,6 +2,8 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +12,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import is_image, read_opaque
-from vidstyle.painter import Painter
+from vidstyle.processor import usable_cores
 from vidstyle.restyle_options import Options
-from vidstyle.stream.lifting import STROKE_ROWS
-from vidstyle.styles import label_of, live_styles
+from vidstyle.stream.composing import Look
+from vidstyle.stream.lifting import STROKE_ROWS, painted_size
+from vidstyle.stream.planes import picture_size
+from vidstyle.stream.single_frames import painted_alone
+from vidstyle.styles import label_of, live_styles, load_style
+from vidstyle.video_runs import open_painter
 
+MOST_AT_ONCE = 4
+"""Styles that are painted side by side."""
 WIDTH, LINE, MOST_COLUMNS = 420, 26, 4
 """Pixels of one picture and of the words below it, and how many stand beside each other."""
 PAPER, INK, FONT_SIZE = "white", "black", 14
@@ -61,7 +69,8 @@ def frame_at(source: Path, seconds: float | None = None) -> np.ndarray:
     factor = min(1.0, STROKE_ROWS / min(pixels.shape[:2]))
     size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
     image = Image.fromarray(pixels)
-    return np.asarray(image if factor == 1 else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
+    # A copy, since what Pillow gives cannot be written to, of which torch warns.
+    return np.array(image if factor == 1 else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
 
 
 def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: Options | None = None) -> Iterator[Cell]:
@@ -79,19 +88,35 @@ def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: O
     chosen = list(styles) or [card.name for card in live_styles()]
     names = [label_of([(0.0, style)]) for style in chosen]
     yield Cell("as it is", Image.fromarray(frame))
-    for name, style in zip(names, chosen, strict=True):
-        with Painter(
-            style,
-            device=options.device,
-            # OpenVINO would compile each network for one frame.
-            engine="torch" if options.engine == "auto" and options.device == "cpu" else options.engine,
-            strength=options.strength,
-            keep_colors=options.keep_colors,
-            stroke_size=options.stroke_size,
-            steady=False,
-            sizes_vary=True,
-        ) as painter:
-            yield Cell(name, Image.fromarray(painter(frame)))
+    size = painted_size(picture_size(frame), options.stroke_size)
+    look = Look(options.strength, options.keep_colors)
+
+    def painted(style: str | Path) -> np.ndarray:
+        # OpenVINO would compile each network for one frame.
+        painter = open_painter(load_style(style), options, sizes_vary=True)
+        try:
+            return painted_alone(painter, frame, size, look)
+        finally:
+            painter.close()
+
+    with workers_of_their_own() as workers:
+        for name, picture in zip(names, workers.map(painted, chosen), strict=True):
+            yield Cell(name, Image.fromarray(picture))
+
+
+@contextmanager
+def workers_of_their_own() -> Iterator[ThreadPoolExecutor]:
+    """Threads that work side by side, each with one core for what it loads: small layers are not shared out."""
+    import torch
+
+    at_once = min(usable_cores(), MOST_AT_ONCE)
+    workers = ThreadPoolExecutor(
+        at_once, thread_name_prefix="vidstyle-sheet", initializer=torch.set_num_threads, initargs=(1,)
+    )
+    try:
+        yield workers
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def sheet_of(cells: Iterable[Cell], columns: int | None = None) -> Image.Image:

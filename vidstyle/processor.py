@@ -23,12 +23,14 @@ def usable_cores(*, spare: bool = False) -> int:
     return max(1, cores // 2) if spare else cores
 
 
-def give_way() -> None:
+def give_way(further: int = 0) -> None:
     """The calling thread, and those that it starts, take what time the other threads leave, where that can be said.
 
     On Linux every thread has a priority of its own, which those that it starts inherit.
+
+    further: by how much it gives way to others that give way.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             thread = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
+            os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS + further, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -21,6 +21,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
+from vidstyle.processor import give_way
 from vidstyle.restyling import OnProgress, Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
@@ -190,10 +191,19 @@ class Jobs:
         previews: paints single frames.
         device: as in vidstyle.demo.DemoSettings.
         queue: paintings that may wait for their turn.
+        others_come_first: whether somebody's webcam is being painted.
     """
 
-    def __init__(self, gallery: Gallery, previews: Previews, device: str, queue: int = 8) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        previews: Previews,
+        device: str,
+        queue: int = 8,
+        others_come_first: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._gallery, self._previews, self._device = gallery, previews, device
+        self._others_come_first = others_come_first
         self._queue = JobQueue(queue)
 
     def preview(self, visitor: Visitor, request: PaintRequest) -> str:
@@ -277,6 +287,10 @@ class Jobs:
         run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
+            # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
+            # else the machine does would come first, too.
+            if self._others_come_first():
+                give_way()
             try:
                 self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:

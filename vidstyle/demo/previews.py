@@ -11,9 +11,10 @@ from PIL import Image
 
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.restyle_options import Options
-from vidstyle.stream.composing import Look, composed
-from vidstyle.stream.lifting import lifted, painted_size
+from vidstyle.stream.composing import Look
+from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.planes import picture_size, resized
+from vidstyle.stream.single_frames import painted_alone
 from vidstyle.styles import load_style
 from vidstyle.video_runs import open_painter
 
@@ -58,11 +59,9 @@ class Previews:
         Raises:
             InputError: for a file that is no style.
         """
-        pixels = np.ascontiguousarray(pixels)
-        small = resized(pixels, painted_as or painted_size(picture_size(pixels)))
+        size = painted_as or painted_size(picture_size(pixels))
         with self._lock:
-            painting = self._painter(style).start(small).result()
-        return composed(pixels, lifted(painting, small, pixels), look or Look())
+            return painted_alone(self._painter(style), pixels, size, look)
 
     def _painter(self, style: Path) -> "PaintingQueue":
         if style not in self._painters:

@@ -104,7 +104,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     )
     # Gradio would put its own container before each of these rules.
     head = f'<style>{color_css()}</style><script type="module" src="/vidstyle/page/main.js"></script>'
-    jobs = Jobs(gallery, previews, settings.device, settings.queue)
+    jobs = Jobs(gallery, previews, settings.device, settings.queue, webcams.are_shown)
     page = build_page(settings, gallery, jobs, style_maker, on_device=device_page.is_offered)
     gr.mount_gradio_app(
         app,

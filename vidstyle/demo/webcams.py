@@ -59,6 +59,8 @@ STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 GAP_SECONDS = 2.0
 """Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
 MOST_SESSIONS, MOST_SESSIONS_ON_GPU = 8, 24
+MOST_OF_ONE_VISITOR = 2
+"""Pages with a webcam: nobody takes all the places."""
 WORKERS_ON_GPU = 8
 """Threads that show frames where a GPU paints, on as many cores as there are: each frame takes some milliseconds of
 one, for its JPEG files and its motion."""
@@ -138,6 +140,11 @@ class Webcams:
         """Where browsers connect to."""
         return WebSocketRoute("/vidstyle/live", self._connect)
 
+    def are_shown(self) -> bool:
+        """Whether anybody has one on."""
+        with self._changed:
+            return bool(self._sessions)
+
     def close(self) -> None:
         """Show nothing more."""
         with self._changed:
@@ -155,9 +162,12 @@ class Webcams:
         await socket.accept()
         visitor: Visitor = socket.state.visitor
         style = str(self._gallery.card(visitor, self._gallery.first).path)
-        session = WebcamSession(LiveState((), style), asyncio.get_running_loop(), id(visitor))
-        if not self._join(session):
-            await socket.send_text(json.dumps({"error": "Too many webcams are being painted; try again in a while."}))
+        # Strangers, whom no cookie tells apart, are one.
+        owner = id(visitor) if visitor.is_known else None
+        session = WebcamSession(LiveState((), style), asyncio.get_running_loop(), owner)
+        refusal = self._join(session)
+        if refusal:
+            await socket.send_text(json.dumps({"error": refusal}))
             await socket.close(1013)
             return
         sender = asyncio.create_task(self._send(socket, session))
@@ -179,10 +189,13 @@ class Webcams:
             sender.cancel()
             self._part(session)
 
-    def _join(self, session: WebcamSession) -> bool:
+    def _join(self, session: WebcamSession) -> str:
+        """Let a browser take part; why not, if it cannot."""
         with self._changed:
+            if sum(one.owner == session.owner for one in self._sessions) >= MOST_OF_ONE_VISITOR:
+                return "Two of your pages are painting a webcam already; press stop in one of them."
             if len(self._sessions) >= self._most_sessions or self._stopped:
-                return False
+                return "Too many webcams are being painted; try again in a while."
             self._sessions.append(session)
             self._turns.join(session.owner)
             self._painting.join(session.owner)
@@ -193,7 +206,7 @@ class Webcams:
                 ]
                 for thread in self._threads:
                     thread.start()
-        return True
+        return ""
 
     def _part(self, session: WebcamSession) -> None:
         with self._changed:

@@ -174,9 +174,10 @@ def make_engine(
     Raises:
         InputError: see choose_engine.
     """
+    if sizes_vary and engine == "auto" and not is_openvinos(device) and choose_device(device) == "cpu":
+        # Said here, since looking for OpenVINO would load it.
+        engine = "torch"
     kind, device = choose_engine(engine, device, network)
-    if sizes_vary and (engine, kind) == ("auto", "openvino"):
-        kind = "torch"
     # Engines change the type of the weights and move them; a style can be painted with again.
     network = copy.deepcopy(network)
     backend: Engine

@@ -17,6 +17,8 @@ LEAST_PLACES = 4
 """Rows and columns of a mask at the least."""
 OUTSIDE = 0.01
 """By which values may leave 0 to 1 and are probabilities all the same."""
+TRANSPOSED = "Convolution2DTransposeBias"
+"""An operation of MediaPipe's own, in its TFLite networks for people, which OpenVINO does not know."""
 
 
 class MaskNetwork:
@@ -41,6 +43,7 @@ class MaskNetwork:
             raise InputError(f"{parameter('mask_model', path)}: no such file")
         openvino = import_openvino()
         core = openvino.Core()
+        _teach(core)
         try:
             model = core.read_model(str(path))
         except Exception as error:  # each of its readers has errors of its own
@@ -83,6 +86,26 @@ class MaskNetwork:
     def _run(self, rgb: np.ndarray) -> list[Any]:
         values = rgb if self._bytes else rgb.astype(np.float32) / 255
         return list(self._compiled([(values if self._last else values.transpose(2, 0, 1))[None]]).values())
+
+
+def _teach(core: Any) -> None:
+    """Let OpenVINO read TRANSPOSED: a transposed convolution with a bias.
+
+    Readers are not told its stride.  It is taken to be the size of its kernel, as it is in those networks, where one
+    place becomes as many as the kernel has and none overlap.
+    """
+    from openvino import opset8 as ops
+    from openvino.frontend import ConversionExtension
+
+    def converted(node: Any) -> list[Any]:
+        pixels, weights, bias = (node.get_input(number) for number in range(3))
+        stride = [side.get_length() for side in weights.get_partial_shape()][1:3]
+        # (N, h, w, I) and weights (O, kh, kw, I).
+        channels_first = ops.transpose(pixels, [0, 3, 1, 2])
+        grown = ops.convolution_backprop_data(channels_first, ops.transpose(weights, [3, 0, 1, 2]), stride)
+        return [ops.add(ops.transpose(grown, [0, 2, 3, 1]), bias).output(0)]
+
+    core.add_extension(ConversionExtension(TRANSPOSED, converted))
 
 
 def _length(side: Any) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from vidstyle.errors import InputError, parameter
 from vidstyle.keys.scouting import Seen
 from vidstyle.keys.traces import PULLED, Trace, Walk, walked_back, walked_on
-from vidstyle.stream.memory import pull
+from vidstyle.stream.key_maps import pull
 from vidstyle.stream.motion import inside
 
 COVER = 0.97

@@ -3,11 +3,14 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidstyle.keys.key_colors import KeyColors
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.video_runs import open_painter, video_source
@@ -57,8 +60,9 @@ class Filler:
         self._seconds, self._size, self._on_note = seconds, size, on_note
         self._style = style if isinstance(style, Style) or style is None else load_style(style)
         self._painter: PaintingQueue | None = None
+        self._colors: KeyColors | None = None
         self.name = "a network that has learnt from the keys" if self._style is None else self._style.card.name
-        self.known = f"{self.name} {seconds if self._style is None else ''}"
+        self.known = f"{self.name} {f'{seconds}, in colours of keys' if self._style is None else ''}"
         self.device = "cpu"
         self.paintings = 0
 
@@ -69,7 +73,10 @@ class Filler:
             self._painter = open_painter(style, self._options)
             self.device = self._painter.engine.device
         self.paintings += 1
-        self._keys.begin_fill(number, self._painter.start(pixels))
+        painting = self._painter.start(pixels)
+        if self._colors is not None:
+            painting = _followed(painting, partial(self._colors.matched, frame=pixels))
+        self._keys.begin_fill(number, painting)
 
     def close(self) -> None:
         """Paint nothing more."""
@@ -88,6 +95,8 @@ class Filler:
             # All keys are of other frames: then what is known of them is how they look.
             pixels, alpha = self._keys.pixels(chosen[0])
             pairs = [(pixels, (pixels, alpha))]
+        else:
+            self._colors = KeyColors([(frame, *key) for frame, key in pairs])
         picture = self._keys.files[chosen[len(chosen) // 2]]
         return style_of_keys([(frame, *key) for frame, key in pairs], self._seconds, picture)
 
@@ -102,3 +111,17 @@ class Filler:
                 if len(found) == len(wanted):
                     break
         return found
+
+
+def _followed(painting: "Future[np.ndarray]", change: Callable[[np.ndarray], np.ndarray]) -> "Future[np.ndarray]":
+    """A painting with a change, once it is there."""
+    result: Future[np.ndarray] = Future()
+
+    def go_on(done: "Future[np.ndarray]") -> None:
+        try:
+            result.set_result(change(done.result()))
+        except BaseException as error:  # for whoever waits, as a future has it
+            result.set_exception(error)
+
+    painting.add_done_callback(go_on)
+    return result

@@ -15,7 +15,7 @@ import numpy as np
 
 from vidstyle.keys.scouting import Seen
 from vidstyle.keys.traces import Trace, Walk, walked_back, walked_on
-from vidstyle.stream.memory import patches
+from vidstyle.stream.key_maps import patches
 from vidstyle.stream.planes import sample
 
 LONGEST = 120

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from vidstyle.keys.scouting import Seen
-from vidstyle.stream.memory import SURE, pull
+from vidstyle.stream.key_maps import SURE, pull
 from vidstyle.stream.motion import Motion, alike, averaged, ramp
 from vidstyle.stream.planes import places, sample
 

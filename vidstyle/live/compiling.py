@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.openvino import OpenVinoEngine
 
+BEHIND_PAINTING = 5
+"""Steps of priority: torch paints meanwhile, at the priority of what gives way."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
 
 
@@ -136,7 +138,7 @@ def main() -> None:
     from vidstyle.nets import build_network
 
     # Whatever is shown and painted meanwhile comes first.
-    give_way()
+    give_way(BEHIND_PAINTING)
     request = json.loads(sys.stdin.buffer.readline())
     network = build_network(request["network"], request["arguments"])
     network.load_state_dict(load(sys.stdin.buffer.read()))

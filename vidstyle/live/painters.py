@@ -152,14 +152,20 @@ class StylePainter:
         engine = self._engine(pixels.shape)
         painted = paint_one(engine, pixels)
         self._latest = engine
+        # After the first painting, which has all the time for itself.
+        self._compile_for(pixels.shape)
         return painted
 
     def _engine(self, shape: tuple[int, ...]) -> "Engine":
         self._asked_at[shape] = time.monotonic()
         self._newest = shape
         if self._compiles and shape not in self._asked_for:
-            self._asked_for.add(shape)
             self._compiling.add(shape)
+        return self._compiled.get(shape, self._first)
+
+    def _compile_for(self, shape: tuple[int, ...]) -> None:
+        if self._compiles and shape not in self._asked_for:
+            self._asked_for.add(shape)
             self._compiler.open(
                 self._style,
                 self._color,
@@ -168,7 +174,6 @@ class StylePainter:
                 partial(self._take, shape),
                 partial(self._compiling.discard, shape),
             )
-        return self._compiled.get(shape, self._first)
 
     def _wants(self, shape: tuple[int, ...]) -> bool:
         wanted = not self._closed and time.monotonic() - self._asked_at[shape] < WANTED_SECONDS

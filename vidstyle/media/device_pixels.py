@@ -35,14 +35,7 @@ class DevicePixels:
     def for_current_stream(self) -> "Tensor":
         """The tensor, for work on the stream that is current: that work comes after what writes it, and the tensor's
         memory is used for nothing else before the work is done."""
-        if self.tensor.is_cuda:
-            import torch
-
-            current = torch.cuda.current_stream(self.tensor.device)
-            if self.ready is not None:
-                current.wait_event(self.ready)
-            self.tensor.record_stream(current)
-        return self.tensor
+        return for_current_stream(self.tensor, self.ready)
 
     def array(self) -> np.ndarray:
         """A copy in the processor's memory; waits for it."""
@@ -76,13 +69,31 @@ def uploaded(pixels: np.ndarray, device: str) -> DevicePixels:
 
 def written(tensor: "Tensor") -> DevicePixels:
     """What the current stream writes."""
+    return DevicePixels(tensor, ready_event(tensor))
+
+
+def ready_event(tensor: "Tensor") -> Any:
+    """A torch.cuda.Event after which the current stream has written a tensor; None where it has."""
     if not tensor.is_cuda:
-        return DevicePixels(tensor)
+        return None
     import torch
 
     ready = torch.cuda.Event()
     ready.record(torch.cuda.current_stream(tensor.device))
-    return DevicePixels(tensor, ready)
+    return ready
+
+
+def for_current_stream(tensor: "Tensor", ready: Any) -> "Tensor":
+    """A tensor, for work on the stream that is current: that work comes after the event `ready`, and the tensor's
+    memory is used for nothing else before the work is done."""
+    if tensor.is_cuda:
+        import torch
+
+        current = torch.cuda.current_stream(tensor.device)
+        if ready is not None:
+            current.wait_event(ready)
+        tensor.record_stream(current)
+    return tensor
 
 
 @lru_cache(maxsize=16)

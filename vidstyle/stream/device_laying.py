@@ -1,7 +1,7 @@
 """Laying the pixels of keys over each other on any device that torch knows, as vidstyle.stream.laying does.
 
-What a View says comes up as small maps; pixels stay where they are.  What draws a frame has the same shapes each time
-and waits for nothing, so that a GPU can be told of it once, as a graph.
+Pixels stay where they are, and so do maps.  What draws a frame has the same shapes each time and waits for nothing, so
+that a GPU can be told of it once, as a graph.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from kornia.filters import get_gaussian_kernel1d
 from torch import Tensor
 
+from vidstyle.stream.device_key_maps import DeviceView
+from vidstyle.stream.device_map_steps import (
+    CHANGED,
+    FADING,
+    FLOW_X,
+    FLOW_Y,
+    HELD,
+    MAPS,
+    OVER,
+    SHIFT_X,
+    SHIFT_Y,
+    Step,
+)
 from vidstyle.stream.device_planes import averaged, channels_of, is_planar, joined, luma_of, to_bytes
 from vidstyle.stream.kernels import VISIBLE
+from vidstyle.stream.key_maps import Key
 from vidstyle.stream.laying import (
     FIT_SIDE,
     FIT_SPREAD,
@@ -27,13 +40,7 @@ from vidstyle.stream.laying import (
     TINT_BLUR,
     TINT_SHARE,
 )
-from vidstyle.stream.memory import MOST_KEYS, Key, View
-
-Step = Callable[[], None]
-SHIFT_X, SHIFT_Y, OVER = (slice(number * MOST_KEYS, (number + 1) * MOST_KEYS) for number in range(3))
-FLOW_X, FLOW_Y, FADING, HELD, CHANGED = range(3 * MOST_KEYS, 3 * MOST_KEYS + 5)
-MAPS = 3 * MOST_KEYS + 5
-"""Of a View, one after the other: of each layer where it comes from and how far it covers; and of them all."""
+from vidstyle.stream.memory import MOST_KEYS
 
 
 class DeviceLayout:
@@ -60,7 +67,7 @@ class DeviceLayout:
         self._last: Tensor | None = None
         self._slots: dict[int, int] = {}
 
-    def draw(self, view: View, source: Tensor) -> Tensor:
+    def draw(self, view: DeviceView, source: Tensor) -> Tensor:
         """Pixels of a frame; waits for the paintings of all keys in the view, and for nothing else.
 
         Args:
@@ -70,32 +77,29 @@ class DeviceLayout:
         Returns:
             Pixels of the same kind and size, which hold until the next call; the same object where nothing has changed.
         """
-        shape = view.changed.shape
-        if self._buffers is None or not self._buffers.serves(source, shape):
-            self._buffers = _Buffers(source, shape, self._record)
+        if self._buffers is None or not self._buffers.serves(source, view.shape):
+            self._buffers = _Buffers(source, view.shape, self._record)
             self.forget()
         if view.begins:
             self.forget()
-        for layer in view.layers:
-            if layer.key.number not in self._slots:
-                self._keep(layer.key, view, self._buffers)
+        for key in view.layers:
+            if key.number not in self._slots:
+                self._keep(key, view, self._buffers)
         if view.begins and len(view.layers) == 1:
-            return self._shown(self._buffers, self._taken(view.layers[0].key.painting.result()))
-        if self._last is not None and not view.changed.any():
+            return self._shown(self._buffers, self._taken(view.layers[0].painting.result()))
+        if self._last is not None and not view.changes:
             return self._last
         if not view.layers:
             return self._tinted(source) if self._last is None else self._last
+        self._buffers.maps.copy_(view.maps())
         if self._last is None:
             self._buffers.last.copy_(source)
-        self._buffers.maps.copy_(self._moved(self._maps(view)), non_blocking=True)
-        order = [self._slots[layer.key.number] for layer in view.layers]
+            self._buffers.maps[HELD].zero_()
+            self._buffers.maps[CHANGED].fill_(1.0)
+        order = [self._slots[key.number] for key in view.layers]
         newest = len(order) - 1
         order += [0] * (MOST_KEYS - len(order))
         self._buffers.order.copy_(self._moved(np.array([*order, newest], np.int64)), non_blocking=True)
-        top, changed = view.layers[0], view.changed if self._last is not None else np.ones_like(view.changed)
-        # Where the processor resamples a key as a whole, its border is OpenCV's, and not that of its loop.
-        whole = ((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY
-        self._buffers.whole.fill_(float(whole))
         self._buffers.set_source(source)
         self._buffers.draw()
         return self._shown(self._buffers, self._buffers.result)
@@ -114,25 +118,9 @@ class DeviceLayout:
         tensor = torch.from_numpy(array)
         return tensor.pin_memory() if self._device.type == "cuda" else tensor
 
-    def _maps(self, view: View) -> np.ndarray:
-        """(MAPS, h, w) float32."""
-        maps = np.zeros((MAPS, *view.changed.shape), np.float32)
-        for number, layer in enumerate(view.layers):
-            if layer.shift is not None:
-                maps[SHIFT_X][number], maps[SHIFT_Y][number] = cv2.split(layer.shift)
-            maps[OVER][number] = layer.over
-        if view.flow is not None:
-            maps[FLOW_X], maps[FLOW_Y] = cv2.split(view.flow)
-        maps[FADING] = view.fading
-        if self._last is None:
-            maps[CHANGED] = 1
-        else:
-            maps[HELD], maps[CHANGED] = view.held, view.changed
-        return maps
-
-    def _keep(self, key: Key, view: View, buffers: "_Buffers") -> None:
+    def _keep(self, key: Key, view: DeviceView, buffers: "_Buffers") -> None:
         """Put the painting of a key where there is room for it."""
-        wanted = {layer.key.number for layer in view.layers}
+        wanted = {key.number for key in view.layers}
         self._slots = {number: slot for number, slot in self._slots.items() if number in wanted}
         slot = min(set(range(MOST_KEYS + 1)) - set(self._slots.values()))
         painting = self._taken(key.painting.result())
@@ -203,10 +191,9 @@ class _Buffers:
         record: see DeviceLayout.
 
     Attributes:
-        maps: (MAPS, h, w) float32, of the View.
+        maps: (MAPS, h, w) float32, of the view.
         order: (MOST_KEYS + 1,) int64: the slot of each layer, the one on top first, and the number of the newest layer.
         keys: the planes of keys, (slots, C, H, W) float32 each.
-        whole: (1,) float32: whether the layer on top is resampled as a whole where nothing else shows.
         fields: (slots, 6, h, w) float32: the colours that a key gives to luma.
         last, result: pixels of the last output, and of the next one.
     """
@@ -217,7 +204,6 @@ class _Buffers:
         self.maps = torch.zeros((MAPS, *shape), device=device)
         self.order = torch.zeros(MOST_KEYS + 1, dtype=torch.int64, device=device)
         self.keys = [torch.zeros((MOST_KEYS + 1, *part.shape), device=device) for part in parts]
-        self.whole = torch.zeros(1, device=device)
         self.fields = torch.zeros((MOST_KEYS + 1, 6, *shape), device=device)
         self.last, self.result = torch.zeros_like(source), torch.zeros_like(source)
         self._grids = [_Grid((part.shape[1], part.shape[2]), (shape[0], shape[1]), device) for part in parts]
@@ -245,24 +231,33 @@ class _Buffers:
         way = torch.cat((maps[SHIFT_X].index_select(0, newest), maps[SHIFT_Y].index_select(0, newest)))
         fields = self.fields.index_select(0, slots.index_select(0, newest))
         colors = F.grid_sample(fields, self._places.moved(way[:1], way[1:]), "bilinear", "border", align_corners=False)
+        alone = (maps[OVER][:1] > 1 - VISIBLE) & (maps[FADING] < VISIBLE) & (maps[CHANGED] > 0)
+        # Where the processor resamples a key as a whole, its border is OpenCV's, and not that of its loop.
+        whole = alone.float().mean() > MOSTLY
         parts, channel = [], 0
         for number, (grid, keys, last) in enumerate(zip(self._grids, self.keys, channels_of(self.last), strict=True)):
             count = last.shape[0]
             chosen = [*range(channel, channel + count), *range(3 + channel, 3 + channel + count)]
             tint = colors[0, chosen[0] : chosen[count - 1] + 1], colors[0, chosen[count] : chosen[-1] + 1]
             # Of chroma nobody sees so much.
-            parts.append(self._drawn(grid, keys.index_select(0, slots), last, tint, cubic=number == 0))
+            parts.append(self._drawn(grid, keys.index_select(0, slots), last, tint, whole if number == 0 else None))
             channel += count
         self.result.copy_(joined(parts))
 
-    def _drawn(self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool) -> Tensor:
-        """(C, H, W) uint8: see vidstyle.stream.kernels.draw_plane, whose terms these are."""
+    def _drawn(
+        self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], whole: Tensor | None
+    ) -> Tensor:
+        """(C, H, W) uint8: see vidstyle.stream.kernels.draw_plane, whose terms these are.
+
+        whole: whether the layer on top is resampled as a whole where nothing else shows; None if it is not resampled
+            by cubic convolution.
+        """
         shown = grid.enlarged(self.maps)
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
         values = F.grid_sample(keys, places, "bilinear", "border", align_corners=False)
-        if cubic:
+        if whole is not None:
             smooth = F.grid_sample(keys, places, "bicubic", "border", align_corners=False)
-            alone = (shown[OVER][:1] > 1 - VISIBLE) & (shown[FADING] < VISIBLE) & (self.whole > 0)
+            alone = (shown[OVER][:1] > 1 - VISIBLE) & (shown[FADING] < VISIBLE) & whole
             values = torch.where((grid.within(places) | alone)[:, None], smooth, values)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])
         for value, over in zip(values, shown[OVER], strict=True):

@@ -12,16 +12,19 @@ from vidstyle.engines.cuda_graph import recorded
 from vidstyle.engines.fitting import device_errors
 from vidstyle.media.device_pixels import DevicePixels, uploaded, written
 from vidstyle.stream.composing import Look
-from vidstyle.stream.device_laying import DeviceLayout, Step
+from vidstyle.stream.device_key_maps import DeviceKeyMaps, DeviceView
+from vidstyle.stream.device_laying import DeviceLayout
 from vidstyle.stream.device_lifting import composed, lifted, masked, mixed
+from vidstyle.stream.device_map_steps import Step
 from vidstyle.stream.device_planes import resized, size_of
-from vidstyle.stream.memory import Key, View
+from vidstyle.stream.key_maps import Key
 
 
 class DeviceOperations:
     """On tensors, by torch; see vidstyle.stream.pixel_operations.PixelOperations.
 
-    All work of one Stream is done on one stream of the device.
+    All work of one Stream on pixels is done on one stream of the device, and that on maps on another one, which goes
+    first: what is decided must not wait for what is drawn.
 
     Args:
         device: as torch names it.
@@ -34,16 +37,19 @@ class DeviceOperations:
     def __init__(self, device: str, *, graphs: bool | None = None) -> None:
         self._name, self._device = device, torch.device(device)
         graphs = self._device.type == "cuda" if graphs is None else graphs
-        self._stream = torch.cuda.Stream(self._device) if graphs else None
+        self._stream, self._maps_stream = (torch.cuda.Stream(self._device, way) if graphs else None for way in (0, -1))
         self._lift: _Lift | None = None
 
+    def _here(self) -> contextlib.AbstractContextManager[None]:
+        return self._on(self._stream)
+
     @contextlib.contextmanager
-    def _here(self) -> Iterator[None]:
+    def _on(self, stream: "torch.cuda.Stream | None") -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             stack.enter_context(device_errors(self._name))
             stack.enter_context(torch.inference_mode())
-            if self._stream is not None:
-                stack.enter_context(torch.cuda.stream(self._stream))
+            if stream is not None:
+                stack.enter_context(torch.cuda.stream(stream))
             yield
 
     def taken(self, pixels: np.ndarray | DevicePixels) -> Tensor:
@@ -71,6 +77,10 @@ class DeviceOperations:
 
     def layout(self) -> "_Layout":
         return _Layout(self)
+
+    def key_maps(self) -> DeviceKeyMaps:
+        stream = self._maps_stream
+        return DeviceKeyMaps(self._device, lambda: self._on(stream), lambda step: _recorded(step, stream))
 
     def mixed(self, one: Tensor, other: Tensor, share: float) -> Tensor:
         with self._here():
@@ -101,7 +111,7 @@ class DeviceOperations:
         return pixels.for_current_stream()
 
     def _record(self, step: Step) -> Step:
-        return step if self._stream is None else recorded(step, self._stream)
+        return _recorded(step, self._stream)
 
 
 class _Layout:
@@ -111,10 +121,10 @@ class _Layout:
         self._operations = operations
         self._layout = DeviceLayout(operations._tensor, operations._device, operations._record)
 
-    def draw(self, view: View, source: Tensor) -> Tensor:
+    def draw(self, view: DeviceView, source: Tensor) -> Tensor:
         # Whoever paints may raise, in words of its own.
-        for layer in view.layers:
-            layer.key.painting.result()
+        for key in view.layers:
+            key.painting.result()
         with self._operations._here():
             return self._layout.draw(view, source)
 
@@ -149,6 +159,10 @@ class _Lift:
 
     def _lifted(self) -> None:
         self._result.copy_(lifted(self._painting, self._small, self._source))
+
+
+def _recorded(step: Step, stream: "torch.cuda.Stream | None") -> Step:
+    return step if stream is None else recorded(step, stream)
 
 
 __all__ = ["DeviceOperations"]

@@ -112,8 +112,8 @@ def draw_plane(
         keys: (K, H, W) uint8, the planes of keys.
         slots: (n,) int64, which of them are the layers, the one on top first; at least one.
         shifts, overs: (2 n, h, w), x and y in turns, and (n, h, w) float32, of each layer; see
-            vidstyle.stream.memory.Layer.
-        flow: (2, h, w) float32, x and y; see vidstyle.stream.memory.View.
+            vidstyle.stream.key_maps.Layer.
+        flow: (2, h, w) float32, x and y; see vidstyle.stream.key_maps.View.
         fields: (4, h, w) float32: `fading` and `held` of the View, and gain and offset by which the frame's luma
             becomes what is drawn where nothing else is there.
         changed: (h, w) bool; where nothing has, `out` is `last`.

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from vidstyle.stream.kernels import VISIBLE, draw_plane
-from vidstyle.stream.memory import MOST_KEYS, Key, View
+from vidstyle.stream.key_maps import Key, View
+from vidstyle.stream.memory import MOST_KEYS
 from vidstyle.stream.planes import empty, grid, is_planar, luma_of, picture_size, planes_of, sample
 
 SHARPEN, SHARPEN_RADIUS = 0.12, 0.8

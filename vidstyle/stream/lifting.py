@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from vidstyle.media.frame import SMALLEST_SIDE
-from vidstyle.stream.kernels import lift_plane
 from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of, resized
 
 STROKE_ROWS = 360
@@ -68,6 +67,9 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
         return painting
     if picture_size(painting)[0] > size[0]:
         return resized(painting, size)
+    # Late: Numba takes a third of a second to load, and most single pictures are painted at their own size.
+    from vidstyle.stream.kernels import lift_plane
+
     planar = is_planar(source)
     luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
     gain = _gain(luma, own)

@@ -1,8 +1,8 @@
 """Where everything in a frame was in the frame before.
 
-Motion is found by DIS optical flow (Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search") in small
-pictures.  Optical flow follows noise where there is nothing else to follow, and would drag paint about on plain
-walls: what stands still as well as it moves, and has nothing near that needs to move, stands still.
+Motion is found in small pictures (vidstyle.stream.patch_flow).  Optical flow follows noise where there is nothing else
+to follow, and would drag paint about on plain walls: what stands still as well as it moves, and has nothing near that
+needs to move, stands still.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from vidstyle.stream.patch_flow import dense_flow
 from vidstyle.stream.planes import is_planar, places, planes_of, sample
 
 FLOW_SIDE = 200
@@ -19,12 +20,8 @@ LEAST_SHRINK = 4
 """Pixels of a frame along a position, at the least."""
 FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
-DESCENTS, STRIDE, REFINEMENTS = 3, 3, 3
-"""Of DIS: steps of descent, places from patch to patch, and steps of the refinement that follows."""
-SMOOTHNESS = 10.0
-"""Weight of smoothness in that refinement, half of OpenCV's: small pictures have much form in few places."""
 LEAST_SIDE = 12
-"""Positions along the shorter side that DIS can do with."""
+"""Positions along the shorter side that the search can do with."""
 SMOOTH, WINDOW = 1.5, 17
 """Places over which a difference is smoothed before, and averaged after, its sign is dropped: noise goes first."""
 NOISE_SHARE, MOST_NOISE = 0.2, 2.5
@@ -34,9 +31,10 @@ STIRRED = (1.6, 0.6)
 SHIFTED, SHIFT_WINDOW = 0.45, 9
 """Share of the difference around a position that a small shift explains, from which on it is no noise, either; and
 positions along the square in which it is looked for.  Of noise it explains a fifth."""
-BETTER = 0.65
-"""Share of the difference that motion leaves, up to which standing still explains less.  Of noise it leaves 0.75 and
-more, since optical flow follows it; of what does move, half at the most."""
+BETTER, FIRM = 0.6, 2.0
+"""Share of the difference that motion leaves, up to which standing still explains less; and places over which motion is
+smoothed for that.  Of noise it leaves 0.65 and more, since optical flow follows it; of what does move, half at the
+most."""
 LEAST_DIFFERENCE = 0.05
 """Grey levels below which there is none."""
 REACH, REACH_SHARE, NEAR = 25, 1 / 6, 4
@@ -52,8 +50,11 @@ MARGIN = 8
 CUT, LEAST_SPREAD = 0.35, 3.0
 """Mean difference of a frame from the last, moved along, over the spread of its luma, that makes a cut; and the least
 spread that it is measured by, grey levels.  Noise goes first: dark shots have no more contrast than it."""
-FORM_CUT, LEAST_FORM = 0.6, 0.9
-"""The same of what is left of the difference when light that has changed everywhere alike is taken away."""
+FORM_CUT, LEAST_FORM = 0.5, 0.9
+"""The same of what is left of the difference when light that has changed everywhere alike is taken away, and what is
+near moves together."""
+TOGETHER = 8.0
+"""Positions over which it does.  Flow that may be torn explains one dark shot by another."""
 ALIKE_LEVELS = (3.0, 8.0)
 """Difference in luma or chroma up to which something is what it has been, grey levels: in frames of one colour, and
 at the most.  From twice that on it is not."""
@@ -115,18 +116,27 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     if moves.any():
         pans = (moves & textured).sum() > max(MOSTLY * textured.sum(), LEAST_PAN * moves.size)
         part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
-        flow[part] = _flow(luma_before, luma_now, standing, part, everywhere=pans)
-    change = cv2.subtract(sample(averaged(luma_before), flow), positions[..., 0], dtype=cv2.CV_32F)
-    if _is_cut(cv2.GaussianBlur(change, (0, 0), 1), spread):
+        flow[part] = _flow(luma_before, luma_now, standing, None if pans else moves, part)
+    if _is_cut(averaged(luma_before), positions[..., 0], flow, spread):
         return None
     low = min(max(ALIKE_SPREAD * spread, ALIKE_LEVELS[0]), ALIKE_LEVELS[1])
     return Motion(positions, flow, not flow.any(), (low, 2 * low))
 
 
-def _is_cut(change: np.ndarray, spread: float) -> bool:
-    """Whether so much is left of the difference (h, w) of two lumas that nothing goes on."""
-    form = np.abs(change - change.mean()).mean()
-    return bool(np.abs(change).mean() > CUT * max(spread, LEAST_SPREAD) or form > FORM_CUT * max(spread, LEAST_FORM))
+def _is_cut(before: np.ndarray, now: np.ndarray, flow: np.ndarray, spread: float) -> bool:
+    """Whether so much is left of the difference of two lumas (h, w) that nothing goes on."""
+    left = _left(before, now, flow)
+    if np.abs(left).mean() > CUT * max(spread, LEAST_SPREAD):
+        return True
+    if flow.any():
+        left = _left(before, now, cv2.GaussianBlur(flow, (0, 0), TOGETHER))
+    return bool(np.abs(left - left.mean()).mean() > FORM_CUT * max(spread, LEAST_FORM))
+
+
+def _left(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """What a flow leaves of the difference of two lumas, (h, w) float32 grey levels, without noise."""
+    change = cv2.subtract(sample(before, flow), now, dtype=cv2.CV_32F)
+    return np.asarray(cv2.GaussianBlur(change, (0, 0), 1))
 
 
 def _around(moves: np.ndarray) -> tuple[slice, slice]:
@@ -141,28 +151,30 @@ def _around(moves: np.ndarray) -> tuple[slice, slice]:
 
 
 def _flow(
-    before: np.ndarray, now: np.ndarray, standing: np.ndarray, part: tuple[slice, slice], *, everywhere: bool
+    before: np.ndarray, now: np.ndarray, standing: np.ndarray, moves: np.ndarray | None, part: tuple[slice, slice]
 ) -> np.ndarray:
-    """(h, w, 2) of a part of the positions; zero where standing still explains as much, unless everything moves."""
+    """(h, w, 2) of a part of the positions; zero where standing still explains as much.
+
+    moves: (h, w) bool, near which anything can be seen to move; None if everything is let move.
+    """
     rows, columns = (slice(FINER * one.start, FINER * one.stop) for one in part)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(0)
-    search.setGradientDescentIterations(DESCENTS)
-    search.setPatchStride(STRIDE)
-    search.setVariationalRefinementIterations(REFINEMENTS)
-    search.setVariationalRefinementAlpha(SMOOTHNESS)
     before, now = (np.ascontiguousarray(picture[rows, columns]) for picture in (before, now))
-    found = np.asarray(search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
+    found = np.dstack(tuple(dense_flow(now, before)))
     flow = averaged(found) / FINER
-    if everywhere:
+    if moves is None:
         return flow
-    moved = _difference(sample(before, found), now)
+    moved = _difference(sample(before, cv2.GaussianBlur(found, (0, 0), FIRM)), now)
     needs = ((moved < BETTER * standing[part]) & (standing[part] > LEAST_DIFFERENCE)).astype(np.uint8)
+    needs &= _grown(moves[part].astype(np.uint8), NEAR)
     # What is plain within something that moves goes with it; what is plain beside it stays.
     reach = max(NEAR, min(REACH, int(REACH_SHARE * max(standing.shape))))
-    near = cv2.dilate(needs, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * reach + 1,) * 2))
+    near = _grown(needs, reach)
     near = cv2.erode(near, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * (reach - NEAR) + 1,) * 2))
     return flow * near[..., None]
+
+
+def _grown(mask: np.ndarray, by: int) -> np.ndarray:
+    return np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * by + 1,) * 2)))
 
 
 def _shifted(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from vidstyle.stream.memory import Key, Memory
-from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.key_maps import Key
+from vidstyle.stream.memory import Memory
+from vidstyle.stream.motion import find_motion, small_picture
 from vidstyle.stream.planes import resized
 
 SEEN_AGAIN = 0.04
@@ -16,14 +17,6 @@ LOST = 0.5
 """Share of what it covered when it was laid, below which it is looked for again."""
 LOOK_FRAMES = 12
 """Frames between two looks."""
-
-
-class PinnedKey(Key):
-    """A key that gives way to no other."""
-
-    def carry(self, motion: Motion, age: float) -> None:
-        """Go on to the next frame, and be no older."""
-        super().carry(motion, 0.0)
 
 
 class Pinned:
@@ -36,7 +29,7 @@ class Pinned:
 
     def __init__(self, source: np.ndarray, painting: np.ndarray) -> None:
         self._source, self._painting = source, painting
-        self._key: PinnedKey | None = None
+        self._key: Key | None = None
         self._covered = 0.0
         self._wait = 0
 
@@ -52,7 +45,7 @@ class Pinned:
             taken: see vidstyle.stream.pixel_operations.PixelOperations.
         """
         key = self._key
-        if key is not None and key in memory.keys and float(key.shown.mean()) > LOST * self._covered:
+        if key is not None and key in memory.keys and memory.share(key) > LOST * self._covered:
             return
         self._wait -= 1
         if self._wait > 0:
@@ -64,15 +57,18 @@ class Pinned:
             return
         painting: Future[Any] = Future()
         painting.set_result(taken(resized(self._painting, size)))
-        found = PinnedKey(memory.next_number(), own, painting)
-        found.carry(motion, 0.0)
-        covered = float(found.shown.mean())
-        if covered < SEEN_AGAIN or (key in memory.keys and key is not None and covered <= float(key.shown.mean())):
+        found = memory.pin(own, painting, motion)
+        covered = memory.share(found)
+        before = key if key in memory.keys else None
+        if covered < SEEN_AGAIN or (before is not None and covered <= memory.share(before)):
+            memory.drop(found)
             return
-        memory.keys[:] = [found, *(other for other in memory.keys if other is not key)]
+        if before is not None:
+            memory.drop(before)
         self._key, self._covered = found, covered
 
     def drop(self, memory: Memory) -> None:
         """Show it no more."""
-        memory.keys[:] = [key for key in memory.keys if key is not self._key]
+        if self._key is not None and self._key in memory.keys:
+            memory.drop(self._key)
         self._key = None

@@ -5,17 +5,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from vidstyle.stream.composing import Look, composed, mixed
+from vidstyle.stream.key_maps import CarriesKeys, Key, KeyMaps
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import lifted
 from vidstyle.stream.masks import laid_by
-from vidstyle.stream.memory import Key, View
 from vidstyle.stream.planes import resized
 
 
 class Lays(Protocol):
-    """Draws what a View says: vidstyle.stream.laying.Layout, or one on a device."""
+    """Draws what a view says: vidstyle.stream.laying.Layout, or one on a device."""
 
-    def draw(self, view: View, source: Any) -> Any:
+    def draw(self, view: Any, source: Any) -> Any:
         """Pixels of a frame; the same object as before where nothing has changed."""
 
     def learn_colors(self, key: Key) -> None:
@@ -46,6 +46,9 @@ class PixelOperations(Protocol):
 
     def layout(self) -> Lays:
         """What lays keys over each other, for one sequence in one style."""
+
+    def key_maps(self) -> CarriesKeys:
+        """What says where they are to be laid, for the same sequence and style."""
 
     def mixed(self, one: Any, other: Any, share: float) -> Any:
         """Pixels between two of the same kind and size: 0 is the first, 1 the other."""
@@ -82,6 +85,9 @@ class ProcessorOperations:
 
     def layout(self) -> Layout:
         return Layout()
+
+    def key_maps(self) -> KeyMaps:
+        return KeyMaps()
 
     def mixed(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
         return mixed(one, other, share)

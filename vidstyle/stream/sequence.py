@@ -1,13 +1,14 @@
 """What a stream holds of its sequence: of each style that it is painted in, and of each frame on its way."""
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from vidstyle.media.frame import Frame
 from vidstyle.stream.composing import Look
 from vidstyle.stream.frame_painters import Paints
-from vidstyle.stream.memory import Key, Memory, View
+from vidstyle.stream.key_maps import Key
+from vidstyle.stream.memory import Memory
 from vidstyle.stream.motion import Motion
 from vidstyle.stream.pixel_operations import Lays, PixelOperations
 
@@ -21,8 +22,8 @@ class StyleSequence:
 
     painter: Paints
     layout: Lays
+    memory: Memory
     painting: "Future[Any] | None" = None
-    memory: Memory = field(default_factory=Memory)
     newest: Key | None = None
     """What was given to the painter last, until its colours are known."""
 
@@ -63,7 +64,7 @@ class Drawing:
     """What one style shows of a frame: a view of keys, or the frame's own painting."""
 
     sequence: StyleSequence
-    what: "View | Future[Any]"
+    what: Any
 
     def draw(self, source: Any, operations: PixelOperations) -> Any:
         """Its pixels; waits for what has to be painted."""

@@ -26,6 +26,7 @@ from vidstyle.stream.composing import Look
 from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
+from vidstyle.stream.memory import Memory
 from vidstyle.stream.motion import FINER, Motion, find_motion, small_picture
 from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
@@ -211,7 +212,7 @@ class Stream:
         return WaitingFrame(frame, source, small, picture, False, motion)
 
     def _sequence_of(self, painter: Paints) -> StyleSequence:
-        return StyleSequence(painter, self._operations.layout())
+        return StyleSequence(painter, self._operations.layout(), Memory(self._operations.key_maps()))
 
     def _plan(self) -> None:
         """Find out what is shown of the next frame, and have it painted if that takes it."""

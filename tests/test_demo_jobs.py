@@ -1,0 +1,209 @@
+"""Visitors' files painted by the demo: previews, whole files, and the queue in front of it."""
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from made_scenes import landscape
+from media_files import Sound, colorful_picture, make_video, read_times
+from PIL import Image
+
+from vidstyle.errors import InputError
+from vidstyle.processor import NICENESS
+
+pytest.importorskip("gradio", reason="gradio is not installed")
+
+from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.jobs import Cancelled, Job, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.previews import Previews
+from vidstyle.demo.visitors import Visitors
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """What paints files, and a visitor for whom it does."""
+    previews = Previews("cpu")
+    visitor = Visitors(tmp_path).welcome()[1]
+    yield SimpleNamespace(run=Jobs(Gallery(previews), previews, "cpu"), visitor=visitor)
+    previews.close()
+
+
+def finished(steps: Iterator[tuple[str, str]]) -> str:
+    """The HTML of the result."""
+    return list(steps)[-1][1]
+
+
+def test_a_range_of_a_video_is_painted_with_its_sound(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", times=tuple(range(50)), sounds=[Sound(seconds=2)])
+    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
+    html = finished(jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night", start=0.4, end=1.2)))
+    (result,) = jobs.visitor.files("result").values()
+    assert result.name == "holiday - The Starry Night.mp4"
+    assert len(read_times(result.path)) == 20
+    with av.open(str(result.path)) as container:
+        assert container.streams.audio
+    assert "<video" in html
+
+
+def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", pictures=[colorful_picture(n, 128, 96) for n in range(10)])
+    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
+
+    def shown(**asked: Any) -> tuple[np.ndarray, np.ndarray]:
+        html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
+        found = [re.search(rf'{which}="/vidstyle/file/([^"]+)"', html) for which in ("before", "after")]
+        paths = [jobs.visitor.file(match[1]).path for match in found if match]
+        before, after = (np.asarray(Image.open(path), np.float32) for path in paths)
+        return before, after
+
+    before, after = shown()
+    assert np.abs(before - colorful_picture(0, 128, 96)).mean() < 6
+    assert np.abs(after - before).mean() > 15
+    before, unpainted = shown(strength=0.0)
+    assert np.abs(unpainted - before).mean() < 1
+
+
+@pytest.mark.parametrize("stroke_size", [1.0, 2.0])
+def test_a_preview_shows_what_will_be_downloaded(
+    jobs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stroke_size: float
+) -> None:
+    # A picture is read at a half for a preview.
+    monkeypatch.setattr("vidstyle.demo.pictures.SHOWN_PIXELS", 600 * 400)
+    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_SIDE", 600)
+    path = tmp_path / "large.png"
+    Image.fromarray(landscape(0, 1440, 960)).save(path)
+    identity = jobs.visitor.keep(path, "large.png", "picture")
+    request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
+    html = jobs.run.preview(jobs.visitor, request)
+    after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
+    finished(jobs.run.paint(jobs.visitor, request))
+    (result,) = jobs.visitor.files("result").values()
+    downloaded = Image.open(result.path)
+    assert downloaded.size == (1440, 960)
+    seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
+    away = np.abs(seen - np.asarray(after, float)).mean()
+    coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
+    other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
+    assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
+    assert away < 8
+
+
+def test_a_cancelled_painting_leaves_no_file(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
+    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
+    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
+    next(steps)
+    jobs.visitor.stop_painting.set()
+    with pytest.raises(Cancelled):
+        next(steps)
+    assert not jobs.visitor.files("result")
+    assert not list(jobs.visitor.folder.glob("*"))
+
+
+def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", pictures=60 * [colorful_picture(0, 640, 360)], times=tuple(range(60)))
+    identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
+    steps = jobs.run.paint(jobs.visitor, PaintRequest(identity, "starry_night"))
+    next(steps)
+    steps.close()
+    deadline = time.monotonic() + 20
+    while list(jobs.visitor.folder.glob("*")) or list(jobs.visitor.folder.glob(".*")):
+        assert time.monotonic() < deadline, "it went on"
+        time.sleep(0.05)
+
+
+def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: Path) -> None:
+    previews, visitors = Previews("cpu"), Visitors(tmp_path / "visitors")
+    run = Jobs(Gallery(previews), previews, "cpu", 1)
+    clip = make_video(tmp_path / "clip.mp4", pictures=30 * [colorful_picture(0)], times=tuple(range(30)))
+
+    def begun() -> tuple[Iterator[tuple[str, str]], Any]:
+        visitor = visitors.welcome()[1]
+        (copy := visitor.new_path(".mp4")).write_bytes(clip.read_bytes())
+        return run.paint(visitor, PaintRequest(visitor.keep(copy, "holiday.mp4", "video"), "starry_night")), visitor
+
+    (first, _), (second, waiting), (third, looking) = begun(), begun(), begun()
+    assert "Getting ready" in next(first)[0]
+    assert "Waiting for one painting" in next(second)[0]
+    with pytest.raises(InputError, match="Too many paintings are waiting"):
+        next(third)
+    # Others may look at frames all the while.
+    assert "vs-compare" in run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night"))
+    waiting.stop_painting.set()
+    with pytest.raises(Cancelled):
+        list(second)
+    (fourth, _) = begun()
+    assert "Waiting for one painting" in next(fourth)[0]
+    assert "<video" in finished(first)
+    assert "<video" in finished(fourth)
+    previews.close()
+
+
+def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = JobQueue(2)
+    gone, patient = queue.join("gone"), queue.join("patient")
+    assert queue.before(patient) == 1
+    monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
+    deadline = time.monotonic() + 5
+    while queue.before(patient):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    queue.begin(patient)
+    time.sleep(0.3)
+    assert queue.before(queue.join("new")) == 1, "who is being painted stays"
+    assert queue.before(gone) > 0
+
+
+def test_one_visitor_does_not_take_all_places() -> None:
+    queue = JobQueue(8)
+    first = queue.join("ann")
+    queue.join("ann")
+    with pytest.raises(InputError, match="Two of your paintings"):
+        queue.join("ann")
+    queue.join("bob")
+    queue.leave(first)
+    queue.join("ann")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+@pytest.mark.parametrize("webcams", [False, True])
+def test_files_give_way_to_webcams_and_to_nothing_else(tmp_path: Path, webcams: bool) -> None:
+    previews = Previews("cpu")
+    run = Jobs(Gallery(previews), previews, "cpu", others_come_first=lambda: webcams)
+    visitor = Visitors(tmp_path).welcome()[1]
+    (path := visitor.new_path(".png")).touch()
+    file = visitor.file(visitor.keep(path, "a.png", "picture"))
+    Image.new("RGB", (32, 32)).save(path)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    own, found = niceness(), list[int]()
+
+    def make(output: Path, _: object) -> None:
+        found.append(niceness())
+        output.write_bytes(path.read_bytes())
+
+    finished(run.run(visitor, Job(file, "painted", ".png", make)))
+    assert found == [max(own, NICENESS) if webcams else own]
+    assert niceness() == own
+    previews.close()
+
+
+def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    stranger = Visitors(tmp_path).welcome()[1]
+    (tmp_path / "film.mp4").touch()
+    identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
+    with pytest.raises(InputError, match="no longer here"):
+        jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night"))

@@ -1,0 +1,211 @@
+"""A flow made smoother where the pictures allow it, in loops that Numba compiles for the processor at hand.
+
+It is the variational refinement of Brox et al. (2004, "High Accuracy Optical Flow Estimation Based on a Theory for
+Warping", equation 4): grey levels and their slopes stay what they are along the flow, and the flow changes little from
+pixel to pixel, all with robust penalties.  One linear system is made of it and solved by successive over-relaxation,
+red and black pixels in turns.
+"""
+
+import itertools
+import math
+import threading
+from typing import Any
+
+import cv2
+import numba
+import numpy as np
+
+SMOOTHNESS, LEVELS, SLOPES = 10.0, 2.5, 5.0
+"""Weights of the flow's slopes, of grey levels and of their slopes, all slopes over two pixels."""
+ROBUST = 1e-6
+"""Squared size from which on a penalty grows with size, rather than with its square."""
+FLAT = 0.01
+"""Squared slope that everything has."""
+ROUNDS = 5
+"""In which the weights that make penalties robust are taken from what there is, and the system is solved."""
+SWEEPS, OMEGA = 3, 1.7
+"""Of over-relaxation in each: how often over all pixels, and by how much too far."""
+EDGE = 2
+"""Pixels around a picture, as many as slopes of slopes reach."""
+
+
+class _Held(threading.local):
+    """Room of each thread."""
+
+    room = np.empty(0, np.float32)
+
+
+_held = _Held()
+
+
+def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray) -> None:
+    """Change a flow (2, H, W) float32, x before y, so that it fits two pictures and is smooth.
+
+    Args:
+        picture: (H, W) float32, grey levels.
+        searched: (H + 2 pad, W + 2 pad) float32, the other picture.
+    """
+    height, width = picture.shape
+    moved = np.empty((height, width), np.float32)
+    _move(searched, flow, moved, pad)
+    mean = cv2.copyMakeBorder((picture + moved) * np.float32(0.5), EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
+    change = cv2.copyMakeBorder(moved - picture, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
+    # Pixels of even and of odd columns apart, with one of zero around: those of one colour are beside each other.
+    apart, whole = (2, height + 2, (width + 1) // 2 + 2), (2, height + 2, width + 2)
+    before, after, system, edges, step = _room(whole, whole, (5, *apart), (2, *apart), (2, *apart))
+    before[:, 1:-1, 1:-1] = after[:, 1:-1, 1:-1] = flow
+    for _ in range(ROUNDS):
+        _set_up(mean, change, before, after, system, edges)
+        _solve(system, edges, step, before, after)
+    flow[:] = after[:, 1:-1, 1:-1]
+
+
+def _room(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Arrays of float32, all zero, until this thread asks again: new ones would take as long as a sweep does."""
+    sizes = [math.prod(shape) for shape in shapes]
+    if sum(sizes) > _held.room.size:
+        _held.room = np.empty(sum(sizes), np.float32)
+    _held.room[: sum(sizes)] = 0
+    parts = np.split(_held.room[: sum(sizes)], list(itertools.accumulate(sizes))[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -> None:
+    """What lies along the flow: `moved` (H, W) float32 of the padded picture."""
+    height, width = moved.shape
+    one = np.uintp(1)
+    for y in range(height):
+        for x in range(width):
+            across = min(max(np.float32(x) + flow[0, y, x], np.float32(0)), np.float32(width - 1))
+            down = min(max(np.float32(y) + flow[1, y, x], np.float32(0)), np.float32(height - 1))
+            left, top = np.uintp(np.int64(across)), np.uintp(np.int64(down))
+            fx, fy = across - np.float32(left), down - np.float32(top)
+            left, top = left + np.uintp(pad), top + np.uintp(pad)
+            a, b = searched[top, left], searched[top, left + one]
+            c, d = searched[top + one, left], searched[top + one, left + one]
+            above = a + fx * (b - a)
+            moved[y, x] = above + fy * (c + fx * (d - c) - above)
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _smoothness(flow: np.ndarray, y: Any, right: np.ndarray, below: np.ndarray) -> None:
+    """Weights of the edges from a row of pixels to those right of them and below, (W,) float32; none at the border.
+
+    flow: (2, H + 2, W + 2) float32, with a border; y: the row, without it.
+    """
+    one, two = np.uintp(1), np.uintp(2)
+    for x in range(np.uintp(flow.shape[2] - 2)):
+        u, v = flow[0, y + one, x + one], flow[1, y + one, x + one]
+        ux, vx = flow[0, y + one, x + two] - u, flow[1, y + one, x + two] - v
+        uy, vy = flow[0, y + two, x + one] - u, flow[1, y + two, x + one] - v
+        weight = np.float32(SMOOTHNESS) / np.sqrt(ux * ux + vx * vx + uy * uy + vy * vy + np.float32(ROBUST))
+        right[x] = weight
+        below[x] = weight
+    right[-1] = np.float32(0)
+    if y == np.uintp(flow.shape[1] - 3):
+        below[:] = np.float32(0)
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _set_up(
+    mean: np.ndarray, change: np.ndarray, before: np.ndarray, after: np.ndarray, system: np.ndarray, edges: np.ndarray
+) -> None:
+    """The linear system of the change of a flow.
+
+    Args:
+        mean, change: (H + 2 EDGE, W + 2 EDGE) float32, of the two pictures along the flow.
+        before, after: (2, H + 2, W + 2) float32, the flow without and with the change as far as it is known.
+        system: (5, 2, H + 2, W / 2 + 2) float32, to be written, even and odd columns apart: one over the diagonal for
+            x, what x and y share, one over the diagonal for y, and the right sides for x and y.
+        edges: (2, 2, H + 2, W / 2 + 2) float32, to be written: weights of the pixel on the right, and of the one below.
+    """
+    height, width = before.shape[1] - 2, before.shape[2] - 2
+    one, two = np.uintp(1), np.uintp(2)
+    rows = np.zeros((5, width + 1), np.float32)
+    right, below, above = (
+        np.zeros(width + 2, np.float32),
+        np.zeros(width + 2, np.float32),
+        np.zeros(width + 2, np.float32),
+    )
+    flat, robust = np.float32(FLAT), np.float32(ROBUST)
+    for y in range(np.uintp(height)):
+        above[:] = below
+        _smoothness(after, y, right[1:-1], below[1:-1])
+        t, c, b = y + one, y + two, y + two + one
+        for x in range(np.uintp(width)):
+            r, m, s = x + one, x + two, x + two + one  # left, middle, right
+            ix, iy, iz = mean[c, s] - mean[c, r], mean[b, m] - mean[t, m], change[c, m]
+            xz, yz = change[c, s] - change[c, r], change[b, m] - change[t, m]
+            twice = mean[c, m] + mean[c, m]
+            xx, yy = mean[c, s + one] + mean[c, x] - twice, mean[b + one, m] + mean[y, m] - twice
+            xy = mean[b, s] - mean[b, r] - mean[t, s] + mean[t, r]
+            u, v = after[0, t, r] - before[0, t, r], after[1, t, r] - before[1, t, r]
+            norm = np.float32(1) / (ix * ix + iy * iy + flat)
+            error = iz + ix * u + iy * v
+            norm *= np.float32(LEVELS) / np.sqrt(error * error * norm + robust)
+            norm_x, norm_y = np.float32(1) / (xx * xx + xy * xy + flat), np.float32(1) / (yy * yy + xy * xy + flat)
+            error_x, error_y = xz + xx * u + xy * v, yz + xy * u + yy * v
+            slopes = np.float32(SLOPES) / np.sqrt(error_x * error_x * norm_x + error_y * error_y * norm_y + robust)
+            norm_x *= slopes
+            norm_y *= slopes
+            rows[0, x] = flat + norm * ix * ix + norm_x * xx * xx + norm_y * xy * xy
+            rows[1, x] = norm * ix * iy + (norm_x * xx + norm_y * yy) * xy
+            rows[2, x] = flat + norm * iy * iy + norm_x * xy * xy + norm_y * yy * yy
+            rows[3, x] = -norm * iz * ix - norm_x * xx * xz - norm_y * xy * yz
+            rows[4, x] = -norm * iz * iy - norm_x * xy * xz - norm_y * yy * yz
+        for x in range(np.uintp(width)):
+            total = right[x + one] + right[x] + below[x + one] + above[x + one]
+            rows[0, x] = np.float32(1) / (rows[0, x] + total)
+            rows[2, x] = np.float32(1) / (rows[2, x] + total)
+        for n in range(np.uintp(2)):
+            for x in range(np.uintp(width)):
+                m, middle = x + one, before[n, t, x + one]
+                across = right[m] * (before[n, t, x + two] - middle) + right[x] * (before[n, t, x] - middle)
+                down = below[m] * (before[n, c, m] - middle) + above[m] * (before[n, y, m] - middle)
+                rows[np.uintp(3) + n, x] += across + down
+        for side in range(np.uintp(2)):
+            count = np.uintp((width + 1 - np.int64(side)) // 2)
+            for n in range(np.uintp(5)):
+                for k in range(count):
+                    system[n, side, t, k + one] = rows[n, two * k + side]
+            for k in range(count):
+                edges[0, side, t, k + one] = right[two * k + side + one]
+                edges[1, side, t, k + one] = below[two * k + side + one]
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _solve(system: np.ndarray, edges: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+    """Bring the change of a flow nearer to what solves the system.
+
+    Args:
+        system, edges: as in `_set_up`.
+        step: (2, 2, H + 2, W / 2 + 2) float32, x and y of the change, even and odd columns apart.
+        before, after: (2, H + 2, W + 2) float32, the flow without and with the change; `after` is written.
+    """
+    height, width = before.shape[1] - 2, before.shape[2] - 2
+    one, omega = np.uintp(1), np.float32(OMEGA)
+    du, dv = step[0], step[1]
+    for turn in range(2 * SWEEPS):
+        for y in range(one, np.uintp(height + 1)):
+            side = np.uintp((np.int64(y) + turn) % 2)
+            other = one - side
+            count = np.uintp((width + 1) // 2 if side == 0 else width // 2)
+            for k in range(one, count + one):
+                near, far = k - other, k + side
+                wr, wl = edges[0, side, y, k], edges[0, other, y, near]
+                wd, wu = edges[1, side, y, k], edges[1, side, y - one, k]
+                u, v, shared = du[side, y, k], dv[side, y, k], system[1, side, y, k]
+                around = wr * du[other, y, far] + wl * du[other, y, near]
+                around += wd * du[side, y + one, k] + wu * du[side, y - one, k]
+                u += omega * ((around + system[3, side, y, k] - v * shared) * system[0, side, y, k] - u)
+                around = wr * dv[other, y, far] + wl * dv[other, y, near]
+                around += wd * dv[side, y + one, k] + wu * dv[side, y - one, k]
+                v += omega * ((around + system[4, side, y, k] - u * shared) * system[2, side, y, k] - v)
+                du[side, y, k], dv[side, y, k] = u, v
+    for n in range(np.uintp(2)):
+        for y in range(one, np.uintp(height + 1)):
+            for odd in range(np.uintp(2)):
+                for k in range(np.uintp((width + 1 - np.int64(odd)) // 2)):
+                    place = k + k + odd + one
+                    after[n, y, place] = before[n, y, place] + step[n, odd, y, k + one]

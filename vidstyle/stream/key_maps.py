@@ -1,0 +1,381 @@
+"""Maps of keys: where the places of each have come to, how far they can be trusted, and what shows of them all.
+
+On the processor, by OpenCV; vidstyle.stream.device_key_maps has the same on a device.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from vidstyle.stream.motion import Motion, alike, inside, largest, ramp
+from vidstyle.stream.planes import sample
+from vidstyle.stream.state import State, part, within
+
+PULLED = (0.35, 0.7)
+"""Change of a map between neighbours up to which strokes look natural, and from which on they do not."""
+SURE = (0.4, 0.6)
+"""Trust up to which a key is not shown at all, and from which on it is fully."""
+RECOVERY = 0.05
+"""Trust that a key gains a frame at the most, where it is right again."""
+LIFE_FRAMES = 40.0
+"""Frames for which a key is shown while everything moves; in as many more it goes over to the next, patch by patch."""
+FADE = 0.2
+"""Share of that time that a patch takes to go over to the next key."""
+PATCH = 6
+"""Positions along a patch."""
+SHARE = 0.6
+"""Of the last output in the first frame that a place shows another key; its square in the second, and so on."""
+LEAST_SHARE = 0.06
+"""Of it, below which it is nothing."""
+LEAST_CHANGE = 1e-3
+"""In how much of a key shows, from which on it is drawn anew."""
+BARE_SIDE = 7
+"""Positions along the square of which more than half must wear colours only for its middle to count."""
+STALE_LEVELS = 0.8
+"""Median difference in luma, grey levels, between what a picture that stands still has been painted from and itself,
+from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and would stay.  Light that
+has changed everywhere alike does not count."""
+STALE_BLUR = 2.0
+"""Positions over which that is smoothed before, so that noise goes."""
+LEAST_SHOWN = 0.02
+"""Share of a picture that counts as shown at the least where a mask hides more than that."""
+MOST_NUMBER = 30_000
+"""Up to which keys are told apart by their numbers; as many are never carried."""
+
+
+@dataclass(eq=False)
+class Key:
+    """A painting, and the frame that it is painted from; maps say where its places have come to.
+
+    Attributes:
+        number: tells it from others.
+        source: (h, w, 3) uint8, luma and chroma of the frame at each position.
+        painting: its pixels, sooner or later.
+        replaces: whether all keys before it go once it can be shown.
+        gives_way: whether it goes over to the next key when it is old.
+        age: frames of motion since it was painted.
+    """
+
+    number: int
+    source: np.ndarray
+    painting: "Future[Any]" = field(repr=False)
+    replaces: bool = False
+    gives_way: bool = True
+    age: float = 0.0
+
+    @property
+    def gone(self) -> float:
+        """How much of its way to the next key is behind it, 0 to 1 and more."""
+        return max(0.0, (self.age - LIFE_FRAMES) / LIFE_FRAMES)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A key in one frame.
+
+    Attributes:
+        key: which.
+        shift: (h, w, 2) float32: from each position to where it was in the key, in positions; None if nothing has
+            moved.
+        over: (h, w), how far it covers what lies below, 0 to 1.
+        visible: (h, w), how much of it shows.
+    """
+
+    key: Key
+    shift: np.ndarray | None
+    over: np.ndarray
+    visible: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of a frame; every map (h, w) float32, 0 to 1.
+
+    Attributes:
+        now: (h, w, 3) uint8, luma and chroma of the frame at each position.
+        flow: (h, w, 2): from each position to where it was in the last frame; None if everything stands still.
+        layers: the keys, the oldest first, which lies on top.
+        uncovered: where none shows.
+        held: where the last output, moved along, can take the place of one.
+        fading: the last output's share where another key than before shows.
+        changed: (h, w) bool, where anything is to be drawn anew.
+        begins: whether nothing of the last output may show.
+    """
+
+    now: np.ndarray
+    flow: np.ndarray | None
+    layers: tuple[Layer, ...]
+    uncovered: np.ndarray
+    held: np.ndarray
+    fading: np.ndarray
+    changed: np.ndarray
+    begins: bool
+
+
+class Carried(NamedTuple):
+    """What has come of the keys in the next frame, by shares of the picture that counts.
+
+    Attributes:
+        uncovered: that no key can be shown in.
+        bare: that wore colours only in the last view, but for what came in at its border.
+        stale: whether what shows is not quite what there is, though nothing moves; see STALE_LEVELS.
+    """
+
+    uncovered: float
+    bare: float
+    stale: bool
+
+
+class CarriesKeys(Protocol):
+    """The maps of the keys of one sequence.
+
+    `cares` is how much of the painting shows at each position, (h, w) float32, 0 to 1; None if all of it does.
+    """
+
+    def forget(self) -> None:
+        """What comes next has nothing to do with what was; there are no keys."""
+
+    def begin(self, key: Key) -> None:
+        """The frame that has been carried on to is being painted, and becomes a key."""
+
+    def place(self, key: Key, motion: Motion) -> None:
+        """A frame from which `motion` leads to the one that has been carried on to becomes a key."""
+
+    def drop(self, key: Key) -> None:
+        """Carry a key no further."""
+
+    def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
+        """Go on to the next frame; judges: whether to look for paint that is stale."""
+
+    def share(self, key: Key) -> float:
+        """Of the picture in which a key can be shown."""
+
+    def least(self, keys: Sequence[Key]) -> Key:
+        """The key that shows least, but for the newest, which is the last."""
+
+    def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> Any:
+        """What to show of a frame by some keys, the oldest first, once it has been carried on to.
+
+        Args:
+            keys: which.
+            motion: from the last frame; None if there was none.
+            now: see View.
+            cares: as above.
+
+        Returns:
+            What vidstyle.stream.pixel_operations.Lays of the same device draws.
+        """
+
+
+class _Map:
+    """Where the places of one key have come to.
+
+    Attributes:
+        source: see Key.
+        shift, shown: see Layer; how far it can be shown, (h, w) float32, 0 to 1.
+        seen: its source where its places are now.
+        trust: (h, w) float32, 0 to 1.
+        moved: whether anything has moved since.
+    """
+
+    def __init__(self, source: np.ndarray) -> None:
+        height, width = source.shape[:2]
+        self.source = self.seen = source
+        self.shift = np.zeros((height, width, 2), np.float32)
+        self.shown = self.trust = np.ones((height, width), np.float32)
+        self.moved = False
+
+    def carry(self, motion: Motion) -> None:
+        natural: np.ndarray | float = 1.0
+        trust = self.trust
+        if not motion.still:
+            state = sample(np.dstack((self.shift, trust)), motion.flow)
+            self.shift, trust = state[..., :2] + motion.flow, state[..., 2]
+            self.seen = sample(self.source, self.shift)
+            natural = (1 - ramp(pull(self.shift), *PULLED)) * inside(self.shift)
+            self.moved = True
+        # Against the frame that was painted, so that small errors cannot add up unnoticed.
+        same = alike(self.seen, motion.now, motion.alike_levels) * natural
+        self.trust = np.minimum(trust + RECOVERY * motion.still, same).astype(np.float32)
+        self.shown = ramp(self.trust, *SURE).astype(np.float32)
+
+    def left(self, gone: float) -> np.ndarray | float:
+        """How much of it has not gone over to the next key yet, (h, w) or all of it; it moves with the paint."""
+        if gone <= 0:
+            return 1.0
+        order = patches(*self.trust.shape)
+        if self.moved:
+            order = sample(order, self.shift)
+        return np.clip((order * (1 - FADE) + FADE - gone) / FADE, 0, 1)
+
+    NAMES = ("source", "shift", "trust", "seen", "shown")
+
+    def state(self) -> State:
+        return {name: getattr(self, name) for name in self.NAMES} | {"moved": np.array(self.moved)}
+
+    @classmethod
+    def of(cls, state: State) -> "_Map":
+        result = cls(state["source"])
+        for name in cls.NAMES:
+            setattr(result, name, state[name])
+        result.moved = bool(state["moved"])
+        return result
+
+
+class KeyMaps:
+    """Maps as arrays; see CarriesKeys."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._maps: dict[int, _Map] = {}
+        self._seen: np.ndarray | None = None
+        self._owner = np.empty(0, np.int16)
+        self._fading = np.empty(0, np.float32)
+        self._visible: dict[int, np.ndarray] = {}
+        self._bare = 0.0
+
+    def begin(self, key: Key) -> None:
+        self._maps[key.number] = _Map(key.source)
+
+    def place(self, key: Key, motion: Motion) -> None:
+        self.begin(key)
+        self._maps[key.number].carry(motion)
+
+    def drop(self, key: Key) -> None:
+        del self._maps[key.number]
+
+    def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
+        for one in self._maps.values():
+            one.carry(motion)
+        covered = [1 - one.shown for one in self._maps.values()]
+        uncovered = share_of(np.prod(covered, axis=0), cares) if covered else 1.0
+        stale = judges and self._seen is not None and is_stale(self._seen, motion.now, cares)
+        return Carried(uncovered, self._bare, stale)
+
+    def share(self, key: Key) -> float:
+        return float(self._maps[key.number].shown.mean())
+
+    def least(self, keys: Sequence[Key]) -> Key:
+        layers, _ = self._layers(keys, self._maps[keys[0].number].trust.shape)
+        return min(layers[:-1], key=lambda layer: float(layer.visible.sum())).key
+
+    def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> View:
+        layers, uncovered = self._layers(keys, now.shape[:2])
+        everywhere = np.ones(now.shape[:2], bool)
+        owner = _owner(layers, uncovered)
+        nothing = np.zeros(now.shape[:2], np.float32)
+        visible = {layer.key.number: layer.visible for layer in layers}
+        if motion is None or self._seen is None:
+            view = View(now, None, layers, uncovered, nothing, nothing, everywhere, begins=True)
+            self._seen = now
+        else:
+            seen, before, fading = self._seen, self._owner, self._fading
+            changed = fading > 0
+            if not motion.still:
+                seen = sample(seen, motion.flow)
+                before = sample(before, motion.flow, cv2.INTER_NEAREST)
+                fading = sample(fading, motion.flow)
+                changed |= motion.flow.any(-1)
+            held = alike(seen, now, motion.alike_levels)
+            inner = inside(motion.flow) if not motion.still else everywhere
+            held *= inner
+            bare = uncovered * (1 - held)
+            # What comes in at the border strikes nobody so soon, nor does what is scattered, such as glitter on water.
+            gathered = cv2.blur(bare * inner, (BARE_SIDE, BARE_SIDE)) > 0.5
+            self._bare = share_of(gathered.astype(np.float32), cares)
+            fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
+            fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
+            changed |= (fading > 0) | (bare > 0)
+            for number in visible.keys() | self._visible.keys():
+                more = cv2.absdiff(visible.get(number, nothing), self._visible.get(number, nothing))
+                changed |= more > LEAST_CHANGE
+            flow = None if motion.still else motion.flow
+            view = View(now, flow, layers, uncovered, held, fading, changed, begins=False)
+            self._remember(view, seen)
+        self._owner, self._fading, self._visible = owner, view.fading, visible
+        return view
+
+    def state(self, keys: Sequence[Key]) -> State:
+        """All that is remembered of some keys, in this order."""
+        state: State = {"owner": self._owner, "fading": self._fading, "bare": np.array(self._bare)}
+        if self._seen is not None:
+            state["seen"] = self._seen
+        for number, visible in self._visible.items():
+            state |= within("visible", {str(number): visible})
+        for place, key in enumerate(keys):
+            state |= within(f"map{place}", self._maps[key.number].state())
+        return state
+
+    def restore(self, keys: Sequence[Key], state: State) -> None:
+        """Remember what a state of as many keys holds, and nothing else."""
+        self._owner, self._fading, self._bare = state["owner"], state["fading"], float(state["bare"])
+        self._seen = state.get("seen")
+        self._visible = {int(number): visible for number, visible in part("visible", state).items()}
+        self._maps = {key.number: _Map.of(part(f"map{place}", state)) for place, key in enumerate(keys)}
+
+    def _layers(self, keys: Sequence[Key], shape: tuple[int, ...]) -> tuple[tuple[Layer, ...], np.ndarray]:
+        """The keys in one frame, and what none of them covers."""
+        uncovered = np.ones(shape, np.float32)
+        layers = []
+        for key in keys:
+            one = self._maps[key.number]
+            over = np.asarray(one.shown * one.left(key.gone) if key is not keys[-1] else one.shown, np.float32)
+            visible = uncovered * over
+            uncovered = uncovered - visible
+            layers.append(Layer(key, one.shift if one.moved else None, over, visible))
+        return tuple(layers), uncovered
+
+    def _remember(self, view: View, seen: np.ndarray) -> None:
+        """What the output has been painted from, place by place."""
+        stays = view.uncovered * view.held
+        result = view.now * (view.uncovered - stays)[..., None] + seen * stays[..., None]
+        for layer in view.layers:
+            result += self._maps[layer.key.number].seen * layer.visible[..., None]
+        self._seen = np.rint(result).astype(np.uint8)
+
+
+def share_of(where: np.ndarray, cares: np.ndarray | None) -> float:
+    """The mean of a map (h, w) over what shows; see CarriesKeys."""
+    if cares is None:
+        return float(where.mean())
+    return float((where * cares).sum() / max(cares.sum(), LEAST_SHOWN * cares.size))
+
+
+def is_stale(seen: np.ndarray, now: np.ndarray, cares: np.ndarray | None = None) -> bool:
+    """Whether what has been painted and what there is, (h, w, 3) uint8 each, differ a little wherever it shows.
+
+    cares: see CarriesKeys.
+    """
+    change = cv2.GaussianBlur(cv2.subtract(seen[..., 0], now[..., 0], dtype=cv2.CV_32F), (0, 0), STALE_BLUR)
+    if cares is not None and (shows := cares > 0.5).any():
+        change = change[shows]
+    return bool(np.median(np.abs(change - np.median(change))) > STALE_LEVELS)
+
+
+def _owner(layers: tuple[Layer, ...], uncovered: np.ndarray) -> np.ndarray:
+    """The number of the key that shows most at each position, -1 where none does; (h, w) int16."""
+    best, owner = uncovered.copy(), np.full(uncovered.shape, -1, np.int16)
+    for layer in layers:
+        more = layer.visible > best
+        owner[more] = layer.key.number % MOST_NUMBER
+        best = np.maximum(best, layer.visible)
+    return owner
+
+
+def pull(shift: np.ndarray) -> np.ndarray:
+    """By how much (h, w, 2) changes from place to place, (h, w)."""
+    across = cv2.Sobel(shift, cv2.CV_32F, 1, 0, scale=1 / 8)
+    down = cv2.Sobel(shift, cv2.CV_32F, 0, 1, scale=1 / 8)
+    return largest(np.abs(cv2.merge((across, down))))
+
+
+def patches(height: int, width: int) -> np.ndarray:
+    """(h, w) float32, smooth, 0 to 1; the same each time."""
+    coarse = np.random.default_rng(0).uniform(0, 1, (-(-height // PATCH), -(-width // PATCH))).astype(np.float32)
+    return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
