@@ -18,6 +18,7 @@ FLOORS = (
         "validation",
         "interruption",
         "allocator",
+        "compiled",
         "processor",
         "privacy",
         "shipped",

@@ -75,6 +75,15 @@ def test_any_size_has_a_flow(size: tuple[int, int]) -> None:
     assert np.median(flow[0]) == pytest.approx(-1, abs=0.3)
 
 
+@pytest.mark.parametrize(
+    "shapes", [((7, 40), (7, 40)), ((40, 7), (40, 7)), ((0, 0), (0, 0)), ((40, 40), (40, 30))], ids=str
+)
+def test_pictures_that_no_patch_fits_are_refused(shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    now, before = (np.zeros(shape, np.uint8) for shape in shapes)
+    with pytest.raises(ValueError, match="8 pixels"):
+        dense_flow(now, before)
+
+
 def test_noise_and_unrelated_pictures_have_finite_flows() -> None:
     chance = np.random.default_rng(0)
     one, other = (chance.integers(0, 256, (90, 160), dtype=np.uint8) for _ in range(2))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 
+from vidstyle.compiled import compiled
 from vidstyle.keys.stretches import LEAST_SHOWN, KeyLayer, Plan
 from vidstyle.stream.kernels import cubic_weights
 from vidstyle.stream.laying import SHARPEN, SHARPEN_RADIUS
@@ -154,7 +154,7 @@ def _blended_alpha(layers: list[KeyLayer], keys: list[PaintedKey], size: tuple[i
     return np.clip(np.rint(total / known), 0, 255).astype(np.uint8)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def blend(
     out: np.ndarray,
     pictures: np.ndarray,

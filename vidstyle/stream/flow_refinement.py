@@ -12,8 +12,9 @@ import threading
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
+
+from vidstyle.compiled import compiled
 
 SMOOTHNESS, LEVELS, SLOPES = 10.0, 2.5, 5.0
 """Weights of the flow's slopes, of grey levels and of their slopes, all slopes over two pixels."""
@@ -70,7 +71,7 @@ def _room(*shapes: tuple[int, ...]) -> list[np.ndarray]:
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -> None:
     """What lies along the flow: `moved` (H, W) float32 of the padded picture."""
     height, width = moved.shape
@@ -88,7 +89,7 @@ def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -
             moved[y, x] = above + fy * (c + fx * (d - c) - above)
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _smoothness(flow: np.ndarray, y: Any, right: np.ndarray, below: np.ndarray) -> None:
     """Weights of the edges from a row of pixels to those right of them and below, (W,) float32; none at the border.
 
@@ -107,7 +108,7 @@ def _smoothness(flow: np.ndarray, y: Any, right: np.ndarray, below: np.ndarray) 
         below[:] = np.float32(0)
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _set_up(
     mean: np.ndarray, change: np.ndarray, before: np.ndarray, after: np.ndarray, system: np.ndarray, edges: np.ndarray
 ) -> None:
@@ -174,7 +175,7 @@ def _set_up(
                 edges[1, side, t, k + one] = below[two * k + side + one]
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _solve(system: np.ndarray, edges: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
     """Bring the change of a flow nearer to what solves the system.
 

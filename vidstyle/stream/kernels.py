@@ -5,8 +5,9 @@ The first call compiles for some seconds; what comes of it is kept on disk.
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from vidstyle.compiled import compiled
 
 VISIBLE = 0.004
 """Share below which nothing is drawn: a grey level."""
@@ -16,13 +17,13 @@ CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _whole(x: Any) -> Any:
     """The place left of one that is not negative, as an index without a sign: one with a sign is looked at twice."""
     return np.uintp(np.int64(x))
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _linear(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     x = min(max(x, np.float32(0)), np.float32(width - 1))
@@ -36,7 +37,7 @@ def _linear(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     return above + fy * (c + fx * (d - c) - above)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def cubic_weights(t: Any) -> Any:
     """Of the four places around one that lies a share `t` (float32) behind the second; see CUBIC."""
     a, s = np.float32(CUBIC), np.float32(1) - t
@@ -45,7 +46,7 @@ def cubic_weights(t: Any) -> Any:
     return w0, w1, np.float32(1) - w0 - w1 - w3, w3
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _cubic(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
@@ -62,14 +63,14 @@ def _cubic(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     return total
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _side(maps: np.ndarray, n: int, top: int, bottom: int, x: int, down: Any) -> Any:
     """A map (n, h, w) between two rows of positions."""
     above = maps[n, top, x]
     return above + down * (maps[n, bottom, x] - above)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _cells(changed: np.ndarray, overs: np.ndarray, fading: np.ndarray) -> np.ndarray:
     """(h, w) uint8, of what lies right and below of each position: UNCHANGED, ALONE or MIXED."""
     h, w = changed.shape
@@ -89,7 +90,7 @@ def _cells(changed: np.ndarray, overs: np.ndarray, fading: np.ndarray) -> np.nda
     return kinds
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def draw_plane(
     out: np.ndarray,
     last: np.ndarray,
@@ -217,7 +218,7 @@ def draw_plane(
                 out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def _spline(t: Any) -> tuple[Any, Any, Any, Any]:
     """Weights of the four positions around a place, `t` from the second to the third: the cubic B-spline."""
     s, sixth = 1 - t, 1 / 6
@@ -229,7 +230,7 @@ def _spline(t: Any) -> tuple[Any, Any, Any, Any]:
     )
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled()
 def lift_plane(
     out: np.ndarray, bare: np.ndarray, gain: np.ndarray, luma: np.ndarray, soft: np.ndarray, finest: float, core: float
 ) -> None:

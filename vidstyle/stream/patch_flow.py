@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 
+from vidstyle.compiled import compiled
 from vidstyle.stream.flow_refinement import refine
 
 PATCH = 8
@@ -36,7 +36,14 @@ def dense_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
 
     Args:
         now, before: luma (H, W) uint8, at least PATCH pixels along each side.
+
+    Raises:
+        ValueError: if they are smaller, or of two sizes; the loops do not look where they write.
     """
+    if now.shape != before.shape or min(now.shape) < PATCH:
+        raise ValueError(
+            f"motion is found in pictures alike of {PATCH} pixels a side or more: {now.shape}, {before.shape}"
+        )
     pairs = [(now, before)]
     height, width = now.shape
     levels = min(round(math.log2(max(height, width) / SHORTEST)), int(math.log2(min(height, width) / PATCH)))
@@ -67,7 +74,7 @@ def _enlarged(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([cv2.resize(part, (width, height)) * np.float32(2) for part in flow])
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _corner(place: Any, limit: Any) -> Any:
     """The pixel of a padded picture left of where a patch begins, and the share behind it; it stays in what is padded.
 
@@ -78,13 +85,13 @@ def _corner(place: Any, limit: Any) -> Any:
     return whole, place - np.float32(whole)
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _between(searched: np.ndarray, y: Any, x: Any, share: Any) -> Any:
     """What lies a share of a pixel right of one."""
     return searched[y, x] + share * (searched[y, x + np.uintp(1)] - searched[y, x])
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any) -> Any:
     """Squared difference between a patch and what lies (u, v) from it, without that of their means."""
     one = np.uintp(1)
@@ -103,7 +110,7 @@ def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: A
     return squares - total * total * np.float32(1 / PATCH**2)
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _step(
     picture: np.ndarray, across: np.ndarray, down: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any
 ) -> Any:
@@ -138,7 +145,7 @@ def _step(
     return (xy * with_y - yy * with_x) * inverse, (xy * with_x - xx * with_y) * inverse
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def search_patches(
     picture: np.ndarray,
     across: np.ndarray,
@@ -196,7 +203,7 @@ def search_patches(
     return found
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def lay_patches(picture: np.ndarray, searched: np.ndarray, found: np.ndarray, stride: int, flow: np.ndarray) -> None:
     """Each pixel's flow, the mean of its patches' by how well they fit there: equation 9 of Kroeger et al.
 

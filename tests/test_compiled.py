@@ -1,0 +1,79 @@
+"""Loops that Numba compiles, and what is kept of them."""
+
+import errno
+import importlib.util
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+import vidstyle
+
+LOOPS = """
+from numbers_used import FACTOR
+from vidstyle.compiled import compiled
+
+@compiled()
+def times(x):
+    return FACTOR * x
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module with a loop, in a folder of its own, where it is kept unless something is in the way."""
+    (tmp_path / "loops.py").write_text(LOOPS)
+    (tmp_path / "numbers_used.py").write_text("FACTOR = 3.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path
+
+
+def call(folder: Path) -> tuple[float, int]:
+    """What the loop gives when its module is loaded anew, and how often that was of what had been kept."""
+    sys.modules.pop("numbers_used", None)
+    spec = importlib.util.spec_from_file_location("loops", folder / "loops.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.times(2.0), sum(module.times.stats.cache_hits.values())
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_loop_is_compiled_once_and_again_where_what_was_kept_is_torn(folder: Path, suffix: str) -> None:
+    assert [call(folder), call(folder)] == [(6.0, 0), (6.0, 1)]
+    (kept,) = (folder / "__pycache__").glob(f"*.{suffix}")
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert [call(folder), call(folder)] == [(6.0, 0), (6.0, 1)]
+
+
+def test_a_loop_is_compiled_anew_when_a_number_from_another_file_has_changed(folder: Path) -> None:
+    assert call(folder) == (6.0, 0)
+    (folder / "numbers_used.py").write_text("FACTOR = 50.0\n")
+    assert [call(folder), call(folder)] == [(100.0, 0), (100.0, 1)]
+
+
+def test_a_loop_runs_where_nothing_can_be_kept(folder: Path) -> None:
+    # Files where folders would be: unlike rights, they hold for everybody.
+    (folder / "home").touch()
+    (folder / "__pycache__").touch()
+    assert [call(folder), call(folder)] == [(6.0, 0), (6.0, 0)]
+
+
+def test_a_loop_runs_where_the_disk_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    assert call(folder) == (6.0, 0)
+
+
+def test_every_loop_is_compiled_by_it() -> None:
+    package = Path(vidstyle.__file__).parent
+    assert {path.name for path in package.rglob("*.py") if "njit" in path.read_text()} == {"compiled.py"}

@@ -1,0 +1,72 @@
+"""Loops over pixels, compiled by Numba at their first call; what comes of it is kept on disk where that can be done.
+
+Numba looks for a folder beside the source, then in the user's cache; without either it refuses the function, and a
+file of its own that is torn, or a disk that is full, ends the call.  Here such a loop is compiled again instead.  A
+loop is compiled anew, too, when one that it calls has changed in another file, which Numba does not look at.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+
+def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Callable[..., Any]], Any]:
+    """A decorator for functions of arrays and numbers, which run without the interpreter's lock.
+
+    Args:
+        error_model: Numba's: with "numpy", a division by zero is infinite or no number; with "python", it is an error.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        loop = numba.njit(nogil=True, fastmath=True, error_model=error_model)(function)
+        # Numba's error where there is no folder.
+        with contextlib.suppress(RuntimeError):
+            loop._cache = _Kept(function)
+        return loop
+
+    return decorate
+
+
+class _Kept(FunctionCache):
+    """What is kept of a loop; nothing that goes wrong with it stops a call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.used = _used(function)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # Torn files raise whatever pickle and LLVM make of them.
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), self.used)
+
+
+def _used(function: Callable[..., Any]) -> str:
+    """A digest of the numbers and loops that a function finds around it, and of what these use."""
+    digest = hashlib.sha256()
+    for name in sorted(set(function.__code__.co_names) & set(function.__globals__)):
+        value = function.__globals__[name]
+        if isinstance(value, Dispatcher):
+            code = value.py_func.__code__
+            text = f"{code.co_code!r} {code.co_consts!r} {_used(value.py_func)}" if value.py_func != function else ""
+        elif isinstance(value, (bool, int, float, complex, str)) or type(value).__module__ == "numpy":
+            text = repr(value)
+        else:
+            continue
+        digest.update(f"{name}={text};".encode())
+    return digest.hexdigest()
