@@ -26,6 +26,16 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that are slow from end to end come first, so that no process is left with a long one at the end."""
+
+    def is_slow(item: pytest.Item) -> bool:
+        module = item.getparent(pytest.Module)
+        return module is not None and any(mark.name == "slow" for mark in module.own_markers)
+
+    items.sort(key=lambda item: not is_slow(item))
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command did: its exit code and what it printed."""

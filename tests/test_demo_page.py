@@ -196,20 +196,22 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
     assert "is in your gallery" in page.inner_text("#training-progress")
 
 
-@pytest.mark.parametrize("tab", ["Webcam", "Video"])
-def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., Any], tab: str) -> None:
-    page = visit(tab, PHONE)
-    chosen = page.locator(".vs-panel:visible vs-picker button[aria-checked=true]").bounding_box()
-    assert 0 <= chosen["x"] <= 390 - chosen["width"]
-    tops = page.evaluate("[...document.querySelectorAll('vs-picker img')].map(i => i.offsetTop).filter(Boolean)")
-    assert len(set(tops)) == 1
+def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., Any]) -> None:
+    page = visit("", PHONE)
+    for tab in ("Webcam", "Video"):
+        page.get_by_role("tab", name=tab).click()
+        chosen = page.locator(".vs-panel:visible vs-picker button[aria-checked=true]").bounding_box()
+        assert 0 <= chosen["x"] <= 390 - chosen["width"], tab
+        tops = page.evaluate("[...document.querySelectorAll('vs-picker img')].map(i => i.offsetTop).filter(Boolean)")
+        assert len(set(tops)) == 1, tab
 
 
-@pytest.mark.parametrize("tab", TABS)
-def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], tab: str) -> None:
-    page = visit(tab, PHONE)
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any]) -> None:
+    page = visit("", PHONE)
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab
 
 
 def test_a_video_is_painted_by_hand(visit: Callable[..., Any], demo_material: Path, tmp_path: Path) -> None:

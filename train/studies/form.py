@@ -3,7 +3,8 @@
     python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...]
         [--paint STEPS] [--keep DIR]
 
-Before is what the style started from (its recipe's init), after is what ships.  Makes form.md and form.jpg in --out.
+Before is what the style started from (its recipe's init, if that is of the same picture), after is what ships; the
+sheet has the real-time style, too.  Makes form.md and form.jpg in --out.
 The distances are those of vidstyle.perception.metrics by vgg19-hybrid; structure is the style distance at relu5_1
 alone.  With --paint the sheet has a third row for each style: painting by optimisation, STEPS at each scale, which
 takes minutes a frame; with --keep these are kept in a folder, and painted once.
@@ -168,7 +169,11 @@ def main() -> None:
     for name in args.styles:
         recipe = load_recipe(HERE.parent / f"{name}.toml")
         picture = recipe.style.pictures[0]
-        versions = {"before": load_style(str(recipe.network.init)), "after": load_style(name)}
+        versions = {"after": load_style(name)}
+        if recipe.network.init is not None and recipe.network.init.stem == name:
+            versions = {"before": load_style(str(recipe.network.init)), **versions}
+            real = load_style(name.removesuffix("_form"))
+            sheet[f"{real.card.name}\n(real-time)"] = [widened(p) for p in painted(real.network, [*frames.values()])]
         rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
         found = measured(perceptual, [*rows.values()], picture, [*frames.values()])
         for (when, paintings), those in zip(rows.items(), found, strict=True):
