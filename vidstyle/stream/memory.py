@@ -13,10 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-import cv2
 import numpy as np
 
-from vidstyle.stream.key_maps import LIFE_FRAMES, CarriesKeys, Key, KeyMaps
+from vidstyle.stream.key_maps import LIFE_FRAMES, CarriesKeys, Key, KeyMaps, share_of
 from vidstyle.stream.motion import Motion, averaged
 from vidstyle.stream.state import State, numbers, part, within
 
@@ -97,7 +96,8 @@ class Memory:
     def carry(self, motion: Motion, seconds: float) -> None:
         """Go on to the next frame, `seconds` after the last."""
         if not motion.still:
-            age = min(1.0, cv2.norm(motion.flow, cv2.NORM_L1) / motion.flow[..., 0].size / MUCH_MOTION)
+            # What is not shown wears nothing out.
+            age = min(1.0, share_of(np.abs(motion.flow).sum(-1), self.cares) / MUCH_MOTION)
             for key in self.keys:
                 key.age += age * key.gives_way
         # What has been asked for and does not show yet is not asked for again.
