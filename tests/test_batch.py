@@ -112,8 +112,14 @@ def test_what_is_complete_is_left_out_and_what_has_changed_is_not(
 
 
 def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
-    run_cli: Callable[..., Result], holiday: Path, style_file: Path, tmp_path: Path
+    run_cli: Callable[..., Result],
+    holiday: Path,
+    style_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # So wide that no name is broken.
+    monkeypatch.setenv("COLUMNS", "400")
     (holiday / "broken.mp4").write_bytes(b"no video at all" * 99)
     command = ["restyle", holiday, "--out", tmp_path / "p", "--style", style_file, "--dry-run"]
     result = run_cli(*command, "--json")

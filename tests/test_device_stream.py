@@ -31,7 +31,7 @@ from vidstyle.stream.device_operations import DeviceOperations
 from vidstyle.stream.key_maps import View
 from vidstyle.stream.pixel_operations import PixelOperations, ProcessorOperations, operations_on
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 BROAD = 2.0
 """Stroke size at which frames of 288 rows are painted at half their size."""
 LEAST = 45.0

@@ -19,7 +19,7 @@ from vidstyle.painting.key_painting import OptimisedKeys
 from vidstyle.painting.paint_settings import PaintSettings
 from vidstyle.perception.tensors import to_pixels, to_tensor
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 Cli = Callable[..., Result]
 
 

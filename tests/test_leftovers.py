@@ -139,6 +139,7 @@ def read_only(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_style_into_a_folder_that_takes_none_is_an_error_of_one_line(
     run_cli: Cli, tmp_path: Path, read_only: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_transport_stream_goes_on_where_its_clock_wraps(tmp_path: Path) -> Non
     assert max(at for _, at in seen) - min(at for _, at in seen) < 3
 
 
+@pytest.mark.slow
 def test_what_a_decoder_has_kept_is_not_shown_seconds_later(tmp_path: Path) -> None:
     pictures = [barcode(n) for n in range(20)]
     clip = make_video(tmp_path / "a.ts", pictures=pictures, times=range(20), options=ZERO_LATENCY).read_bytes()

@@ -53,6 +53,7 @@ def show(streams: dict[str, Stream], clock: Clock, seconds: float) -> int:
     return shown
 
 
+@pytest.mark.slow
 def test_two_streams_share_one_painter_fairly_and_every_frame_is_shown() -> None:
     clock = Clock()
     _, streams, count = shared(clock, {"ann": 0.1, "bob": 0.1})

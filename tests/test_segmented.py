@@ -19,6 +19,8 @@ from vidstyle.restyling import Summary, restyle
 from vidstyle.styles import load_style
 from vidstyle.video_runs import PaintersByStyle, Timeline
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 46
 
 

@@ -55,7 +55,7 @@ def two_styles() -> list[tuple[float, Painter]]:
         (lambda: Stream([(0.0, grain())], look_ahead=4), np.asarray),
         (lambda: Stream([(0.0, grain())]), to_planes),
         (lambda: Stream([(0.0, grain())], steady=False, look_ahead=3), np.asarray),
-        (lambda: Stream(two_styles(), look_ahead=4), np.asarray),
+        pytest.param(lambda: Stream(two_styles(), look_ahead=4), np.asarray, marks=pytest.mark.slow),
     ],
     ids=["rgb", "planes", "each by itself", "three styles"],
 )
