@@ -81,9 +81,7 @@ class Trainer(TrainingLoop):
         perceptual.to(self._feature_dtype).to(memory_format=torch.channels_last)
         if self.device.type == "cuda" and not recompute_activations:
             perceptual.compile_features()
-        self.optimiser = torch.optim.AdamW(
-            parameter_groups(self.network, recipe), lr=0.0, weight_decay=0.0, fused=self.device.type in ("cpu", "cuda")
-        )
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe), lr=0.0, weight_decay=0.0)
         self.balance = balance.Balance(loss.balance) if loss.balance else None
         self._open_adversary()
         if resume:
