@@ -29,6 +29,7 @@ from vidstyle.engines import is_openvinos
 from vidstyle.errors import InputError
 from vidstyle.nets import build_network
 from vidstyle.perception.perceptual_network import OWN as OWN_NETWORK
+from vidstyle.processor import NICENESS
 from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, save_style
 from vidstyle.styles import load_style
@@ -39,8 +40,6 @@ SAID = "vidstyle: error: "
 """Before what a command says that a user can mend."""
 CHECKPOINT_STEPS = 4
 """Between two looks at the style in the making."""
-NICENESS = 10
-"""Webcams come first."""
 
 
 @dataclass

@@ -140,7 +140,7 @@ class EncoderPictures:
             padded: Any = np.pad(picture.to_ndarray(), pad, mode="edge")
             picture = VideoFrame.from_ndarray(padded, picture.format.name)
             picture.color_range = ColorRange.JPEG
-        return picture if self._format.codec.encoder == "gif" else self.converted(picture)
+        return picture if self._format.codec.encoder == "gif" else self._converted(picture)
 
     def _wrapped(self, frame: Frame[Any], pixels: Any) -> VideoFrame:
         if isinstance(pixels, DevicePixels):
@@ -163,7 +163,7 @@ class EncoderPictures:
             picture.colorspace, picture.color_range = self._format.matrix_and_range
         return picture
 
-    def converted(self, picture: VideoFrame) -> VideoFrame:
+    def _converted(self, picture: VideoFrame) -> VideoFrame:
         """In the encoder's pixel format, and tagged with what it is."""
         color = self._format.video.color
         matrix, color_range = self._format.matrix_and_range

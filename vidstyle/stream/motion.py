@@ -108,7 +108,8 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     positions = averaged(now)
     spread = float(cv2.meanStdDev(positions[..., 0])[1].item())
     standing = _difference(luma_before, luma_now)
-    shifted, textured = _shifted(averaged(luma_before), positions[..., 0])
+    positions_before = averaged(luma_before)
+    shifted, textured = _shifted(positions_before, positions[..., 0])
     noise = min(float(np.quantile(standing[::4, ::4], NOISE_SHARE)), MOST_NOISE)
     moves = standing > STIRRED[0] * noise + STIRRED[1]
     moves |= (shifted > SHIFTED) & (standing > LEAST_DIFFERENCE)
@@ -117,7 +118,7 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
         pans = (moves & textured).sum() > max(MOSTLY * textured.sum(), LEAST_PAN * moves.size)
         part = (slice(0, moves.shape[0]), slice(0, moves.shape[1])) if pans else _around(moves)
         flow[part] = _flow(luma_before, luma_now, standing, None if pans else moves, part)
-    if _is_cut(averaged(luma_before), positions[..., 0], flow, spread):
+    if _is_cut(positions_before, positions[..., 0], flow, spread):
         return None
     low = min(max(ALIKE_SPREAD * spread, ALIKE_LEVELS[0]), ALIKE_LEVELS[1])
     return Motion(positions, flow, not flow.any(), (low, 2 * low))
