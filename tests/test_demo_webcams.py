@@ -1,5 +1,6 @@
 """The demo's webcams, over a websocket: what comes back of each frame, and whose turn it is."""
 
+import asyncio
 import contextlib
 import io
 import itertools
@@ -18,6 +19,9 @@ from PIL import Image
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from starlette.testclient import TestClient
+
+from vidstyle.demo.webcams import WebcamSession
+from vidstyle.live.keys import LiveState
 
 pytest_plugins = ["demo_visits"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
@@ -137,6 +141,14 @@ def test_who_comes_after_somebody_has_gone_is_painted(browser: Callable[[], Test
         with browser().websocket_connect("/vidstyle/live") as socket:
             socket.send_bytes(webcam_frame(7))
             assert socket.receive_bytes()[:4] == struct.pack("<I", 7)
+
+
+def test_an_answer_to_somebody_whose_server_has_ended_stops_no_thread() -> None:
+    loop = asyncio.new_event_loop()
+    session = WebcamSession(LiveState((), "starry_night"), loop, None)
+    loop.close()
+    session.answer((1, b"a picture"))
+    assert session.answers.empty()
 
 
 def test_too_many_webcams_are_told_so(browser: Callable[[], TestClient]) -> None:

@@ -85,6 +85,14 @@ def test_who_costs_more_is_told_and_nobody_else() -> None:
     assert turns.notice("heavy") == "", "there is nobody to give way to"
 
 
+def test_a_slow_first_turn_or_a_busy_moment_is_no_slow_style() -> None:
+    turns = joined("ann", "bob")
+    for costs in ({"ann": 0.05, "bob": 2.0}, *[{"ann": 0.05, "bob": 0.06}] * 8, {"ann": 0.05, "bob": 1.5}):
+        for key, seconds in costs.items():
+            turns.took(key, seconds)
+        assert turns.notice("bob") == ""
+
+
 def test_only_who_is_here_and_ready_is_painted() -> None:
     turns = joined("ann", "bob")
     assert turns.next([]) is None

@@ -6,14 +6,15 @@ times as much gets a third of the turns, and the others do not notice.
 """
 
 import statistics
+from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Member = TypeVar("Member")
 
-SMOOTHING = 0.2
-"""Of the newest turn in the mean cost of one."""
+REMEMBERED, ENOUGH = 15, 5
+"""Turns whose median is what one costs, and how many of them say so: a first one, or a busy moment, does not."""
 MOST_CREDIT = 0.25
 """Seconds by which who comes back after a while is before the others; what was not used longer ago is lost."""
 HEAVY = 2.0
@@ -26,13 +27,18 @@ class _Account:
 
     Attributes:
         used: virtual seconds.
-        cost: seconds of a turn, smoothed; None before the first.
+        costs: seconds of each of the last turns.
         pages: that they have open, which share all this.
     """
 
     used: float
-    cost: float | None = None
+    costs: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     pages: int = 1
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds of a turn; None while that is not known."""
+        return statistics.median(self.costs) if len(self.costs) >= ENOUGH else None
 
 
 class Turns(Generic[Member]):
@@ -82,20 +88,21 @@ class Turns(Generic[Member]):
         account = self._accounts.get(key)
         if account is not None:
             account.used += seconds
-            account.cost = seconds if account.cost is None else account.cost + SMOOTHING * (seconds - account.cost)
+            account.costs.append(seconds)
 
     def changed(self, key: Member) -> None:
         """Somebody has chosen another style: what a turn costs is not known again."""
         if key in self._accounts:
-            self._accounts[key].cost = None
+            self._accounts[key].costs.clear()
 
     def times_others(self, key: Member) -> float:
         """How many times what the median of the others costs a turn of somebody takes; 1 while that is not known."""
         account = self._accounts.get(key)
-        others = [one.cost for other, one in self._accounts.items() if other != key and one.cost]
-        if account is None or account.cost is None or not others:
+        others = [cost for other, one in self._accounts.items() if other != key and (cost := one.cost)]
+        cost = account.cost if account is not None else None
+        if cost is None or not others:
             return 1.0
-        return account.cost / statistics.median(others)
+        return cost / statistics.median(others)
 
     def notice(self, key: Member) -> str:
         """What somebody should know who gets fewer turns than the others; empty otherwise."""

@@ -6,6 +6,7 @@ along and shows every frame, and that of the painters, which delay nobody.
 """
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -107,8 +108,9 @@ class WebcamSession:
         return {self.state.style} | (self.stream.used if self.stream is not None else set())
 
     def answer(self, what: "tuple[int, bytes] | str") -> None:
-        """Send a picture or a message; from any thread."""
-        self.loop.call_soon_threadsafe(self.answers.put_nowait, what)
+        """Send a picture or a message; from any thread, and to nobody once the server's loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.answers.put_nowait, what)
 
 
 class Webcams:
