@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,12 +166,3 @@ def contents(folder: Path) -> dict[str, bytes]:
         os.path.relpath(path, folder): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
     }
-
-
-def wait_until(process: "subprocess.Popen[str]", condition: Callable[[], object], seconds: float = 30) -> None:
-    """Return as soon as `condition` holds of a running process."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)

@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_screens import ACROSS, DESKTOP, MARKS, PHONE, TABS, drop, in_sight, set_number
+from demo_screens import (
+    ACROSS,
+    DESKTOP,
+    MARKS,
+    PHONE,
+    TABS,
+    come_into_sight,
+    come_to_rest,
+    drop,
+    in_sight,
+    set_number,
+)
 from PIL import Image
 
 pytest_plugins = ["demo_pages"]
@@ -71,9 +82,10 @@ def slid(side: Any, label: str) -> None:
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE, ACROSS], ids=["desktop", "phone", "across"])
 def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any], screen: dict[str, Any]) -> None:
     page = visit("Webcam", screen)
-    page.wait_for_timeout(300)
     sights = ("vs-webcam .frame", "[data-do=start]", "#panel-webcam vs-picker button[aria-checked=true]")
     sliders = [f"#panel-webcam input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
+    come_into_sight(page, [*sights, *sliders])
+    come_to_rest(page)
     for selector in (*sights, *sliders):
         assert in_sight(page, selector), selector
 
@@ -88,22 +100,25 @@ def test_a_video_stays_in_sight_while_it_is_decided_how_to_paint_it(
     drop(page, demo_material / file)
     page.wait_for_selector("#video-preview vs-compare img.after")
     page.locator("#video-paint:enabled").wait_for()
-    page.wait_for_timeout(500)
     stage = "#video-preview vs-compare"
     sliders = [f"#panel-video input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
-    for selector in (stage, "#video-paint", "#panel-video vs-picker button[aria-checked=true]", *sliders):
+    sights = (stage, "#video-paint", "#panel-video vs-picker button[aria-checked=true]", *sliders)
+    come_into_sight(page, sights)
+    come_to_rest(page)
+    for selector in sights:
         assert in_sight(page, selector), selector
     before = page.evaluate("scrollY")
     page.locator("#panel-video").get_by_role("radio", name="The Scream").click()
     slid(page.locator("#panel-video"), "Strength")
-    page.wait_for_timeout(500)
+    come_to_rest(page)
     assert page.evaluate("scrollY") == before
     assert in_sight(page, stage)
     if file == "holiday.mp4":
         return
     page.click("#video-paint")
     page.wait_for_selector("#video-result video")
-    page.wait_for_timeout(1200)
+    come_into_sight(page, ["#video-result video"])
+    come_to_rest(page)
     assert in_sight(page, "#video-result video"), "what has been made is brought into sight"
 
 
@@ -144,10 +159,8 @@ def test_what_is_written_is_as_the_camera_sees_it(visit: Callable[..., Any], tmp
     assert page.get_by_label("Mirror").is_checked()
     page.click("[data-do=start]")
     page.wait_for_function("document.querySelector('vs-webcam output').textContent")
-    page.wait_for_timeout(500)
-    assert page.evaluate("getComputedStyle(document.querySelector('vs-webcam canvas')).transform").startswith(
-        "matrix(-1"
-    )
+    transform = page.evaluate("getComputedStyle(document.querySelector('vs-webcam canvas')).transform")
+    assert transform.startswith("matrix(-1")
     with page.expect_download() as snapshot:
         page.click("[data-do=snapshot]")
     snapshot.value.save_as(tmp_path / "snapshot.png")
@@ -195,12 +208,20 @@ def test_a_link_opens_a_tab_with_a_style_and_back_stays_on_the_site(visit: Calla
     assert page.url.endswith("#picture/great_wave")
 
 
+def until_remembered(page: Any, tab: str, what: str) -> None:
+    """Wait until the browser keeps these choices of a tab."""
+    page.wait_for_function(
+        f"""() => {{ const kept = JSON.parse(localStorage.getItem("vidstyle") ?? "{{}}").{tab}?.controls;
+        return kept && Object.entries({{ {what} }}).every(([name, value]) => kept[name] === value); }}"""
+    )
+
+
 def test_settings_survive_a_reload(visit: Callable[..., Any]) -> None:
     page = visit("Picture")
     page.locator("#panel-picture").get_by_role("radio", name="The Scream").click()
     set_number(page, "Strength", "40")
     page.locator("#panel-picture").get_by_label("Keep the original colours").check()
-    page.wait_for_timeout(300)
+    until_remembered(page, "picture", "strength: 40, keep_colors: true")
     page.reload()
     page.get_by_role("tab", name="Picture", selected=True).wait_for()
     page.locator("#panel-picture vs-picker button[aria-checked=true]", has_text="The Scream").wait_for()
@@ -210,7 +231,7 @@ def test_settings_survive_a_reload(visit: Callable[..., Any]) -> None:
     assert page.locator("#panel-picture").get_by_label("Keep the original colours").is_checked()
     page.get_by_role("tab", name="Webcam").click()
     page.get_by_label("Mirror").uncheck()
-    page.wait_for_timeout(300)
+    until_remembered(page, "webcam", "mirror: false")
     page.reload()
     page.wait_for_function("document.querySelector('vs-webcam')?.look?.mirror === false")
 
@@ -342,7 +363,7 @@ def test_tabs_and_galleries_are_one_stop_each_and_arrows_move_within(visit: Call
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_as_the_system_has_it(visit: Callable[..., Any], scheme: str) -> None:
-    page = visit("Webcam", color_scheme=scheme)
+    page = visit("Webcam", scheme=scheme)
     red, green, blue = (int(part) for part in page.evaluate(BACKGROUND).split("(")[1].split(")")[0].split(",")[:3])
     assert (red + green + blue > 600) == (scheme == "light")
 
@@ -359,7 +380,7 @@ LOOK = "axe.run({ resultTypes: ['violations'] }).then(result => result.violation
 def test_axe_finds_nothing_serious(
     visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any], scheme: str
 ) -> None:
-    page = visit("Webcam", screen, color_scheme=scheme)
+    page = visit("Webcam", screen, scheme=scheme)
     page.add_script_tag(content=AXE.read_text())
     found = []
     for tab in TABS:
@@ -370,7 +391,7 @@ def test_axe_finds_nothing_serious(
         if tab == "Video":
             drop(page, demo_material / "words.mp4")
             page.wait_for_selector("#panel-video vs-drop .vs-message:visible")
-        page.wait_for_timeout(400)
+        come_to_rest(page)
         for violation in page.evaluate(LOOK):
             if violation["impact"] in {"serious", "critical"}:
                 nodes = [(node["html"][:120], node["failureSummary"][:200]) for node in violation["nodes"][:3]]

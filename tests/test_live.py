@@ -285,7 +285,6 @@ def test_the_last_picture_stays_with_a_notice_while_the_camera_is_gone() -> None
 
 
 @pytest.mark.parametrize("stage", ["painter", "sink"])
-@pytest.mark.timeout(30)
 def test_a_failure_ends_the_session_and_finishes_the_recording(stage: str, tmp_path: Path) -> None:
     def fail(*_arguments: object) -> Any:
         if source.at >= 10:

@@ -20,8 +20,6 @@ from vidstyle.media.fitting_bars import fitted_size, with_bars
 from vidstyle.media.frame import Color
 from vidstyle.media.live_sources import CameraSource
 
-pytestmark = pytest.mark.timeout(30)
-
 ZERO_LATENCY = {"crf": "8", "preset": "ultrafast", "tune": "zerolatency"}
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Result, contents, wait_until
+from conftest import Result, contents
 from media_files import colorful_picture, corner_colors, quartered_picture
 from PIL import Image
 from training_material import write_perceptual_weights, write_picture
+from waiting import PATIENCE, wait_until
 
 import vidstyle
 from vidstyle.media.images import read_image
@@ -277,9 +278,9 @@ def test_an_interrupted_painting_is_kept(
         "paint", pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--preview", pictures / "now.png",
         "--size", 256, "--steps", 100_000, "--perceptual-weights", weights,
     )  # fmt: skip
-    wait_until(process, (pictures / "now.png").exists, seconds=200)
+    wait_until(process, (pictures / "now.png").exists)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "vidstyle: stopping after this step; once more ends at once" in errors
     assert errors.endswith("vidstyle: interrupted\n")

@@ -23,12 +23,11 @@ from hostile_inputs import KINDS
 from media_files import colorful_picture, make_video, read_times
 from PIL import Image
 from small_disks import file_system
+from waiting import PATIENCE
 
 from vidstyle.errors import InputError, lacks_memory
 
 SEED = 23
-PATIENCE = 100
-"""Seconds for what ends by itself; the machine may be busy."""
 ROUNDS = 3
 """That each visitor of the demo goes through all kinds of messages."""
 TESTS = str(Path(__file__).parent)

@@ -31,6 +31,8 @@ from vidstyle.demo.webcams import LARGEST_MESSAGE, Webcams
 from vidstyle.errors import InputError, parameter
 
 SWEEP_SECONDS = 60
+NEVER = 1 << 60
+"""Events."""
 
 
 def serve(settings: DemoSettings) -> None:
@@ -73,6 +75,8 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     """
     # Read by Gradio when it is imported.
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
+    # After each event it would sum up the last ten thousand, for a page that nobody can reach here.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(NEVER)
     import gradio as gr
 
     from vidstyle.demo.app import build_page
