@@ -1,5 +1,6 @@
 """The demo served, and Chromium to visit it with: fixtures for the tests of its page, as a plugin of pytest."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import FAILED
 from demo_screens import CHROMIUM, DESKTOP, PATIENCE
 from helper_demo_camera import write_camera
 from media_files import Sound, colorful_picture, make_video
@@ -33,19 +35,43 @@ def demo_material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Served:
+    """A demo in a process of its own; another one after that has ended."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command, self._url = command, ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def url(self) -> str:
+        """Where it answers."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
+            assert self._process.stderr is not None
+            self._url = self._process.stderr.readline().split()[-1]
+            threading.Thread(target=self._process.stderr.read, daemon=True).start()
+        return self._url
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
 @pytest.fixture(scope="module")
-def demo_url(demo_material: Path) -> Iterator[str]:
-    """Where a demo is served."""
+def served(demo_material: Path) -> Iterator[Served]:
+    """The demo that the tests of a module visit."""
     command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--max-upload", "2", "--device", "cpu"]
     command += ["--photos", str(demo_material / "photos"), "--perceptual-weights", str(demo_material)]
     if (runtime := find_runtime()) is not None:
         command += ["--runtime", str(runtime)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        line = server.stderr.readline()
-        threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield line.split()[-1]
-        server.terminate()
+    with contextlib.closing(Served(command)) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +107,7 @@ def profiles(chromium: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def visit(profiles: Callable[..., Any], demo_url: str) -> Iterator[Callable[..., Any]]:
+def visit(request: pytest.FixtureRequest, profiles: Callable[..., Any], served: Served) -> Iterator[Callable[..., Any]]:
     """Opens a tab of the page, once in a test, for a visitor who is new to it; takes care that nothing went wrong in it
     at the end."""
     contexts, failures = [], []
@@ -93,18 +119,22 @@ def visit(profiles: Callable[..., Any], demo_url: str) -> Iterator[Callable[...,
         contexts.append(context)
         page = context.new_page()
         # Nobody knows them: no cookie, nothing remembered.  Only what is the same for everybody is in the cache.
-        forget = {"origin": demo_url, "storageTypes": "all"}
+        url = served.url()
+        forget = {"origin": url, "storageTypes": "all"}
+        context.clear_cookies()
         context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
         page.emulate_media(color_scheme=scheme)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("response", lambda answer: answer.status in {404, 500} and failures.append(answer.url))
-        page.goto(demo_url + at)
+        page.goto(url + at)
         page.wait_for_selector("vs-picker button", state="attached")
         if tab:
             page.get_by_role("tab", name=tab).click()
         return page
 
     yield opened
+    if request.node.stash.get(FAILED, False):
+        served.close()
     for context in contexts:
         for page in context.pages:
             page.close()
