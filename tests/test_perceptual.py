@@ -186,6 +186,14 @@ def test_perceptual_networks_share_names_and_scales(material: Path) -> None:
         PerceptualNetwork("vgg11", material)
 
 
+def test_what_ships_sees_large_forms() -> None:
+    own = PerceptualNetwork("vidstyle")
+    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    features = own(picture, ["relu4_1", "relu5_1"])
+    assert [tuple(features[layer].shape) for layer in features] == [(1, 512, 8, 12), (1, 512, 4, 6)]
+    assert features["relu5_1"].dtype == torch.float32
+
+
 def test_reflection_padding_has_the_gradient_of_torchs_own() -> None:
     x = torch.rand(1, 2, 5, 6, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(_ReflectPad.apply(x), F.pad(x, (1, 1, 1, 1), mode="reflect"))
