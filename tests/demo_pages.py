@@ -44,12 +44,16 @@ class Served:
 
     def url(self) -> str:
         """Where it answers."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self.has_ended():
             self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
             assert self._process.stderr is not None
             self._url = self._process.stderr.readline().split()[-1]
             threading.Thread(target=self._process.stderr.read, daemon=True).start()
         return self._url
+
+    def has_ended(self) -> bool:
+        """Whether it does not answer any more, though nobody has ended it."""
+        return self._process is not None and self._process.poll() is not None
 
     def close(self) -> None:
         """End it."""
@@ -61,6 +65,7 @@ class Served:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +138,11 @@ def visit(request: pytest.FixtureRequest, profiles: Callable[..., Any], served: 
         return page
 
     yield opened
+    ended = served.has_ended()
     if request.node.stash.get(FAILED, False):
         served.close()
     for context in contexts:
         for page in context.pages:
             page.close()
     assert not failures
+    assert not ended, "the demo has gone"

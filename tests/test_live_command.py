@@ -93,7 +93,7 @@ def test_a_signal_finishes_the_recording_within_a_second(
     output = tmp_path / "out.mp4"
     process = start_cli(*source_of(bars, style_file), "--loop", "--to", output, "--json")
     wait_until(process, lambda: [*tmp_path.glob("*.recording*")])
-    time.sleep(1)
+    time.sleep(at_leisure(1))
     process.send_signal(number)
     begin = time.monotonic()
     out, err = process.communicate(timeout=PATIENCE)
