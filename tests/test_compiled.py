@@ -10,6 +10,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 
 import vidstyle
+from vidstyle.compiled import is_compiling
 
 LOOPS = """
 from numbers_used import FACTOR
@@ -51,6 +52,18 @@ def test_a_loop_is_compiled_once_and_again_where_what_was_kept_is_torn(folder: P
     (kept,) = (folder / "__pycache__").glob(f"*.{suffix}")
     kept.write_bytes(kept.read_bytes()[:-9])
     assert [call(folder), call(folder)] == [(6.0, 0), (6.0, 1)]
+
+
+def test_a_loop_that_is_compiled_is_told_from_one_that_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    for name in ("save", "load"):
+        does = getattr(IndexDataCacheFile, name)
+        monkeypatch.setattr(IndexDataCacheFile, name, lambda *a, does=does: (told.append(is_compiling()), does(*a))[1])
+    call(folder)
+    call(folder)
+    # It looks for what was kept, keeps what it has compiled, and finds that.
+    assert told == [False, True, False]
+    assert not is_compiling()
 
 
 def test_a_loop_is_compiled_anew_when_a_number_from_another_file_has_changed(folder: Path) -> None:

@@ -14,6 +14,8 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
+_LOOPS: list[Any] = []
+
 
 def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Callable[..., Any]], Any]:
     """A decorator for functions of arrays and numbers, which run without the interpreter's lock.
@@ -27,9 +29,16 @@ def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Ca
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)
+        _LOOPS.append(loop)
         return loop
 
     return decorate
+
+
+def is_compiling() -> bool:
+    """Whether a loop is being compiled, for which frames wait, rather than loaded; from any thread."""
+    # Numba calls it compiling as soon as it looks for what was kept.
+    return any(loop.is_compiling and loop.stats.cache_misses for loop in _LOOPS)
 
 
 class _Kept(FunctionCache):
