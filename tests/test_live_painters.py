@@ -136,7 +136,7 @@ def test_closing_does_not_wait_for_what_is_being_compiled(style_file: Path, tmp_
     compiler = Compiler()
     compiler.open(load_style(style_file), COLOR, planes().shape, lambda: True, lambda _: None)
     deadline = time.monotonic() + 20
-    while compiler._other is None:
+    while not compiler._others:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     compiler.close()
