@@ -163,14 +163,15 @@ def _request(style: Style, color: Color | None, shape: tuple[int, ...]) -> bytes
 
 def main() -> None:
     """Compile what is asked for on standard input: a line of JSON and, of a network, the weights by safetensors."""
-    # Whatever is shown and painted meanwhile comes first.
-    give_way(BEHIND_PAINTING)
     request = json.loads(sys.stdin.buffer.readline())
     if "prepare" in request:
         from vidstyle.stream import prepare
 
+        # Without giving way: nothing is painted before.
         prepare(planar=request["prepare"])
         return
+    # Whatever is shown and painted meanwhile comes first.
+    give_way(BEHIND_PAINTING)
     from safetensors.torch import load
 
     from vidstyle.nets import build_network
