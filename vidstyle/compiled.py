@@ -1,6 +1,6 @@
 """Loops over pixels, compiled by Numba at their first call; what comes of it is kept on disk where that can be done.
 
-That takes half a minute of a slow core, in which Python does little else: whoever has something to show meanwhile has
+That takes a quarter of a minute and more, in which Python does little else: whoever has something to show meanwhile has
 it done by another process (`compiled_elsewhere`), and loads what that has kept.
 
 Numba looks for a folder beside the source, then in the user's cache; without either it refuses the function, and a
@@ -34,15 +34,20 @@ _LOOPS: list[Any] = []
 _elsewhere = _Elsewhere()
 
 
-def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Callable[..., Any]], Any]:
+def compiled(
+    error_model: Literal["python", "numpy"] = "python", *, part: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for functions of arrays and numbers, which run without the interpreter's lock.
 
     Args:
         error_model: Numba's: with "numpy", a division by zero is infinite or no number; with "python", it is an error.
+        part: whether other loops call it.  It becomes part of them: a function that they share would be the one
+            compiled first where all are compiled, another where they are read from disk, and these round differently.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        loop: Any = numba.njit(nogil=True, fastmath=True, error_model=error_model)(function)
+        options = {"nogil": True, "fastmath": True, "error_model": error_model, "forceinline": part}
+        loop: Any = numba.njit(**options)(function)
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)
