@@ -22,9 +22,10 @@ from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.processor import give_way
-from vidstyle.restyling import OnProgress, Summary, restyle
+from vidstyle.restyling import Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
+from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
