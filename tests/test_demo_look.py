@@ -76,6 +76,9 @@ def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any],
     sliders = [f"#panel-webcam input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
     for selector in (*sights, *sliders):
         assert in_sight(page, selector), selector
+    frame = page.locator("vs-webcam .frame").bounding_box()
+    width, height = screen["viewport"]["width"], screen["viewport"]["height"]
+    assert frame["width"] > 0.9 * width or frame["height"] > 0.55 * height, "the picture is as large as it can be"
 
 
 @pytest.mark.parametrize(
