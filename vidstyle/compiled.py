@@ -15,15 +15,20 @@ from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 
-def compiled(error_model: Literal["python", "numpy"] = "python") -> Callable[[Callable[..., Any]], Any]:
+def compiled(
+    error_model: Literal["python", "numpy"] = "python", *, part: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for functions of arrays and numbers, which run without the interpreter's lock.
 
     Args:
         error_model: Numba's: with "numpy", a division by zero is infinite or no number; with "python", it is an error.
+        part: whether other loops call it.  It becomes part of them: a function that they share would be the one
+            compiled first where all are compiled, another where they are read from disk, and these round differently.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        loop: Any = numba.njit(nogil=True, fastmath=True, error_model=error_model)(function)
+        options = {"nogil": True, "fastmath": True, "error_model": error_model, "forceinline": part}
+        loop: Any = numba.njit(**options)(function)
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)

@@ -89,7 +89,7 @@ def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -
             moved[y, x] = above + fy * (c + fx * (d - c) - above)
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", part=True)
 def _smoothness(flow: np.ndarray, y: Any, right: np.ndarray, below: np.ndarray) -> None:
     """Weights of the edges from a row of pixels to those right of them and below, (W,) float32; none at the border.
 

@@ -17,13 +17,13 @@ CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 
 
-@compiled()
+@compiled(part=True)
 def _whole(x: Any) -> Any:
     """The place left of one that is not negative, as an index without a sign: one with a sign is looked at twice."""
     return np.uintp(np.int64(x))
 
 
-@compiled()
+@compiled(part=True)
 def _linear(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     x = min(max(x, np.float32(0)), np.float32(width - 1))
@@ -37,7 +37,7 @@ def _linear(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     return above + fy * (c + fx * (d - c) - above)
 
 
-@compiled()
+@compiled(part=True)
 def cubic_weights(t: Any) -> Any:
     """Of the four places around one that lies a share `t` (float32) behind the second; see CUBIC."""
     a, s = np.float32(CUBIC), np.float32(1) - t
@@ -46,7 +46,7 @@ def cubic_weights(t: Any) -> Any:
     return w0, w1, np.float32(1) - w0 - w1 - w3, w3
 
 
-@compiled()
+@compiled(part=True)
 def _cubic(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     height, width = planes.shape[1:]
     if x < np.float32(1) or y < np.float32(1) or x >= np.float32(width - 2) or y >= np.float32(height - 2):
@@ -63,14 +63,14 @@ def _cubic(planes: np.ndarray, number: Any, x: Any, y: Any) -> Any:
     return total
 
 
-@compiled()
+@compiled(part=True)
 def _side(maps: np.ndarray, n: int, top: int, bottom: int, x: int, down: Any) -> Any:
     """A map (n, h, w) between two rows of positions."""
     above = maps[n, top, x]
     return above + down * (maps[n, bottom, x] - above)
 
 
-@compiled()
+@compiled(part=True)
 def _cells(changed: np.ndarray, overs: np.ndarray, fading: np.ndarray) -> np.ndarray:
     """(h, w) uint8, of what lies right and below of each position: UNCHANGED, ALONE or MIXED."""
     h, w = changed.shape
@@ -218,7 +218,7 @@ def draw_plane(
                 out[y, x] = np.uint8(min(max(total + half, nothing), np.float32(255)))
 
 
-@compiled()
+@compiled(part=True)
 def _spline(t: Any) -> tuple[Any, Any, Any, Any]:
     """Weights of the four positions around a place, `t` from the second to the third: the cubic B-spline."""
     s, sixth = 1 - t, 1 / 6

@@ -74,7 +74,7 @@ def _enlarged(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([cv2.resize(part, (width, height)) * np.float32(2) for part in flow])
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", part=True)
 def _corner(place: Any, limit: Any) -> Any:
     """The pixel of a padded picture left of where a patch begins, and the share behind it; it stays in what is padded.
 
@@ -85,13 +85,13 @@ def _corner(place: Any, limit: Any) -> Any:
     return whole, place - np.float32(whole)
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", part=True)
 def _between(searched: np.ndarray, y: Any, x: Any, share: Any) -> Any:
     """What lies a share of a pixel right of one."""
     return searched[y, x] + share * (searched[y, x + np.uintp(1)] - searched[y, x])
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", part=True)
 def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any) -> Any:
     """Squared difference between a patch and what lies (u, v) from it, without that of their means."""
     one = np.uintp(1)
@@ -110,7 +110,7 @@ def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: A
     return squares - total * total * np.float32(1 / PATCH**2)
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", part=True)
 def _step(
     picture: np.ndarray, across: np.ndarray, down: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any
 ) -> Any:
