@@ -49,6 +49,16 @@ def test_the_list_of_styles_is_short(run_cli: Cli, library: Path) -> None:
     assert len(lines) == 3, "one a style"
 
 
+def test_names_are_whole_however_long_titles_are(run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    whole = "wave     [b]The Wave[/b], Katsushika Hokusai, 1831"
+    assert run_cli("styles").out.splitlines()[1] == whole, "whoever reads it is no terminal"
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "wave     [b]The Wave[/b], Kat…" in run_cli("styles").out.splitlines()
+
+
 def test_one_style_is_shown_with_all_that_is_known_of_it(run_cli: Cli, library: Path, style_file: Path) -> None:
     shown = run_cli("styles", "Wave").out
     for text in ("wave", "[b]The Wave[/b]", "Katsushika Hokusai, 1831", "realtime", "warp error", "0.0345"):

@@ -4,6 +4,8 @@ import errno
 import importlib
 import importlib.util
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numba
@@ -12,6 +14,9 @@ from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 import vidstyle
+from vidstyle.compiled import compiled_elsewhere, is_compiling
+from vidstyle.live import compiling
+from vidstyle.pipeline import Stopped
 
 LOOPS = """
 from numbers_used import FACTOR
@@ -53,6 +58,65 @@ def test_a_loop_is_compiled_once_and_again_where_what_was_kept_is_torn(folder: P
     (kept,) = (folder / "__pycache__").glob(f"*.{suffix}")
     kept.write_bytes(kept.read_bytes()[:-9])
     assert [call(folder), call(folder)] == [(6.0, 0), (6.0, 1)]
+
+
+def test_a_loop_that_is_compiled_is_told_from_one_that_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    for name in ("save", "load"):
+        does = getattr(IndexDataCacheFile, name)
+        monkeypatch.setattr(IndexDataCacheFile, name, lambda *a, does=does: (told.append(is_compiling()), does(*a))[1])
+    call(folder)
+    call(folder)
+    # It looks for what was kept, keeps what it has compiled, and finds that.
+    assert told == [False, True, False]
+    assert not is_compiling()
+
+
+def test_what_others_compile_and_keep_is_not_compiled_here(folder: Path) -> None:
+    asked: list[tuple[float, int]] = []
+    with compiled_elsewhere(lambda: asked.append(call(folder))):
+        assert call(folder) == (6.0, 1)
+        (folder / "numbers_used.py").write_text("FACTOR = 4.0\n")
+        assert call(folder) == (8.0, 0), "once"
+    assert asked == [(6.0, 0)]
+
+
+def test_what_others_do_not_compile_is_compiled_here(folder: Path) -> None:
+    with compiled_elsewhere(lambda: None):
+        assert call(folder) == (6.0, 0)
+    with compiled_elsewhere(lambda: pytest.fail("it is there")):
+        assert call(folder) == (6.0, 1)
+
+
+def test_a_live_session_has_its_loops_compiled_by_a_process_for_which_it_need_not_wait(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = folder / "asked"
+    keeps = f"import sys, time; open({str(asked)!r}, 'w').write(sys.stdin.readline()); time.sleep(60)"
+    monkeypatch.setattr(compiling, "PROGRAM", keeps)
+    monkeypatch.setattr("vidstyle.stream.stream.prepare", lambda planar: call(folder))
+    compiler = compiling.Compiler()
+    raised: list[BaseException] = []
+
+    def prepare() -> None:
+        try:
+            compiler.prepare(planar=True)
+        except Stopped as error:
+            raised.append(error)
+
+    assert compiler.notice == ""
+    thread = threading.Thread(target=prepare)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not (asked.exists() and asked.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert asked.read_text() == '{"prepare": true}\n'
+    assert compiler.notice == "compiling"
+    compiler.close()
+    thread.join(10)
+    assert len(raised) == 1
+    assert compiler.notice == ""
 
 
 def test_a_loop_is_compiled_anew_when_a_number_from_another_file_has_changed(folder: Path) -> None:

@@ -344,6 +344,7 @@ def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:
         (["--max-upload", "0"], "megabytes"),
         (["--queue", "0"], "at least 1"),
         (["--photos", "nowhere"], "no such folder"),
+        (["--paintings", "nowhere"], "no such folder"),
         (["--perceptual-weights", "nowhere"], "no such file"),
         (["--host", "203.0.113.1", "--port", "0"], "cannot listen there"),
     ],

@@ -63,6 +63,11 @@ def test_the_preview_stays_whatever_is_changed(
     changes(lambda: side.get_by_label("Keep the original colours").check())
     if kind == "video":
         changes(lambda: slid(side, "From"))
+        slid(side, "To")
+        # What comes later does not show in the first frame, and takes nothing away.
+        side.get_by_role("button", name="Fade into another style").click()
+        page.wait_for_timeout(500)
+        assert page.locator(f"#{kind}-preview vs-compare img.after").bounding_box()["height"] > 100
     split = f"getComputedStyle(document.querySelector('#{kind}-preview vs-compare')).getPropertyValue('--split')"
     assert page.evaluate(split).strip() == "20%", "the line is where it was drawn to"
     drop(page, demo_material / "upright.mp4" if kind == "video" else demo_material / "large.png")
@@ -88,10 +93,14 @@ def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any],
     come_to_rest(page)
     for selector in (*sights, *sliders):
         assert in_sight(page, selector), selector
+    frame = page.locator("vs-webcam .frame").bounding_box()
+    width, height = screen["viewport"]["width"], screen["viewport"]["height"]
+    assert frame["width"] > 0.9 * width or frame["height"] > 0.55 * height, "the picture is as large as it can be"
 
 
 @pytest.mark.parametrize(
-    ("screen", "file"), [(DESKTOP, "holiday.mp4"), (DESKTOP, "upright.mp4"), (PHONE, "upright.mp4")]
+    ("screen", "file"),
+    [(DESKTOP, "holiday.mp4"), (DESKTOP, "upright.mp4"), (PHONE, "upright.mp4"), (ACROSS, "upright.mp4")],
 )
 def test_a_video_stays_in_sight_while_it_is_decided_how_to_paint_it(
     visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any], file: str

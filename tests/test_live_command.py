@@ -74,11 +74,14 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
     assert np.abs(painted[-1][1].astype(int) - barcode(len(painted) - 1)).mean() > 10
 
 
-def test_a_pipe_gets_raw_frames_and_a_loop_goes_on(bars: Path, style_file: Path) -> None:
+@pytest.mark.parametrize(("to", "shape"), [("pipe:", (HEIGHT, WIDTH, 3)), ("pipe:yuv420p", (HEIGHT * 3 // 2, WIDTH))])
+def test_a_pipe_gets_raw_frames_and_a_loop_goes_on(
+    to: str, shape: tuple[int, ...], bars: Path, style_file: Path
+) -> None:
     command = [sys.executable, "-m", "vidstyle", *map(str, source_of(bars, style_file)), "--loop"]
-    command += ["--to", "pipe:", "--seconds", "1.6", "--json"]
+    command += ["--to", to, "--seconds", "1.6", "--json"]
     done = subprocess.run(command, capture_output=True, check=True)
-    frames = np.frombuffer(done.stdout, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)
+    frames = np.frombuffer(done.stdout, np.uint8).reshape(-1, *shape)[:, :HEIGHT]
     figures = json.loads(done.stderr)
     numbers = [read_barcode(frame) for frame in frames]
     assert figures["shown"] == len(frames) > 25

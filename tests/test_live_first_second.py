@@ -71,9 +71,12 @@ def test_the_camera_shows_at_once_and_the_painting_when_it_is_there() -> None:
         assert there.wait(20)
         return painter
 
-    painters: Painters[Any] = Painters(open_painter)
+    waits_for = ["compiling", ""]
+    painters: Painters[Any] = Painters(open_painter, waits_for=lambda: waits_for[-1])
 
     def step(number: int) -> None:
+        if number == 5:
+            waits_for.pop()
         if number == 10:
             there.set()
             painters.wait("a")
@@ -85,9 +88,9 @@ def test_the_camera_shows_at_once_and_the_painting_when_it_is_there() -> None:
     window.step = step
     Session(source, painters, LiveState(["a"], "a"), window=window, clock=clock).run(threading.Event())
     assert len(window.shown) == 30
-    for pixels, lines in window.shown[:9]:
+    for pixels, _ in window.shown[:9]:
         assert np.array_equal(pixels, picture)
-        assert lines == ["loading a"]
+    assert [lines for _, lines in window.shown[:9]] == [["loading a"]] * 5 + [["compiling"]] * 4
     assert window.shown[15][1] == ["compiling"]
     assert window.shown[25][1] == []
     assert np.array_equal(window.shown[25][0], 255 - picture)

@@ -134,7 +134,7 @@ def test_closing_does_not_wait_for_what_is_being_compiled(style_file: Path, tmp_
     before = set(threading.enumerate())
     compiler = Compiler()
     compiler.open(load_style(style_file), COLOR, planes().shape, lambda: True, lambda _: None)
-    wait_for(lambda: compiler._other is not None)
+    wait_for(lambda: compiler._others)
     compiler.close()
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)

@@ -1,5 +1,8 @@
 """Loops over pixels, compiled by Numba at their first call; what comes of it is kept on disk where that can be done.
 
+That takes a quarter of a minute and more, in which Python does little else: whoever has something to show meanwhile has
+it done by another process (`compiled_elsewhere`), and loads what that has kept.
+
 Numba looks for a folder beside the source, then in the user's cache; without either it refuses the function, and a
 file of its own that is torn, or a disk that is full, ends the call.  Here such a loop is compiled again instead.  A
 loop is compiled anew, too, when one that it calls has changed in another file, which Numba does not look at.
@@ -7,12 +10,28 @@ loop is compiled anew, too, when one that it calls has changed in another file, 
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numba
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
+
+
+class _Elsewhere:
+    """Who else compiles.
+
+    Attributes:
+        work: has loops compiled, and kept; None if nobody does.
+        under_way: whether it is at it.
+    """
+
+    work: Callable[[], None] | None = None
+    under_way = False
+
+
+_LOOPS: list[Any] = []
+_elsewhere = _Elsewhere()
 
 
 def compiled(
@@ -31,9 +50,29 @@ def compiled(
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)
+        _LOOPS.append(loop)
         return loop
 
     return decorate
+
+
+def is_compiling() -> bool:
+    """Whether a loop is being compiled, for which frames wait, rather than loaded; from any thread."""
+    # Numba calls it compiling as soon as it looks for what was kept.
+    return _elsewhere.under_way or any(loop.is_compiling and loop.stats.cache_misses for loop in _LOOPS)
+
+
+@contextlib.contextmanager
+def compiled_elsewhere(work: Callable[[], None]) -> Iterator[None]:
+    """What has loops compiled by another process, and kept, before they are compiled here, in whatever thread.
+
+    work: called once, and only if a loop is missed; what it does not do, or raises, is done or raised here.
+    """
+    _elsewhere.work = work
+    try:
+        yield
+    finally:
+        _elsewhere.work = None
 
 
 class _Kept(FunctionCache):
@@ -44,6 +83,19 @@ class _Kept(FunctionCache):
         self.used = _used(function)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        kept = self._found(sig, target_context)
+        if kept is not None or _elsewhere.work is None:
+            return kept
+        # Numba lets one thread at a time look for what is kept, and compile.
+        work, _elsewhere.work = _elsewhere.work, None
+        _elsewhere.under_way = True
+        try:
+            work()
+        finally:
+            _elsewhere.under_way = False
+        return self._found(sig, target_context)
+
+    def _found(self, sig: Any, target_context: Any) -> Any:
         # Torn files raise whatever pickle and LLVM make of them.
         try:
             return super().load_overload(sig, target_context)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,25 @@ def frame_at(source: Path, seconds: float | None = None) -> np.ndarray:
     image = Image.fromarray(pixels)
     # A copy, since what Pillow gives cannot be written to, of which torch warns.
     return np.array(image if factor == 1 else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
+
+
+def frame_and_cells(
+    source: Path, seconds: float | None, styles: Sequence[str | Path] = (), options: Options | None = None
+) -> Iterator[Cell]:
+    """The same as `paint_cells` of what `frame_at` gives, which is read while what paints is loaded.
+
+    Raises:
+        InputError: as both of them; for styles that cannot be before anything is loaded.
+    """
+    for style in styles:
+        label_of([(0.0, style)])
+    if not source.is_file():
+        raise InputError(f"{source}: no such file")
+    with ThreadPoolExecutor(1, thread_name_prefix="vidstyle-sheet") as reader:
+        reading = reader.submit(frame_at, source, seconds)
+        # Which takes longer than anything else.
+        import_module("torch")
+        yield from paint_cells(reading.result(), styles, options)
 
 
 def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: Options | None = None) -> Iterator[Cell]:

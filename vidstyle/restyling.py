@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -15,6 +15,7 @@ from vidstyle.restyle_options import OptionFields, Options, check_request, outpu
 from vidstyle.style_files import Style
 from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
 from vidstyle.video_runs import (
+    OnProgress,
     PaintersByStyle,
     Timeline,
     look_ahead,
@@ -22,11 +23,11 @@ from vidstyle.video_runs import (
     open_stream,
     open_video,
     read_frames,
+    reporting,
     video_sink,
 )
 
 if TYPE_CHECKING:
-    from vidstyle.engines.painting_queue import PaintingQueue
     from vidstyle.media.avif_sink import AvifSink
     from vidstyle.media.picture_files import PictureSink
     from vidstyle.media.sinks import FileSink
@@ -59,8 +60,6 @@ class Summary:
 
 NAMED = 5
 """Files of a folder that are named where they are left out."""
-OnProgress = Callable[[Progress, int | None], None]
-"""Takes the progress and the expected number of frames, None if nobody knows."""
 
 
 def restyle(
@@ -145,7 +144,7 @@ def _restyle_video(
     size = video.format.width, video.format.height
     stream = open_stream(opened.painters, options, look_ahead=look_ahead(engine.device, size, planes=video.planes))
     try:
-        told = _with_compiling(report, [painter for _, painter in opened.painters], video.format.frames)
+        told = reporting(report, video.format.frames, [painter for _, painter in opened.painters])
         done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
         sink.abort()  # leaves a finished file alone
@@ -193,7 +192,7 @@ def _restyle_pictures(
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     frames = source if options.mask is None else _masked(source, options.mask)
     try:
-        done = pipeline.run(frames, stream, sink, _with_compiling(report, [painter], len(pictures)), sink.close)
+        done = pipeline.run(frames, stream, sink, reporting(report, len(pictures), [painter]), sink.close)
     finally:
         sink.abort()
         stream.close()
@@ -209,18 +208,6 @@ def _masked(source: Iterable[Frame], mask: Path) -> Iterator[Frame]:
         raise InputError(f"{parameter('mask', mask)}: is no picture; pictures have one for all of them")
     for frame in source:
         yield dataclasses.replace(frame, mask=read_mask(mask, (frame.pixels.shape[1], frame.pixels.shape[0])))
-
-
-def _with_compiling(
-    report: OnProgress, painters: "Sequence[PaintingQueue]", frames: int | None
-) -> Callable[[Progress], None]:
-    """Report with what the painters are at."""
-
-    def told(progress: Progress) -> None:
-        progress.compiling = any(painter.compiling for painter in painters)
-        report(progress, frames)
-
-    return told
 
 
 def summary_of(

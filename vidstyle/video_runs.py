@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from vidstyle import pipeline
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
+from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
 from vidstyle.style_files import Style
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 Source = Union["FileSource", "AnimationSource"]
 """What reads a video or an animation."""
-
+OnProgress = Callable[[Progress, int | None], None]
+"""Takes the progress and the expected number of frames, None if nobody knows."""
 
 RATE_OPTIONS = ("bitrate", "max_size", "start", "end", "audio")
 """Fields of Options that bear upon the size of a file."""
@@ -140,6 +142,22 @@ def stream_of(
         look_ahead=look_ahead,
         operations=operations,
     )
+
+
+def reporting(
+    report: OnProgress, frames: int | None, painters: "Sequence[PaintingQueue]" = ()
+) -> Callable[[Progress], None]:
+    """What a pipeline tells how far it is: `report`, with the expected number of frames and what frames wait for.
+
+    painters: that may have to be compiled; loops may, whoever paints.
+    """
+    from vidstyle.compiled import is_compiling
+
+    def told(progress: Progress) -> None:
+        progress.compiling = is_compiling() or any(painter.compiling for painter in painters)
+        report(progress, frames)
+
+    return told
 
 
 class PaintersByStyle:

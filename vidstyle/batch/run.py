@@ -64,6 +64,7 @@ class BatchProgress:
         frames: painted in this run, those of the current file included.
         file_frames, of_frames: of the current file; None if nobody knows.
         seconds: since the beginning.
+        compiling: see vidstyle.pipeline.Progress.
         share: of all work, 0 to 1, as far as is known.
     """
 
@@ -74,6 +75,7 @@ class BatchProgress:
     file_frames: int = 0
     of_frames: int | None = None
     seconds: float = 0.0
+    compiling: bool = False
 
     @property
     def share(self) -> float:
@@ -132,6 +134,7 @@ def _in_one_style(
             def report(done: Progress, frames: int | None, before: int = before) -> None:
                 progress.file_frames, progress.of_frames = done.frames, frames
                 progress.frames, progress.seconds = before + done.frames, time.perf_counter() - begin
+                progress.compiling = done.compiling
                 on_progress(progress)
 
             try:

@@ -21,9 +21,10 @@ from vidstyle.media.segment_sinks import SegmentSink
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import OnProgress, Summary, restyle_file, summary_of
+from vidstyle.restyling import Summary, restyle_file, summary_of
 from vidstyle.stream.state import read_state, write_state
 from vidstyle.video_runs import (
+    OnProgress,
     OpenVideo,
     PaintersByStyle,
     Timeline,
@@ -33,6 +34,7 @@ from vidstyle.video_runs import (
     notes_of,
     open_video,
     read_frames,
+    reporting,
     stream_of,
 )
 
@@ -98,7 +100,7 @@ class _Run:
 
     def run(self) -> Summary:
         try:
-            self._tell(Progress(), self._journal.frames)
+            self._tell(Progress(), self._source.format.frames, self._journal.frames)
             if not self._journal.finished or self._journal.finished[-1].following is not None:
                 self._paint()
             return self._join()
@@ -110,14 +112,16 @@ class _Run:
         """Frames that are on the way at a time."""
         return pipeline.look_ahead((self._source.format.width, self._source.format.height), planes=self._source.planes)
 
-    def _tell(self, progress: Progress, before: int = 0) -> None:
-        done = Progress(before + progress.frames, time.perf_counter() - self._begin, progress.busy)
-        self._report(done, self._source.format.frames)
+    def _tell(self, progress: Progress, expected: int | None, before: int = 0) -> None:
+        seconds = time.perf_counter() - self._begin
+        done = Progress(before + progress.frames, seconds, progress.busy, progress.compiling)
+        self._report(done, expected)
 
     def _paint(self) -> None:
         """Paint what is missing, segment by segment."""
         journal = self._journal
         stream = stream_of(self._video.painters, self._options, look_ahead=self._ahead())
+        painters = [painter for _, painter in self._video.painters]
         part: FileSource | None = None
         try:
             if journal.finished:
@@ -136,8 +140,9 @@ class _Run:
                     overwrite=True,
                 )
                 segment = chain([ahead], islice(frames, self._count - 1))
+                told = reporting(partial(self._tell, before=before), self._source.format.frames, painters)
                 try:
-                    done = pipeline.run(segment, stream, sink, partial(self._tell, before=before), sink.close)
+                    done = pipeline.run(segment, stream, sink, told, sink.close)
                 finally:
                     sink.abort()
                 self._painted += done.frames

@@ -17,6 +17,8 @@ from rich.progress import (
 
 PICTURE_WIDTH = 40
 """Characters."""
+LOADING, COMPILING = "loading", "compiling"
+"""What is said until something has been painted."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +68,7 @@ class _Bar:
             transient=True,
             disable=quiet or not console.is_terminal,
         )
-        self._task = self._bar.add_task(escape(title), total=None, figure="")
+        self._task = self._bar.add_task(escape(title), total=None, figure=LOADING)
 
     def show(self, pixels: "np.ndarray") -> None:
         """Show RGB (H, W, 3) uint8, if the terminal has colours."""
@@ -94,7 +96,26 @@ class _Bar:
         self._bar.stop()
 
 
-class FrameBar(_Bar):
+class _FramesBar(_Bar):
+    """A bar of frames, for which something may have to be compiled first."""
+
+    _compiling = False
+
+    def _waited_for(self, progress: "FramesDone | BatchProgress") -> str:
+        """What frames wait for; empty once they come."""
+        if self._compiling and not progress.compiling:
+            # The time that is left does not follow from how long that took.
+            self._bar.reset(self._task)
+        self._compiling = progress.compiling
+        return COMPILING if progress.compiling else "" if progress.frames else LOADING
+
+    @property
+    def _speed(self) -> float | None:
+        """Of what is counted, a second, of late."""
+        return self._bar.tasks[0].speed
+
+
+class FrameBar(_FramesBar):
     """Frame, percentage, frames a second and time left."""
 
     def __init__(self, title: str, *, quiet: bool = False) -> None:
@@ -103,11 +124,11 @@ class FrameBar(_Bar):
     def update(self, progress: "FramesDone", frames: int | None) -> None:
         """Show `progress` of `frames` expected, None if nobody knows."""
         total = None if frames is None else max(frames, progress.frames)
-        figure = "compiling" if progress.compiling else f"{progress.fps:.1f} fps"
+        figure = self._waited_for(progress) or f"{self._speed or progress.fps:.1f} fps"
         self._bar.update(self._task, completed=progress.frames, total=total, figure=figure)
 
 
-class BatchBar(_Bar):
+class BatchBar(_FramesBar):
     """Files, frames, frames a second and time left, of many files together."""
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -123,7 +144,7 @@ class BatchBar(_Bar):
             description=f"{now}/{progress.of_files} {name}",
             completed=progress.share,
             total=1,
-            figure=f"{progress.frames} frames {fps:.1f} fps",
+            figure=self._waited_for(progress) or f"{progress.frames} frames {fps:.1f} fps",
         )
 
 

@@ -1,6 +1,6 @@
 """Tables of the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,9 @@ def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
         pictures = [(card.name, card.path.with_suffix(".jpg")) for card in cards]
         console.print(Columns([Group(_picture(path), name, "") for name, path in pictures if path.is_file()]))
     if not figures:
-        console.print(_short(cards))
+        for line in _short(cards):
+            # Elsewhere nothing is too long.
+            console.print(Text(line), overflow="ellipsis", no_wrap=True) if console.is_terminal else print(line)
         return
     table = _wide(cards)
     unbounded = console.options.update(max_width=10_000)
@@ -60,15 +62,12 @@ def print_style(card: "StyleCard") -> None:
     console.print(table)
 
 
-def _short(cards: "list[StyleCard]") -> Table:
+def _short(cards: "list[StyleCard]") -> Iterator[str]:
     """A line a style: what to write, and what it is of."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
+    width = max((len(card.name) for card in cards), default=0)
     for card in cards:
         of = ", ".join(filter(None, (card.title, card.artist, card.year)))
-        table.add_row(escape(card.name), escape(of))
-    return table
+        yield f"{card.name:{width}}  {of}".rstrip()
 
 
 def _picture(path: Path) -> Text:

@@ -22,9 +22,10 @@ from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.processor import give_way
-from vidstyle.restyling import OnProgress, Summary, restyle
+from vidstyle.restyling import Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
+from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
@@ -33,6 +34,8 @@ LARGEST_SIDE = 2560
 twice as wide as high would need more."""
 MOST_OF_ONE_VISITOR = 2
 """Places that one visitor may have, with however many pages."""
+BEHIND_WEBCAMS = 5
+"""Steps of priority: what paints webcams gives way to what shows them."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -290,7 +293,7 @@ class Jobs:
             # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
             # else the machine does would come first, too.
             if self._others_come_first():
-                give_way()
+                give_way(BEHIND_WEBCAMS)
             try:
                 self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:

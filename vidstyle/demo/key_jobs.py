@@ -20,7 +20,8 @@ from vidstyle.keys.key_films import KeyOptions, restyle_with_keys
 from vidstyle.keys.key_frames import choose_keys, key_pixels
 from vidstyle.media.images import Picture, write_picture
 from vidstyle.media.sources import FileSource
-from vidstyle.restyling import OnProgress, Summary
+from vidstyle.restyling import Summary
+from vidstyle.video_runs import OnProgress
 
 LEAST_KEYS, MOST_KEYS = 3, 8
 COVER = 0.93

@@ -23,6 +23,7 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.originals import Originals
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
@@ -83,7 +84,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     from vidstyle.demo.theme import color_css, gallery_theme
 
     previews = Previews(settings.device)
-    gallery = Gallery(previews)
+    gallery = Gallery(previews, Originals(settings.paintings))
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
     device_page = DevicePage(gallery.in_order, folder, settings.runtime)
     webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)

@@ -15,7 +15,7 @@ from vidstyle.painting.picture import Painted, PaintingProgress, Watch, paint_pi
 from vidstyle.painting.record import Outputs
 from vidstyle.perception.perceptual_network import OWN
 from vidstyle.pipeline import Progress
-from vidstyle.restyling import OnProgress
+from vidstyle.video_runs import OnProgress
 
 SIZES = (192, 1024)
 """Pixels along the longer side; larger ones take hours."""

@@ -27,11 +27,11 @@ from vidstyle.media.frame import Frame
 from vidstyle.media.mask_files import read_mask
 from vidstyle.pipeline import Channel, Progress, Stopped
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import OnProgress, Summary, summary_of
+from vidstyle.restyling import Summary, summary_of
 from vidstyle.stream.composing import Look, composed
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.planes import resized
-from vidstyle.video_runs import notes_of, read_frames, video_sink, video_source
+from vidstyle.video_runs import OnProgress, notes_of, read_frames, reporting, video_sink, video_source
 
 if TYPE_CHECKING:
     from vidstyle.media.animations import AnimationSource
@@ -269,12 +269,12 @@ def restyle_with_keys(
         film = KeyedFilm(scout.plans, painted_keys, look, masks, mask, kept, part=bool(settings.start))
         frames = read_frames(video, settings)
 
-        def report(progress: Progress) -> None:
+        def report(progress: Progress, expected: int | None) -> None:
             scout.check()
-            on_progress(progress, video.format.frames)
+            on_progress(progress, expected)
 
         try:
-            done = pipeline.run(frames, film, sink, report, sink.close)
+            done = pipeline.run(frames, film, sink, reporting(report, video.format.frames), sink.close)
         finally:
             # A thread that is stopped in the middle of decoding closes its file itself.
             with contextlib.suppress(ValueError):

@@ -1,8 +1,8 @@
-"""Networks compiled for OpenVINO while others paint: in a process of their own.
+"""Networks compiled for OpenVINO while others paint, and loops before anybody does: in a process of their own.
 
 Compiling takes seconds in which Python would do little else, and a program that ends meanwhile would have to wait for
-it, or crash.  What the other process compiles is kept on disk (vidstyle.engines.compiled_cache); from there it is
-loaded in a moment.
+it, or crash.  What the other process compiles is kept on disk (vidstyle.engines.compiled_cache, vidstyle.compiled);
+from there it is loaded in a moment.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import numpy as np
 
 import vidstyle
 from vidstyle.media.frame import Color
+from vidstyle.pipeline import Stopped
 from vidstyle.processor import give_way
 from vidstyle.style_files import Style
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from vidstyle.engines import Engine
     from vidstyle.engines.openvino import OpenVinoEngine
 
+COMPILING = "compiling"
+"""Said to whoever watches."""
 BEHIND_PAINTING = 5
 """Steps of priority: torch paints meanwhile, at the priority of what gives way."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
@@ -51,12 +54,13 @@ def warmed(engine: "Engine", shape: tuple[int, ...]) -> "Engine":
 
 
 class Compiler:
-    """Opens OpenVINO engines one after the other, in the background."""
+    """Opens OpenVINO engines one after the other, in the background, and has loops compiled."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-compiler", initializer=give_way)
         self._lock = threading.Lock()
-        self._other: subprocess.Popen[bytes] | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
+        self._loops_wait: Callable[[], bool] = lambda: False
         self._closed = False
 
     def open(
@@ -84,7 +88,7 @@ class Compiler:
                     return
                 engine = openvino_engine(style.network, color)
                 if not engine.is_compiled(shape):
-                    self._compile(style, color, shape)
+                    self._ask(_request(style, color, shape))
                 if engine.is_compiled(shape) and not self._closed:
                     take(warmed(engine, shape))
             finally:
@@ -93,15 +97,40 @@ class Compiler:
         with contextlib.suppress(RuntimeError):  # closed
             self._worker.submit(work)
 
+    def prepare(self, *, planar: bool) -> None:
+        """Have whatever draws frames ready, see vidstyle.stream.prepare; waits for that.
+
+        Raises:
+            Stopped: if this is closed meanwhile.
+        """
+        from vidstyle.compiled import compiled_elsewhere, is_compiling
+        from vidstyle.stream import prepare
+
+        self._loops_wait = is_compiling
+
+        def work() -> None:
+            self._ask(json.dumps({"prepare": planar}).encode() + b"\n")
+            if self._closed:
+                raise Stopped
+
+        with compiled_elsewhere(work):
+            prepare(planar=planar)
+
+    @property
+    def notice(self) -> str:
+        """That loops are being compiled, without which nothing is drawn, for whoever watches; empty if they are not."""
+        return COMPILING if self._loops_wait() else ""
+
     def close(self) -> None:
         """Give up what is under way."""
         with self._lock:
             self._closed = True
-            if self._other is not None:
-                self._other.kill()
+            for other in self._others:
+                other.kill()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
-    def _compile(self, style: Style, color: Color | None, shape: tuple[int, ...]) -> None:
+    def _ask(self, request: bytes) -> None:
+        """Have another process do something, which may fail, and wait for it."""
         # Not from the folder that one happens to be in: Python would look for modules there.
         command = [sys.executable, "-P", "-c", PROGRAM, str(Path(vidstyle.__file__).parent.parent)]
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
@@ -109,13 +138,14 @@ class Compiler:
             if self._closed:
                 return
             try:
-                self._other = subprocess.Popen(command, stdin=pipe, stdout=null, stderr=null)
+                other = subprocess.Popen(command, stdin=pipe, stdout=null, stderr=null)
             except OSError:
                 return
+            self._others.append(other)
         with contextlib.suppress(OSError):
-            self._other.communicate(_request(style, color, shape))
+            other.communicate(request)
         with self._lock:
-            self._other = None
+            self._others.remove(other)
 
 
 def _request(style: Style, color: Color | None, shape: tuple[int, ...]) -> bytes:
@@ -132,14 +162,20 @@ def _request(style: Style, color: Color | None, shape: tuple[int, ...]) -> bytes
 
 
 def main() -> None:
-    """Compile what is asked for on standard input: a line of JSON, and the weights in the format of safetensors."""
+    """Compile what is asked for on standard input: a line of JSON and, of a network, the weights by safetensors."""
+    request = json.loads(sys.stdin.buffer.readline())
+    if "prepare" in request:
+        from vidstyle.stream import prepare
+
+        # Without giving way: nothing is painted before.
+        prepare(planar=request["prepare"])
+        return
+    # Whatever is shown and painted meanwhile comes first.
+    give_way(BEHIND_PAINTING)
     from safetensors.torch import load
 
     from vidstyle.nets import build_network
 
-    # Whatever is shown and painted meanwhile comes first.
-    give_way(BEHIND_PAINTING)
-    request = json.loads(sys.stdin.buffer.readline())
     network = build_network(request["network"], request["arguments"])
     network.load_state_dict(load(sys.stdin.buffer.read()))
     color = None if request["color"] is None else Color(**request["color"])

@@ -106,7 +106,7 @@ class _Painting:
 
     def painters(self, style: str) -> "Painters[LivePaints]":
         """The painters, of which that of a style is being opened."""
-        painters: Painters[LivePaints] = Painters(self._open)
+        painters: Painters[LivePaints] = Painters(self._open, waits_for=lambda: self._compiler.notice)
         painters.ready(style)
         return painters
 
@@ -122,11 +122,9 @@ class _Painting:
         self._compiler.close()
 
     def _open(self, name: str) -> LivePaints:
-        from vidstyle.stream import prepare
-
         if not self._prepared:
             self._prepared = True
-            prepare(planar=self._color is not None)
+            self._compiler.prepare(planar=self._color is not None)
         return StylePainter(self._style(name), self._settings.device, self._color, self._compiler)
 
     def _style(self, name: str) -> "Style":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
-from vidstyle.live.compiling import Compiler
+from vidstyle.live.compiling import COMPILING, Compiler
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
 from vidstyle.processor import give_way
@@ -104,7 +104,7 @@ class StylePainter:
     @property
     def notice(self) -> str:
         """That what paints fastest is being compiled, for the size that is painted."""
-        return "compiling" if self._newest in self._compiling else ""
+        return COMPILING if self._newest in self._compiling else ""
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
@@ -195,10 +195,16 @@ class Painters(Generic[T]):
     Args:
         open_painter: opens the painter of a style; may take a second.
         opened: those that are there already, by style.
+        waits_for: what opening them takes its time for, for whoever watches; empty if nothing in particular.
     """
 
-    def __init__(self, open_painter: Callable[[str], T], opened: Mapping[str, T] = MappingProxyType({})) -> None:
-        self._open = open_painter
+    def __init__(
+        self,
+        open_painter: Callable[[str], T],
+        opened: Mapping[str, T] = MappingProxyType({}),
+        waits_for: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._open, self._waits_for = open_painter, waits_for
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-styles")
         self._changes = threading.Lock()
         self._painters: dict[str, Future[T]] = {}
@@ -242,7 +248,7 @@ class Painters(Generic[T]):
         with self._changes:
             opened = self._painters.get(style)
         if opened is None or not opened.done() or opened.cancelled():
-            return f"loading {style}"
+            return self._waits_for() or f"loading {style}"
         return opened.result().notice
 
     def problem(self, style: str) -> str:

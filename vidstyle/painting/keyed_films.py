@@ -11,7 +11,8 @@ from vidstyle.keys.key_requests import KeyRequest, kept_keys
 from vidstyle.painting.key_painting import OptimisedKeys
 from vidstyle.painting.paint_settings import PaintSettings
 from vidstyle.restyle_options import Options
-from vidstyle.restyling import OnProgress, Summary
+from vidstyle.restyling import Summary
+from vidstyle.video_runs import OnProgress
 
 
 def restyle_by_keys(

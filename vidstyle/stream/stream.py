@@ -370,10 +370,12 @@ def prepare(*, planar: bool) -> None:
     # Of what is painted smaller than it is.
     stream = Stream([(0.0, _Unpainted())], stroke_size=2.0)
     pixels = np.zeros((96, 64) if planar else (64, 64, 3), np.uint8)
-    for number in range(2):
-        # The first painting is shown as it is: loops run where something has changed.
-        stream.submit(Frame(pixels, number, Fraction(1, 25)))
-        stream.result()
-        pixels = pixels.copy()
-        pixels[24:40, 24:40] = 255
-    stream.close()
+    try:
+        for number in range(2):
+            # The first painting is shown as it is: loops run where something has changed.
+            stream.submit(Frame(pixels, number, Fraction(1, 25)))
+            stream.result()
+            pixels = pixels.copy()
+            pixels[24:40, 24:40] = 255
+    finally:
+        stream.close()
