@@ -8,13 +8,12 @@ from concurrent.futures import Future
 
 import numpy as np
 from media_files import HEIGHT, WIDTH, barcode
+from waiting import PATIENCE
 
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 
 FPS = 30
-PATIENCE = 30.0
-"""Seconds for which a step may take at the most, however busy the machine is."""
 
 
 class Clock:
