@@ -65,3 +65,18 @@ def come_to_rest(page: Any) -> None:
           before = now;
         } }"""
     )
+
+
+def slid(side: Any, label: str) -> None:
+    """Move a slider by a key, as it is let go of."""
+    slider = side.get_by_role("slider", name=label)
+    box = slider.bounding_box()
+    slider.click(position={"x": 0.4 * box["width"], "y": box["height"] / 2})
+
+
+def until_remembered(page: Any, tab: str, what: str) -> None:
+    """Wait until the browser keeps these choices of a tab."""
+    page.wait_for_function(
+        f"""() => {{ const kept = JSON.parse(localStorage.getItem("vidstyle") ?? "{{}}").{tab}?.controls;
+        return kept && Object.entries({{ {what} }}).every(([name, value]) => kept[name] === value); }}"""
+    )

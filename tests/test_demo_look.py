@@ -17,6 +17,8 @@ from demo_screens import (
     drop,
     in_sight,
     set_number,
+    slid,
+    until_remembered,
 )
 from PIL import Image
 
@@ -75,13 +77,6 @@ def test_the_preview_stays_whatever_is_changed(
         f"Number(document.querySelector('#{kind}-preview vs-compare').getAttribute('width')) !== "
         f"{160 if kind == 'video' else 240}"
     )
-
-
-def slid(side: Any, label: str) -> None:
-    """Move a slider by a key, as it is let go of."""
-    slider = side.get_by_role("slider", name=label)
-    box = slider.bounding_box()
-    slider.click(position={"x": 0.4 * box["width"], "y": box["height"] / 2})
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE, ACROSS], ids=["desktop", "phone", "across"])
@@ -215,14 +210,6 @@ def test_a_link_opens_a_tab_with_a_style_and_back_stays_on_the_site(visit: Calla
     page.go_back()
     page.get_by_role("tab", name="Picture", selected=True).wait_for()
     assert page.url.endswith("#picture/great_wave")
-
-
-def until_remembered(page: Any, tab: str, what: str) -> None:
-    """Wait until the browser keeps these choices of a tab."""
-    page.wait_for_function(
-        f"""() => {{ const kept = JSON.parse(localStorage.getItem("vidstyle") ?? "{{}}").{tab}?.controls;
-        return kept && Object.entries({{ {what} }}).every(([name, value]) => kept[name] === value); }}"""
-    )
 
 
 def test_settings_survive_a_reload(visit: Callable[..., Any]) -> None:
