@@ -161,7 +161,8 @@ def test_a_stream_that_is_cut_off_comes_back_and_disturbs_no_other(
     servers[1].thread.join(PATIENCE)
     assert figures.shown == 150
     assert len(read_times(tmp_path / "out.mp4")) == 150
-    assert servers[0].numbers[0] == 0
+    # What listens for RTSP begins to watch later.
+    assert servers[0].numbers[0] == 0 if scheme == "rtmp" else servers[0].got["video"]
     assert len(servers[1].numbers) > 10
     assert servers[1].numbers[-1] >= 140
     assert notices == {"", f"{scheme}://127.0.0.1 is gone; trying again"}
@@ -278,14 +279,14 @@ def test_nobody_hears_a_file_whose_sound_is_not_wanted(run_cli: Cli, style_file:
     assert run_cli("live", *options, "--to", tmp_path / "out.gif").code == 0
 
 
-@pytest.mark.parametrize(("drift", "seconds"), [(1e-3, 90), (-2e-4, 600)])
-def test_ten_minutes_of_a_clock_of_its_own_carry_no_sound_away(drift: float, seconds: int, tmp_path: Path) -> None:
-    """Of a microphone's; one and a half, where it goes as wrong as most would in ten."""
+@pytest.mark.parametrize("drift", [1e-3, -1e-3])
+def test_ten_minutes_of_a_clock_of_its_own_carry_no_sound_away(drift: float, tmp_path: Path) -> None:
+    """One and a half, but of a microphone whose clock goes as wrong as a bad one does in ten."""
     sound = LiveSound()
     recording = Recording(tmp_path / "out.mkv", WIDTH, HEIGHT, 1, sound=sound)
     chunk = RATE // 10
     heard = 0
-    for second in range(seconds):
+    for second in range(90):
         while heard * chunk * (1 + drift) / RATE < second + 1:
             # By the card's clock these are so many samples; by ours they take a little longer or shorter.
             began = heard * chunk * (1 + drift) / RATE
@@ -305,7 +306,7 @@ def test_ten_minutes_of_a_clock_of_its_own_carry_no_sound_away(drift: float, sec
             if len(loud) and at > quiet_until:
                 begins.append(at + loud[0] / RATE)
                 quiet_until = at + 3
-    wanted = np.arange(5, seconds - 1, 10)
+    wanted = np.arange(5, 89, 10)
     assert len(begins) >= len(wanted)
     assert np.abs(np.array(begins[: len(wanted)]) - wanted).max() < 0.04
 

@@ -40,8 +40,8 @@ from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
+from vidstyle.pipeline import Stopped
 from vidstyle.processor import usable_cores
-from vidstyle.stream import prepare
 from vidstyle.stream.planes import resized
 from vidstyle.styles import load_style
 
@@ -253,7 +253,9 @@ class Webcams:
     # --- in threads of its own
 
     def _work(self) -> None:
-        prepare(planar=True)
+        # So that pages are served smoothly meanwhile.
+        with contextlib.suppress(Stopped):
+            self._compiler.prepare(planar=True)
         while (turn := self._next()) is not None:
             session, number, data = turn
             begin = time.monotonic()

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -109,6 +110,8 @@ class Compiler:
         self._loops_wait = is_compiling
 
         def work() -> None:
+            # What paints is loaded meanwhile.
+            threading.Thread(target=import_module, args=("torch",), name="vidstyle-load").start()
             self._ask(json.dumps({"prepare": planar}).encode() + b"\n")
             if self._closed:
                 raise Stopped
