@@ -99,7 +99,7 @@ def test_what_is_no_style_or_no_file_is_said(url: str, run_example: Callable[...
 def test_who_breaks_off_in_the_middle_of_anything_leaves_nothing_behind(url: str, kept: Path, said: list[str]) -> None:
     with urllib.request.urlopen(url, timeout=120) as answer:
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
-    asked = f"Host: localhost\r\nOrigin: {url}\r\nCookie: {cookie}\r\n"
+    asked = f"Host: {url.rpartition('/')[2]}\r\nOrigin: {url}\r\nCookie: {cookie}\r\n"
     look = json.dumps({"style": "the_scream", "strength": 1, "keep_colors": False, "split": False}).encode()
     picture = io.BytesIO()
     Image.fromarray(colorful_picture(0, 32, 32)).save(picture, "JPEG")
