@@ -46,7 +46,7 @@ def compiled(
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        options = {"nogil": True, "fastmath": True, "error_model": error_model, "forceinline": part}
+        options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": error_model, "forceinline": part}
         loop: Any = numba.njit(**options)(function)
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
