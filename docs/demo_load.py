@@ -3,6 +3,8 @@
 Webcams and visitors who have pictures and videos painted come at the same time, with others beside them who do what no
 browser should: requests that never end, uploads that break off, websockets that are closed within a message.  Printed
 are the frames a second of each webcam, what was answered, the server's memory, and the files that are left.
+
+A fair share is what each webcam would get if all got the same: the mean of what they get, in each tenth of the time.
 """
 
 import contextlib
@@ -30,6 +32,8 @@ ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "harbour.mp4"
 IN_FLIGHT = 2
 FRAME_SECONDS = 1 / 15
+PARTS = 10
+"""Of the time, each with figures of its own."""
 STYLES = ("starry_night", "great_wave", "the_scream")
 
 
@@ -166,6 +170,12 @@ def resident(process: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def cpu_seconds(process: int) -> float:
+    """That a process has taken so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def material() -> tuple[list[bytes], dict[str, bytes]]:
     """Frames of a camera, and what is uploaded."""
     with av.open(str(CLIP)) as container:
@@ -173,6 +183,11 @@ def material() -> tuple[list[bytes], dict[str, bytes]]:
     frames = [cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes() for picture in pictures]
     large = cv2.resize(pictures[0], (1600, 900))
     return frames, {"video": CLIP.read_bytes(), "picture": cv2.imencode(".jpg", large)[1].tobytes()}
+
+
+def written(figures: np.ndarray) -> str:
+    """In a line."""
+    return " ".join(f"{figure:.2f}" for figure in figures)
 
 
 def main() -> None:
@@ -188,20 +203,31 @@ def main() -> None:
             said: list[str] = []
             threading.Thread(target=lambda: said.extend(server.stderr), daemon=True).start()  # type: ignore[arg-type]
             load = Load(url, *material())
-            began, memory = time.monotonic(), []
+            began, memory, shown = time.monotonic(), list[float](), [Counter[int]()]
+            cores, own = cpu_seconds(server.pid), time.process_time()
             acts = [(load.webcam, webcams), (load.upload, uploads), (load.slow, 1), (load.half, 1), (load.torn, 1)]
             threads = [load.run(act, number) for act, count in acts for number in range(int(count))]
-            while (now := time.monotonic() - began) < seconds:
-                load.over.wait(min(seconds / 10, seconds - now))
+            for part in range(1, PARTS + 1):
+                load.over.wait(max(0.0, began + seconds * part / PARTS - time.monotonic()))
                 memory.append(resident(server.pid))
+                shown.append(load.shown.copy())
+            cores, own = cpu_seconds(server.pid) - cores, time.process_time() - own
             load.over.set()
             for thread in threads:
                 thread.join(90)
             alive = httpx.get(url, timeout=20).status_code == 200
             server.terminate()
             server.wait(20)
-        rates = np.array([load.shown[number] / seconds for number in range(int(webcams))])
-        print(f"webcams, frames a second: {' '.join(f'{rate:.1f}' for rate in rates)}; fair share {rates.mean():.1f}")
+        print(f"cores taken by the server {cores / seconds:.2f}, by all visitors together {own / seconds:.2f}")
+        # (parts, webcams)
+        frames = np.array([[count[number] for number in range(int(webcams))] for count in shown])
+        rates = np.diff(frames, axis=0) * PARTS / seconds
+        print(
+            f"webcams, frames a second: {written(frames[-1] / seconds)}; fair share {frames[-1].mean() / seconds:.2f}"
+        )
+        print(f"the fair share in each part: {written(rates.mean(axis=1))}")
+        lowest = (rates / np.maximum(rates.mean(axis=1, keepdims=True), 1e-9)).min(axis=1)
+        print(f"the slowest webcam in each part, as a share of that: {written(lowest)}")
         for words, count in sorted(load.answers.items()):
             print(f"{count:6} {words}")
         parts = " ".join(f"{one:.0f}" for one in memory)

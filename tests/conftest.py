@@ -5,8 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
 
+# Plugins of fixtures, from which tests import more than that.
+pytest.register_assert_rewrite("demo_visits", "meta_recipes", "paint_material")
 # Here and in what is started: threads that share small layers wait for each other longer than they compute.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -34,6 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return module is not None and any(mark.name == "slow" for mark in module.own_markers)
 
     items.sort(key=lambda item: not is_slow(item))
+
+
+FAILED = pytest.StashKey[bool]()
+"""Of a test, whether it has: what it shared with others may be at fault, and is made anew for the next."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note whether a test has failed, for the fixtures that it used."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @dataclass(frozen=True)
@@ -167,12 +180,3 @@ def contents(folder: Path) -> dict[str, bytes]:
         os.path.relpath(path, folder): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
     }
-
-
-def wait_until(process: "subprocess.Popen[str]", condition: Callable[[], object], seconds: float = 30) -> None:
-    """Return as soon as `condition` holds of a running process."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)

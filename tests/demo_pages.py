@@ -1,5 +1,6 @@
 """The demo served, and Chromium to visit it with: fixtures for the tests of its page, as a plugin of pytest."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -8,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_screens import CHROMIUM, DESKTOP
+from conftest import FAILED
+from demo_screens import CHROMIUM, DESKTOP, PATIENCE
 from helper_demo_camera import write_camera
 from media_files import Sound, colorful_picture, make_video
 from PIL import Image
 from training_material import make_material
 from web_runtime import find_runtime
-
-PATIENCE = 60_000
-"""Milliseconds; the machine may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +26,6 @@ def demo_material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_video(folder / "holiday.mp4", pictures=pictures, times=tuple(range(50)), sounds=[Sound(seconds=2)])
     pictures = [colorful_picture(n, 96, 160) for n in range(10)]
     make_video(folder / "upright.mp4", pictures=pictures, times=tuple(range(10)))
-    pictures = 60 * [colorful_picture(n, 640, 360) for n in range(10)]
-    make_video(
-        folder / "long.mp4", pictures=pictures, times=tuple(range(600)), options={"crf": "40", "preset": "ultrafast"}
-    )
     (folder / "words.mp4").write_text("just some words\n" * 99)
     (folder / "words.jpg").write_text("just some words\n" * 99)
     (folder / "large.mp4").write_bytes(b"\0" * 3_000_000)
@@ -40,19 +35,48 @@ def demo_material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Served:
+    """A demo in a process of its own; another one after that has ended."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command, self._url = command, ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def url(self) -> str:
+        """Where it answers."""
+        if self._process is None or self.has_ended():
+            self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
+            assert self._process.stderr is not None
+            self._url = self._process.stderr.readline().split()[-1]
+            threading.Thread(target=self._process.stderr.read, daemon=True).start()
+        return self._url
+
+    def has_ended(self) -> bool:
+        """Whether it does not answer any more, though nobody has ended it."""
+        return self._process is not None and self._process.poll() is not None
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
 @pytest.fixture(scope="module")
-def demo_url(demo_material: Path) -> Iterator[str]:
-    """Where a demo is served."""
+def served(demo_material: Path) -> Iterator[Served]:
+    """The demo that the tests of a module visit."""
     command = [sys.executable, "-m", "vidstyle", "demo", "--port", "0", "--max-upload", "2", "--device", "cpu"]
     command += ["--photos", str(demo_material / "photos"), "--perceptual-weights", str(demo_material)]
     if (runtime := find_runtime()) is not None:
         command += ["--runtime", str(runtime)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        line = server.stderr.readline()
-        threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield line.split()[-1]
-        server.terminate()
+    with contextlib.closing(Served(command)) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -71,25 +95,54 @@ def chromium(demo_material: Path) -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def profiles(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Gives a profile of the browser for each kind of screen: one that has been here before loads in half the time."""
+    made: dict[str, Any] = {}
+
+    def profile(**options: Any) -> Any:
+        if str(options) not in made:
+            made[str(options)] = chromium.new_context(**options)
+            made[str(options)].set_default_timeout(PATIENCE)
+        return made[str(options)]
+
+    yield profile
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def visit(chromium: Any, demo_url: str) -> Iterator[Callable[..., Any]]:
-    """Opens a tab of the page, and takes care that nothing went wrong in it at the end."""
+def visit(request: pytest.FixtureRequest, profiles: Callable[..., Any], served: Served) -> Iterator[Callable[..., Any]]:
+    """Opens a tab of the page, once in a test, for a visitor who is new to it; takes care that nothing went wrong in it
+    at the end."""
     contexts, failures = [], []
 
-    def opened(tab: str, screen: dict[str, Any] = DESKTOP, *, camera: bool = True, at: str = "", **more: Any) -> Any:
-        context = chromium.new_context(**screen, **more, permissions=["camera"] if camera else [])
-        context.set_default_timeout(PATIENCE)
+    def opened(
+        tab: str, screen: dict[str, Any] = DESKTOP, *, camera: bool = True, at: str = "", scheme: str = "light"
+    ) -> Any:
+        context = profiles(**screen, permissions=["camera"] if camera else [])
         contexts.append(context)
         page = context.new_page()
+        # Nobody knows them: no cookie, nothing remembered.  Only what is the same for everybody is in the cache.
+        url = served.url()
+        forget = {"origin": url, "storageTypes": "all"}
+        context.clear_cookies()
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
+        page.emulate_media(color_scheme=scheme)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("response", lambda answer: answer.status in {404, 500} and failures.append(answer.url))
-        page.goto(demo_url + at)
+        page.goto(url + at)
         page.wait_for_selector("vs-picker button", state="attached")
         if tab:
             page.get_by_role("tab", name=tab).click()
         return page
 
     yield opened
+    ended = served.has_ended()
+    if request.node.stash.get(FAILED, False):
+        served.close()
     for context in contexts:
-        context.close()
+        for page in context.pages:
+            page.close()
     assert not failures
+    assert not ended, "the demo has gone"

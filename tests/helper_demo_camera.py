@@ -10,14 +10,21 @@ BAR = 32
 """Pixels; width of the bar code at the left."""
 
 
-def write_camera(path: Path, frames: int = 60, size: tuple[int, int] = (640, 360)) -> Path:
+FRAMES = 480
+"""Of the camera, until it begins anew: 16 seconds."""
+
+
+def write_camera(path: Path, size: tuple[int, int] = (640, 360)) -> Path:
     """A Motion JPEG file, which Chromium plays as a camera at 30 frames a second, again and again."""
     width, height = size
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    pictures = []
+    for number in range(60):
+        waves = (np.sin(9 * x + number / 5), np.cos(7 * y - number / 7), np.sin(5 * (x + y)))
+        pictures.append(np.stack([127 + 100 * wave for wave in waves], axis=-1).astype(np.uint8))
     with path.open("wb") as file:
-        for number in range(frames):
-            waves = (np.sin(9 * x + number / 5), np.cos(7 * y - number / 7), np.sin(5 * (x + y)))
-            picture = np.stack([127 + 100 * wave for wave in waves], axis=-1).astype(np.uint8)
+        for number in range(FRAMES):
+            picture = pictures[number % len(pictures)]
             for bit in range(BITS):
                 picture[bit * height // BITS : (bit + 1) * height // BITS, :BAR] = 255 * (number >> bit & 1)
             file.write(cv2.imencode(".jpg", picture)[1].tobytes())

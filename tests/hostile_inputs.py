@@ -1,15 +1,20 @@
-"""Files that are not what they were: mutates what tests make, and repaints it in this process.
+"""Files that are not what they were: mutates what tests make, and repaints it.
 
-    python tests/hostile_inputs.py FOLDER KIND SEED COUNT
+    python tests/hostile_inputs.py FOLDER SEED COUNT [KIND ...]
 
-Prints a line of JSON for each file: its seed and what became of it.  Run by test_reliability.py in a process whose time
-and memory are limited; whoever ends it may be a library that crashed, and the last line but one tells with which file.
+Each kind is tried in a process of its own, whose time and memory are limited, forked from this one, which has loaded
+everything.  It writes a line of JSON for each file to FOLDER/KIND.json: its seed, and what became of it.  Whoever ends
+it may be a library that crashed, and the last line tells with which file.  Prints the exit codes by kind as JSON, those
+of signals negative.
 """
 
 import json
+import os
 import random
+import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +27,9 @@ from vidstyle.nets import build_network
 from vidstyle.style_files import StyleCard, load_style_file, save_style
 
 SECONDS = 20
-"""Of the processor's time for one file; the process is ended after them."""
+"""Of the processor's time for one file; the process is ended after them, and after three times as many for all."""
+MEMORY = 8 << 30
+"""Bytes of address space for a process."""
 VIDEOS = {"mp4": "libx264", "mkv": "ffv1", "webm": "libvpx-vp9", "avi": "mpeg4", "gif": "gif"}
 PICTURES = ("png", "jpg", "webp", "tiff", "bmp")
 KINDS = (*VIDEOS, *PICTURES, "safetensors")
@@ -103,16 +110,17 @@ def outcome(path: Path, output: Path) -> str:
     return f"refused: {said}" if said else "painted"
 
 
-def main(folder: Path, kind: str, seed: int, count: int) -> None:
+def try_files(folder: Path, kind: str, seeds: range) -> None:
+    """Mutate a file of a kind again and again, and tell on standard output what becomes of each."""
+    folder.mkdir()
     whole = folder / f"whole.{kind}"
     make(whole)
-    torch.set_num_threads(1)
-    for number in range(seed, seed + count):
-        chance, data = random.Random(f"{kind} {number}"), bytearray(whole.read_bytes())
+    for seed in seeds:
+        chance, data = random.Random(f"{kind} {seed}"), bytearray(whole.read_bytes())
         way = chance.choice(WAYS)
         path, output = folder / f"hostile.{kind}", folder / ("out.png" if kind in PICTURES else "out.mp4")
         path.write_bytes(way(data, chance))
-        print(json.dumps({"kind": kind, "seed": number, "way": way.__name__}), flush=True)
+        print(json.dumps({"kind": kind, "seed": seed, "way": way.__name__}), flush=True)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         print(json.dumps({"outcome": outcome(path, output)}), flush=True)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -121,5 +129,30 @@ def main(folder: Path, kind: str, seed: int, count: int) -> None:
     assert not left, left
 
 
+def in_a_child(folder: Path, kind: str, seeds: range) -> int:
+    """The exit code of a process that tries files of a kind."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_CPU, (3 * SECONDS, 3 * SECONDS + 5))
+            with (folder / f"{kind}.json").open("wb") as told:
+                os.dup2(told.fileno(), 1)
+            try_files(folder / kind, kind, seeds)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            # Nothing of what this process has set up is taken down twice.
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(folder: Path, seed: int, count: int, *kinds: str) -> None:
+    torch.set_num_threads(1)
+    print(json.dumps({kind: in_a_child(folder, kind, range(seed, seed + count)) for kind in kinds or KINDS}))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

@@ -13,8 +13,7 @@ from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 
 FPS = 30
-PATIENCE = 30.0
-"""Seconds for which a step may take at the most, however busy the machine is."""
+from waiting import PATIENCE
 
 
 class Clock:

@@ -12,6 +12,8 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 import vidstyle
+from vidstyle.media.frame import Frame
+from vidstyle.media.sources import FileSource
 from vidstyle.style_files import Style, StyleCard
 
 WIDTH, HEIGHT = 64, 48
@@ -100,6 +102,12 @@ class Sound:
     pitch: float = 440.0
     rate: int = 48000
     layout: str = "stereo"
+
+
+TWO_SOUNDS = (Sound(language="eng"), Sound("libmp3lame", language="ita", pitch=880))
+"""Two tracks, of two codecs and languages."""
+
+WITH_B_FRAMES = {"crf": "4", "x264-params": "bframes=3:b-adapt=0"}
 
 
 def make_video(
@@ -232,6 +240,27 @@ def read_times(path: Path) -> list[Fraction]:
 def read_numbers(path: Path) -> list[int]:
     """The numbers of a video of numbered pictures, frame by frame."""
     return [number_of(pixels) for _, pixels in read_video(path)]
+
+
+def codecs_of(path: Path) -> list[str]:
+    """Names of the codecs of all tracks but the first."""
+    with av.open(str(path)) as container:
+        names = [s.codec_context.codec.canonical_name for s in container.streams if s.type != "data"]
+    return names[1:]
+
+
+def frames_of(path: Path, **options: object) -> list[Frame]:
+    """All frames of a video, as they are read."""
+    source = FileSource(path, **options)
+    try:
+        return list(source)
+    finally:
+        source.close()
+
+
+def numbers_of(frames: list[Frame]) -> list[int]:
+    """Of frames of numbered pictures."""
+    return [number_of(frame.pixels) for frame in frames]
 
 
 def read_packets(path: Path, index: int) -> list[tuple[Fraction, bytes]]:

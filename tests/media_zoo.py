@@ -30,8 +30,8 @@ from test_color import make_hdr, make_light, make_matrix
 from test_cropping import BOTTOM, LEFT, LIVE, RIGHT, TOP, clap, stereo_and_all_around
 from test_images import linear_light
 from test_sources import make_two_videos
+from test_subtitles import BEGUN, CLEARED, make_pictured, make_subtitled
 from test_times import WITH_B_FRAMES, make_film, make_gif, make_recording, make_slide_show
-from test_tracks import BEGUN, CLEARED, make_pictured, make_subtitled
 
 from vidstyle import InputError
 from vidstyle.media.animations import AnimationSource, is_animation

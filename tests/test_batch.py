@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Result, contents, wait_until
+from conftest import Result, contents
 from media_files import colorful_picture, make_video, read_video
 from PIL import Image
+from waiting import PATIENCE, wait_until
 
 from vidstyle.batch.records import record_path
 
@@ -185,11 +186,11 @@ def test_an_interrupted_folder_goes_on_where_it_was(
     process = start_cli(*command)
     wait_until(process, lambda: (out / "a.mp4").exists())
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "1 of 2 files are complete; the same with --resume goes on from there" in said
     assert visible(out) == ["a.mp4"]
     process = start_cli(*command, "--resume", "--json")
-    told, _ = process.communicate(timeout=60)
+    told, _ = process.communicate(timeout=PATIENCE)
     assert [json.loads(line)["status"] for line in told.splitlines()] == ["skipped", "done"]
     assert sorted(os.listdir(out)) == [".a.mp4.vidstyle.json", ".b.mp4.vidstyle.json", "a.mp4", "b.mp4"]

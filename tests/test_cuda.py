@@ -154,7 +154,6 @@ def test_a_device_that_is_lost_while_closing_hides_nothing(device: FakeDevice) -
     engine.close()
 
 
-@pytest.mark.timeout(60)
 def test_a_lost_device_ends_a_run(device: FakeDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_video(tmp_path / "a.mp4", pictures=[colorful_picture(n) for n in range(10)])
 

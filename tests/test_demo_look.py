@@ -6,7 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_screens import ACROSS, DESKTOP, MARKS, PHONE, TABS, drop, in_sight, set_number
+from demo_screens import (
+    ACROSS,
+    DESKTOP,
+    MARKS,
+    PHONE,
+    TABS,
+    come_into_sight,
+    come_to_rest,
+    drop,
+    in_sight,
+    set_number,
+    slid,
+    until_remembered,
+)
 from PIL import Image
 
 pytest_plugins = ["demo_pages"]
@@ -52,6 +65,11 @@ def test_the_preview_stays_whatever_is_changed(
     changes(lambda: side.get_by_label("Keep the original colours").check())
     if kind == "video":
         changes(lambda: slid(side, "From"))
+        slid(side, "To")
+        # What comes later does not show in the first frame, and takes nothing away.
+        side.get_by_role("button", name="Fade into another style").click()
+        page.wait_for_timeout(500)
+        assert page.locator(f"#{kind}-preview vs-compare img.after").bounding_box()["height"] > 100
     split = f"getComputedStyle(document.querySelector('#{kind}-preview vs-compare')).getPropertyValue('--split')"
     assert page.evaluate(split).strip() == "20%", "the line is where it was drawn to"
     drop(page, demo_material / "upright.mp4" if kind == "video" else demo_material / "large.png")
@@ -61,25 +79,23 @@ def test_the_preview_stays_whatever_is_changed(
     )
 
 
-def slid(side: Any, label: str) -> None:
-    """Move a slider by a key, as it is let go of."""
-    slider = side.get_by_role("slider", name=label)
-    box = slider.bounding_box()
-    slider.click(position={"x": 0.4 * box["width"], "y": box["height"] / 2})
-
-
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE, ACROSS], ids=["desktop", "phone", "across"])
 def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any], screen: dict[str, Any]) -> None:
     page = visit("Webcam", screen)
-    page.wait_for_timeout(300)
     sights = ("vs-webcam .frame", "[data-do=start]", "#panel-webcam vs-picker button[aria-checked=true]")
     sliders = [f"#panel-webcam input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
+    come_into_sight(page, [*sights, *sliders])
+    come_to_rest(page)
     for selector in (*sights, *sliders):
         assert in_sight(page, selector), selector
+    frame = page.locator("vs-webcam .frame").bounding_box()
+    width, height = screen["viewport"]["width"], screen["viewport"]["height"]
+    assert frame["width"] > 0.9 * width or frame["height"] > 0.55 * height, "the picture is as large as it can be"
 
 
 @pytest.mark.parametrize(
-    ("screen", "file"), [(DESKTOP, "holiday.mp4"), (DESKTOP, "upright.mp4"), (PHONE, "upright.mp4")]
+    ("screen", "file"),
+    [(DESKTOP, "holiday.mp4"), (DESKTOP, "upright.mp4"), (PHONE, "upright.mp4"), (ACROSS, "upright.mp4")],
 )
 def test_a_video_stays_in_sight_while_it_is_decided_how_to_paint_it(
     visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any], file: str
@@ -88,22 +104,25 @@ def test_a_video_stays_in_sight_while_it_is_decided_how_to_paint_it(
     drop(page, demo_material / file)
     page.wait_for_selector("#video-preview vs-compare img.after")
     page.locator("#video-paint:enabled").wait_for()
-    page.wait_for_timeout(500)
     stage = "#video-preview vs-compare"
     sliders = [f"#panel-video input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
-    for selector in (stage, "#video-paint", "#panel-video vs-picker button[aria-checked=true]", *sliders):
+    sights = (stage, "#video-paint", "#panel-video vs-picker button[aria-checked=true]", *sliders)
+    come_into_sight(page, sights)
+    come_to_rest(page)
+    for selector in sights:
         assert in_sight(page, selector), selector
     before = page.evaluate("scrollY")
     page.locator("#panel-video").get_by_role("radio", name="The Scream").click()
     slid(page.locator("#panel-video"), "Strength")
-    page.wait_for_timeout(500)
+    come_to_rest(page)
     assert page.evaluate("scrollY") == before
     assert in_sight(page, stage)
     if file == "holiday.mp4":
         return
     page.click("#video-paint")
     page.wait_for_selector("#video-result video")
-    page.wait_for_timeout(1200)
+    come_into_sight(page, ["#video-result video"])
+    come_to_rest(page)
     assert in_sight(page, "#video-result video"), "what has been made is brought into sight"
 
 
@@ -144,10 +163,8 @@ def test_what_is_written_is_as_the_camera_sees_it(visit: Callable[..., Any], tmp
     assert page.get_by_label("Mirror").is_checked()
     page.click("[data-do=start]")
     page.wait_for_function("document.querySelector('vs-webcam output').textContent")
-    page.wait_for_timeout(500)
-    assert page.evaluate("getComputedStyle(document.querySelector('vs-webcam canvas')).transform").startswith(
-        "matrix(-1"
-    )
+    transform = page.evaluate("getComputedStyle(document.querySelector('vs-webcam canvas')).transform")
+    assert transform.startswith("matrix(-1")
     with page.expect_download() as snapshot:
         page.click("[data-do=snapshot]")
     snapshot.value.save_as(tmp_path / "snapshot.png")
@@ -200,7 +217,7 @@ def test_settings_survive_a_reload(visit: Callable[..., Any]) -> None:
     page.locator("#panel-picture").get_by_role("radio", name="The Scream").click()
     set_number(page, "Strength", "40")
     page.locator("#panel-picture").get_by_label("Keep the original colours").check()
-    page.wait_for_timeout(300)
+    until_remembered(page, "picture", "strength: 40, keep_colors: true")
     page.reload()
     page.get_by_role("tab", name="Picture", selected=True).wait_for()
     page.locator("#panel-picture vs-picker button[aria-checked=true]", has_text="The Scream").wait_for()
@@ -210,7 +227,7 @@ def test_settings_survive_a_reload(visit: Callable[..., Any]) -> None:
     assert page.locator("#panel-picture").get_by_label("Keep the original colours").is_checked()
     page.get_by_role("tab", name="Webcam").click()
     page.get_by_label("Mirror").uncheck()
-    page.wait_for_timeout(300)
+    until_remembered(page, "webcam", "mirror: false")
     page.reload()
     page.wait_for_function("document.querySelector('vs-webcam')?.look?.mirror === false")
 
@@ -342,7 +359,7 @@ def test_tabs_and_galleries_are_one_stop_each_and_arrows_move_within(visit: Call
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_as_the_system_has_it(visit: Callable[..., Any], scheme: str) -> None:
-    page = visit("Webcam", color_scheme=scheme)
+    page = visit("Webcam", scheme=scheme)
     red, green, blue = (int(part) for part in page.evaluate(BACKGROUND).split("(")[1].split(")")[0].split(",")[:3])
     assert (red + green + blue > 600) == (scheme == "light")
 
@@ -359,7 +376,7 @@ LOOK = "axe.run({ resultTypes: ['violations'] }).then(result => result.violation
 def test_axe_finds_nothing_serious(
     visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any], scheme: str
 ) -> None:
-    page = visit("Webcam", screen, color_scheme=scheme)
+    page = visit("Webcam", screen, scheme=scheme)
     page.add_script_tag(content=AXE.read_text())
     found = []
     for tab in TABS:
@@ -370,7 +387,7 @@ def test_axe_finds_nothing_serious(
         if tab == "Video":
             drop(page, demo_material / "words.mp4")
             page.wait_for_selector("#panel-video vs-drop .vs-message:visible")
-        page.wait_for_timeout(400)
+        come_to_rest(page)
         for violation in page.evaluate(LOOK):
             if violation["impact"] in {"serious", "critical"}:
                 nodes = [(node["html"][:120], node["failureSummary"][:200]) for node in violation["nodes"][:3]]

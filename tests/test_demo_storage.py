@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ pytest.importorskip("starlette", reason="the demo is not installed")
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from waiting import wait_for
 
 from vidstyle.demo.files import routes
 from vidstyle.demo.gallery import Gallery
@@ -27,8 +27,6 @@ from vidstyle.demo.visitors import Visitor, Visitors
 from vidstyle.styles import live_styles
 
 pytestmark = pytest.mark.slow
-
-PATIENCE = 10
 
 
 def file_of(visitor: Visitor, size: int) -> str:
@@ -180,11 +178,7 @@ def test_an_idle_page_keeps_its_visitors_files_and_a_closed_one_does_not(tmp_pat
         with client.websocket_connect("/vidstyle/here"):
             visitors.sweep(0)
             assert client.get(url).content == data
-        deadline = time.monotonic() + PATIENCE
-        while client.get(url).status_code == 200:
-            assert time.monotonic() < deadline
-            visitors.sweep(0)
-            time.sleep(0.01)
+        wait_for(lambda: (visitors.sweep(0), client.get(url).status_code != 200)[1])
 
 
 def test_the_connection_of_a_page_takes_nothing_that_is_said(tmp_path: Path, gallery: Gallery) -> None:

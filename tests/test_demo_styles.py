@@ -25,6 +25,7 @@ from vidstyle.demo import DemoSettings
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import ROUTES
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
+from vidstyle.demo.originals import Originals
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.slow_jobs import SlowJobs, SlowRequest
@@ -37,12 +38,16 @@ from vidstyle.styles import load_style
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 
 ORIGIN = {"origin": "http://testserver"}
+PAINTING = (20, 40, 120)
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """A demo."""
-    made = build_app(DemoSettings(allow_host=("testserver",)), tmp_path_factory.mktemp("demo"), 7860)
+    """A demo of which the owner has a picture of The Starry Night."""
+    paintings = tmp_path_factory.mktemp("paintings")
+    Image.new("RGB", (800, 500), PAINTING).save(paintings / "starry_night.png")
+    settings = DemoSettings(allow_host=("testserver",), paintings=paintings)
+    made = build_app(settings, tmp_path_factory.mktemp("demo"), 7860)
     with TestClient(made):
         yield made
 
@@ -124,6 +129,40 @@ def test_a_style_of_a_picture_is_shown_beside_it(browser: Callable[[], TestClien
     other.get("/")
     assert other.get(f"/vidstyle/original/{answer['id']}").status_code == 404
     assert owner.get("/vidstyle/original/great_wave").status_code == 404
+
+
+@pytest.mark.parametrize("style", ["starry_night", "starry_night_large"])
+def test_a_painting_that_the_owner_has_is_shown_beside_the_styles_learnt_from_it(
+    browser: Callable[[], TestClient], style: str
+) -> None:
+    visitor = browser()
+    cards = {card["key"]: card["original"] for card in visitor.get("/vidstyle/styles").json()}
+    assert cards[style]
+    assert not cards["great_wave"]
+    shown = Image.open(io.BytesIO(visitor.get(f"/vidstyle/original/{style}").content))
+    assert shown.size == (480, 300)
+    assert np.abs(np.asarray(shown, int) - PAINTING).mean() < 4
+
+
+def test_the_nearest_name_is_that_of_the_painting(tmp_path: Path) -> None:
+    for name in ("starry_night.jpg", "starry_night_form.jpg", "night.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    found = {style: Originals(tmp_path).of(style) for style in ("starry_night_large", "starry_night_form", "starry")}
+    assert {style: path and path.name for style, path in found.items()} == {
+        "starry_night_large": "starry_night.jpg",
+        "starry_night_form": "starry_night_form.jpg",
+        "starry": None,
+    }
+
+
+def test_a_small_picture_of_each_style_is_there_at_once(browser: Callable[[], TestClient]) -> None:
+    visitor = browser()
+    cards = visitor.get("/vidstyle/styles").json()
+    assert all(card["sketch"] for card in cards if not card["own"])
+    picture = Image.open(io.BytesIO(visitor.get("/vidstyle/thumbnail/great_wave?sketch").content))
+    assert picture.size == (240, 135)
+    for key in ("nothing", "own:1", "..%2fgreat_wave"):
+        assert visitor.get(f"/vidstyle/thumbnail/{key}?sketch").status_code == 404
 
 
 @pytest.mark.parametrize(("name", "kind"), [("harbour.jpg", "JPEG"), ("cat.jpg", "JPEG"), ("great_wave.jpg", "JPEG")])

@@ -19,6 +19,7 @@ from PIL import Image
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from starlette.testclient import TestClient
+from waiting import PATIENCE
 
 from vidstyle.demo.webcams import WebcamSession
 from vidstyle.live.keys import LiveState
@@ -39,7 +40,7 @@ def received(socket: Any) -> tuple[int, np.ndarray]:
 
 def shown_in_the_end(socket: Any, frame: bytes, fits: Callable[[np.ndarray], bool]) -> np.ndarray:
     """What is shown of a frame that is sent again and again, once it fits: paintings take their time."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     for number in itertools.count():
         assert time.monotonic() < deadline, "it never came"
         socket.send_bytes(struct.pack("<I", number) + frame)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 from training_material import make_material
+from waiting import PATIENCE
 
 from vidstyle.errors import InputError
 from vidstyle.training import trainer
@@ -51,7 +52,7 @@ def run_team(size: int, recipe: Path, checkpoint: Path) -> list[float]:
         command = [sys.executable, __file__, str(recipe), str(checkpoint)]
         processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     try:
-        outputs = [process.communicate(timeout=280)[0] for process in processes]
+        outputs = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     finally:
         for process in processes:
             process.kill()
@@ -59,7 +60,6 @@ def run_team(size: int, recipe: Path, checkpoint: Path) -> list[float]:
     return [float(output) for output in outputs]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("loss", ["balance = 1.5", "temporal = 20\ntemporal_feature = 1"])
 def test_two_processes_train_as_one_does(tmp_path: Path, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half precision would hide what is compared here.

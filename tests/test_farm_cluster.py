@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
 from media_files import make_video
 from test_farm import FRAMES, pictures, same
+from waiting import PATIENCE, wait_until
 
 from vidstyle.batch.plan import BatchPlan, make_plan
 from vidstyle.farm.driver import Farm, connect, disconnect
@@ -22,7 +22,8 @@ from vidstyle.farm.painting_segments import Video
 from vidstyle.restyle_options import Options
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
-pytestmark = pytest.mark.slow
+# Workers start twice in each, and load torch.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 BECAME = {"a.mp4": "done", "b.mp4": "done", "c.mp4": "failed"}
 OPTIONS = Options(codec="ffv1", engine="torch")
 
@@ -65,7 +66,7 @@ def killed_once(farm: Farm) -> threading.Thread:
     """Ends a worker, as a power cut would, while it paints a segment."""
 
     def kill() -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if painting := farm.painting():
                 os.kill(ray.get(farm.pids[painting[0]]), signal.SIGKILL)
@@ -107,13 +108,13 @@ def test_an_interrupted_driver_leaves_nothing_under_the_names_and_goes_on(
     (season / "c.mp4").unlink()
     command = ["restyle", season, "--out", out, "--style", style_file, "--ray", "local", "--json"]
     process = start_cli(*command)
-    wait_until(process, lambda: out.exists() and any(out.iterdir()), 90)
+    wait_until(process, lambda: out.exists() and any(out.iterdir()))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     done = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     process = start_cli(*command, "--resume")
-    told, said = process.communicate(timeout=120)
+    told, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     became = {Path(one["input"]).name: one["status"] for one in map(json.loads, told.splitlines())}
     assert became == {name: "skipped" if name in done else "done" for name in ("a.mp4", "b.mp4")}

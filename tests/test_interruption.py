@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import contents, wait_until
+from conftest import contents
+from waiting import PATIENCE, at_leisure, wait_until
 
 from vidstyle import interruption
 
@@ -38,8 +39,8 @@ def assert_interrupted(
 ) -> None:
     """Wait for the end of a process that has just been sent a signal."""
     begin = time.monotonic()
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine
+    out, err = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - begin < at_leisure(1.2)  # a second, and some for starting what ends it
     assert (process.returncode, out, err) == (128 + number, "", "vidstyle: interrupted\n")
     assert contents(folder) == before
 
@@ -68,7 +69,7 @@ def test_what_is_interrupted_before_it_writes_never_does() -> None:
 
     def work(check: Callable[[], None]) -> None:
         threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
-        released.wait(20)
+        released.wait(PATIENCE)
         try:
             check()
             written.append("a file")
@@ -79,9 +80,9 @@ def test_what_is_interrupted_before_it_writes_never_does() -> None:
     with pytest.raises(KeyboardInterrupt):
         interruption.interruptible(work)
     # It does not wait for what is only being loaded.
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < at_leisure(0.5)
     released.set()
-    assert left.wait(5)
+    assert left.wait(PATIENCE)
     assert not written
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from made_scenes import MIDDLE, landscape, plain, view, with_disc
 
 from vidstyle.keys.choosing import SHOT, chosen
-from vidstyle.keys.drawing import Drawer, PaintedKey, painted
+from vidstyle.keys.drawing import Drawer, PaintedKey, blend, painted
 from vidstyle.keys.scouting import scouted
 from vidstyle.keys.stretches import LONGEST, Planner
 from vidstyle.media.frame import Frame
@@ -49,6 +50,21 @@ def drawn(
         shape[0] = plan.uncovered.shape
         result.append(drawer.draw(plan, pictures[plan.index])[0].copy())
     return result, sorted(-1 - number for number in filled)
+
+
+def test_a_key_that_is_moved_between_pixels_stays_as_sharp() -> None:
+    random = np.random.default_rng(0)
+    pixels = cv2.GaussianBlur(random.integers(0, 256, (96, 128, 3), dtype=np.uint8), (0, 0), 1.0)
+    keys = painted(pixels, None, (24, 32)).coefficients[None]
+    energy = []
+    for shift in (0.0, 0.125):  # of positions: half a pixel
+        shown = np.empty_like(pixels)
+        shifts, weights = np.full((1, 24, 32, 2), shift, np.float32), np.ones((1, 24, 32), np.float32)
+        blend(shown, keys, np.zeros(1, np.int64), pixels, shifts, weights, np.zeros((24, 32, 3), np.float32))
+        energy.append(np.square(np.diff(shown[MIDDLE].astype(float), axis=1)).mean())
+    assert 0.9 < energy[1] / energy[0] < 1.1
+    # Not moved, it is what was painted, but for the sharpening.
+    assert energy[0] < 1.2 * np.square(np.diff(pixels[MIDDLE].astype(float), axis=1)).mean()
 
 
 def error(one: np.ndarray, other: np.ndarray) -> float:

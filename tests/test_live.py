@@ -15,6 +15,7 @@ from conftest import contents
 from live_sessions import LARGE, Screen, Ticker, near, panned, scene, unpainted, watch
 from live_steps import FPS, Clock, Painter, Steps, Viewer, inverted, numbered, white
 from media_files import barcode, read_barcode, read_times, read_video
+from waiting import at_leisure
 
 from vidstyle.errors import VidstyleError
 from vidstyle.live.keys import LiveState
@@ -70,8 +71,8 @@ def test_the_newest_frame_wins_and_the_delay_does_not_grow() -> None:
     assert figures.dropped == 60 - len(numbers) == figures.captured - figures.shown
     # One waits in front of the sink.
     delays = [at - frame.time for at, frame in zip(screen.arrived, screen.frames, strict=True)]
-    assert np.median(delays[-8:]) < np.median(delays[4:12]) + 0.04
-    assert figures.delay_ms["p50"] == pytest.approx(1000 * np.median(delays), abs=15)
+    assert np.median(delays[-8:]) < np.median(delays[4:12]) + at_leisure(0.04)
+    assert figures.delay_ms["p50"] == pytest.approx(1000 * np.median(delays), abs=at_leisure(15))
 
 
 def test_a_slow_sink_holds_no_other_up() -> None:
@@ -276,7 +277,7 @@ def test_a_picture_that_cannot_be_saved_is_reported_and_leaves_nothing(
 
 def test_the_last_picture_stays_with_a_notice_while_the_camera_is_gone() -> None:
     screen = Screen(repeats=0.2)
-    figures = watch(Ticker(20, lost_after=4), Painter(), screen, seconds=1.5, state=unpainted())
+    figures = watch(Ticker(20, lost_after=4), Painter(), screen, seconds=3, state=unpainted())
     assert figures.shown == 5
     assert screen.numbers[:5] == [0, 1, 2, 3, 4]
     assert len(screen.frames) >= 7
@@ -285,7 +286,6 @@ def test_the_last_picture_stays_with_a_notice_while_the_camera_is_gone() -> None
 
 
 @pytest.mark.parametrize("stage", ["painter", "sink"])
-@pytest.mark.timeout(30)
 def test_a_failure_ends_the_session_and_finishes_the_recording(stage: str, tmp_path: Path) -> None:
     def fail(*_arguments: object) -> Any:
         if source.at >= 10:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from live_steps import Painter, inverted
 from made_scenes import landscape, plain, view
+from waiting import PATIENCE, at_leisure, wait_for
 
 from vidstyle.errors import InputError
 from vidstyle.live import LiveSettings, Session
@@ -81,32 +82,25 @@ def test_what_draws_is_compiled_before_the_first_frame(monkeypatch: pytest.Monke
     assert len(drawn) == 3
 
 
-def waited_for(path: Path, seconds: float = 20) -> Path:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} has not come"
-        time.sleep(0.02)
-    return path
-
-
 def test_the_live_picture_wears_a_painted_frame_within_a_second(tmp_path: Path) -> None:
     stop = threading.Event()
     picture = view(landscape(), 40)
     camera, screen, painter = Camera(picture), Screen(stop), Painter(inverted)
     watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
     painters: Painters[Any] = Painters({"a": painter}.__getitem__, {"a": painter})
-    session = Session(camera, painters, LiveState(["a"], "a"), Company([screen], watched=watched), seconds=30)
+    session = Session(camera, painters, LiveState(["a"], "a"), Company([screen], watched=watched), seconds=PATIENCE)
     thread = threading.Thread(target=session.run, args=(stop,))
     thread.start()
-    frame = waited_for(tmp_path / "keys" / "000000.png")
+    frame = tmp_path / "keys" / "000000.png"
+    wait_for(frame.exists, frame)
     time.sleep(0.5)  # nothing is worn that has not been painted
     assert screen.red_at is None
     assert np.array_equal(read_image(tmp_path / "keys" / SOURCES / frame.name), picture)
     write_picture(frame, Picture(plain(RED)), overwrite=True)
     saved = time.monotonic()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert screen.red_at is not None
-    assert screen.red_at - saved < 1.0
+    assert screen.red_at - saved < at_leisure(1.0)
 
 
 def test_what_is_pinned_stays_and_moves_with_what_it_is_painted_on() -> None:
@@ -146,9 +140,7 @@ def test_what_cannot_be_worn_is_said(tmp_path: Path) -> None:
     try:
         watched.save(view(landscape(), 40))
         write_picture(tmp_path / "keys" / "000009.png", Picture(plain(RED)), overwrite=True)
-        end = time.monotonic() + 10
-        while not watched.problem and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_for(lambda: watched.problem)
         assert "of no frame that was saved here" in watched.problem
         assert watched.painted() == []
     finally:

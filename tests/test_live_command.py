@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Result, contents, wait_until
+from conftest import Result, contents
 from live_sessions import Ticker
 from live_steps import FPS
 from media_files import HEIGHT, WIDTH, barcode, make_video, read_barcode, read_times, read_video
+from waiting import PATIENCE, at_leisure, wait_until
 
 from vidstyle.errors import InputError
 from vidstyle.live import LiveSettings, run
@@ -97,11 +98,11 @@ def test_a_signal_finishes_the_recording_within_a_second(
     output = tmp_path / "out.mp4"
     process = start_cli(*source_of(bars, style_file), "--loop", "--to", output, "--json")
     wait_until(process, lambda: [*tmp_path.glob("*.recording*")])
-    time.sleep(1)
+    time.sleep(at_leisure(1))
     process.send_signal(number)
     begin = time.monotonic()
-    out, err = process.communicate(timeout=20)
-    assert time.monotonic() - begin < 1.2  # a second, and some for a busy machine
+    out, err = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - begin < at_leisure(1.2)
     assert (process.returncode, err) == (0, "")
     assert len(read_times(output)) == json.loads(out)["shown"] > 5
     assert set(contents(tmp_path)) == {"bars.mp4", "out.mp4"}
@@ -111,13 +112,13 @@ def test_ctrl_c_before_anything_is_shown(start_cli: Callable[..., Any], style_fi
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         process = start_cli("live", "--style", style_file, "--camera", url, "--to", tmp_path / "out.mp4")
-        silent.settimeout(60)
+        silent.settimeout(PATIENCE)
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
         begin = time.monotonic()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
         connection.close()
-    assert time.monotonic() - begin < 1.2
+    assert time.monotonic() - begin < at_leisure(1.2)
     assert (process.returncode, out, err) == (130, "", "vidstyle: interrupted\n")
     assert contents(tmp_path) == {}
 

@@ -15,6 +15,7 @@ from live_steps import Clock, Painter, Steps, Viewer, inverted
 from mask_networks import bright_network, tflite_network, wrong_network
 from media_files import make_video, read_video
 from PIL import Image
+from waiting import PATIENCE, at_leisure, wait_for
 
 from vidstyle.engines.openvino import is_usable
 from vidstyle.engines.segmentation import MaskNetwork
@@ -166,17 +167,13 @@ class Later:
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         self.asked.append(rgb)
-        assert self.answer.wait(20)
+        assert self.answer.wait(PATIENCE)
         return bright(rgb)
 
 
 def settled(mask: LiveMask, pixels: np.ndarray, found: int) -> np.ndarray:
     """The mask of a frame that is shown again and again, once so many have been found."""
-    end = time.monotonic() + 20
-    while mask.found < found:
-        assert time.monotonic() < end
-        mask.of(pixels)
-        time.sleep(0.005)
+    wait_for(lambda: (mask.of(pixels), mask.found >= found)[1])
     result = mask.of(pixels)
     assert result is not None
     return result
@@ -189,7 +186,7 @@ def test_a_mask_delays_no_frame_and_moves_with_the_picture() -> None:
     begin = time.monotonic()
     assert mask.of(first) is None
     assert mask.of(first) is None
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < at_leisure(5)
     assert len(network.asked) <= 1
     network.answer.set()
     found = settled(mask, first, 1)

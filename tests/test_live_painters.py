@@ -1,7 +1,6 @@
 """What paints live: at once, and with OpenVINO as soon as that is compiled."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from media_files import colorful_picture
+from waiting import PATIENCE, wait_for
 
 from vidstyle import engines
 from vidstyle.engines.openvino import is_usable
@@ -65,16 +65,16 @@ def compiler() -> Iterator[Slow]:
 def test_torch_paints_until_openvino_is_there_and_both_paint_alike(style_file: Path, compiler: Slow) -> None:
     painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler)
     pixels = planes()
-    before = painter.start(pixels).result(30)
+    before = painter.start(pixels).result(PATIENCE)
     assert painter.engine == "torch_cpu"
     assert compiler.asked == [pixels.shape]
     compiler.finish[0]()
-    after = painter.start(pixels).result(30)
+    after = painter.start(pixels).result(PATIENCE)
     assert painter.engine == "openvino"
     assert np.abs(after.astype(int) - before).mean() < 6 < np.abs(after.astype(int) - pixels).mean()
     # Another size is painted at once, too, and asked for once.
     for _ in range(2):
-        assert painter.start(planes(96, 64)).result(30).shape == (96, 96)
+        assert painter.start(planes(96, 64)).result(PATIENCE).shape == (96, 96)
     assert painter.engine == "torch_cpu"
     assert compiler.asked == [pixels.shape, (96, 96)]
     painter.close()
@@ -92,7 +92,7 @@ def test_the_first_painting_has_no_compiler_beside_it(style_file: Path, compiler
 
     monkeypatch.setattr(engines, "paint_one", painted)
     for _ in range(2):
-        painter.start(planes()).result(30)
+        painter.start(planes()).result(PATIENCE)
     # Whoever watches is told all the same why it takes its time.
     assert asked == [([], "compiling"), ([planes().shape], "compiling")]
     painter.close()
@@ -101,7 +101,7 @@ def test_the_first_painting_has_no_compiler_beside_it(style_file: Path, compiler
 @needs_openvino
 def test_what_nobody_wants_any_more_is_not_compiled(style_file: Path, compiler: Slow) -> None:
     painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler)
-    painter.start(planes()).result(30)
+    painter.start(planes()).result(PATIENCE)
     painter.close()
     compiler.finish[0]()
     assert painter.start(planes()).done() is False, "nobody waits for it"
@@ -109,7 +109,6 @@ def test_what_nobody_wants_any_more_is_not_compiled(style_file: Path, compiler: 
 
 @pytest.mark.slow
 @needs_openvino
-@pytest.mark.timeout(180)
 def test_networks_are_compiled_beside_the_program_and_kept(style_file: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     # A folder that happens to have a module of that name is not asked.
@@ -124,7 +123,7 @@ def test_networks_are_compiled_beside_the_program_and_kept(style_file: Path, tmp
     compiler = Compiler()
     there = threading.Event()
     compiler.open(style, COLOR, shape, lambda: True, lambda _: there.set())
-    assert there.wait(170)
+    assert there.wait(PATIENCE)
     assert openvino_engine(style.network, COLOR).is_compiled(shape)
     compiler.close()
 
@@ -135,13 +134,10 @@ def test_closing_does_not_wait_for_what_is_being_compiled(style_file: Path, tmp_
     before = set(threading.enumerate())
     compiler = Compiler()
     compiler.open(load_style(style_file), COLOR, planes().shape, lambda: True, lambda _: None)
-    deadline = time.monotonic() + 20
-    while not compiler._others:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: compiler._others)
     compiler.close()
     for thread in set(threading.enumerate()) - before:
-        thread.join(5)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert not list(tmp_path.rglob("*.compiled"))
 
@@ -156,7 +152,7 @@ def test_a_network_that_takes_rgb_only_paints_planes_all_the_same(compiler: Slow
 
     style = Style(StyleCard("negative", Path("negative.safetensors"), "negative"), Negative())
     painter = StylePainter(style, "cpu", COLOR, compiler)
-    painted = painter.start(planes()).result(30)
+    painted = painter.start(planes()).result(PATIENCE)
     shown = cv2.cvtColor(painted, cv2.COLOR_YUV2RGB_I420)
     assert np.abs(shown.astype(int) - (255 - colorful_picture(0))).mean() < 8
     painter.close()

@@ -14,6 +14,7 @@ from conftest import Result
 from flash_and_beep import largest_distance, make_clip
 from live_steps import Clock, Painter, Steps, Viewer, numbered
 from media_files import HEIGHT, WIDTH, barcode, read_barcode, read_times, read_video
+from waiting import PATIENCE
 
 from vidstyle.live import Session
 from vidstyle.live.company import Company
@@ -28,7 +29,7 @@ from vidstyle.media.stream_connections import StreamConnection, StreamTarget
 from vidstyle.media.stream_process import StreamProcess
 from vidstyle.media.streaming import StreamSink, place
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.slow
 
 FPS = 25
 Cli = Callable[..., Result]
@@ -60,10 +61,10 @@ class Server:
 
     def _serve(self) -> None:
         rtsp = self._url.startswith("rtsp")
-        options = {"rtsp_flags": "listen", "listen_timeout": "20"} if rtsp else {"listen": "1"}
+        options = {"rtsp_flags": "listen", "listen_timeout": str(round(PATIENCE))} if rtsp else {"listen": "1"}
         options |= {"probesize": "100000", "analyzeduration": "300000"}
         try:
-            with av.open(self._url, options=options, timeout=(20, 3)) as container:
+            with av.open(self._url, options=options, timeout=(PATIENCE, 20)) as container:
                 for count, packet in enumerate(container.demux()):
                     if packet.size and packet.pts is not None:
                         self.got[packet.stream.type].append(float(packet.pts * packet.time_base))
@@ -104,7 +105,7 @@ def test_a_server_gets_pictures_and_sound(scheme: str) -> None:
         sound.hear((100 + number / FPS, np.zeros((2, RATE // FPS), np.float32)))
         sink.write(frame(number, 100 + number / FPS))
     sink.close()
-    server.thread.join(10)
+    server.thread.join(PATIENCE)
     # A listener begins to watch at the next key frame, or after.
     assert set(range(27, 38)) <= set(server.numbers)
     assert len(server.got["audio"]) > 50
@@ -131,7 +132,6 @@ def test_a_stream_without_sound_waits_for_none() -> None:
     assert set(range(2, 30)) <= set(arrived)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
 def test_a_stream_that_is_cut_off_comes_back_and_disturbs_no_other(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -158,7 +158,7 @@ def test_a_stream_that_is_cut_off_comes_back_and_disturbs_no_other(
     painters: Painters[Painter] = Painters({"a": Painter()}.__getitem__, {"a": Painter()})
     state = LiveState(["a"], "a", strength=0.0)
     figures = Session(source, painters, state, Company([viewer, sink, recording]), clock=clock).run(threading.Event())
-    servers[1].thread.join(10)
+    servers[1].thread.join(PATIENCE)
     assert figures.shown == 150
     assert len(read_times(tmp_path / "out.mp4")) == 150
     # What listens for RTSP begins to watch later.
@@ -223,7 +223,7 @@ def test_a_clock_runs_on_past_what_a_field_of_it_holds(scheme: str, seconds: flo
         for number, at in enumerate(times):
             process.write(frame(number, 100 + at))
         process.close()
-        server.thread.join(10)
+        server.thread.join(PATIENCE)
         assert server.numbers[-18:] == list(range(3, 21))
         assert np.diff(server.got["video"])[-18:] == pytest.approx(np.full(18, 1 / FPS), abs=0.002)
         return

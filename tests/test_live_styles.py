@@ -1,13 +1,13 @@
 """Styles that change while a session goes on: without a gap, softly, and none that is not there."""
 
 import threading
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 from live_sessions import panned
 from live_steps import FPS, Clock, Painter, Steps, Viewer, black, white
+from waiting import wait_for
 
 from vidstyle.errors import InputError
 from vidstyle.live import Session
@@ -73,13 +73,10 @@ def test_who_changes_in_the_middle_of_a_change_goes_on_from_what_shows() -> None
 def test_styles_out_of_reach_are_let_go() -> None:
     painters = {name: Painter() for name in "abcdef"}
     opened: Painters[Any] = Painters(painters.__getitem__, {"a": painters["a"]})
-    deadline = time.monotonic() + 5
     opened.keep("fab")
-    while opened.ready("f") is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: opened.ready("f") is not None)
     opened.keep("abc")
-    while not painters["f"].closed and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: painters["f"].closed)
     assert [name for name in painters if painters[name].closed] == ["f"]
     opened.close()
 

@@ -1,4 +1,4 @@
-"""Painting a picture by optimisation: what is made, what is refused, what is kept."""
+"""Painting a picture by optimisation: what is made, and what is kept."""
 
 import json
 import signal
@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Result, contents, wait_until
-from media_files import colorful_picture, corner_colors, quartered_picture
+from conftest import Result, contents
+from media_files import colorful_picture
+from paint_material import SIZE
 from PIL import Image
-from training_material import write_perceptual_weights, write_picture
+from waiting import PATIENCE, wait_until
 
 import vidstyle
 from vidstyle.media.images import read_image
@@ -22,38 +23,10 @@ from vidstyle.painting.paint_settings import PaintSettings, WeightedStyle, parse
 from vidstyle.painting.tiled_loss import Evaluation, Past, TiledLoss
 from vidstyle.perception.tensors import to_pixels, to_tensor
 
-SIZE = 96
+pytest_plugins = ["paint_material"]
 
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    write_perceptual_weights(folder)
-    return folder
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """`photo.png` and the styles `a.png` and `b.png`."""
-    for seed, name in enumerate(("photo", "a", "b")):
-        write_picture(tmp_path / f"{name}.png", seed)
-    return tmp_path
-
-
-@pytest.fixture
-def paint_cli(run_cli: Callable[..., Result], weights: Path) -> Callable[..., Result]:
-    """`vidstyle paint`, small and short."""
-
-    def run(*arguments: object) -> Result:
-        short = ("--size", SIZE, "--steps", 3, "--perceptual-weights", weights)
-        given = {str(argument) for argument in arguments}
-        pairs = [short[i : i + 2] for i in range(0, len(short), 2) if short[i] not in given]
-        return run_cli("paint", *arguments, *(part for pair in pairs for part in pair))
-
-    return run
 
 
 def painted(pictures: Path, weights: Path, *styles: object, **settings: object) -> list[optimisation.Step]:
@@ -277,9 +250,9 @@ def test_an_interrupted_painting_is_kept(
         "paint", pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--preview", pictures / "now.png",
         "--size", 256, "--steps", 100_000, "--perceptual-weights", weights,
     )  # fmt: skip
-    wait_until(process, (pictures / "now.png").exists, seconds=200)
+    wait_until(process, (pictures / "now.png").exists)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "vidstyle: stopping after this step; once more ends at once" in errors
     assert errors.endswith("vidstyle: interrupted\n")
@@ -308,117 +281,3 @@ def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_picture(
     if good:
         assert "out.png is the painting after step 4" in result.err
         assert 0 < read_image(pictures / "out.png").mean() < 255
-
-
-def one_color(path: Path) -> None:
-    Image.new("RGB", (60, 50), (90, 120, 200)).save(path)
-
-
-def one_pixel(path: Path) -> None:
-    Image.new("RGB", (1, 1), (90, 120, 200)).save(path)
-
-
-def grey(path: Path) -> None:
-    Image.fromarray(colorful_picture()[..., 0]).save(path)
-
-
-def sixteen_bit(path: Path) -> None:
-    Image.fromarray(colorful_picture()[..., 0].astype(np.uint16) * 257).save(path)
-
-
-def transparent(path: Path) -> None:
-    picture = Image.fromarray(colorful_picture())
-    picture.putalpha(Image.fromarray(colorful_picture()[..., 1]))
-    picture.save(path)
-
-
-def cmyk(path: Path) -> None:
-    Image.fromarray(colorful_picture()).convert("CMYK").save(path, format="TIFF")
-
-
-@pytest.mark.parametrize("make", [one_color, one_pixel, grey, sixteen_bit, transparent, cmyk])
-@pytest.mark.parametrize("part", ["content", "style"])
-def test_odd_pictures_are_painted(
-    make: Callable[[Path], None], part: str, paint_cli: Callable[..., Result], pictures: Path
-) -> None:
-    files = {"content": pictures / "photo.png", "style": pictures / "a.png"}
-    make(files[part])
-    result = paint_cli(files["content"], files["style"], pictures / "out.png", "--steps", 2, "--match-colors")
-    assert result.code == 0, result.err
-    assert max(read_image(pictures / "out.png").shape) == SIZE
-
-
-def test_transparency_is_kept(paint_cli: Callable[..., Result], pictures: Path) -> None:
-    transparent(pictures / "photo.png")
-    assert paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png").code == 0
-    found = np.asarray(Image.open(pictures / "out.png").getchannel("A")).astype(int)
-    assert np.abs(found - optimisation.fit(colorful_picture()[..., 1], *found.shape)).max() <= 2
-
-
-def test_pictures_stand_upright(paint_cli: Callable[..., Result], pictures: Path) -> None:
-    image = Image.fromarray(quartered_picture(48, 64))
-    exif = image.getexif()
-    exif[0x0112] = 6
-    image.transpose(Image.Transpose.ROTATE_90).save(pictures / "turned.jpg", exif=exif, quality=95)
-    result = paint_cli(pictures / "turned.jpg", pictures / "a.png", pictures / "out.png", "--style-weight", 0)
-    assert result.code == 0, result.err
-    upright = read_image(pictures / "out.png")
-    assert upright.shape == (SIZE, 72, 3)
-    assert corner_colors(upright) == corner_colors(read_image(pictures / "turned.jpg"))
-
-
-def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable[..., Result], pictures: Path) -> None:
-    Image.new("1", (20_000, 5_001)).save(pictures / "huge.png")
-    for files in (("huge", "a"), ("photo", "huge")):
-        result = paint_cli(*(pictures / f"{name}.png" for name in files), pictures / "out.png")
-        assert result.code == 2
-        assert result.err.endswith("huge.png: more than 100 megapixels; scale it down first\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("photo.png", "notes.txt", "out.png"), "notes.txt: not a picture that can be read"),
-        (("notes.txt", "a.png", "out.png"), "notes.txt: not a picture that can be read"),
-        (("missing.png", "a.png", "out.png"), "missing.png: "),
-        (("line.png", "a.png", "out.png"), "crop it, or raise --size"),
-        (("photo.png", "out.png"), "one STYLE or more, and OUT"),
-        (("photo.png", "a.png", "out.txt"), "no picture format"),
-        (("photo.png", "a.png", "none/out.png"), "make it first"),
-        (("photo.png", "a.png:0", "out.png"), "the weight of a style is above 0"),
-        (("photo.png", "a.png", "out.png", "--size", "5000"), "--size 5000: takes 64 to 4096 pixels"),
-        (("photo.png", "a.png", "out.png", "--preset", "nice"), "--preset nice: unknown; use best, gatys, d2l, adam"),
-        (("photo.png", "a.png", "out.png", "--style-weight", "nan"), "--style-weight nan: takes 0 or more"),
-        (("photo.png", "a.png", "out.png", "--stroke-size", "0"), "--stroke-size 0: takes 0.1 to 4"),
-        (("photo.png", "a.png", "out.png", "--style-scale", "5"), "--stroke-size 5: takes 0.1 to 4"),
-        (("photo.png", "a.png", "out.png", "--tile", "8"), "--tile 8: takes 128 pixels or more"),
-        (("photo.png", "a.png", "out.png", "--init", "notes.txt"), "notes.txt: not a picture that can be read"),
-        (("photo.png", "a.png", "out.png", "--init", "nosie"), "--init nosie: takes content, noise, style or"),
-        (("photo.png", "a.png", "out.png", "--mask", "black.png"), "black.png: a mask is white where its style paints"),
-        (("photo.png", "a.png", "b.png", "out.png", *["--mask", "a.png"] * 3), "--mask is given 3 times for 2 styles"),
-        (("photo.png", "a.png", "out.png", "--perceptual", "vgg20"), "unknown perceptual network 'vgg20'"),
-        (("photo.png", "a.png", "out.png", "--video", "--plot", "p.png"), "are for pictures, not for --video"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_is_said_in_one_line(
-    arguments: tuple[str, ...],
-    message: str,
-    paint_cli: Callable[..., Result],
-    pictures: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(pictures)
-    Path("notes.txt").write_text("nothing to look at")
-    Image.new("RGB", (600, 4)).save("line.png")
-    Image.new("L", (40, 40)).save("black.png")
-    before = contents(pictures)
-    result = paint_cli(*arguments)
-    assert (result.code, result.err.count("\n")) == (2, 1), result.err
-    assert message in result.err
-    assert contents(pictures) == before
-
-
-def test_a_layer_that_the_network_lacks_is_said(paint_cli: Callable[..., Result], pictures: Path) -> None:
-    result = paint_cli(pictures / "photo.png", pictures / "a.png", pictures / "out.png", "--preset", "gatys")
-    assert result.code == 0
-    assert "content is compared at relu4_1: this perceptual network has no relu4_2" in result.err

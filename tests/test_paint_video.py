@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Result, contents, wait_until
+from conftest import Result, contents
 from media_files import Sound, make_video, read_packets, read_times, read_video
 from training_material import write_perceptual_weights, write_picture
+from waiting import PATIENCE, wait_until
 
 from vidstyle.media.images import read_image
 from vidstyle.painting import optimisation, video
@@ -123,9 +124,9 @@ def test_ctrl_c_leaves_the_frames_for_later(start_cli: Callable[..., "subprocess
         "paint", "--video", material / "clip.mp4", material / "style.png", material / "out.mp4",
         "--size", 96, "--steps", 60, "--perceptual-weights", material,
     )  # fmt: skip
-    wait_until(process, (material / "out.mp4.frames" / "000000.png").exists, seconds=200)
+    wait_until(process, (material / "out.mp4.frames" / "000000.png").exists)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "run the same again to go on" in errors
     assert errors.endswith("vidstyle: interrupted\n")

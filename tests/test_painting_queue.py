@@ -51,9 +51,6 @@ def level(painting: "Future[np.ndarray]") -> int:
     return int(painting.result(20)[0, 0, 0])
 
 
-pytestmark = pytest.mark.timeout(60)
-
-
 @pytest.mark.parametrize("depth", [1, 3])
 def test_each_future_is_the_painting_of_its_own_frame(depth: int) -> None:
     queue = PaintingQueue(lambda: Inverter(depth))

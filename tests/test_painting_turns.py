@@ -72,6 +72,26 @@ def test_who_costs_more_is_painted_less_often_and_told_so() -> None:
     assert turns.notice("ann") == ""
 
 
+def test_nobody_is_told_that_a_style_is_slow_while_its_network_is_being_compiled() -> None:
+    clock = Clock()
+    turns, is_compiled = PaintingTurns[str](clock), False
+    for who, seconds in (("ann", 0.1), ("bob", 0.5)):
+        turns.join(who)
+        for _ in range(20):
+            painting: Future[None] = Future()
+            turns.begun(who, painting, lambda who=who: is_compiled or who == "ann")  # type: ignore[misc]
+            clock.advance(clock.now + seconds)
+            painting.set_result(None)
+    assert turns.notice("bob") == ""
+    is_compiled = True
+    for _ in range(20):
+        painting = Future()
+        turns.begun("bob", painting, lambda: is_compiled)
+        clock.advance(clock.now + 0.5)
+        painting.set_result(None)
+    assert "takes 5 times as long" in turns.notice("bob")
+
+
 def test_there_is_one_painting_at_a_time_whatever_the_styles() -> None:
     clock = Clock()
     turns, streams, _ = shared(clock, {"ann": 1.0, "bob": 1.0})

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional as F
-from torchvision.models.vgg import cfgs, make_layers
 from training_material import WIDTHS, write_perceptual_weights
 
 from vidstyle import paint
@@ -27,8 +26,16 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def vgg16() -> torch.nn.Sequential:
     """torchvision's own VGG-16 without its classifier, with random weights."""
+    return torchvisions("D")
+
+
+def torchvisions(configuration: str) -> torch.nn.Sequential:
+    """A VGG of torchvision's without its classifier, with random weights."""
+    # Takes seconds to import, and each process that runs a part of the tests reads all of them.
+    from torchvision.models.vgg import cfgs, make_layers
+
     torch.manual_seed(0)
-    return make_layers(cfgs["D"], False)
+    return make_layers(cfgs[configuration], False)
 
 
 def state_of(features: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -85,7 +92,7 @@ def test_without_a_compiler_nothing_is_compiled(material: Path, monkeypatch: pyt
 
 
 def test_vgg19_has_sixteen_layers_and_vgg16_thirteen(tmp_path: Path, vgg16: torch.nn.Sequential) -> None:
-    save_file(state_of(make_layers(cfgs["E"], False)), tmp_path / "vgg19.safetensors")
+    save_file(state_of(torchvisions("E")), tmp_path / "vgg19.safetensors")
     save_file(state_of(vgg16), tmp_path / "vgg16.safetensors")
     vgg19 = PerceptualNetwork("vgg19", tmp_path / "vgg19.safetensors")
     assert len(vgg19.layers()) == 16
@@ -177,6 +184,14 @@ def test_perceptual_networks_share_names_and_scales(material: Path) -> None:
         shallow(image, ["relu4_1"])
     with pytest.raises(InputError, match="unknown perceptual network"):
         PerceptualNetwork("vgg11", material)
+
+
+def test_what_ships_sees_large_forms() -> None:
+    own = PerceptualNetwork("vidstyle")
+    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    features = own(picture, ["relu4_1", "relu5_1"])
+    assert [tuple(features[layer].shape) for layer in features] == [(1, 512, 8, 12), (1, 512, 4, 6)]
+    assert features["relu5_1"].dtype == torch.float32
 
 
 def test_reflection_padding_has_the_gradient_of_torchs_own() -> None:

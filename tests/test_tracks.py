@@ -1,6 +1,5 @@
-"""Everything but the picture: sound, subtitles, chapters and tags come along."""
+"""Sound comes along with the picture: copied where it can be, encoded anew where it must be, and in step."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,25 +7,16 @@ import av
 import numpy as np
 import pytest
 from media_files import (
+    TWO_SOUNDS,
     Sound,
     add_subtitles,
+    codecs_of,
     cut,
     make_video,
     read_packets,
     read_times,
     repaint,
 )
-
-from vidstyle.media.bitmap_subtitles import Standing
-
-TWO_SOUNDS = (Sound(language="eng"), Sound("libmp3lame", language="ita", pitch=880))
-
-
-def codecs_of(path: Path) -> list[str]:
-    """Names of the codecs of all tracks but the first."""
-    with av.open(str(path)) as container:
-        names = [s.codec_context.codec.canonical_name for s in container.streams if s.type != "data"]
-    return names[1:]
 
 
 def contents(path: Path, index: int) -> list[bytes]:
@@ -143,89 +133,6 @@ def test_a_track_without_a_packet_does_no_harm(tmp_path: Path) -> None:
         assert len(contents(tmp_path / f"b{suffix}", -1)) > 20
 
 
-LINES = [(0.1, 0.3, "Hello"), (0.5, 0.9, "Goodbye")]
-WRITTEN = {
-    "ass": "0,0,Default,,0,0,0,,{text}",
-    "subrip": "{text}",
-    "webvtt": "{text}",
-    "mov_text": "{text}",
-}
-"""What a line looks like in a packet of each codec."""
-
-
-def make_subtitled(tmp_path: Path, suffix: str, codec: str, lines: Sequence[tuple[float, float, str]] = LINES) -> Path:
-    bare = make_video(tmp_path / f"bare{suffix}", times=range(25))
-    written = [(begin, end, WRITTEN[codec].format(text=text)) for begin, end, text in lines]
-    return add_subtitles(bare, tmp_path / f"a{suffix}", written, codec)
-
-
-def subtitles_of(path: Path, index: int = 1) -> list[tuple[float, str]]:
-    """When each subtitle is shown, seconds, and its packet; without those that clear the screen."""
-    return [(float(time), data.decode(errors="ignore")) for time, data in read_packets(path, index) if len(data) > 2]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "codec"),
-    [
-        (".mkv", ".mkv", "subrip"),
-        (".mp4", ".mp4", "mov_text"),
-        (".mp4", ".mov", "mov_text"),
-        (".mkv", ".mkv", "ass"),
-        (".mkv", ".webm", "webvtt"),
-    ],
-)
-def test_subtitles_are_copied_where_the_container_takes_them(
-    tmp_path: Path, before: str, after: str, codec: str
-) -> None:
-    source = make_subtitled(tmp_path, before, codec)
-    assert repaint(source, tmp_path / f"b{after}").warnings == []
-    assert codecs_of(tmp_path / f"b{after}") == [codec]
-    times, texts = zip(*subtitles_of(tmp_path / f"b{after}"), strict=True)
-    assert times == pytest.approx([0.1, 0.5], abs=0.001)
-    assert [text in written for text, written in zip(("Hello", "Goodbye"), texts, strict=True)] == [True] * 2
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "codec", "converted"),
-    [
-        (".mkv", ".mp4", "subrip", "mov_text"),
-        (".mkv", ".mp4", "ass", "mov_text"),
-        (".mkv", ".mov", "webvtt", "mov_text"),
-        (".mp4", ".mkv", "mov_text", "subrip"),
-        (".mp4", ".webm", "mov_text", "webvtt"),
-    ],
-)
-def test_text_of_subtitles_is_converted_where_it_must_be(
-    tmp_path: Path, before: str, after: str, codec: str, converted: str
-) -> None:
-    fancy = {"ass": "{\\i1}Bon{\\i0} jour\\Nà vous", "subrip": "<i>Bon</i> jour\nà vous"}.get(codec, "Bon jour\nà vous")
-    source = make_subtitled(tmp_path, before, codec, [(0.1, 0.3, fancy), (0.5, 0.9, "Goodbye")])
-    (warning,) = repaint(source, tmp_path / f"b{after}").warnings
-    assert warning.startswith(f"subtitles (track 1) converted to {converted}")
-    assert codecs_of(tmp_path / f"b{after}") == [converted]
-    times, texts = zip(*subtitles_of(tmp_path / f"b{after}"), strict=True)
-    assert times == pytest.approx([0.1, 0.5], abs=0.001)
-    assert [text.lstrip("\0\x10\x11\x07") for text in texts] == ["Bon jour\nà vous", "Goodbye"]
-
-
-def test_subtitles_go_where_no_container_takes_them_and_that_is_told(tmp_path: Path) -> None:
-    (warning,) = repaint(make_subtitled(tmp_path, ".mkv", "subrip"), tmp_path / "b.ts").warnings
-    assert warning.startswith("subtitles (track 1) left out")
-
-
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-def test_a_subtitle_that_is_on_at_the_start_is_shown_from_there(tmp_path: Path, suffix: str) -> None:
-    codec = "subrip" if suffix == ".mkv" else "mov_text"
-    source = make_subtitled(tmp_path, suffix, codec, [(0.04, 0.1, "Over"), (0.2, 0.8, "Still on"), (0.9, 1, "Later")])
-    repaint(source, tmp_path / f"b{suffix}", start=0.4)
-    (first, text), (second, _) = subtitles_of(tmp_path / f"b{suffix}")
-    assert (first, second) == pytest.approx((0, 0.5), abs=0.001)
-    assert "Still on" in text
-    with av.open(str(tmp_path / f"b{suffix}")) as container:
-        packet = next(p for p in container.demux(container.streams[1]) if p.size > 2)
-        assert packet.duration * packet.time_base == pytest.approx(0.4, abs=0.001)
-
-
 def test_packets_shorter_than_a_tick_keep_their_times(tmp_path: Path) -> None:
     # As TrueHD has them, 1,200 a second, where Matroska has a thousand ticks.
     source = tmp_path / "a.mkv"
@@ -242,76 +149,6 @@ def test_packets_shorter_than_a_tick_keep_their_times(tmp_path: Path) -> None:
             output.mux(sound.encode(frame))
     repaint(source, tmp_path / "b.mkv")
     assert read_packets(tmp_path / "b.mkv", 1) == read_packets(source, 1)
-
-
-def pgs(state: int, objects: int) -> bytes:
-    """A composition of Blu-ray's subtitles, as far as it says what is on: 0 builds on what was, 0x80 begins anew."""
-    content = bytes([0, 64, 0, 48, 0x10, 0, 0, state, 0, 0, objects]) + bytes(8 * objects)
-    return b"\x16" + len(content).to_bytes(2, "big") + content + b"\x80\0\0"
-
-
-def dvb(state: int, regions: int) -> bytes:
-    """The same of DVB."""
-    content = bytes([30, state << 2]) + bytes(6 * regions)
-    return b"\x0f\x10\0\x01" + len(content).to_bytes(2, "big") + content
-
-
-def make_pictured(path: Path, compositions: Sequence[tuple[float, bytes]]) -> Path:
-    """Subtitles that are pictures and do not say how long they stay."""
-    bare = make_video(path.with_name("bare.mkv"), times=range(25))
-    with av.open(str(bare)) as container, av.open(str(path), "w") as output:
-        video = output.add_stream_from_template(container.streams.video[0], opaque=True)
-        subtitles = output.add_mux_stream("hdmv_pgs_subtitle")
-        subtitles.time_base = Fraction(1, 1000)
-        for packet in container.demux():
-            if packet.size:
-                packet.stream = video
-                output.mux(packet)
-        for time, data in compositions:
-            packet = av.Packet(data)
-            packet.stream, packet.time_base, packet.pts = subtitles, Fraction(1, 1000), round(1000 * time)
-            packet.dts = packet.pts
-            output.mux(packet)
-    return path
-
-
-BEGUN, MORE, OTHER, CLEARED = pgs(0x80, 1), pgs(0, 2), pgs(0x80, 2), pgs(0x80, 0)
-
-
-@pytest.mark.parametrize(
-    ("before", "on"),
-    [
-        ([(0.1, BEGUN)], [BEGUN]),
-        ([(0.1, BEGUN), (0.2, MORE)], [BEGUN, MORE]),
-        ([(0.1, BEGUN), (0.2, OTHER)], [OTHER]),
-        ([(0.1, BEGUN), (0.2, CLEARED)], []),
-        ([], []),
-    ],
-)
-def test_a_picture_that_is_on_at_the_start_is_shown_from_there(
-    tmp_path: Path, before: list[tuple[float, bytes]], on: list[bytes]
-) -> None:
-    source = make_pictured(tmp_path / "a.mkv", [*before, (0.8, CLEARED)])
-    repaint(source, tmp_path / "b.mkv", start=0.4)
-    packets = read_packets(tmp_path / "b.mkv", 1)
-    assert [data for _, data in packets] == [*on, CLEARED]
-    assert [float(time) for time, _ in packets] == pytest.approx([0] * len(on) + [0.4], abs=0.002)
-
-
-@pytest.mark.parametrize(
-    ("compositions", "on"),
-    [
-        ([dvb(2, 1)], 1),
-        ([dvb(2, 1), dvb(0, 2)], 2),
-        ([dvb(2, 1), dvb(1, 1)], 1),
-        ([dvb(2, 1), dvb(0, 0)], 0),
-    ],
-)
-def test_what_is_on_of_dvb_is_what_its_compositions_say(compositions: list[bytes], on: int) -> None:
-    standing = Standing("dvb_subtitle")
-    for data in compositions:
-        standing.take(av.Packet(data))
-    assert [bytes(packet) for packet in standing.on()] == compositions[len(compositions) - on :]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -362,170 +199,6 @@ def test_sound_of_which_nothing_can_be_decoded_is_told(tmp_path: Path) -> None:
                 output.mux(spoilt)
     warnings = repaint(tmp_path / "a.mkv", tmp_path / "b.m4v").warnings
     assert any(w.startswith("audio (track 1): nothing of it can be decoded as flac") for w in warnings), warnings
-
-
-@pytest.mark.parametrize(
-    ("rate", "timecode", "seconds", "expected"),
-    [
-        (25, "01:02:03:04", 0, "01:02:03:04"),
-        (25, "01:02:03:04", 0.4, "01:02:03:14"),
-        (Fraction(30000, 1001), "00:00:59;25", 0.4, "00:01:00;09"),
-        (Fraction(30000, 1001), "00:09:59;25", 0.4, "00:10:00;07"),
-        (Fraction(30000, 1001), "00:00:59:25", 0.4, "00:01:00:07"),
-    ],
-)
-@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_timecode_is_kept_and_advanced_to_the_frame(
-    tmp_path: Path, rate: Fraction | int, timecode: str, seconds: float, expected: str, suffix: str
-) -> None:
-    source = make_video(
-        tmp_path / f"a{suffix}",
-        times=range(25),
-        time_base=1 / Fraction(rate),
-        rate=rate,
-        prepare=lambda stream: stream.metadata.update({"timecode": timecode}),
-    )
-    assert repaint(source, tmp_path / f"b{suffix}", start=seconds or None).warnings == []
-    with av.open(str(tmp_path / f"b{suffix}")) as container:
-        assert container.streams.video[0].metadata["timecode"] == expected
-
-
-def test_fonts_come_along_with_the_subtitles_that_are_written_in_them(tmp_path: Path) -> None:
-    bare = make_video(tmp_path / "bare.mkv")
-    source = tmp_path / "a.mkv"
-    with av.open(str(bare)) as container, av.open(str(source), "w") as output:
-        copy = output.add_stream_from_template(container.streams.video[0])
-        output.add_attachment("font.ttf", "font/ttf", b"a font")
-        for packet in container.demux():
-            if packet.size:
-                packet.stream = copy
-                output.mux(packet)
-    assert repaint(source, tmp_path / "b.mkv").warnings == []
-    with av.open(str(tmp_path / "b.mkv")) as container:
-        (font,) = [stream for stream in container.streams if stream.type == "attachment"]
-        assert (font.name, font.mimetype, bytes(font.data)) == ("font.ttf", "font/ttf", b"a font")
-    (warning,) = repaint(source, tmp_path / "b.mp4").warnings
-    assert warning == "attachment (font.ttf) left out: mp4 takes none"
-
-
-@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_tags_of_phones_come_along(tmp_path: Path, suffix: str) -> None:
-    tags = {
-        "com.apple.quicktime.make": "Apple",
-        "com.apple.quicktime.location.ISO6709": "+60.1699+024.9384/",
-        "com.android.version": "15",
-        "title": "Harbour",
-    }
-    source = make_video(tmp_path / "a.mov", tags=tags, container_options={"movflags": "use_metadata_tags"})
-    repaint(source, tmp_path / f"b{suffix}")
-    with av.open(str(tmp_path / f"b{suffix}")) as container:
-        assert {name: container.metadata.get(name) for name in tags} == tags
-
-
-@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
-def test_the_day_of_a_recording_and_the_tags_of_its_tracks_come_along(tmp_path: Path, suffix: str) -> None:
-    day = "2024-02-29T12:34:56.000000Z"
-    source = make_video(
-        tmp_path / f"a{suffix}",
-        sounds=[Sound(language="fin")],
-        tags={"creation_time": day},
-        prepare=lambda stream: stream.metadata.update({"handler_name": "Front camera", "language": "swe"}),
-    )
-    repaint(source, tmp_path / f"b{suffix}")
-    with av.open(str(source)) as before, av.open(str(tmp_path / f"b{suffix}")) as after:
-        assert after.metadata["creation_time"] == before.metadata["creation_time"] == day
-        for one, other in zip(before.streams, after.streams, strict=True):
-            for name in ("handler_name", "language", "HANDLER_NAME"):
-                assert other.metadata.get(name) == one.metadata.get(name)
-
-
-def test_data_that_cannot_come_along_is_named(tmp_path: Path) -> None:
-    source = tmp_path / "a.mp4"
-    bare = make_video(tmp_path / "bare.mp4")
-    with av.open(str(bare)) as container, av.open(str(source), "w") as output:
-        copy = output.add_stream_from_template(container.streams.video[0])
-        positions = output.add_data_stream("bin_data")
-        positions.metadata["handler_name"] = "GoPro MET"
-        for packet in container.demux():
-            if packet.size:
-                packet.stream = copy
-                output.mux(packet)
-        packet = av.Packet(b"here")
-        packet.stream, packet.pts, packet.dts, packet.time_base = positions, 0, 0, Fraction(1, 25)
-        output.mux(packet)
-    (warning,) = repaint(source, tmp_path / "b.mp4").warnings
-    assert warning == "data (track 1: GoPro MET) left out: only sound and subtitles come along"
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_chapters_and_tags_pass(tmp_path: Path, suffix: str) -> None:
-    source = make_video(
-        tmp_path / f"a{suffix}",
-        times=range(25),
-        sounds=TWO_SOUNDS,
-        tags={"title": "Fox", "artist": "Nobody", "comment": "a clip"},
-        chapters=[(0, 0.4, "one"), (0.4, 1, "two")],
-        prepare=lambda stream: stream.metadata.update({"language": "fra"}),
-    )
-    summary = repaint(source, tmp_path / f"b{suffix}")
-    assert summary.warnings == [], "the track of titles that MP4 has for chapters is none of its own"
-    with av.open(str(tmp_path / f"b{suffix}")) as container:
-        tags = {name.lower(): tag for name, tag in container.metadata.items()}
-        assert (tags["title"], tags["artist"], tags["comment"]) == ("Fox", "Nobody", "a clip")
-        languages = [s.metadata.get("language") for s in container.streams if s.type != "data"]
-        assert languages == ["fra", "eng", "ita"]
-        spans = [
-            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"]["title"])
-            for c in container.chapters()
-        ]
-    assert [title for *_, title in spans] == ["one", "two"]
-    assert [edge for first, last, _ in spans for edge in (first, last)] == pytest.approx([0, 0.4, 0.4, 1], abs=0.002)
-
-
-def test_a_part_has_its_part_of_the_chapters(tmp_path: Path) -> None:
-    source = make_video(
-        tmp_path / "a.mkv",
-        times=range(28),
-        chapters=[(0, 0.2, "one"), (0.2, 0.6, "two"), (0.6, 1.12, "three")],
-    )
-    repaint(source, tmp_path / "b.mkv", start=0.4, end=0.8)
-    with av.open(str(tmp_path / "b.mkv")) as container:
-        spans = [
-            (c["metadata"]["title"], float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
-            for c in container.chapters()
-        ]
-    assert spans == [("two", 0, pytest.approx(0.2)), ("three", pytest.approx(0.2), pytest.approx(0.4))]
-
-
-@pytest.mark.parametrize(
-    ("suffix", "lost"),
-    [(".mp4", ["CUSTOM"]), (".mov", ["CUSTOM"]), (".mkv", []), (".ts", "all"), (".gif", "all"), (".webp", "all")],
-)
-def test_a_tag_without_a_place_is_named(tmp_path: Path, suffix: str, lost: list[str] | str) -> None:
-    source = make_video(tmp_path / "a.mkv", tags={"title": "Fox", "CUSTOM": "a thing", "date": "2024"})
-    names = ["CUSTOM", "DATE", "title"] if lost == "all" else lost
-    container = {".ts": "mpegts"}.get(suffix, suffix[1:])
-    said = [f"tags ({', '.join(names)}) left out: {container} has no place for them"] if names else []
-    assert repaint(source, tmp_path / f"b{suffix}").warnings == said
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov"])
-def test_make_and_model_of_a_camera_are_kept(tmp_path: Path, suffix: str) -> None:
-    source = make_video(tmp_path / "a.mov", tags={"make": "Canon", "model": "R5", "title": "Fox"})
-    assert repaint(source, tmp_path / f"b{suffix}").warnings == []
-    with av.open(str(tmp_path / f"b{suffix}")) as container:
-        assert [container.metadata.get(name) for name in ("make", "model", "title")] == ["Canon", "R5", "Fox"]
-
-
-def test_tags_that_counted_the_old_file_are_dropped(tmp_path: Path) -> None:
-    def count(stream: av.VideoStream) -> None:
-        stream.container.metadata["NUMBER_OF_FRAMES"] = "1000"
-
-    source = make_video(tmp_path / "a.mkv", prepare=count, tags={"title": "Fox"})
-    repaint(source, tmp_path / "b.mkv", end=0.2)
-    with av.open(str(tmp_path / "b.mkv")) as container:
-        assert "NUMBER_OF_FRAMES" not in container.metadata
-        assert container.metadata["title"] == "Fox"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import Result, wait_until
+from conftest import Result
 from media_files import colorful_picture, make_video
 from safetensors.torch import load_file
 from training_material import losses_of
+from waiting import wait_until
 
 from vidstyle import load_style
 from vidstyle.errors import InputError, VidstyleError
@@ -99,7 +100,6 @@ def test_a_finish_begins_anew_on_smaller_crops_and_resumes_exactly(recipe: Recip
         torch.testing.assert_close(resumed.network.state_dict(), whole.network.state_dict(), rtol=0, atol=0)
 
 
-@pytest.mark.timeout(600)
 def test_a_killed_training_is_resumed_with_the_same_losses(
     recipe: Recipe,
     material: Path,
@@ -111,7 +111,7 @@ def test_a_killed_training_is_resumed_with_the_same_losses(
         return ["train", material / "train" / "dots.toml", "--steps", "12", "--device", "cpu", *out, *options]
 
     killed = start_cli(*command("killed"))
-    wait_until(killed, (material / "killed.checkpoint").exists, seconds=240)
+    wait_until(killed, (material / "killed.checkpoint").exists)
     killed.kill()
     killed.wait()
     assert not (material / "killed.safetensors").exists()

@@ -46,8 +46,7 @@ def compiled(
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": error_model, "forceinline": part}
-        loop: Any = numba.njit(**options)(function)
+        loop: Any = numba.njit(nogil=True, fastmath=True, error_model=error_model, forceinline=part)(function)
         # Numba's error where there is no folder.
         with contextlib.suppress(RuntimeError):
             loop._cache = _Kept(function)

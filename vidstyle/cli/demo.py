@@ -37,6 +37,12 @@ def demo(
         Optional[Path],
         typer.Option(metavar="DIR", help="Folder of onnxruntime-web, to offer painting on the visitor's own device."),
     ] = None,
+    paintings: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="DIR", help="Pictures of what styles were learnt from, named as these are: great_wave.jpg."
+        ),
+    ] = None,
     device: PaintingDevice = "auto",
 ) -> None:
     """Serve a page that paints webcams, videos and pictures, and makes styles; Ctrl-C ends it."""
@@ -60,5 +66,6 @@ def demo(
             runtime=runtime,
             photos=photos,
             perceptual_weights=perceptual_weights,
+            paintings=paintings,
         )
     )

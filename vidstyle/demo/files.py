@@ -57,6 +57,8 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
 
     async def thumbnail(request: Request) -> Response:
         key = request.path_params["key"]
+        if "sketch" in request.query_params:
+            return await sketch(key)
         try:
             data = await run_in_threadpool(
                 gallery.thumbnail, request.state.visitor, key, large="large" in request.query_params
@@ -65,12 +67,18 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
             return Response(status_code=404)
         return Response(data, media_type="image/jpeg", headers=KEPT_AN_HOUR)
 
-    async def original(request: Request) -> Response:
+    async def sketch(key: str) -> Response:
         try:
-            path = gallery.original(request.state.visitor, request.path_params["key"])
+            return FileResponse(gallery.sketch(key), headers=KEPT_AN_HOUR)
         except VidstyleError:
             return Response(status_code=404)
-        return FileResponse(path, media_type="image/jpeg", headers=KEPT_AN_HOUR)
+
+    async def original(request: Request) -> Response:
+        try:
+            data = await run_in_threadpool(gallery.original, request.state.visitor, request.path_params["key"])
+        except VidstyleError:
+            return Response(status_code=404)
+        return Response(data, media_type="image/jpeg", headers=KEPT_AN_HOUR)
 
     async def tried(request: Request) -> Response:
         try:

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from vidstyle.demo.originals import Originals
 from vidstyle.demo.previews import Previews, as_jpeg, sample_picture
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
@@ -24,10 +25,11 @@ class Gallery:
 
     Args:
         previews: paints thumbnails.
+        originals: what installed styles were learnt from.
     """
 
-    def __init__(self, previews: Previews) -> None:
-        self._previews = previews
+    def __init__(self, previews: Previews, originals: Originals | None = None) -> None:
+        self._previews, self._originals = previews, originals or Originals()
         self._installed = {card.name: card for card in live_styles()}
         if not self._installed:
             raise InputError("no styles are installed; make one with vidstyle train")
@@ -76,11 +78,29 @@ class Gallery:
             _described(OWN + identity, read_card(file.path), file.name) | {"original": identity in originals}
             for identity, file in reversed(visitor.files("style").items())
         ]
-        return own + [_described(name, self._installed[name], f"{name}{SUFFIX}") for name in self.in_order]
+        installed = [
+            _described(name, self._installed[name], f"{name}{SUFFIX}")
+            | {"original": self._originals.of(name) is not None, "sketch": self._sketch(name).is_file()}
+            for name in self.in_order
+        ]
+        return own + installed
 
     def thumbnail(self, visitor: Visitor, key: str, *, large: bool = False) -> bytes:
         """The sample picture as a style paints it, a JPEG file."""
         return self._sample(self.card(visitor, key).path, large=large, keeps=MIX.fullmatch(key) is None)
+
+    def sketch(self, name: str) -> Path:
+        """A small picture of how an installed style paints, which has come along with it: there at once.
+
+        Raises:
+            InputError: if there is none.
+        """
+        if name not in self._installed or not self._sketch(name).is_file():
+            raise InputError("There is no small picture of that style.")
+        return self._sketch(name)
+
+    def _sketch(self, name: str) -> Path:
+        return self._installed[name].path.with_suffix(".jpg")
 
     def painted_sample(self, name: str) -> bytes:
         """The same of an installed style, large.
@@ -92,17 +112,19 @@ class Gallery:
             raise InputError("That style is not here; choose another one.")
         return self._sample(self._installed[name].path, large=True)
 
-    def original(self, visitor: Visitor, key: str) -> Path:
-        """The picture that a visitor's own style is made of, as small as the page shows it.
+    def original(self, visitor: Visitor, key: str) -> bytes:
+        """The picture that a style is made of, as small as the page shows it, a JPEG file.
 
         Raises:
             InputError: if there is none.
         """
+        if key in self._installed:
+            return self._originals.shown(key)
         identity = key.removeprefix(OWN)
         found = next((file for file in visitor.files("original").values() if file.name == identity), None)
         if found is None:
             raise InputError("There is no original of that style here.")
-        return found.path
+        return found.path.read_bytes()
 
     def _sample(self, path: Path, *, large: bool = False, keeps: bool = True) -> bytes:
         with self._lock:
@@ -132,6 +154,7 @@ def _described(key: str, card: StyleCard, file: str) -> dict[str, Any]:
         "key": key,
         "own": key.startswith(OWN),
         "original": False,
+        "sketch": False,
         "title": card.title or Path(file).stem,
         "artist": card.artist,
         "year": card.year,

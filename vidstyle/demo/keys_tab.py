@@ -19,6 +19,12 @@ from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.key_jobs import KeyJobs
 
+HOW = (
+    '<p class="vs-note">Three to eight of its frames are chosen for you. Take them home, paint them in any program, '
+    "and drop them back here: the whole video is painted as they are.</p>"
+)
+"""What shows before there is a video."""
+
 
 def keys_tab(jobs: KeyJobs, largest: int, examples: tuple[Example, ...]) -> None:
     """Build the tab.
@@ -31,7 +37,7 @@ def keys_tab(jobs: KeyJobs, largest: int, examples: tuple[Example, ...]) -> None
     film = drop_zone(
         "video", "video/*,.mkv", "Drop a video here, to paint a few of its frames yourself", largest, examples
     )
-    keys = element(elem_id="keys-chosen")
+    keys = element(HOW, elem_id="keys-chosen")
     with gr.Column(visible=False) as back:
         dropped = drop_zone("picture", "image/*", "Drop a painted frame here, one after the other", largest)
         shown = element(elem_id="keys-painted")

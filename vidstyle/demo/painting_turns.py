@@ -69,8 +69,11 @@ class PaintingTurns(Generic[Who]):
                 self._at_once > 1 or self._turns.next(sorted(self._asking, key=lambda one: self._asking[one][0])) == who
             )
 
-    def begun(self, who: Who, painting: "Future[Any]") -> None:
-        """Somebody's frame is being painted."""
+    def begun(self, who: Who, painting: "Future[Any]", is_typical: Callable[[], bool] = lambda: True) -> None:
+        """Somebody's frame is being painted.
+
+        is_typical: whether later ones will take about as long; asked once it is painted.
+        """
         with self._lock:
             self._painting += 1
             self._asking.pop(who, None)
@@ -79,7 +82,7 @@ class PaintingTurns(Generic[Who]):
         def over(_: object) -> None:
             with self._lock:
                 self._painting -= 1
-                self._turns.took(who, self._clock() - begin)
+                self._turns.took(who, self._clock() - begin, is_typical=is_typical())
 
         painting.add_done_callback(over)
 
@@ -91,15 +94,18 @@ class SharedPainter(Generic[Who]):
         painter: what they share.
         turns: theirs.
         who: the one.
+        is_typical: whether it takes as long by now as it always will.
     """
 
-    def __init__(self, painter: Paints, turns: PaintingTurns[Who], who: Who) -> None:
-        self._painter, self._turns, self._who = painter, turns, who
+    def __init__(
+        self, painter: Paints, turns: PaintingTurns[Who], who: Who, is_typical: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._painter, self._turns, self._who, self._is_typical = painter, turns, who, is_typical
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints."""
         painting = self._painter.start(pixels)
-        self._turns.begun(self._who, painting)
+        self._turns.begun(self._who, painting, self._is_typical)
         return painting
 
     def is_free(self) -> bool:

@@ -23,6 +23,7 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import Guard
 from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.jobs import Jobs
+from vidstyle.demo.originals import Originals
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.style_making import StyleMaker
@@ -31,6 +32,8 @@ from vidstyle.demo.webcams import LARGEST_MESSAGE, Webcams
 from vidstyle.errors import InputError, parameter
 
 SWEEP_SECONDS = 60
+NEVER = 1 << 60
+"""Events."""
 
 
 def serve(settings: DemoSettings) -> None:
@@ -73,13 +76,15 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     """
     # Read by Gradio when it is imported.
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
+    # After each event it would sum up the last ten thousand, for a page that nobody can reach here.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(NEVER)
     import gradio as gr
 
     from vidstyle.demo.app import build_page
     from vidstyle.demo.theme import color_css, gallery_theme
 
     previews = Previews(settings.device)
-    gallery = Gallery(previews)
+    gallery = Gallery(previews, Originals(settings.paintings))
     visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
     device_page = DevicePage(gallery.in_order, folder, settings.runtime)
     webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)

@@ -34,6 +34,8 @@ class DemoSettings:
         photos: folder of photographs to train styles with; those that come along if None.
         perceptual_weights: file or folder of a perceptual network's weights, to train and to paint stroke by stroke
             with; the network that comes along if None.
+        paintings: folder with pictures of the paintings that styles were learnt from, to be shown beside them, each
+            under the name of a style.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +61,7 @@ class DemoSettings:
     runtime: FilePath | None = None
     photos: FilePath | None = None
     perceptual_weights: FilePath | None = None
+    paintings: FilePath | None = None
 
     def __post_init__(self) -> None:
         if self.max_stored < self.max_upload:
@@ -66,8 +69,10 @@ class DemoSettings:
                 f"{parameter('max_stored', self.max_stored)}: takes megabytes, at least those of "
                 f"{parameter('max_upload')}"
             )
-        if self.photos is not None and not self.photos.is_dir():
-            raise InputError(f"{parameter('photos', self.photos)}: no such folder")
+        for name in ("photos", "paintings"):
+            folder = getattr(self, name)
+            if folder is not None and not folder.is_dir():
+                raise InputError(f"{parameter(name, folder)}: no such folder")
         if self.perceptual_weights is not None and not self.perceptual_weights.exists():
             raise InputError(f"{parameter('perceptual_weights', self.perceptual_weights)}: no such file or folder")
 

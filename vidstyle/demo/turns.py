@@ -78,17 +78,19 @@ class Turns(Generic[Member]):
         self._now = max(self._now, account.used)
         return chosen
 
-    def took(self, key: Member, seconds: float) -> None:
+    def took(self, key: Member, seconds: float, *, is_typical: bool = True) -> None:
         """A turn is over.
 
         Args:
             key: whose.
             seconds: that it took.
+            is_typical: whether later ones will take about as long.
         """
         account = self._accounts.get(key)
         if account is not None:
             account.used += seconds
-            account.costs.append(seconds)
+            if is_typical:
+                account.costs.append(seconds)
 
     def changed(self, key: Member) -> None:
         """Somebody has chosen another style: what a turn costs is not known again."""

@@ -301,9 +301,7 @@ class Webcams:
         planes = cv2.cvtColor(source, cv2.COLOR_RGB2YUV_I420)
         wanted = session.state.style
         if session.stream is None:
-            session.stream = ViewerStream(
-                self._painters, wanted, partial(SharedPainter, turns=self._painting, who=session.owner)
-            )
+            session.stream = ViewerStream(self._painters, wanted, partial(self._shared, session.owner))
         elif session.stream.style != wanted:
             self._painting.changed(session.owner)
         now = time.monotonic()
@@ -319,6 +317,10 @@ class Webcams:
             sessions = list(self._sessions)
         self._painters.keep({style for one in sessions for style in one.styles})
         return shown
+
+    def _shared(self, owner: Hashable, painter: StylePainter) -> SharedPainter[Hashable]:
+        # While what is fastest is being compiled, some styles have it already, and others take several times as long.
+        return SharedPainter(painter, self._painting, owner, lambda: not painter.notice)
 
     def _open(self, style: str) -> StylePainter:
         return StylePainter(load_style(Path(style)), self._device, COLOR, self._compiler)

@@ -1,5 +1,6 @@
 """Drawing what a Plan says: keys, each moved to where its places are, laid into each other."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,8 +9,7 @@ import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.keys.stretches import LEAST_SHOWN, KeyLayer, Plan
-from vidstyle.stream.kernels import cubic_weights
-from vidstyle.stream.laying import SHARPEN, SHARPEN_RADIUS
+from vidstyle.stream.kernels import spline_weights
 from vidstyle.stream.planes import grid, sample
 
 BROAD = 2.5
@@ -18,6 +18,13 @@ MOST_CHANGE = 96.0
 """Grey levels by which broad colours are changed, at the most."""
 MOST_LAYERS = 6
 """Keys that show in one frame."""
+POLE, TAPS = math.sqrt(3) - 2, 10
+"""Of the filter that gives the coefficients of a cubic B-spline, and how far that is followed (Unser, Aldroubi and Eden
+1993, "B-Spline Signal Processing: Part II", table I)."""
+SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
+"""By how much keys are sharpened, and over how many pixels."""
+STEPS, EDGE = 16, 2
+"""Of a grey level, in which coefficients are kept, and places around a key that have some."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,13 @@ class PaintedKey:
     """A painted key at the size that is drawn at.
 
     Attributes:
-        pixels: RGB (H, W, 3) uint8, sharpened a little, since resampling will soften it.
+        coefficients: (H + 2 EDGE, W + 2 EDGE, 3) int16, STEPS times those of the cubic B-spline that goes through its
+            pixels, sharpened a little: moved by half a pixel, it keeps what cubic convolution would soften.
         alpha: (H, W) uint8; None if it is opaque.
         broad: (h, w, 3) float32, its colours at the positions of maps, without strokes.
     """
 
-    pixels: np.ndarray
+    coefficients: np.ndarray
     alpha: np.ndarray | None
     broad: np.ndarray
 
@@ -40,10 +48,19 @@ def painted(pixels: np.ndarray, alpha: np.ndarray | None, positions: tuple[int, 
 
     pixels: RGB (H, W, 3) uint8.  alpha: (H, W) uint8.  positions: height and width of maps.
     """
-    soft = cv2.GaussianBlur(pixels, (0, 0), SHARPEN_RADIUS)
-    sharp = cv2.addWeighted(pixels, 1 + SHARPEN, soft, -SHARPEN, 0)
     small = cv2.resize(pixels, positions[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    return PaintedKey(sharp, alpha, cv2.GaussianBlur(small, (0, 0), BROAD))
+    return PaintedKey(_coefficients(pixels), alpha, cv2.GaussianBlur(small, (0, 0), BROAD))
+
+
+def _coefficients(pixels: np.ndarray) -> np.ndarray:
+    """See PaintedKey."""
+    taps = math.sqrt(3) * POLE ** np.abs(np.arange(-TAPS, TAPS + 1))
+    # Videos are encoded, which takes some of the finest strokes where anything moves.
+    sharp = pixels.astype(np.float32)
+    sharp += SHARPEN * (sharp - cv2.GaussianBlur(sharp, (0, 0), SHARPEN_RADIUS))
+    exact = cv2.sepFilter2D(sharp, cv2.CV_32F, taps, taps, borderType=cv2.BORDER_REFLECT_101)
+    kept = np.rint(exact * STEPS).astype(np.int16)
+    return np.asarray(cv2.copyMakeBorder(kept, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REFLECT_101))
 
 
 class Drawer:
@@ -56,7 +73,7 @@ class Drawer:
     def __init__(self, painting_of: Callable[[int], PaintedKey]) -> None:
         self._painting_of = painting_of
         self._last: np.ndarray | None = None
-        self._pictures = np.empty((0, 0, 0, 3), np.uint8)
+        self._keys = np.empty((0, 0, 0, 3), np.int16)
         self._slots: dict[int, int] = {}
 
     def draw(self, plan: Plan, source: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -69,8 +86,9 @@ class Drawer:
         Returns:
             RGB (H, W, 3) uint8, which must not be written to, and alpha (H, W) uint8 or None.
         """
-        if self._pictures.shape[1:] != source.shape:
-            self._pictures = np.empty((MOST_LAYERS + 1, *source.shape), np.uint8)
+        height, width = source.shape[:2]
+        if self._keys.shape[1:3] != (height + 2 * EDGE, width + 2 * EDGE):
+            self._keys = np.empty((MOST_LAYERS, height + 2 * EDGE, width + 2 * EDGE, 3), np.int16)
             self._slots, self._last = {}, None
         layers = sorted(plan.layers, key=lambda layer: -float(layer.weight.sum()))[:MOST_LAYERS]
         keys = [self._painting_of(layer.key) for layer in layers]
@@ -87,33 +105,33 @@ class Drawer:
                 change += broad * more[..., None]
         np.clip(change, -MOST_CHANGE, MOST_CHANGE, out=change)
         beneath = plan.uncovered.max() > LEAST_SHOWN or not layers
+        below = source
         if beneath:
             # The last picture, moved along, or the frame itself.
             moves = self._last is not None and plan.flow is not None
-            self._pictures[MOST_LAYERS] = source if self._last is None or not moves else self._last
+            below = source if self._last is None or not moves else self._last
             shifts.append(plan.flow if moves and plan.flow is not None else still)
             weights.append(plan.uncovered)
-            slots.append(MOST_LAYERS)
         result = np.empty_like(source)
         blend(
             result,
-            self._pictures,
+            self._keys,
             np.array(slots, np.int64),
+            np.ascontiguousarray(below),
             np.stack(shifts).astype(np.float32, copy=False),
             np.stack(weights).astype(np.float32, copy=False),
             change,
-            beneath,
         )
         self._last = result
         return result, _blended_alpha(layers, keys, source.shape[:2])
 
     def _kept(self, numbers: list[int], keys: list[PaintedKey]) -> list[int]:
-        """Where the pictures of keys are, once they are."""
+        """Where the coefficients of keys are, once they are."""
         self._slots = {number: slot for number, slot in self._slots.items() if number in numbers}
         for number, key in zip(numbers, keys, strict=True):
             if number not in self._slots:
                 slot = min(set(range(MOST_LAYERS)) - set(self._slots.values()))
-                self._pictures[slot] = key.pixels
+                self._keys[slot] = key.coefficients
                 self._slots[number] = slot
         return [self._slots[number] for number in numbers]
 
@@ -157,24 +175,24 @@ def _blended_alpha(layers: list[KeyLayer], keys: list[PaintedKey], size: tuple[i
 @compiled()
 def blend(
     out: np.ndarray,
-    pictures: np.ndarray,
+    keys: np.ndarray,
     slots: np.ndarray,
+    below: np.ndarray,
     shifts: np.ndarray,
     weights: np.ndarray,
     change: np.ndarray,
-    last_is_linear: bool,
 ) -> None:
     """Move pictures, mix them by weights, and change their colours.
 
     Args:
         out: (H, W, 3) uint8, to be drawn.
-        pictures: (S, H, W, 3) uint8.
-        slots: (K,) int64, which of them are mixed.
-        shifts: (K, h, w, 2) float32, x before y: where each position of a picture is taken from, in positions away.
+        keys: (S, H + 2 EDGE, W + 2 EDGE, 3) int16, see PaintedKey.
+        slots: (N,) int64, which of them are mixed.
+        below: (H, W, 3) uint8, what shows where none of them does, resampled linearly, as what has been resampled.
+        shifts: (K, h, w, 2) float32, x before y: where each position is taken from, in positions away; K is N, or one
+            more, which is that of `below`.
         weights: (K, h, w) float32; they come to 1.
         change: (h, w, 3) float32, grey levels that are added.
-        last_is_linear: whether the last picture is resampled linearly rather than by cubic convolution, as what has
-            been resampled before.
     """
     height, width = out.shape[:2]
     count, h, w = weights.shape
@@ -204,7 +222,6 @@ def blend(
                 )
                 if share < least:
                     continue
-                s = slots[k]
                 px = np.float32(x) + scale_x * (
                     a * shifts[k, top, left, 0]
                     + b * shifts[k, top, right, 0]
@@ -221,59 +238,41 @@ def blend(
                 py = min(max(py, nothing), np.float32(height - 1))
                 i, j = int(px), int(py)
                 t, u = px - np.float32(i), py - np.float32(j)
-                inner = i >= 1 and j >= 1 and i < width - 2 and j < height - 2
                 total += share
-                if t == nothing and u == nothing:
-                    red += share * pictures[s, j, i, 0]
-                    green += share * pictures[s, j, i, 1]
-                    blue += share * pictures[s, j, i, 2]
-                elif inner and not (last_is_linear and k == count - 1):
-                    w0, w1, w2, w3 = cubic_weights(t)
-                    v0, v1, v2, v3 = cubic_weights(u)
+                if k < slots.shape[0]:
+                    s = slots[k]
+                    share *= np.float32(1 / STEPS)
+                    w0, w1, w2, w3 = spline_weights(t)
+                    v0, v1, v2, v3 = spline_weights(u)
                     for row in range(4):
                         m = share * (v0 if row == 0 else (v1 if row == 1 else (v2 if row == 2 else v3)))
-                        n = j - 1 + row
+                        n, first = j + (EDGE - 1) + row, i + (EDGE - 1)
                         m0, m1, m2, m3 = m * w0, m * w1, m * w2, m * w3
                         red += (
-                            m0 * pictures[s, n, i - 1, 0]
-                            + m1 * pictures[s, n, i, 0]
-                            + m2 * pictures[s, n, i + 1, 0]
-                            + m3 * pictures[s, n, i + 2, 0]
+                            m0 * keys[s, n, first, 0]
+                            + m1 * keys[s, n, first + 1, 0]
+                            + m2 * keys[s, n, first + 2, 0]
+                            + m3 * keys[s, n, first + 3, 0]
                         )
                         green += (
-                            m0 * pictures[s, n, i - 1, 1]
-                            + m1 * pictures[s, n, i, 1]
-                            + m2 * pictures[s, n, i + 1, 1]
-                            + m3 * pictures[s, n, i + 2, 1]
+                            m0 * keys[s, n, first, 1]
+                            + m1 * keys[s, n, first + 1, 1]
+                            + m2 * keys[s, n, first + 2, 1]
+                            + m3 * keys[s, n, first + 3, 1]
                         )
                         blue += (
-                            m0 * pictures[s, n, i - 1, 2]
-                            + m1 * pictures[s, n, i, 2]
-                            + m2 * pictures[s, n, i + 1, 2]
-                            + m3 * pictures[s, n, i + 2, 2]
+                            m0 * keys[s, n, first, 2]
+                            + m1 * keys[s, n, first + 1, 2]
+                            + m2 * keys[s, n, first + 2, 2]
+                            + m3 * keys[s, n, first + 3, 2]
                         )
                 else:
                     i1, j1 = min(i + 1, width - 1), min(j + 1, height - 1)
                     e, g = share * (one - u) * (one - t), share * (one - u) * t
                     o, q = share * u * (one - t), share * u * t
-                    red += (
-                        e * pictures[s, j, i, 0]
-                        + g * pictures[s, j, i1, 0]
-                        + o * pictures[s, j1, i, 0]
-                        + q * pictures[s, j1, i1, 0]
-                    )
-                    green += (
-                        e * pictures[s, j, i, 1]
-                        + g * pictures[s, j, i1, 1]
-                        + o * pictures[s, j1, i, 1]
-                        + q * pictures[s, j1, i1, 1]
-                    )
-                    blue += (
-                        e * pictures[s, j, i, 2]
-                        + g * pictures[s, j, i1, 2]
-                        + o * pictures[s, j1, i, 2]
-                        + q * pictures[s, j1, i1, 2]
-                    )
+                    red += e * below[j, i, 0] + g * below[j, i1, 0] + o * below[j1, i, 0] + q * below[j1, i1, 0]
+                    green += e * below[j, i, 1] + g * below[j, i1, 1] + o * below[j1, i, 1] + q * below[j1, i1, 1]
+                    blue += e * below[j, i, 2] + g * below[j, i1, 2] + o * below[j1, i, 2] + q * below[j1, i1, 2]
             # What shows too little to be looked at is made up for.
             more = one / max(total, least)
             values = (red * more, green * more, blue * more)

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vidstyle.keys.key_making import KeyFrame
-from vidstyle.painting.optimisation import Optimisation, Scale
+from vidstyle.painting.optimisation import Optimisation, Scale, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, weighted_styles
 from vidstyle.painting.picture import PaintingProgress
 from vidstyle.painting.tiled_loss import Past
@@ -16,10 +18,13 @@ from vidstyle.perception.tensors import to_tensor
 from vidstyle.stream.lifting import painted_size
 
 FOLLOWING = 0.4
-"""Steps of a key that starts from another, as a share of those at the last scale."""
+"""Steps of a key that starts from another, at each scale, as a share of those of the first."""
 HELD = 0.1
 """Weight of the last key in the next one, as a share of that of a frame in the one after it: a key may be repainted
 where that makes it more beautiful, as long as nothing jumps."""
+NEW = 0.002
+"""Share of a key that has come into sight, from which on that is painted from coarse to fine, too: large forms do not
+grow from a photograph in the few steps at full size that all else needs."""
 
 
 class OptimisedKeys:
@@ -48,7 +53,7 @@ class OptimisedKeys:
         self._named = weighted_styles(styles)
         self._wishes, self._on_progress, self._on_note = settings, on_progress, on_note
         self._optimisation: Optimisation | None = None
-        known = dataclasses.asdict(settings) | {"device": "", "following": FOLLOWING, "held": HELD}
+        known = dataclasses.asdict(settings) | {"device": "", "following": FOLLOWING, "held": HELD, "new": NEW}
         known |= {"styles": [[hashlib.sha256(s.path.read_bytes()).hexdigest(), s.weight] for s in self._named]}
         self.settings = json.dumps(known, default=str, sort_keys=True)
 
@@ -59,19 +64,19 @@ class OptimisedKeys:
         optimisation = self._opened(max(width, height))
         scales = optimisation.scales(height, width)
         scales[-1] = dataclasses.replace(scales[-1], height=height, width=width)
-        start, past = None, None
+        last = None
         if frame.carried is not None and frame.seen is not None:
-            scales = [dataclasses.replace(scales[-1], steps=max(1, round(FOLLOWING * scales[-1].steps)))]
-            start = _fitted(frame.carried, scales[0]).to(optimisation.device)
-            seen = torch.nn.functional.interpolate(
-                torch.from_numpy(frame.seen)[None, None].float(), (height, width), mode="bilinear", align_corners=False
-            )
-            past = Past(start, HELD * seen.to(optimisation.device))
-        steps = sum(scale.steps for scale in scales)
+            last = _Carried(frame.pixels, frame.carried, frame.seen, optimisation.device)
+            scales = scales if np.mean(frame.seen < 0.5) > NEW else scales[-1:]
+            scales = [dataclasses.replace(scale, steps=max(1, round(FOLLOWING * scale.steps))) for scale in scales]
+        done, steps = 0, sum(scale.steps for scale in scales)
         image = frame.pixels
-        for step in optimisation.paint(frame.pixels, scales, start, past):
-            image = step.image
-            self._on_progress(PaintingProgress(step.step, steps, step.losses, frame.share))
+        for run in [scales] if last is None else [[scale] for scale in scales]:
+            start, past = (None, None) if last is None else last.at(run[0], image)
+            for step in optimisation.paint(frame.pixels, run, start, past):
+                image = step.image
+                done += 1
+                self._on_progress(PaintingProgress(done, steps, step.losses, frame.share))
         return image
 
     def _opened(self, size: int) -> Optimisation:
@@ -82,7 +87,24 @@ class OptimisedKeys:
         return self._optimisation
 
 
-def _fitted(pixels: np.ndarray, scale: Scale) -> torch.Tensor:
-    from vidstyle.painting.optimisation import fit
+@dataclass(frozen=True)
+class _Carried:
+    """The key before, as far as it shows anything of a frame; see vidstyle.keys.key_making.KeyFrame."""
 
-    return to_tensor(fit(pixels, scale.height, scale.width))[None]
+    pixels: np.ndarray
+    carried: np.ndarray
+    seen: np.ndarray
+    device: torch.device
+
+    def at(self, scale: Scale, painted: np.ndarray) -> tuple[Tensor, Past]:
+        """Where to start at a scale, with what has been painted at a smaller one where nothing is carried; and what to
+        stay near to."""
+        carried, frame, new = (
+            to_tensor(fit(pixels, scale.height, scale.width))[None] for pixels in (self.carried, self.pixels, painted)
+        )
+        seen = torch.nn.functional.interpolate(
+            torch.from_numpy(self.seen)[None, None].float(), carried.shape[-2:], mode="bilinear", align_corners=False
+        )
+        # What is carried has the frame where it shows nothing.
+        start = (carried + (1 - seen) * (new - frame)).clamp(0, 1).to(self.device)
+        return start, Past(start, HELD * seen.to(self.device))

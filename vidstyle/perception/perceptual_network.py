@@ -220,6 +220,7 @@ def _reflected_stack(tensors: dict[str, Tensor]) -> FeatureStack:
     tensors: see Vgg.of_tensors, and perhaps `embedK_1.weight` and `.bias`, 1x1 maps from relu K_1 of a narrow network
     into VGG-19's own features.
     """
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
     maps = {}
     for name in (
         name.removesuffix(".weight") for name in tensors if name.startswith("embed") and name.endswith(".weight")

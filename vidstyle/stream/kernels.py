@@ -219,15 +219,12 @@ def draw_plane(
 
 
 @compiled(part=True)
-def _spline(t: Any) -> tuple[Any, Any, Any, Any]:
-    """Weights of the four positions around a place, `t` from the second to the third: the cubic B-spline."""
-    s, sixth = 1 - t, 1 / 6
-    return (
-        sixth * s * s * s,
-        sixth * (3 * t * t * t - 6 * t * t + 4),
-        sixth * (3 * s * s * s - 6 * s * s + 4),
-        sixth * t * t * t,
-    )
+def spline_weights(t: Any) -> tuple[Any, Any, Any, Any]:
+    """Of the four places around one that lies a share `t` (float32) behind the second: the cubic B-spline."""
+    s, sixth, half = np.float32(1) - t, np.float32(1 / 6), np.float32(0.5)
+    w0, w3 = sixth * s * s * s, sixth * t * t * t
+    w1 = np.float32(2 / 3) + t * t * (half * t - np.float32(1))
+    return w0, w1, np.float32(1) - w0 - w1 - w3, w3
 
 
 @compiled()
@@ -253,7 +250,7 @@ def lift_plane(
         place = (x + 0.5) * w / width - 0.5
         lefts[x] = int(np.floor(place))
         t = place - lefts[x]
-        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = _spline(t)
+        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = spline_weights(np.float32(t))
         weights[4, x] = t
         lefts[x] += 1
     # Beyond the border as at it: one position on the left, and two on the right.
@@ -262,7 +259,7 @@ def lift_plane(
         place = (y + 0.5) * h / height - 0.5
         top = int(np.floor(place))
         t = place - top
-        v0, v1, v2, v3 = _spline(t)
+        v0, v1, v2, v3 = spline_weights(np.float32(t))
         a, b = min(max(top - 1, 0), h - 1), min(max(top, 0), h - 1)
         c, d = min(max(top + 1, 0), h - 1), min(max(top + 2, 0), h - 1)
         u0, u1, u2, u3, down = np.float32(v0), np.float32(v1), np.float32(v2), np.float32(v3), np.float32(t)

@@ -2,7 +2,7 @@
 import { made } from "./own.js";
 import { goTo } from "./place.js";
 import { recalled } from "./memory.js";
-import { Styles, by, thumbnail } from "./styles.js";
+import { Styles, by, sketched, thumbnail } from "./styles.js";
 
 const FIGURES = {
   style_distance: ["Style distance", (value) => value.toFixed(2)],
@@ -18,7 +18,7 @@ customElements.define("vs-cards", class extends Styles {
 
 function card(style) {
   const painted = made("img", { src: thumbnail(style.key), alt: `The harbour in the style of ${style.title}`, loading: "lazy" });
-  const pictures = made("div", { class: "pictures" }, painted);
+  const pictures = made("div", { class: "pictures" }, sketched(painted, style));
   if (style.original) pictures.prepend(made("img", { src: `/vidstyle/original/${encodeURIComponent(style.key)}`, alt: `${style.title}, the original`, loading: "lazy" }));
   const use = made("button", { type: "button" }, "Use");
   use.addEventListener("click", () => goTo(recalled("page").painted ?? "webcam", style.key));

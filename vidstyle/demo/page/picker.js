@@ -2,7 +2,7 @@
 import { recalled, remember } from "./memory.js";
 import { made, say } from "./own.js";
 import { noteStyle, stepped, styleInAddress } from "./place.js";
-import { Styles, by, mixed, parts, thumbnail } from "./styles.js";
+import { Styles, by, mixed, parts, sketched, thumbnail } from "./styles.js";
 
 const SHARE = 50; // percent of the second style, at first
 
@@ -39,7 +39,7 @@ customElements.define("vs-picker", class extends Styles {
     const focused = this.strip.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     this.strip.replaceChildren(...all.map((style) => {
       const label = made("span", {}, made("b", {}, style.title), made("small", {}, by(style) || "your own"));
-      const image = made("img", { src: thumbnail(style.key), alt: "", loading: "lazy" });
+      const image = sketched(made("img", { src: thumbnail(style.key), alt: "", loading: "lazy" }), style);
       const button = made("button", { type: "button", role: "radio", "data-key": style.key }, image, label);
       button.addEventListener("click", () => this.choose(mixed({ ...parts(this.chosen), first: style.key })));
       return button;

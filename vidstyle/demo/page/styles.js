@@ -14,6 +14,12 @@ export function refreshStyles() {
 }
 
 export const thumbnail = (key) => `/vidstyle/thumbnail/${encodeURIComponent(key)}`;
+// What shows where a thumbnail is still to be painted: the small picture that has come along with the style.
+export function sketched(element, style) {
+  if (style.sketch) element.style.background = `url("${thumbnail(style.key)}?sketch") center / cover`;
+  return element;
+}
+
 export const by = (style) => [style.artist, style.year].filter(Boolean).join(", ");
 
 // A mix is written FIRST+SECOND:PERCENT, with the share of the second.

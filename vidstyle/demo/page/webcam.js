@@ -63,17 +63,18 @@ customElements.define("vs-webcam", class extends HTMLElement {
     const { first, second, share } = parts(this.look.style), all = await styles();
     const of = (key) => all.find((style) => style.key === key);
     if (!of(first)) return;
-    if (!this.stream) this.hang(thumbnail(this.look.style));
+    if (!this.stream) this.hang(of(first), thumbnail(this.look.style));
     const names = [made("em", {}, of(first).title)];
     if (second && of(second)) names.push(` and ${share} % `, made("em", {}, of(second).title));
     else if (by(of(first))) names.push(` — ${by(of(first))}`);
     this.label.replaceChildren(...names);
   }
 
-  // The small picture is there sooner; the large one is asked for before all else.
-  hang(small) {
+  // The smaller a picture, the sooner it is there; the large one is asked for before all else.
+  hang(style, small) {
     new Image().src = `${small}?large`;
-    this.invitation.style.backgroundImage = `url("${small}?large"), url("${small}")`;
+    const smallest = style.sketch ? [`${thumbnail(style.key)}?sketch`] : [];
+    this.invitation.style.backgroundImage = [`${small}?large`, small, ...smallest].map((url) => `url("${url}")`).join();
   }
 
   show(look) {
