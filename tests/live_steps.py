@@ -8,12 +8,12 @@ from concurrent.futures import Future
 
 import numpy as np
 from media_files import HEIGHT, WIDTH, barcode
+from waiting import PATIENCE
 
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 
 FPS = 30
-from waiting import PATIENCE
 
 
 class Clock:
