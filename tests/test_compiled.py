@@ -5,13 +5,13 @@ import importlib
 import importlib.util
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numba
 import pytest
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+from waiting import PATIENCE, wait_for
 
 import vidstyle
 from vidstyle.compiled import compiled_elsewhere, is_compiling
@@ -95,7 +95,8 @@ def test_a_live_session_has_its_loops_compiled_by_a_process_for_which_it_need_no
     keeps = f"import sys, time; open({str(asked)!r}, 'w').write(sys.stdin.readline()); time.sleep(60)"
     monkeypatch.setattr(compiling, "PROGRAM", keeps)
     monkeypatch.setattr("vidstyle.stream.stream.prepare", lambda planar: call(folder))
-    compiler = compiling.Compiler()
+    notes: list[str] = []
+    compiler = compiling.Compiler(notes.append)
     raised: list[BaseException] = []
 
     def prepare() -> None:
@@ -104,17 +105,15 @@ def test_a_live_session_has_its_loops_compiled_by_a_process_for_which_it_need_no
         except Stopped as error:
             raised.append(error)
 
-    assert compiler.notice == ""
+    assert (compiler.notice, notes) == ("", [])
     thread = threading.Thread(target=prepare)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not (asked.exists() and asked.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: asked.exists() and asked.read_text())
     assert asked.read_text() == '{"prepare": true}\n'
     assert compiler.notice == "compiling"
+    assert notes == ["compiling for this machine, which has to be done once"]
     compiler.close()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert len(raised) == 1
     assert compiler.notice == ""
 

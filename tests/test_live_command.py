@@ -65,9 +65,11 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
     output = tmp_path / "out.mkv"
     result = run_cli("live", "--style", style_file, "--camera", bars, "--to", output, "--seconds", "0.5")
     assert result.code == 0
+    *first, last = result.err.splitlines()
+    # On a machine where nothing has been painted before.
+    assert first in ([], ["vidstyle: compiling for this machine, which has to be done once"])
     assert re.fullmatch(
-        r"vidstyle: bars.mp4: \d+ frames captured, \d+ shown, \d+ dropped, .* on cpu \((torch_cpu|openvino)\)\n",
-        result.err,
+        r"vidstyle: bars.mp4: \d+ frames captured, \d+ shown, \d+ dropped, .* on cpu \((torch_cpu|openvino)\)", last
     )
     painted = read_video(output)
     assert 3 < len(painted) < 20
@@ -194,7 +196,7 @@ def test_what_cannot_be(
     monkeypatch.setattr("vidstyle.media.cameras.list_cameras", lambda **_: [])
     given = {"--camera": str(bars), "--to": "new.mp4", "--style": str(style_file)}
     rest = [text for option, value in given.items() if option not in options for text in (option, value)]
-    result = run_cli("live", "--device", "cpu", *rest, *options)
+    result = run_cli("live", "--device", "cpu", "--quiet", *rest, *options)
     assert result.code == 2
     assert result.out == ""
     assert re.fullmatch(r"vidstyle: error: [^\n]+\n", result.err)

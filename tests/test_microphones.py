@@ -138,7 +138,7 @@ def test_sound_that_cannot_be_is_an_error_of_one_line(
     monkeypatch.setattr(microphones, "DEVICES", {"linux": ("alsa", ("no-such-card",))})
     make_video(tmp_path / "clip.mp4", sounds=[Sound()])
     make_video(tmp_path / "silent.mp4")
-    result = run_cli("live", "--style", style_file, "--camera", "clip.mp4", "--device", "cpu", *options)
+    result = run_cli("live", "--style", style_file, "--camera", "clip.mp4", "--device", "cpu", "-q", *options)
     assert (result.code, result.out) == (2, "")
     assert why in result.err
     assert result.err.count("\n") == 1

@@ -11,6 +11,7 @@ import pytest
 from live_sessions import Ticker, unpainted, watch
 from live_steps import FPS, Painter
 from media_files import HEIGHT, WIDTH, read_barcode
+from waiting import at_leisure
 
 from vidstyle.errors import InputError
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color
@@ -61,9 +62,8 @@ def test_it_goes_on_at_its_rate_while_the_camera_stalls() -> None:
     assert numbers[:10] == list(range(10))
     assert set(numbers[10:]) == {9}
     # As many as at its rate, but for what a busy machine makes late.
-    assert 25 <= len(numbers) <= 50
-    steps = np.diff(device.times)
-    assert np.median(steps) == pytest.approx(1 / FPS, abs=0.01)
+    assert 12 < len(numbers) <= 50
+    assert np.median(np.diff(device.times)) == pytest.approx(1 / FPS, abs=at_leisure(0.01))
     assert device.closed
 
 

@@ -104,6 +104,7 @@ def live(
                 overwrite=overwrite,
             ),
             stop,
+            on_note=(lambda _: None) if quiet or as_json else say,
         )
         if stop.is_set() and not figures.shown:
             raise KeyboardInterrupt

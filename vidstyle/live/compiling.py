@@ -55,9 +55,14 @@ def warmed(engine: "Engine", shape: tuple[int, ...]) -> "Engine":
 
 
 class Compiler:
-    """Opens OpenVINO engines one after the other, in the background, and has loops compiled."""
+    """Opens OpenVINO engines one after the other, in the background, and has loops compiled.
 
-    def __init__(self) -> None:
+    Args:
+        on_note: told, in a line, what whoever waits for the first picture should know.
+    """
+
+    def __init__(self, on_note: Callable[[str], None] = lambda _: None) -> None:
+        self._on_note = on_note
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-compiler", initializer=give_way)
         self._lock = threading.Lock()
         self._others: list[subprocess.Popen[bytes]] = []
@@ -110,6 +115,7 @@ class Compiler:
         self._loops_wait = is_compiling
 
         def work() -> None:
+            self._on_note("compiling for this machine, which has to be done once")
             # What paints is loaded meanwhile.
             threading.Thread(target=import_module, args=("torch",), name="vidstyle-load").start()
             self._ask(json.dumps({"prepare": planar}).encode() + b"\n")

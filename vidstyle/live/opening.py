@@ -35,8 +35,15 @@ LEARNT = "from your keys"
 """What a style is called that has been learnt from painted frames."""
 
 
-def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
+def run(
+    settings: LiveSettings, stop: threading.Event | None = None, on_note: Callable[[str], None] = lambda _: None
+) -> Figures:
     """Paint a camera until it ends or `stop` is set; call it in the main thread if there is a window.
+
+    Args:
+        settings: what, where to, and how.
+        stop: ends it.
+        on_note: told, in a line and in any thread, what takes its time before the first picture.
 
     Raises:
         InputError: for anything that the caller can mend; without a window, before anything is written.
@@ -62,7 +69,7 @@ def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
         window = WindowSink("vidstyle", source.width, source.height) if watched else None
         if window is not None:
             failing.callback(window.close)
-        paint = _Painting(settings, source)
+        paint = _Painting(settings, source, on_note)
         failing.callback(paint.close)
         painters = paint.painters(style)
         failing.callback(painters.close)
@@ -96,11 +103,11 @@ def run(settings: LiveSettings, stop: threading.Event | None = None) -> Figures:
 class _Painting:
     """What opens painters, in whatever thread asks for them."""
 
-    def __init__(self, settings: LiveSettings, source: LiveSource) -> None:
+    def __init__(self, settings: LiveSettings, source: LiveSource, on_note: Callable[[str], None]) -> None:
         from vidstyle.live.compiling import Compiler
 
         self._settings, self._color = settings, source.color
-        self._compiler = Compiler()
+        self._compiler = Compiler(on_note)
         self._learnt: dict[str, Style] = {}
         self._prepared = False
 
