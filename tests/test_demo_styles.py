@@ -131,7 +131,7 @@ def test_a_style_of_a_picture_is_shown_beside_it(browser: Callable[[], TestClien
     assert owner.get("/vidstyle/original/great_wave").status_code == 404
 
 
-@pytest.mark.parametrize("style", ["starry_night", "starry_night_large"])
+@pytest.mark.parametrize("style", ["starry_night", "starry_night_light"])
 def test_a_painting_that_the_owner_has_is_shown_beside_the_styles_learnt_from_it(
     browser: Callable[[], TestClient], style: str
 ) -> None:
