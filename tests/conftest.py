@@ -21,7 +21,7 @@ from vidstyle.style_files import StyleCard, save_style
 from vidstyle.training.recipe import Recipe, load_recipe
 
 # Plugins of fixtures, from which tests import more than that.
-pytest.register_assert_rewrite("demo_visits", "meta_recipes", "paint_material")
+pytest.register_assert_rewrite("demo_pages", "demo_visits", "meta_recipes", "paint_material")
 # Here and in what is started: threads that share small layers wait for each other longer than they compute.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"

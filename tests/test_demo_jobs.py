@@ -19,12 +19,12 @@ from PIL import Image
 from waiting import wait_for
 
 from vidstyle.errors import InputError
-from vidstyle.processor import NICENESS
+from vidstyle.processor import BEHIND, NICENESS
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import BEHIND_WEBCAMS, Cancelled, Job, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.jobs import Cancelled, Job, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.visitors import Visitors
 
@@ -191,7 +191,7 @@ def test_files_give_way_to_webcams_and_to_nothing_else(tmp_path: Path, webcams: 
         output.write_bytes(path.read_bytes())
 
     finished(run.run(visitor, Job(file, "painted", ".png", make)))
-    assert found == [max(own, NICENESS + BEHIND_WEBCAMS) if webcams else own]
+    assert found == [max(own, NICENESS + BEHIND) if webcams else own]
     assert niceness() == own
     previews.close()
 

@@ -7,6 +7,8 @@ import threading
 
 NICENESS = 10
 """Of threads that take what others leave."""
+BEHIND = 5
+"""Further steps of priority, of what gives way to work that gives way itself."""
 
 
 def prefers_bfloat16() -> bool:

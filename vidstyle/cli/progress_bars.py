@@ -109,11 +109,6 @@ class _FramesBar(_Bar):
         self._compiling = progress.compiling
         return COMPILING if progress.compiling else "" if progress.frames else LOADING
 
-    @property
-    def _speed(self) -> float | None:
-        """Of what is counted, a second, of late."""
-        return self._bar.tasks[0].speed
-
 
 class FrameBar(_FramesBar):
     """Frame, percentage, frames a second and time left."""
@@ -124,7 +119,8 @@ class FrameBar(_FramesBar):
     def update(self, progress: "FramesDone", frames: int | None) -> None:
         """Show `progress` of `frames` expected, None if nobody knows."""
         total = None if frames is None else max(frames, progress.frames)
-        figure = self._waited_for(progress) or f"{self._speed or progress.fps:.1f} fps"
+        # The bar's speed is that of late.
+        figure = self._waited_for(progress) or f"{self._bar.tasks[0].speed or progress.fps:.1f} fps"
         self._bar.update(self._task, completed=progress.frames, total=total, figure=figure)
 
 

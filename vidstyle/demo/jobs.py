@@ -21,7 +21,7 @@ from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
-from vidstyle.processor import give_way
+from vidstyle.processor import BEHIND, give_way
 from vidstyle.restyling import Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
@@ -34,8 +34,6 @@ LARGEST_SIDE = 2560
 twice as wide as high would need more."""
 MOST_OF_ONE_VISITOR = 2
 """Places that one visitor may have, with however many pages."""
-BEHIND_WEBCAMS = 5
-"""Steps of priority: what paints webcams gives way to what shows them."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
@@ -293,7 +291,8 @@ class Jobs:
             # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
             # else the machine does would come first, too.
             if self._others_come_first():
-                give_way(BEHIND_WEBCAMS)
+                # What paints webcams gives way to what shows them.
+                give_way(BEHIND)
             try:
                 self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:

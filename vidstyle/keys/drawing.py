@@ -105,12 +105,14 @@ class Drawer:
                 change += broad * more[..., None]
         np.clip(change, -MOST_CHANGE, MOST_CHANGE, out=change)
         beneath = plan.uncovered.max() > LEAST_SHOWN or not layers
-        below = source
+        below = source  # looked at only where it shows
         if beneath:
             # The last picture, moved along, or the frame itself.
-            moves = self._last is not None and plan.flow is not None
-            below = source if self._last is None or not moves else self._last
-            shifts.append(plan.flow if moves and plan.flow is not None else still)
+            if self._last is not None and plan.flow is not None:
+                below, flow = self._last, plan.flow
+            else:
+                below, flow = source, still
+            shifts.append(flow)
             weights.append(plan.uncovered)
         result = np.empty_like(source)
         blend(

@@ -22,7 +22,7 @@ import numpy as np
 import vidstyle
 from vidstyle.media.frame import Color
 from vidstyle.pipeline import Stopped
-from vidstyle.processor import give_way
+from vidstyle.processor import BEHIND, give_way
 from vidstyle.style_files import Style
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 COMPILING = "compiling"
 """Said to whoever watches."""
-BEHIND_PAINTING = 5
-"""Steps of priority: torch paints meanwhile, at the priority of what gives way."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
 
 
@@ -179,8 +177,8 @@ def main() -> None:
         # Without giving way: nothing is painted before.
         prepare(planar=request["prepare"])
         return
-    # Whatever is shown and painted meanwhile comes first.
-    give_way(BEHIND_PAINTING)
+    # Whatever is shown and painted meanwhile comes first: torch paints at the priority of what gives way.
+    give_way(BEHIND)
     from safetensors.torch import load
 
     from vidstyle.nets import build_network

@@ -259,10 +259,10 @@ def lift_plane(
         place = (y + 0.5) * h / height - 0.5
         top = int(np.floor(place))
         t = place - top
-        v0, v1, v2, v3 = spline_weights(np.float32(t))
+        down = np.float32(t)
+        u0, u1, u2, u3 = spline_weights(down)
         a, b = min(max(top - 1, 0), h - 1), min(max(top, 0), h - 1)
         c, d = min(max(top + 1, 0), h - 1), min(max(top + 2, 0), h - 1)
-        u0, u1, u2, u3, down = np.float32(v0), np.float32(v1), np.float32(v2), np.float32(v3), np.float32(t)
         for x in range(w):
             own[x + 2] = u0 * bare[a, x] + u1 * bare[b, x] + u2 * bare[c, x] + u3 * bare[d, x]
             shares[x + 2] = gain[b, x] + down * (gain[c, x] - gain[b, x])
