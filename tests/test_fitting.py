@@ -61,9 +61,12 @@ def test_parts_leave_no_seams(planes: bool) -> None:
 
 
 @pytest.mark.parametrize("planes", [None, Color()], ids=["rgb", "planes"])
-def test_parts_leave_no_seams_in_forms_either(planes: Color | None) -> None:
+@pytest.mark.parametrize("strokes", [None, {"strength": 0.5, "length": 0.6}], ids=["form", "strokes"])
+def test_parts_leave_no_seams_in_forms_and_strokes_either(
+    strokes: dict[str, float] | None, planes: Color | None
+) -> None:
     torch.manual_seed(0)
-    network = FormNet(16, 2, widths=(8, 8), depths=(1, 1)).eval()
+    network = FormNet(16, 2, widths=(8, 8), depths=(1, 1), strokes=strokes).eval()
     nn.init.normal_(network.form.up[0].weight, std=0.2)
     pixels = noisy_picture(402, 298)
     pixels = to_planes(pixels, planes) if planes else pixels

@@ -50,10 +50,10 @@ def tiny_network() -> nn.Module:
     return build_network("realtime", {"channels": 16, "blocks": 1}).eval()
 
 
-def tiny_form() -> nn.Module:
+def tiny_form(strokes: dict[str, float] | None = None) -> nn.Module:
     """As it would be trained: what the coarse branch says is seen."""
     torch.manual_seed(0)
-    network = FormNet(16, 2, widths=(16, 16), depths=(1, 1)).eval().requires_grad_(False)
+    network = FormNet(16, 2, widths=(16, 16), depths=(1, 1), strokes=strokes).eval().requires_grad_(False)
     nn.init.normal_(network.form.up[0].weight, std=0.1)
     return network
 
@@ -111,8 +111,11 @@ def test_in_integers_it_paints_nearly_the_same(planes: Color | None) -> None:
 
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 @pytest.mark.parametrize("planes", [None, Color(matrix=1)], ids=["rgb", "planes"])
-def test_a_network_with_a_sense_of_form_is_painted_as_torch_does(planes: Color | None, precision: str) -> None:
-    network, pixels = tiny_form(), noisy_picture(130, 98)
+@pytest.mark.parametrize("strokes", [None, {"strength": 0.6}], ids=["form", "strokes"])
+def test_a_network_with_a_sense_of_form_is_painted_as_torch_does(
+    strokes: dict[str, float] | None, planes: Color | None, precision: str
+) -> None:
+    network, pixels = tiny_form(strokes), noisy_picture(130, 98)
     if planes:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
     ours = painted(OpenVinoEngine(network, planes=planes, precision=precision), pixels)

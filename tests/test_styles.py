@@ -290,6 +290,15 @@ def test_a_style_with_a_sense_of_form_mixes_with_one_that_has_none(tmp_path: Pat
         torch.testing.assert_close(state["form.up.0.weight"], 0.75 * form["form.up.0.weight"])
 
 
+def test_strokes_of_a_mix_are_between_those_of_its_styles(tmp_path: Path) -> None:
+    noise_style(tmp_path / "a.safetensors", 0, **ARGUMENTS)
+    noise_style(tmp_path / "b.safetensors", 1, strokes={"strength": 0.4, "width": 2.0}, **ARGUMENTS)
+    noise_style(tmp_path / "c.safetensors", 1, strokes={"strength": 0.2, "width": 1.0, "length": 2}, **ARGUMENTS)
+    mixed = load_style(",".join(f"{tmp_path}/{name}.safetensors" for name in "abc")).card.arguments["strokes"]
+    assert mixed == pytest.approx({"strength": 0.2, "width": 1.5, "length": 1.5, "swirls": 0.35})
+    assert "strokes" not in load_style(f"{tmp_path}/a.safetensors,{tmp_path}/a.safetensors").card.arguments
+
+
 def test_different_networks_are_not_mixed(tmp_path: Path) -> None:
     noise_style(tmp_path / "a.safetensors", 0, **ARGUMENTS)
     noise_style(tmp_path / "b.safetensors", 0, channels=16, blocks=2)

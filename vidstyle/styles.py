@@ -6,8 +6,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidstyle.any_style import is_picture, style_of_picture
 from vidstyle.errors import InputError, parameter
@@ -239,10 +240,21 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     mean = {key: sum(share * state[key] for share, state in zip(shares, states, strict=True)) for key in states[0]}
     title = " and ".join(f"{style.card.title or style.card.name} ({share:.0%})" for style, share in parts)
     like = first.card
-    card = StyleCard(
-        name, Path(name), like.network, like.arguments, title, parameters=like.parameters, bytes=like.bytes
-    )
+    arguments = like.arguments | _mixed_strokes([(style.card.arguments, share) for style, share in parts])
+    card = StyleCard(name, Path(name), like.network, arguments, title, parameters=like.parameters, bytes=like.bytes)
     return Style(card, network_of(card, mean))
+
+
+def _mixed_strokes(parts: list[tuple[dict[str, Any], float]]) -> dict[str, Any]:
+    """The strokes of a mix as an argument of its network: as strong as the mean, as large as those that there are."""
+    from vidstyle.nets.strokes import Strokes
+
+    drawn = [(Strokes(**arguments["strokes"]), share) for arguments, share in parts if arguments.get("strokes")]
+    if not drawn:
+        return {}
+    whole, all_of_it = sum(share for _, share in drawn), sum(share for _, share in parts)
+    mean = {f.name: sum(getattr(s, f.name) * share for s, share in drawn) / whole for f in fields(Strokes)}
+    return {"strokes": mean | {"strength": mean["strength"] * whole / all_of_it}}
 
 
 def _shapes(tensors: "dict[str, Tensor]") -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from vidstyle.nets.canvas import sample_canvas, turned_coordinates
+from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.meta_realtime import MetaRealtimeNet
 from vidstyle.nets.palette import palette_of
 from vidstyle.perception import losses
@@ -71,7 +71,7 @@ def polished_weights(
                 break
             for group in optimiser.param_groups:
                 group["lr"] = annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done)
-            canvas = sample_canvas(meta.base.canvas, turned_coordinates(*meta.base.canvas_size(CROP, CROP)))
+            canvas = meta.base.canvas_at(turned_coordinates(*meta.base.canvas_size(CROP, CROP)))
             photo = photographs.batch(step).contiguous(memory_format=torch.channels_last)
             weights = meta.mix(chosen, palette)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):

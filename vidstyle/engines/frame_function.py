@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from vidstyle.engines.cell_tiles import cell_tiles
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color
 from vidstyle.nets import RealtimeNet
-from vidstyle.nets.canvas import sample_canvas, still_coordinates
+from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.cells import (
     BYTE_SCALE,
     CellNet,
@@ -140,7 +140,7 @@ class CellFunction(nn.Module):
     def _canvas(self, height: int, width: int) -> Tensor:
         """The canvas (1, C, h, w) under a whole picture and its margin."""
         if self._laid is None or self._laid.shape[-2:] != (height, width):
-            canvas = sample_canvas(self.network.network.canvas, still_coordinates(height, width))
+            canvas = self.network.network.canvas_at(still_coordinates(height, width))
             self._laid = canvas.to(self.middle.device, self.dtype)
         return self._laid
 

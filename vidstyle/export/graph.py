@@ -87,6 +87,13 @@ class Graph:
         pads = self._together([0, 0, before, before, 0, 0, *after])
         return self.node("Pad", value, pads, mode=mode)
 
+    def repeated(self, plane: str, period: int, sides: Sequence[str]) -> str:
+        """A plane (1, C, period, period) beside itself until it has `sides`, each (1,) int64."""
+        before = self.integers(period - 1)
+        times = [self.node("Div", self.node("Add", side, before), self.integers(period)) for side in sides]
+        repeats = self.node("Concat", self.integers(1, 1), *times, axis=0)
+        return self.slice(self.node("Tile", plane, repeats), [0, 0], sides)
+
     def convolved(self, value: str, conv: nn.Conv2d) -> str:
         """What a convolution makes of (N, C, H, W)."""
         padding = [int(side) for side in conv.padding]

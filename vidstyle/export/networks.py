@@ -5,6 +5,7 @@ from torch import nn
 
 from vidstyle.errors import InputError
 from vidstyle.export.graph import Graph
+from vidstyle.export.stroke_nodes import add_strokes
 from vidstyle.media.color import LUMA
 from vidstyle.nets import FormNet, JohnsonNet, RealtimeNet
 from vidstyle.nets.canvas import CANVAS_SIDE, RIM, canvas_plane
@@ -61,8 +62,11 @@ class _Realtime:
         seen = graph.pad(graph.cast(lit, graph.dtype), margin, more, "reflect")
         # A position's pixels row by row, colours innermost: vidstyle.nets.realtime.fold.
         cells = graph.node("SpaceToDepth", seen, blocksize=FOLD)
+        canvas = self._canvas(cells)
+        if network.strokes is not None:
+            cells, canvas = add_strokes(graph, cells, canvas, network.strokes)
         x = graph.convolved(cells, network.head)
-        x = graph.node("Relu", graph.node("Add", x, graph.convolved(self._canvas(x), network.ground)))
+        x = graph.node("Relu", graph.node("Add", x, graph.convolved(canvas, network.ground)))
         painted = graph.convolved(self._trunk(x), network.tail)
         whole = graph.node("DepthToSpace", self._without_grid(painted), blocksize=FOLD, mode="DCR")
         ends = [graph.node("Add", side, graph.integers(margin)) for side in (height, width)]
@@ -93,13 +97,7 @@ class _Realtime:
         centred = graph.node("Sub", graph.cast(levels, np.float32), graph.weight(LEVELS / 2, np.float32))
         noise = graph.node("Mul", centred, graph.weight(scale, np.float32))
         sides = [graph.side(x, axis) for axis in (2, 3)]
-        times = [
-            graph.node("Div", graph.node("Add", side, graph.integers(CANVAS_SIDE - 1)), graph.integers(CANVAS_SIDE))
-            for side in sides
-        ]
-        repeats = graph.node("Concat", graph.integers(1, 1), *times, axis=0)
-        laid = graph.slice(graph.node("Tile", noise, repeats), [0, 0], sides)
-        return graph.cast(laid, graph.dtype)
+        return graph.cast(graph.repeated(noise, CANVAS_SIDE, sides), graph.dtype)
 
     def _trunk(self, x: str) -> str:
         if isinstance(self._network, FormNet):

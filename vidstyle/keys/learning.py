@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidstyle.nets.canvas import sample_canvas, still_coordinates
+from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.realtime import RealtimeNet, measure_light
 from vidstyle.perception import losses
 from vidstyle.perception.annealing import annealed
@@ -81,7 +81,7 @@ def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, s
         source, target, light = (torch.stack(part) for part in zip(*patches, strict=True))
         source = source.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            canvas = sample_canvas(network.canvas, _anywhere(network, rng))
+            canvas = network.canvas_at(_anywhere(network, rng))
             painted = network(source, canvas, light)
             loss = _loss(perceptual, painted, target)
         optimiser.zero_grad()

@@ -17,21 +17,32 @@ CANVAS_SIDE = 512
 """Positions after which the plane repeats; 2,048 pixels."""
 RIM = 2
 """Positions that bicubic interpolation looks at beyond a coordinate."""
+HILLS = 11.0
+"""Of the potential, positions of its Gaussian: its level lines close into swirls some 200 pixels wide."""
+SEEDS = 16, 17
+"""Channels of the white noise that grain and potential are made of: none that a canvas has."""
 
 
-def white_noise(channels: int, height: int, width: int) -> Tensor:
-    """(1, C, H, W) float32, uniform, mean 0, variance 1.
+def white_noise(channels: int, height: int, width: int, *, first: int = 0) -> Tensor:
+    """(1, C, H, W) float32, uniform, mean 0, variance 1; channels from the `first` on.
 
     A hash of the position (the finaliser of MurmurHash3, Appleby 2011), so that every machine sees the same noise
     and nothing need be stored.
     """
-    c, y, x = torch.meshgrid(torch.arange(channels), torch.arange(height), torch.arange(width), indexing="ij")
+    axes = torch.arange(first, first + channels), torch.arange(height), torch.arange(width)
+    c, y, x = torch.meshgrid(*axes, indexing="ij")
     mask = 0xFFFFFFFF
     value = (y * 0x9E3779B1 + x * 0x85EBCA77 + c * 0xC2B2AE3D) & mask
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         value = ((value ^ (value >> shift)) * factor) & mask
     uniform = value.to(torch.float64) / mask
     return ((uniform * 2 - 1) * 3**0.5).float()[None]
+
+
+def canvas_blur() -> Tensor:
+    """The filter (3, 3), of squares that add up to 1, that makes a canvas of white noise."""
+    binomial = torch.tensor([1.0, 2.0, 1.0])
+    return binomial[:, None] * binomial / 6
 
 
 @lru_cache(maxsize=4)
@@ -43,10 +54,7 @@ def canvas_plane(channels: int) -> Tensor:
     # It outlives the mode in which somebody happened to ask for it first.
     with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
         noise = F.pad(white_noise(channels, CANVAS_SIDE, CANVAS_SIDE), (1, 1, 1, 1), mode="circular")
-        binomial = torch.tensor([1.0, 2.0, 1.0])
-        # 6 is the root of the sum of squares of the two-dimensional filter's entries.
-        kernel = (binomial[:, None] * binomial / 6).expand(channels, 1, 3, 3)
-        smooth = F.conv2d(noise, kernel, groups=channels)
+        smooth = F.conv2d(noise, canvas_blur().expand(channels, 1, 3, 3), groups=channels)
         return F.pad(smooth, (RIM, RIM, RIM, RIM), mode="circular")
 
 
@@ -69,8 +77,41 @@ def turned_coordinates(height: int, width: int) -> Tensor:
 
 def sample_canvas(channels: int, coordinates: Tensor) -> Tensor:
     """The canvas at coordinates (N, h, w, 2), bicubic: (N, C, h, w) on the device of the coordinates."""
-    plane = canvas_plane(channels).to(coordinates.device)
+    return _sampled(canvas_plane(channels), coordinates)
+
+
+def _sampled(plane: Tensor, coordinates: Tensor) -> Tensor:
+    """A plane that repeats, bicubic."""
+    plane = plane.to(coordinates.device)
     side = plane.shape[-1]
     # grid_sample counts from -1 at the first position to 1 at the last.
-    grid = ((coordinates % CANVAS_SIDE) + RIM) * (2 / (side - 1)) - 1
+    grid = ((coordinates % (side - 2 * RIM)) + RIM) * (2 / (side - 1)) - 1
     return F.grid_sample(plane.expand(len(grid), -1, -1, -1), grid, mode="bicubic", align_corners=True)
+
+
+@lru_cache(maxsize=1)
+def potential_plane() -> Tensor:
+    """One period of a smooth potential, with a rim as `canvas_plane` has: (1, 1, side, side) float32, variance 1."""
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        noise = white_noise(1, CANVAS_SIDE, CANVAS_SIDE, first=SEEDS[0])
+        # Of a picture that repeats, a Gaussian is a product of spectra.
+        frequencies = torch.fft.fftfreq(CANVAS_SIDE)
+        gain = torch.exp(-2 * (math.pi * HILLS * frequencies) ** 2)
+        smooth = torch.fft.ifft2(torch.fft.fft2(noise) * gain[:, None] * gain).real
+        return F.pad(smooth / smooth.std(), (RIM, RIM, RIM, RIM), mode="circular")
+
+
+@lru_cache(maxsize=1)
+def grain_plane() -> Tensor:
+    """White noise at half the pixels' distance, with a rim as `canvas_plane` has: (1, 1, 2 side, 2 side) float32."""
+    with torch.inference_mode(False), torch.no_grad():
+        noise = white_noise(1, 2 * CANVAS_SIDE, 2 * CANVAS_SIDE, first=SEEDS[1])
+        return F.pad(noise, (RIM, RIM, RIM, RIM), mode="circular")
+
+
+def sample_strokes(coordinates: Tensor) -> Tensor:
+    """What strokes are made of at coordinates (N, h, w, 2): (N, 5, h, w), four numbers of grain and the potential."""
+    down, across = (torch.gradient(coordinates, dim=axis)[0] / 4 for axis in (1, 2))
+    places = (coordinates - down - across, coordinates - down + across, coordinates + down - across)
+    grain = [_sampled(grain_plane(), 2 * c + 0.5) for c in (*places, coordinates + down + across)]
+    return torch.cat((*grain, _sampled(potential_plane(), coordinates)), 1)

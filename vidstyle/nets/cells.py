@@ -105,6 +105,8 @@ class CellNet(nn.Module):
 
     light: Tensor
     grey: Tensor
+    brightness: Tensor
+    raised: Tensor
     blur: Tensor
     average: Tensor
     spread: Tensor
@@ -126,6 +128,9 @@ class CellNet(nn.Module):
         # Luminance of a cell's first pixel, and what a change of light by 1 does to the bytes.
         self.register_buffer("light", torch.tensor(LUMA, device=device) @ into[:3])
         self.register_buffer("grey", out_of.sum(1) / BYTE_SCALE)
+        # The same of the mean of its pixels, and what a change of each of them does.
+        self.register_buffer("brightness", torch.tensor(LUMA, device=device) @ into.reshape(PIXELS, 3, -1).mean(0))
+        self.register_buffer("raised", out_of.reshape(size, PIXELS, 3).sum(2).T / BYTE_SCALE)
         for name in ("blur", "average", "spread"):
             self.register_buffer(name, getattr(cells.grid, name).to(device))
 
@@ -159,9 +164,14 @@ class CellNet(nn.Module):
         """
         mean, spread = light.to(cells.dtype)
         cells = (cells - mean * self.grey) * (USUAL_SPREAD / spread)
+        network = self.network
+        if network.strokes is not None:
+            luma = cells.float() @ self.brightness.float()
+            drawn, canvas = (x.to(cells.dtype) for x in network.drawn(luma[:, None], canvas))
+            cells = cells + drawn.permute(0, 2, 3, 1) @ self.raised
         x = self.head(cells.permute(0, 3, 1, 2))
-        x = F.relu_(x.add_(self.network.still_ground(x) if canvas is None else self.network.ground(canvas)))
-        x = self.tail(self.network.trunk(x))
+        ground = network.still_ground(x) if canvas is None else network.ground(canvas)
+        x = self.tail(network.trunk(F.relu_(x.add_(ground))))
         return take_out_grid(x, GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
 
 

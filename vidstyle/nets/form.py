@@ -67,7 +67,7 @@ class FormNet(RealtimeNet):
     channels, 5 blocks, widths (48, 128) and depths (1, 4): 1.58 M parameters, 7.3 GFLOP.
 
     Args:
-        channels, blocks, margin, canvas: as for RealtimeNet.
+        channels, blocks, margin, canvas, strokes: as for RealtimeNet.
         widths: channels of the coarse branch's levels, the first at an eighth of the picture's resolution.
         depths: residual blocks of each level.
 
@@ -83,8 +83,9 @@ class FormNet(RealtimeNet):
         canvas: int = 4,
         widths: Sequence[int] = (64, 128),
         depths: Sequence[int] = (1, 4),
+        strokes: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(channels, blocks, margin, canvas)
+        super().__init__(channels, blocks, margin, canvas, strokes)
         if not 1 <= len(widths) == len(depths) <= MOST_LEVELS or not all(0 <= depth <= MOST_BLOCKS for depth in depths):
             raise ValueError(
                 f"network arguments widths = {widths}, depths = {depths}: take one of each for a level, 1 to "

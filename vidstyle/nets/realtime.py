@@ -6,6 +6,7 @@ layer: statistics over the whole frame make each pixel depend on all others (som
 changes colour), cost as much time as the convolutions, and rule out painting in tiles.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -15,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.media.color import LUMA
-from vidstyle.nets.canvas import sample_canvas, still_coordinates
+from vidstyle.nets.canvas import sample_canvas, sample_strokes, still_coordinates
+from vidstyle.nets.strokes import StrokeField, Strokes
 from vidstyle.perception.warping import TRUNK_STRIDE
 
 FOLD = TRUNK_STRIDE
@@ -66,20 +68,31 @@ class RealtimeNet(nn.Module):
         margin: positions (of 4 pixels) by which the picture is extended on each side by reflection, so that
             the zero padding of the trunk does not show at the border; at most WIDEST_MARGIN.
         canvas: channels of the canvas.
+        strokes: what to draw under the picture before it is painted, as vidstyle.nets.strokes.Strokes has it; nothing
+            if None.
 
     Raises:
-        ValueError: for another margin.
+        ValueError: for another margin, and for strokes that cannot be.
     """
 
-    def __init__(self, channels: int = 48, blocks: int = 5, margin: int = 2, canvas: int = 4) -> None:
+    def __init__(
+        self,
+        channels: int = 48,
+        blocks: int = 5,
+        margin: int = 2,
+        canvas: int = 4,
+        strokes: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
         if not 0 <= margin <= WIDEST_MARGIN:
             raise ValueError(f"network argument margin = {margin}: takes 0 to {WIDEST_MARGIN}")
         folded = 3 * FOLD**2
         self.margin = margin
         self.canvas = canvas
+        self.strokes = None if strokes is None else StrokeField(Strokes(**strokes))
         self.ground = nn.Conv2d(canvas, channels, 3, padding=1, bias=False)
         self._laid: Tensor | None = None
+        self._laid_canvas: Tensor | None = None
         self.head = nn.Conv2d(folded, channels, 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
         self.tail = nn.Conv2d(channels, folded, 3, padding=1)
@@ -88,7 +101,7 @@ class RealtimeNet(nn.Module):
     def reach(self) -> int:
         """Positions by which what is painted at one depends on others; light apart."""
         # Head, tail, and the two steps of taking out the grid; two convolutions a block.
-        return 4 + 2 * len(self.blocks)
+        return 4 + 2 * len(self.blocks) + (0 if self.strokes is None else self.strokes.reach)
 
     @property
     def alignment(self) -> int:
@@ -106,7 +119,7 @@ class RealtimeNet(nn.Module):
     ) -> Tensor:
         """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped.
 
-        canvas: (N or 1, `canvas` channels, h, w) of `canvas_size`; one that lies still if None.
+        canvas: (N or 1, C, h, w) as from `canvas_at`, of `canvas_size`; one that lies still if None.
         light: (N, 2) of `measure_light`; measured on the image if None.
         whole: return what is painted in the margin, too.
         """
@@ -115,7 +128,13 @@ class RealtimeNet(nn.Module):
         height, width = image.shape[-2:]
         image = self.with_margin(image)
         # As a painter's eye does, get used to the light: one style has one brightness, pictures have any.
-        x = self.head(fold((image - mean) * (USUAL_SPREAD / spread)))
+        lit = fold((image - mean) * (USUAL_SPREAD / spread))
+        if self.strokes is not None:
+            weights = torch.tensor(LUMA, device=lit.device, dtype=lit.dtype).repeat(FOLD**2) / FOLD**2
+            luma = (lit * weights[:, None, None]).sum(1, keepdim=True)
+            drawn, canvas = self.drawn(luma, canvas)
+            lit = lit + drawn.repeat_interleave(3, 1)
+        x = self.head(lit)
         x = F.relu_(x.add_(self.still_ground(x) if canvas is None else self.ground(canvas)))
         painted = unfold(without_grid(self.tail(self.trunk(x)))) + 0.5
         return painted if whole else self.without_margin(painted, height, width)
@@ -132,12 +151,35 @@ class RealtimeNet(nn.Module):
         return painted[..., margin : margin + height, margin : margin + width]
 
     def train(self, mode: bool = True) -> Self:
-        self._laid = None
+        self._laid = self._laid_canvas = None
         return super().train(mode)
 
     def canvas_size(self, height: int, width: int) -> tuple[int, int]:
         """Positions (h, w) of the canvas under a picture of (H, W) pixels, margin included."""
         return -(-height // FOLD) + 2 * self.margin, -(-width // FOLD) + 2 * self.margin
+
+    def canvas_at(self, coordinates: Tensor) -> Tensor:
+        """The canvas at coordinates (N, h, w, 2), see vidstyle.nets.canvas: (N, C, h, w) on their device."""
+        laid = sample_canvas(self.canvas, coordinates)
+        return laid if self.strokes is None else torch.cat((laid, sample_strokes(coordinates)), 1)
+
+    def drawn(self, luma: Tensor, canvas: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The strokes under a picture: what they change its pixels by, (N, 16, h, w), and the canvas drawn out alike.
+
+        luma: (N, 1, h, w), means over positions of what the first layer sees; canvas: as for `forward`.
+        """
+        assert self.strokes is not None
+        pixels, ground = self.strokes(luma, self._still_canvas(luma) if canvas is None else canvas)
+        return pixels * USUAL_SPREAD, ground
+
+    def _still_canvas(self, x: Tensor) -> Tensor:
+        """A canvas that lies still, (1, C, h, w), under `x`."""
+        laid = self._laid_canvas
+        if laid is None or (laid.shape[-2:], laid.device) != (x.shape[-2:], x.device):
+            laid = self.canvas_at(still_coordinates(*x.shape[-2:])).to(x.device)
+            if not self.training:
+                self._laid_canvas = laid
+        return laid
 
     def still_ground(self, x: Tensor) -> Tensor:
         """What a canvas that lies still adds to `x`: (1, C, h, w)."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork, build_network
-from vidstyle.nets.canvas import sample_canvas, turned_coordinates
+from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.nets.realtime import USUAL_SPREAD, measure_light
 from vidstyle.perception import losses
@@ -184,7 +184,7 @@ def _made(network: nn.Module, pictures: Tensor) -> Tensor:
         return cast(Tensor, network(pictures))
     size = painter.canvas_size(*pictures.shape[-2:])
     places = torch.cat([turned_coordinates(*size) for _ in pictures]).to(pictures.device)
-    return cast(Tensor, painter(pictures, sample_canvas(painter.canvas, places)))
+    return cast(Tensor, painter(pictures, painter.canvas_at(places)))
 
 
 def _far(made: Tensor, wanted: Tensor) -> Tensor:

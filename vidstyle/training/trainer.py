@@ -9,7 +9,7 @@ from torch import Tensor
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork
 from vidstyle.nets.adain import MetaAdainNet
-from vidstyle.nets.canvas import sample_canvas, turned_coordinates
+from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.perception import losses
 from vidstyle.perception.flow import Pair
@@ -254,7 +254,7 @@ class Trainer(TrainingLoop):
 
     def _canvas(self, coordinates: Tensor) -> Tensor:
         assert self._painter is not None
-        return sample_canvas(self._painter.canvas, coordinates.to(self.device))
+        return self._painter.canvas_at(coordinates.to(self.device))
 
     @property
     def _feature_dtype(self) -> torch.dtype:
