@@ -14,7 +14,7 @@ from training_material import losses_of, write_perceptual_weights, write_picture
 
 from vidstyle import InputError, load_style, styles
 from vidstyle.any_style.polish import polished_weights
-from vidstyle.any_style.writing import LEAST_SIDE, read_style_picture
+from vidstyle.any_style.writing import LEAST_SIDE, STROKES, read_style_picture
 from vidstyle.nets import MetaRealtimeNet, RealtimeNet
 from vidstyle.nets.meta import PICTURE_SIDE
 from vidstyle.nets.meta_realtime import colored, uncolored
@@ -122,10 +122,18 @@ def test_a_picture_becomes_a_style_of_its_colors(library: Path, tmp_path: Path) 
         Image.new("RGB", (80, 60), color).save(tmp_path / f"{name}.png")
         with torch.inference_mode():
             style = load_style(tmp_path / f"{name}.png")
-        assert (style.card.name, style.card.network, style.card.arguments) == (name, "realtime", PAINTER)
+        assert (style.card.name, style.card.network) == (name, "realtime")
+        assert style.card.arguments == {**PAINTER, "strokes": dict(STROKES)}
         painted[name] = style.network(photo).mean((0, 2, 3))
     assert painted["red"].argmax() == 0
     assert painted["blue"].argmax() == 2
+
+
+def test_strokes_under_a_pictures_style_are_as_large_as_one_asks_for(library: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1)
+    usual, wide = (styles.style_of(tmp_path / "a.png", stroke_size=size).card.arguments["strokes"] for size in (1, 1.5))
+    assert (wide["width"], wide["length"]) == pytest.approx((1.5 * usual["width"], 1.5 * usual["length"]))
+    assert wide["strength"] == usual["strength"]
 
 
 def test_pictures_mix_with_styles(one_thread: None, library: Path, tmp_path: Path) -> None:

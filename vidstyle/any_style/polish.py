@@ -14,6 +14,7 @@ from torch.func import functional_call
 from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.meta_realtime import MetaRealtimeNet
 from vidstyle.nets.palette import palette_of
+from vidstyle.nets.realtime import RealtimeNet
 from vidstyle.perception import losses
 from vidstyle.perception.annealing import annealed
 from vidstyle.perception.objective import Loss, Objective
@@ -36,17 +37,23 @@ LEARNING_RATE, WARM_UP, BETAS = 1e-2, 4, (0.8, 0.99)
 @torch.inference_mode(False)
 @torch.enable_grad()
 def polished_weights(
-    meta: MetaRealtimeNet, picture: Tensor, *, steps: int | None = None, seconds: float = SECONDS
+    meta: MetaRealtimeNet,
+    picture: Tensor,
+    *,
+    painter: RealtimeNet | None = None,
+    steps: int | None = None,
+    seconds: float = SECONDS,
 ) -> dict[str, Tensor]:
     """What `meta.write_weights` gives, and nearer to the picture.
 
     Args:
         meta: stays as it is.
         picture: RGB (1, 3, H, W) in [0, 1], of about vidstyle.nets.meta.PICTURE_SIDE.
+        painter: what the weights are for, and how they are tried; `meta.base` if None.
         steps: STEPS if None.
         seconds: after which it ends, however many steps it has come to.
     """
-    steps = STEPS if steps is None else steps
+    steps, painter = STEPS if steps is None else steps, painter or meta.base
     # It may come from a caller's inference mode.
     picture = picture.clone()
     palette = palette_of(picture)
@@ -71,12 +78,12 @@ def polished_weights(
                 break
             for group in optimiser.param_groups:
                 group["lr"] = annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done)
-            canvas = meta.base.canvas_at(turned_coordinates(*meta.base.canvas_size(CROP, CROP)))
+            canvas = painter.canvas_at(turned_coordinates(*painter.canvas_size(CROP, CROP)))
             photo = photographs.batch(step).contiguous(memory_format=torch.channels_last)
             weights = meta.mix(chosen, palette)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                painted = functional_call(meta.base, weights, (photo, canvas), {"whole": True})
-                total = losses.total(objective(meta.base.with_margin(photo), painted.to(dtype)))
+                painted = functional_call(painter, weights, (photo, canvas), {"whole": True})
+                total = losses.total(objective(painter.with_margin(photo), painted.to(dtype)))
             optimiser.zero_grad()
             total.backward()
             norm = nn.utils.clip_grad_norm_(chosen.values(), 1.0)

@@ -23,6 +23,8 @@ LONGEST = 3.0
 """How many times as long as wide a picture is looked at, about its middle."""
 STROKE_SIZES = (0.5, 2.0)
 """Of strokes against those in the picture: finer ones would be lost, and broader ones are more than a network sees."""
+STROKES = (("strength", 0.3), ("width", 1.2), ("length", 1.5))
+"""What is drawn under what the real-time network paints in any picture's style; see vidstyle.nets.strokes."""
 
 
 def is_picture(style: str | Path) -> bool:
@@ -63,25 +65,30 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     import torch
 
     from vidstyle.any_style.polish import polished_weights
-    from vidstyle.nets import MetaRealtimeNet, build_network
+    from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
 
     pixels = resize_shorter_side(read_style_picture(path), stroke_side(PICTURE_SIDE, stroke_size))
     writer = _meta_network(meta)
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    arguments = dict(writer.painter)
     if isinstance(writer, MetaRealtimeNet):
-        weights: Mapping[str, Tensor] = polished_weights(writer, picture)
+        arguments["strokes"] = {name: value * (1 if name == "strength" else stroke_size) for name, value in STROKES}
+        with torch.inference_mode(False):
+            network = build_network(writer.paints_with, arguments)
+        assert isinstance(network, RealtimeNet)
+        weights: Mapping[str, Tensor] = polished_weights(writer, picture, painter=network)
     else:
+        network = build_network(writer.paints_with, arguments)
         with torch.inference_mode():
             weights = writer.write_weights(picture)
-    network = build_network(writer.paints_with, writer.painter)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
     card = StyleCard(
         name=path.stem,
         path=path,
         network=writer.paints_with,
-        arguments=writer.painter,
+        arguments=arguments,
         title=path.stem.replace("_", " "),
         parameters=sum(tensor.numel() for tensor in weights.values()),
     )

@@ -22,6 +22,7 @@ def add_strokes(graph: Graph, cells: str, canvas: str, field: StrokeField) -> tu
 class _StrokeNodes:
     def __init__(self, graph: Graph, field: StrokeField) -> None:
         self._graph, self._field = graph, field
+        self._lines, self._coarse_lines, self._angles = field.filters(torch.device("cpu"))
 
     def add(self, cells: str, canvas: str) -> tuple[str, str]:
         graph, strokes = self._graph, self._field.strokes
@@ -32,16 +33,14 @@ class _StrokeNodes:
         room = graph.node("Div", self._number(READABLE), graph.node("Add", detail, self._number(READABLE)))
         strength = graph.node("Mul", self._twice(room), self._number(strokes.strength))
         fine = self._unit(self._twice(directions))
-        drawn = self._drawn_out(self._grain(sides), fine, self._field.lines)
+        drawn = self._drawn_out(self._grain(sides), fine, self._lines)
         pixels = self._twice(graph.node("Mul", drawn, strength))
         # Alike for all colours of a pixel.
         alike = torch.eye(PIXELS).repeat_interleave(COLORS, 0)[..., None, None] * USUAL_SPREAD
         change = self._conv(graph.node("SpaceToDepth", pixels, blocksize=FOLD), alike)
         # One channel after the other, since they share their directions.
         apart = graph.node("Transpose", graph.cast(canvas, np.float32), perm=[1, 0, 2, 3])
-        ground = graph.node(
-            "Transpose", self._drawn_out(apart, directions, self._field.coarse_lines), perm=[1, 0, 2, 3]
-        )
+        ground = graph.node("Transpose", self._drawn_out(apart, directions, self._coarse_lines), perm=[1, 0, 2, 3])
         return graph.node("Add", cells, graph.cast(change, graph.dtype)), graph.cast(ground, graph.dtype)
 
     def _directions(self, luma: str, potential: str) -> tuple[str, str]:
@@ -82,7 +81,7 @@ class _StrokeNodes:
     def _drawn_out(self, noise: str, field: str, lines: Tensor) -> str:
         """See StrokeField._drawn_out; noise: (N, 1, h, w)."""
         graph = self._graph
-        cosines = self._conv(field, self._field.angles[..., None, None])
+        cosines = self._conv(field, self._angles)
         near = graph.node("Mul", graph.node("Add", cosines, self._number(1)), self._number(0.5))
         shares = graph.node("Pow", near, self._number(SHARPNESS))
         side = lines.shape[-1] // 2

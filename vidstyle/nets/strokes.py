@@ -30,6 +30,8 @@ FAINT = 4e-4
 """Squared gradient, from position to position, below which a contour is none."""
 READABLE = 0.02
 """Squared gradient nearby at which strokes are half as strong: eyes and letters are to be read."""
+ALONG, ACROSS = 2.0, 0.75
+"""Deviations of a line of width and length 1, of numbers of the grain."""
 LONG = 2
 """Rounds of drawing out, the second along the first: so lines bend."""
 
@@ -60,29 +62,17 @@ class StrokeField(nn.Module):
         ValueError: for strokes that are too large, or of a size that is none.
     """
 
-    lines: Tensor
-    coarse_lines: Tensor
-    angles: Tensor
-
     def __init__(self, strokes: Strokes) -> None:
         super().__init__()
         if not (0 < strokes.width <= 4 and 0 < strokes.length <= 4):
             raise ValueError(f"network arguments strokes = {strokes}: widths and lengths are above 0 and at most 4")
         self.strokes = strokes
-        doubled = 2 * math.pi / DIRECTIONS * torch.arange(DIRECTIONS)
-        # What they are follows from the arguments: nothing to save.
-        for name, values in (
-            ("lines", line_filters(strokes.width, strokes.length, torch.ones(1, 1))),
-            # A position of the canvas is two of the grain.
-            ("coarse_lines", line_filters(strokes.width / 2, strokes.length / 2, canvas_blur())),
-            ("angles", torch.stack((doubled.cos(), doubled.sin()), 1)),
-        ):
-            self.register_buffer(name, values, persistent=False)
+        self._filters: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
     def reach(self) -> int:
         """Positions by which strokes at one depend on others."""
-        fine, coarse = (LONG * (lines.shape[-1] // 2) for lines in (self.lines, self.coarse_lines))
+        fine, coarse = (LONG * reach_of_lines(self.strokes.width / part, self.strokes.length / part) for part in (1, 2))
         return 2 + 2 * max(REACHES) + max(-(-fine // 2), coarse)
 
     def forward(self, luma: Tensor, canvas: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,22 +92,36 @@ class StrokeField(nn.Module):
         room = READABLE / (READABLE + detail)
         strength = self.strokes.strength * F.interpolate(room, scale_factor=2, mode="bilinear")
         fine = unit(F.interpolate(field, scale_factor=2, mode="bilinear"))
-        drawn = self._drawn_out(F.pixel_shuffle(grain, 2), fine, self.lines) * strength
+        lines, coarse_lines, angles = self.filters(luma.device)
+        drawn = _drawn_out(F.pixel_shuffle(grain, 2), fine, lines, angles) * strength
         pixels = F.pixel_unshuffle(F.interpolate(drawn, scale_factor=2, mode="bilinear"), 4)
-        return pixels.to(luma.dtype), self._drawn_out(ground, field, self.coarse_lines).to(luma.dtype)
+        return pixels.to(luma.dtype), _drawn_out(ground, field, coarse_lines, angles).to(luma.dtype)
 
-    def _drawn_out(self, noise: Tensor, field: Tensor, lines: Tensor) -> Tensor:
-        """Noise (N, C, h, w) of variance 1 along a field (N, 2, h, w) of doubled angles; of variance about 1."""
-        near = (1 + F.conv2d(field, self.angles.float()[..., None, None])) / 2
-        channels = noise.shape[1]
-        shares = (near**SHARPNESS).repeat_interleave(channels, 0)
-        # A network that computes in bfloat16 has its buffers in it.
-        lines, side = lines.float(), lines.shape[-1] // 2
-        one = noise.flatten(0, 1)[:, None]
-        for _ in range(LONG):
-            one = F.pad(one, (side, side, side, side), mode="replicate")
-            one = (F.conv2d(one, lines) * shares).sum(1, keepdim=True)
-        return one.view_as(noise)
+    def filters(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Lines for the grain and for the canvas, and unit vectors of twice their angles: float32 on a device."""
+        # No buffers: these follow a network into half precision, and stay empty in one whose weights come from a file.
+        if self._filters is None or self._filters[0].device != device:
+            width, length = self.strokes.width, self.strokes.length
+            with torch.inference_mode(False), torch.no_grad():
+                doubled = 2 * math.pi / DIRECTIONS * torch.arange(DIRECTIONS)
+                # A position of the canvas is two of the grain.
+                lines = line_filters(width, length, torch.ones(1, 1))
+                coarse = line_filters(width / 2, length / 2, canvas_blur())
+                angles = torch.stack((doubled.cos(), doubled.sin()), 1)[..., None, None]
+                self._filters = lines.to(device), coarse.to(device), angles.to(device)
+        return self._filters
+
+
+def _drawn_out(noise: Tensor, field: Tensor, lines: Tensor, angles: Tensor) -> Tensor:
+    """Noise (N, C, h, w) of variance 1 along a field (N, 2, h, w) of doubled angles; of variance about 1."""
+    near = (1 + F.conv2d(field, angles)) / 2
+    shares = (near**SHARPNESS).repeat_interleave(noise.shape[1], 0)
+    side = lines.shape[-1] // 2
+    one = noise.flatten(0, 1)[:, None]
+    for _ in range(LONG):
+        one = F.pad(one, (side, side, side, side), mode="replicate")
+        one = (F.conv2d(one, lines) * shares).sum(1, keepdim=True)
+    return one.view_as(noise)
 
 
 def line_filters(width: float, length: float, noise: Tensor) -> Tensor:
@@ -128,8 +132,7 @@ def line_filters(width: float, length: float, noise: Tensor) -> Tensor:
 
     noise: the filter (h, w), of squares that add up to 1, with which it was made of white noise.
     """
-    along, across = 2.0 * length, 0.75 * width
-    side = round(2 * max(along, across))
+    along, across, side = ALONG * length, ACROSS * width, reach_of_lines(width, length)
     y, x = torch.meshgrid(torch.arange(-side, side + 1.0), torch.arange(-side, side + 1.0), indexing="ij")
     lines: list[Tensor] = []
     for number in range(DIRECTIONS):
@@ -145,6 +148,11 @@ def line_filters(width: float, length: float, noise: Tensor) -> Tensor:
     for _ in range(LONG):
         through = F.conv2d(F.pad(through, (2 * side,) * 4), mixed)
     return filters / through.norm() ** (1 / LONG)
+
+
+def reach_of_lines(width: float, length: float) -> int:
+    """Numbers on each side of the middle of a line."""
+    return round(2 * max(ALONG * length, ACROSS * width))
 
 
 def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, Tensor]:
