@@ -11,7 +11,7 @@ from vidstyle.stream.key_maps import Key, View
 from vidstyle.stream.memory import MOST_KEYS
 from vidstyle.stream.planes import empty, grid, is_planar, luma_of, picture_size, planes_of, sample
 
-SHARPEN, SHARPEN_RADIUS = 0.12, 0.8
+SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
 """Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
 MOSTLY = 0.5
 """Share of a picture that is all of one key, from which on it is resampled as a whole first."""
