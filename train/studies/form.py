@@ -1,10 +1,10 @@
-"""What a sense of form brings: styles before and after, on single frames.
+"""What strokes that follow form bring: styles before and after, on single frames.
 
     python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...]
         [--paint STEPS] [--keep DIR]
 
-Before is what the style started from (its recipe's init, if that is of the same picture), after is what ships; the
-sheet has the real-time style, too.  Makes form.md and form.jpg in --out.
+Before is what the style started from (its recipe's init, if that is of the same picture), after is what ships.  Makes
+form.md and form.jpg in --out.
 The distances are those of vidstyle.perception.metrics by vgg19-hybrid; structure is the style distance at relu5_1
 alone.  With --paint the sheet has a third row for each style: painting by optimisation, STEPS at each scale, which
 takes minutes a frame; with --keep these are kept in a folder, and painted once.
@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS.values())} (.mp4)")
     parser.add_argument("--perceptual-weights", type=Path, required=True)
-    parser.add_argument("--styles", nargs="+", default=[c.name for c in list_styles() if c.network == "form"])
+    parser.add_argument("--styles", nargs="+", default=[c.name for c in list_styles() if "strokes" in c.arguments])
     parser.add_argument("--paint", type=int, metavar="STEPS", default=0)
     parser.add_argument("--keep", type=Path, help="folder for what --paint paints")
     parser.add_argument("--out", type=Path, default=HERE)
@@ -172,8 +172,6 @@ def main() -> None:
         versions = {"after": load_style(name)}
         if recipe.network.init is not None and recipe.network.init.stem == name:
             versions = {"before": load_style(str(recipe.network.init)), **versions}
-            real = load_style(name.removesuffix("_form"))
-            sheet[f"{real.card.name}\n(real-time)"] = [widened(p) for p in painted(real.network, [*frames.values()])]
         rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
         found = measured(perceptual, [*rows.values()], picture, [*frames.values()])
         for (when, paintings), those in zip(rows.items(), found, strict=True):
@@ -186,7 +184,7 @@ def main() -> None:
             given = {"steps": args.paint, "weights": args.perceptual_weights}
             sheet[f"{name}\npaint"] = [widened(optimised(f, picture, kept=kept[k], **given)) for k, f in frames.items()]
     (args.out / "form.md").write_text("\n".join(lines) + "\n")
-    draw_sheet(args.out / "form.jpg", "Styles before and after they had a sense of form", sheet, list(frames))
+    draw_sheet(args.out / "form.jpg", "Styles before and after their strokes followed form", sheet, list(frames))
 
 
 if __name__ == "__main__":
