@@ -6,6 +6,8 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from typer.main import get_command
+
 from vidstyle.cli import (
     bench,
     cameras,
@@ -67,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
         say("interrupted")
         return exit_code()
     except VidstyleError as error:
-        say(f"error: {error.worded(option)}")
+        say(f"error: {_worded(error, sys.argv[1:] if arguments is None else arguments)}")
         return error.exit_code
     except OSError as error:
         if error.errno not in REFUSALS:
@@ -99,6 +101,18 @@ def main() -> NoReturn:
     # All is done: there is no need to wait for threads of a stopped run that are still inside a network or an encoder,
     # nor for the libraries, which take a second to take themselves apart.
     os._exit(code)
+
+
+def _worded(error: VidstyleError, arguments: list[str]) -> str:
+    """What it says to whoever has written these arguments: what is no option of their command is a value alone."""
+    group: Any = get_command(app)
+    command = group.commands.get(next((text for text in arguments if not text.startswith("-")), ""))
+    known = {name for parameter in command.params for name in parameter.opts} if command else set()
+
+    def named(name: str, value: str) -> str:
+        return option(name, value) if not value or option(name, "") in known else value
+
+    return error.worded(named)
 
 
 def _usage_error(error: Any) -> int:
