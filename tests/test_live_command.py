@@ -65,9 +65,10 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
     output = tmp_path / "out.mkv"
     result = run_cli("live", "--style", style_file, "--camera", bars, "--to", output, "--seconds", "0.5")
     assert result.code == 0
-    *first, last = result.err.splitlines()
+    *first, begun, last = result.err.splitlines()
     # On a machine where nothing has been painted before.
     assert first in ([], ["vidstyle: compiling for this machine, which has to be done once"])
+    assert begun == f"vidstyle: bars.mp4, 64x48, goes to {output}"
     assert re.fullmatch(
         r"vidstyle: bars.mp4: \d+ frames captured, \d+ shown, \d+ dropped, .* on cpu \((torch_cpu|openvino)\)", last
     )

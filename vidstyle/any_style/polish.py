@@ -16,7 +16,7 @@ from vidstyle.nets.meta_realtime import MetaRealtimeNet
 from vidstyle.nets.palette import palette_of
 from vidstyle.nets.realtime import RealtimeNet
 from vidstyle.perception import losses
-from vidstyle.perception.adam import Adam
+from vidstyle.perception.adam import PlainAdam
 from vidstyle.perception.annealing import annealed
 from vidstyle.perception.objective import Loss, Objective
 from vidstyle.perception.perceptual_network import OWN, PerceptualNetwork
@@ -66,7 +66,7 @@ def polished_weights(
     objective = Objective(Loss(perceptual=OWN, style=STYLE_WEIGHT, flicker=FLICKER_WEIGHT), perceptual, picture)
     perceptual.to(dtype).to(memory_format=torch.channels_last)
     photographs = Photographs(PHOTOS, crop=CROP, batch=1, seed=0)
-    optimiser = Adam(chosen.values(), betas=BETAS)
+    optimiser = PlainAdam(chosen.values(), betas=BETAS)
     begun = time.monotonic()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

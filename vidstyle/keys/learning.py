@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.realtime import RealtimeNet, measure_light
 from vidstyle.perception import losses
-from vidstyle.perception.adam import Adam
+from vidstyle.perception.adam import PlainAdam
 from vidstyle.perception.annealing import annealed
 from vidstyle.perception.perceptual_network import OWN, PerceptualNetwork
 from vidstyle.perception.tensors import to_tensor
@@ -69,7 +69,7 @@ def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, s
     perceptual = PerceptualNetwork(OWN).to(torch.bfloat16 if half else torch.float32)
     perceptual.to(memory_format=torch.channels_last)
     network.train().requires_grad_(True)
-    optimiser = Adam(network.parameters(), betas=(0.9, 0.99))
+    optimiser = PlainAdam(network.parameters(), betas=(0.9, 0.99))
     rng = random.Random(0)
     begun = time.monotonic()
     for step in range(steps):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 
-class Adam:
+class PlainAdam:
     """Kingma and Ba 2015, as `torch.optim.Adam` does it, to the last bit.
 
     That one imports PyTorch's compiler when it is made, which takes as long as importing PyTorch once more.
