@@ -167,6 +167,7 @@ def test_srt_is_offered_only_where_ffmpeg_has_it(run_cli: Cli, bars: Path) -> No
         (["--to", "udp://256.0.0.1:1"], "cannot stream there"),
         (["--to", "nowhere/out.mp4"], "does not exist; make it first"),
         (["--to", "out"], "takes window, virtual, pipe:, a URL, or a video file"),
+        (["--to", "out.jpg"], "--to out.jpg: takes window, virtual, pipe:, a URL, or a video file"),
         (["--to", "out.xyz"], "no video container is called .xyz"),
         (["--to", "bars.mp4"], "exists already; --overwrite replaces it"),
         (["--to", "pipe:", "--to", "pipe:"], "names the same place twice"),

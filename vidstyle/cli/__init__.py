@@ -25,7 +25,9 @@ from vidstyle.cli import (
     train,
 )
 from vidstyle.cli.app import app
+from vidstyle.cli.help import CommandWithHelp
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
+from vidstyle.cli.reference import commands
 from vidstyle.errors import VidstyleError, lacks_memory, reason
 from vidstyle.interruption import INTERRUPTED, catch_signals, exit_code, ignore_signals
 
@@ -51,7 +53,7 @@ for _command in (
     bench.bench,
     doctor.doctor,
 ):
-    app.command()(_command)
+    app.command(cls=CommandWithHelp)(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -118,6 +120,8 @@ def _worded(error: VidstyleError, arguments: list[str]) -> str:
 def _usage_error(error: Any) -> int:
     """Say what the option parser has found; its exit code."""
     message = error.format_message()
+    if message.startswith("No such command") and "Did you mean" not in message:
+        message = f"{message.rstrip('.')}; there are {', '.join(name for name, _ in commands(app))}"
     if message and "\n" not in message:
         say(f"error: {message}")
     else:
