@@ -47,3 +47,18 @@ def test_pytorchs_compiler_stays_where_it_is() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_it_goes_on_from_another_one() -> None:
+    def moved(parameter: torch.nn.Parameter, adam: PlainAdam, steps: int) -> torch.Tensor:
+        for _ in range(steps):
+            parameter.grad = parameter.detach().cos()
+            adam.step(0.1)
+        return parameter.detach()
+
+    whole, part, rest = (torch.nn.Parameter(torch.ones(2)) for _ in range(3))
+    wanted = moved(whole, PlainAdam([whole], betas=(0.8, 0.9)), 5)
+    first = PlainAdam([part], betas=(0.8, 0.9))
+    rest.data = moved(part, first, 3).clone()
+    second = PlainAdam([rest], betas=(0.8, 0.9)).going_on_from(first, torch.clone, torch.clone)
+    assert torch.equal(moved(rest, second, 2), wanted)

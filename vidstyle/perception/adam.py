@@ -1,6 +1,7 @@
 """Adam, for trainings that somebody waits for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ class PlainAdam:
     That one imports PyTorch's compiler when it is made, which takes as long as importing PyTorch once more.
 
     Args:
-        parameters: what is trained; leaves that ask for gradients.
+        parameters: what is trained; leaves, whose gradients are in `grad`.
         betas: how much is kept of the means of gradients and of their squares.
     """
 
@@ -24,6 +25,16 @@ class PlainAdam:
             for _ in range(2)
         )
         self._counts = [torch.tensor(0.0) for _ in self._parameters]
+
+    def going_on_from(self, before: Self, mean: Callable[[Tensor], Tensor], square: Callable[[Tensor], Tensor]) -> Self:
+        """Itself, with what another one has come to know of parameters that were otherwise of another shape.
+
+        mean, square: make the means of gradients, and of their squares, fit.
+        """
+        self._means = [mean(tensor) for tensor in before._means]
+        self._squares = [square(tensor) for tensor in before._squares]
+        self._counts = [count.clone() for count in before._counts]
+        return self
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
