@@ -18,7 +18,6 @@ from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.output_containers import check_video_name, file_takes_planes
-from vidstyle.media.sinks import FileSink
 from vidstyle.media.sounds import LiveSound, SoundTrack, takes_sound
 from vidstyle.media.stream_connections import STREAM_FORMATS, TICK, StreamTarget, has_srt
 from vidstyle.media.streaming import StreamSink
@@ -151,6 +150,9 @@ class Recording:
         sound: LiveSound | None = None,
         overwrite: bool = False,
     ) -> None:
+        # Late, as all that is not needed for the first picture in a window.
+        from vidstyle.media.sinks import FileSink
+
         self.name = str(path)
         self._sound: SoundTrack | None = None
         average = Fraction(rate).limit_denominator(1001)
