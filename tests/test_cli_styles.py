@@ -73,6 +73,7 @@ def test_one_style_is_shown_with_all_that_is_known_of_it(run_cli: Cli, library: 
     shown = run_cli("styles", "Wave").out
     for text in ("wave", "[b]The Wave[/b]", "Katsushika Hokusai, 1831", "realtime", "warp error", "0.0345"):
         assert text in shown
+    assert "Less is better" in shown
     assert "bathers" not in shown
     assert style_file.name in run_cli("styles", style_file).out
     assert "error: wafe: no such style; did you mean wave" in run_cli("styles", "wafe").err, "there is no --style here"

@@ -63,6 +63,8 @@ def print_style(card: "StyleCard") -> None:
         if value:
             table.add_row(name, escape(value))
     console.print(table)
+    if card.metrics:
+        console.print(Text(FIGURES))
 
 
 def _short(cards: "list[StyleCard]") -> Iterator[str]:
