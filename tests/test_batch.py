@@ -144,7 +144,7 @@ def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
         (["{}/a.mp4", "--out", "{}/no/such"], "does not exist"),
         (["{}/a.mp4", "--out", "{}/p", "--name", "{stem}.nothing"], "no video container"),
         (["{}/a.mp4", "--out", "{}/p", "--name", "{frame}.mp4"], "takes a file's name with"),
-        (["{}/a.mp4", "--out", "{}/p", "--name", "../{stem}{suffix}"], "takes a file's name with"),
+        (["{}/a.mp4", "--out", "{}/p", "--name", "../{stem}{suffix}"], "and no folder"),
         (["{}", "--out", "{}/p", "--name", "same.gif"], "no picture format"),
         (["{}/a.mp4", "{}/copy.mp4", "--out", "{}/p", "--name", "same.mp4"], "would be made of"),
         (["{}/a.mp4", "--out", "{}"], "is an input itself"),

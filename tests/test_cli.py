@@ -33,12 +33,25 @@ def test_help_lists_the_commands_within_a_second() -> None:
     assert all(command in shown.stdout for command in ("restyle", "styles", "train"))
 
 
+def test_help_is_what_the_reference_says_in_two_columns(run_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run_cli("restyle", "--help").out.splitlines()
+    assert lines[0].endswith("restyle [OPTIONS] INPUT... [OUTPUT]")
+    assert max(map(len, lines)) <= 80
+    assert "  --stroke-size NUMBER            Of strokes against the frame: 2 is twice as" in lines
+    assert "  --steady, --no-steady           Let the paint of a video move with what it" in lines
+    assert "  -h, --help                      Show this message and exit." in lines
+    shown = " ".join(run_cli("--help").out.split())
+    assert "live Paint a camera, a stream, the screen or a file while it plays; `q` or Ctrl-C ends it." in shown
+
+
 def test_version(run_cli: Cli) -> None:
     assert re.fullmatch(r"vidstyle \d+\.\d+\.\d+\n", run_cli("--version").out)
 
 
 def test_an_unknown_command_and_missing_arguments(refused: Callable[..., str]) -> None:
-    assert "'restile'" in refused("restile")
+    assert "No such command 'restile'. Did you mean 'restyle'" in refused("restile")
+    assert "No such command 'xyz'; there are restyle, preview, keys, live" in refused("xyz")
     assert "Missing argument 'INPUT" in refused("restyle")
 
 

@@ -110,6 +110,7 @@ def test_a_folder_of_pictures_becomes_a_folder(run_cli: Cli, picture: Path, styl
     for name, number in (("b.png", 3), ("a.jpg", 9), ("C.BMP", 20)):
         Image.fromarray(colorful_picture(number)).save(folder / name)
     result = run_cli("restyle", folder, output, "--style", style_file, "--device", "cpu", "--json")
+    assert "--out DIR" not in result.err, "nothing else here can be painted"
     assert json.loads(result.out)["frames"] == 3
     assert sorted(contents(output)) == ["C.BMP", "a.jpg", "b.png"]
     assert_paints(style_file, colorful_picture(3), np.asarray(Image.open(output / "b.png")))
@@ -159,6 +160,19 @@ def test_stroke_size_chooses_the_size_that_is_painted(
         assert Image.open(output).size == (512, 384)
         assert painted.pop() == expected
     assert not painted
+
+
+def test_of_a_folder_of_everything_pictures_are_painted_and_it_is_said_how_to_paint_all(
+    run_cli: Cli, clip: Path, picture: Path, style_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for file in (clip, picture):
+        (folder / file.name).write_bytes(file.read_bytes())
+    result = run_cli("restyle", folder, tmp_path / "out", "--style", style_file, "--device", "cpu")
+    assert result.code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [picture.name]
+    assert "warning: --out DIR, in place of OUTPUT, takes videos and folders, too" in result.err
 
 
 def test_a_folder_of_photographs_gets_the_same_strokes_whatever_their_sizes(

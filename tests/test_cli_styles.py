@@ -28,19 +28,29 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-def test_styles_lists_what_is_known_of_each(
-    columns: int, run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
+def test_styles_lists_what_is_known_of_each(run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     result = run_cli("styles", "-v")
     assert result.code == 0
-    assert max(map(len, result.out.splitlines())) <= columns
+    assert max(map(len, result.out.splitlines())) <= 200
     size = f"{(library / 'wave.safetensors').stat().st_size / 1000:.0f} kB"
     for text in ("wave", "[b]The Wave[/b]", "Katsushika Hokusai", "1831", "realtime", size):
         assert text in result.out
     for text in ("style distance", "0.234", "content distance", "1.5", "grid db", "9.87", "warp error", "0.0345"):
         assert text in result.out
+
+
+def test_where_there_is_no_room_for_titles_figures_are_a_line_a_style(
+    run_cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run_cli("styles", "-v").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    size = f"{(library / 'wave.safetensors').stat().st_size / 1000:.0f}"
+    rows = [line.split() for line in lines]
+    assert ["wave", "realtime", size, "1.5", "9.87", "0.234", "0.0345"] in rows
+    assert ["name", "network", "kB", "distance", "db", "distance", "error"] in rows
+    assert len(lines) == 6, "two of headings, three styles, and what figures mean"
 
 
 def test_the_list_of_styles_is_short(run_cli: Cli, library: Path) -> None:
@@ -63,9 +73,10 @@ def test_one_style_is_shown_with_all_that_is_known_of_it(run_cli: Cli, library: 
     shown = run_cli("styles", "Wave").out
     for text in ("wave", "[b]The Wave[/b]", "Katsushika Hokusai, 1831", "realtime", "warp error", "0.0345"):
         assert text in shown
+    assert "Less is better" in shown
     assert "bathers" not in shown
     assert style_file.name in run_cli("styles", style_file).out
-    assert "did you mean wave" in run_cli("styles", "wafe").err
+    assert "error: wafe: no such style; did you mean wave" in run_cli("styles", "wafe").err, "there is no --style here"
 
 
 def test_styles_shows_small_pictures_to_terminals_with_colors(

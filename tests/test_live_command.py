@@ -65,9 +65,10 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
     output = tmp_path / "out.mkv"
     result = run_cli("live", "--style", style_file, "--camera", bars, "--to", output, "--seconds", "0.5")
     assert result.code == 0
-    *first, last = result.err.splitlines()
+    *first, begun, last = result.err.splitlines()
     # On a machine where nothing has been painted before.
     assert first in ([], ["vidstyle: compiling for this machine, which has to be done once"])
+    assert begun == f"vidstyle: bars.mp4, 64x48, goes to {output}"
     assert re.fullmatch(
         r"vidstyle: bars.mp4: \d+ frames captured, \d+ shown, \d+ dropped, .* on cpu \((torch_cpu|openvino)\)", last
     )
@@ -166,6 +167,7 @@ def test_srt_is_offered_only_where_ffmpeg_has_it(run_cli: Cli, bars: Path) -> No
         (["--to", "udp://256.0.0.1:1"], "cannot stream there"),
         (["--to", "nowhere/out.mp4"], "does not exist; make it first"),
         (["--to", "out"], "takes window, virtual, pipe:, a URL, or a video file"),
+        (["--to", "out.jpg"], "--to out.jpg: takes window, virtual, pipe:, a URL, or a video file"),
         (["--to", "out.xyz"], "no video container is called .xyz"),
         (["--to", "bars.mp4"], "exists already; --overwrite replaces it"),
         (["--to", "pipe:", "--to", "pipe:"], "names the same place twice"),

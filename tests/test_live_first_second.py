@@ -54,7 +54,7 @@ class Window:
 
 
 def test_nothing_that_takes_seconds_is_loaded_before_the_camera_is_shown() -> None:
-    heavy = ("torch", "numba", "openvino", "kornia", "pythonosc")
+    heavy = ("torch", "numba", "openvino", "kornia", "pythonosc", "PIL", "vidstyle.media.sinks")
     program = f"import sys, vidstyle.live; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

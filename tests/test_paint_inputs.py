@@ -89,7 +89,7 @@ def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable
     [
         (("photo.png", "notes.txt", "out.png"), "notes.txt: not a picture that can be read"),
         (("notes.txt", "a.png", "out.png"), "notes.txt: not a picture that can be read"),
-        (("missing.png", "a.png", "out.png"), "missing.png: "),
+        (("missing.png", "a.png", "out.png"), "missing.png: no such file"),
         (("line.png", "a.png", "out.png"), "crop it, or raise --size"),
         (("photo.png", "out.png"), "one STYLE or more, and OUT"),
         (("photo.png", "a.png", "out.txt"), "no picture format"),

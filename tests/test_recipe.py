@@ -1,9 +1,11 @@
 """Recipes: what they say, what the command line puts into them, and when two are the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Result
 
 from vidstyle.errors import InputError
 from vidstyle.styles import find_style
@@ -23,6 +25,21 @@ def test_a_picture_alone_makes_a_recipe_when_the_rest_is_named(material: Path) -
     assert (recipe.name, recipe.style.title, recipe.schedule.steps) == ("dots", "Dots", 7)
     with pytest.raises(InputError, match="with photos"):
         resolve_recipe(material / "dots.png")
+
+
+def test_what_is_missing_is_said_before_anything_is_fetched(
+    material: Path, tmp_path: Path, run_cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(*_: object) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr("vidstyle.training.recipe_options.usual_or_own", fetched)
+    with pytest.raises(InputError, match="no photographs here"):
+        resolve_recipe(material / "dots.png", photos=tmp_path / "nothing", on_note=print)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dots.safetensors").touch()
+    result = run_cli("train", material / "dots.png", "--photos", material / "photos")
+    assert (result.code, "dots.safetensors: exists already" in result.err) == (2, True)
 
 
 def test_a_picture_alone_makes_a_steady_style_in_a_quarter_of_an_hour_and_from_a_style_in_five_minutes(

@@ -81,7 +81,7 @@ class Style:
     """A style ready to paint: its card and its network, in evaluation mode, float32, on the CPU."""
 
     card: StyleCard
-    network: "nn.Module"
+    network: "nn.Module" = field(repr=False)
 
     def _repr_png_(self) -> builtins.bytes:
         """A photograph that comes with the program, painted: what a notebook shows of a style."""

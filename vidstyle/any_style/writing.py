@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.images import read_opaque, resize_shorter_side
 from vidstyle.media.suffixes import READ_SUFFIXES
 from vidstyle.style_files import Style, StyleCard, load_style_file
 
@@ -38,6 +37,8 @@ def read_style_picture(path: Path) -> np.ndarray:
     Raises:
         InputError: for what is no picture or a broken one, is smaller than LEAST_SIDE, or of more than 100 megapixels.
     """
+    from vidstyle.media.images import read_opaque
+
     pixels = read_opaque(path)
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE:
@@ -65,6 +66,7 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     import torch
 
     from vidstyle.any_style.polish import polished_weights
+    from vidstyle.media.images import resize_shorter_side
     from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
 

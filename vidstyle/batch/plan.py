@@ -154,8 +154,10 @@ def _check_template(name: str) -> None:
         fields = {field for _, field, _, _ in string.Formatter().parse(name) if field is not None}
         written = name.format(**dict.fromkeys(FIELDS, "x"))
     except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise InputError(f"{says}; see {parameter('name')}") from error
-    if not fields <= set(FIELDS) or "/" in written or "\\" in written or not written.strip(". "):
+        raise InputError(f"{says} and nothing else in braces") from error
+    if "/" in written or "\\" in written:
+        raise InputError(f"{says}, and no folder: each of several styles has one of its own")
+    if not fields <= set(FIELDS) or not written.strip(". "):
         raise InputError(says)
 
 

@@ -108,19 +108,19 @@ def _cache() -> Iterator[Finding]:
 def _media() -> Iterator[Finding]:
     import av
 
-    from vidstyle.media.codecs import CODECS, GPU_CODECS
+    from vidstyle.media.codecs import CODECS, on_gpu
 
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     yield Finding("FFmpeg", True, f"PyAV {av.__version__}, libavcodec {version}")
     found, missing = [], []
-    named = [(name, codec.encoder) for name, codec in CODECS.items()]
-    named += [(f"{name} on GPUs", codec.encoder) for name, codec in GPU_CODECS.items()]
-    for name, encoder in named:
+    for name, codec in CODECS.items():
         try:
-            av.Codec(encoder, "w")
+            av.Codec(codec.encoder, "w")
             found.append(name)
         except (ValueError, av.error.FFmpegError):
             missing.append(name)
+    # FFmpeg lists those of every GPU there is.
+    found += [f"{name} on the GPU" for name in CODECS if on_gpu(name, 640, 360) is not None]
     yield Finding("encoders", True, ", ".join(found))
     if missing:
         yield Finding("encoders", False, f"without {', '.join(missing)}", "pip install av, from PyPI, has all")

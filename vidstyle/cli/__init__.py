@@ -6,6 +6,8 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from typer.main import get_command
+
 from vidstyle.cli import (
     bench,
     cameras,
@@ -23,7 +25,9 @@ from vidstyle.cli import (
     train,
 )
 from vidstyle.cli.app import app
+from vidstyle.cli.help import CommandWithHelp
 from vidstyle.cli.messages import option, say, speak_to_whoever_hears
+from vidstyle.cli.reference import commands
 from vidstyle.errors import VidstyleError, lacks_memory, reason
 from vidstyle.interruption import INTERRUPTED, catch_signals, exit_code, ignore_signals
 
@@ -49,7 +53,7 @@ for _command in (
     bench.bench,
     doctor.doctor,
 ):
-    app.command()(_command)
+    app.command(cls=CommandWithHelp)(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -67,7 +71,7 @@ def run(arguments: list[str] | None = None) -> int:
         say("interrupted")
         return exit_code()
     except VidstyleError as error:
-        say(f"error: {error.worded(option)}")
+        say(f"error: {_worded(error, sys.argv[1:] if arguments is None else arguments)}")
         return error.exit_code
     except OSError as error:
         if error.errno not in REFUSALS:
@@ -101,9 +105,23 @@ def main() -> NoReturn:
     os._exit(code)
 
 
+def _worded(error: VidstyleError, arguments: list[str]) -> str:
+    """What it says to whoever has written these arguments: what is no option of their command is a value alone."""
+    group: Any = get_command(app)
+    command = group.commands.get(next((text for text in arguments if not text.startswith("-")), ""))
+    known = {name for parameter in command.params for name in parameter.opts} if command else set()
+
+    def named(name: str, value: str) -> str:
+        return option(name, value) if not value or option(name, "") in known else value
+
+    return error.worded(named)
+
+
 def _usage_error(error: Any) -> int:
     """Say what the option parser has found; its exit code."""
     message = error.format_message()
+    if message.startswith("No such command") and "Did you mean" not in message:
+        message = f"{message.rstrip('.')}; there are {', '.join(name for name, _ in commands(app))}"
     if message and "\n" not in message:
         say(f"error: {message}")
     else:

@@ -5,10 +5,13 @@ from typing import Annotated
 import typer
 
 from vidstyle import __version__
+from vidstyle.cli.help import ProgramWithHelp
 
 app = typer.Typer(
+    cls=ProgramWithHelp,
     help="Paint video, live, in the style of a picture.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

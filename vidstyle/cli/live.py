@@ -115,7 +115,8 @@ def live(
     elif not quiet:
         delay = figures.delay_ms
         say(
-            f"{figures.camera}: {figures.captured} frames captured, {figures.shown} shown, {figures.dropped} dropped, "
+            f"{figures.camera}: {figures.captured} frame{'s' * (figures.captured != 1)} captured, "
+            f"{figures.shown} shown, {figures.dropped} dropped, "
             f"{figures.fps:.1f} fps, delay {delay['p50']:.0f} ms (p95 {delay['p95']:.0f}, p99 {delay['p99']:.0f}), "
             f"painted at {figures.painted_width}x{figures.painted_height} on {figures.device} ({figures.engine})"
         )

@@ -42,11 +42,15 @@ class Written:
     default: str
     required: bool
 
+    def told(self) -> str:
+        """What it is for, and what it is where it is left out."""
+        if not self.names or not (self.default or self.required):
+            return self.help
+        return f"{self.help} {'Required.' if self.required else f'Default: {self.default}.'}"
+
     def __str__(self) -> str:
         """One item of the page."""
-        text = f"`{' '.join(filter(None, (', '.join(self.names), self.value)))}`: {self.help}"
-        if self.names and (self.default or self.required):
-            text += " Required." if self.required else f" Default: {self.default}."
+        text = f"`{' '.join(filter(None, (', '.join(self.names), self.value)))}`: {self.told()}"
         wrapped = textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
         return "\n".join(wrapped)
 

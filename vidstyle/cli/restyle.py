@@ -190,6 +190,7 @@ def restyle(
     source, output = _one_pair([Path(file) for file in files], style or [], name)
     chosen = style[0] if style else None
     from vidstyle.cli.progress_bars import FrameBar
+    from vidstyle.media.suffixes import VIDEO_SUFFIXES
     from vidstyle.restyle_options import Options, check_request, output_beside
 
     # Before torch is loaded, which takes seconds.
@@ -233,6 +234,8 @@ def restyle(
         summary = interruptible(paint)
     for warning in summary.warnings:
         say(f"warning: {warning}")
+    if source.is_dir() and any(path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES for path in source.iterdir()):
+        say("warning: --out DIR, in place of OUTPUT, takes videos and folders, too")
     if as_json:
         fields = asdict(summary)
         fields.pop("warnings")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PICTURE_WIDTH = 39
 """Characters; two pictures and what is between them fill a terminal of 80."""
+FIGURES = "Less is better; warp error source is the clip's own. docs/styles.md has more."
 
 
 def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
@@ -41,6 +42,8 @@ def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
     if console.measure(table, options=unbounded).maximum > console.width:
         table = _narrow(cards)
     console.print(table)
+    if any(card.metrics for card in cards):
+        console.print(Text(FIGURES))
 
 
 def print_style(card: "StyleCard") -> None:
@@ -60,6 +63,8 @@ def print_style(card: "StyleCard") -> None:
         if value:
             table.add_row(name, escape(value))
     console.print(table)
+    if card.metrics:
+        console.print(Text(FIGURES))
 
 
 def _short(cards: "list[StyleCard]") -> Iterator[str]:
@@ -92,17 +97,16 @@ def _wide(cards: "list[StyleCard]") -> Table:
 
 
 def _narrow(cards: "list[StyleCard]") -> Table:
-    """What belongs together below each other."""
-    table = Table(title=_count(cards), show_lines=True)
-    table.add_column("name", no_wrap=True, min_width=max((len(card.name) for card in cards), default=0))
-    table.add_column("picture")
-    table.add_column("network, size")
-    table.add_column("metrics")
+    """The figures alone; who has painted what is in the short list."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("name", "network"):
+        table.add_column(heading, vertical="bottom")
+    metrics = sorted({name for card in cards for name in card.metrics})
+    for name in ("kB", *metrics):
+        table.add_column(escape(name.replace("_", "\n")), justify="right")
     for card in cards:
-        made = ", ".join(filter(None, (card.artist, card.year)))
-        figures = [f"{_words(name)} {value:.3g}" for name, value in sorted(card.metrics.items())]
-        cells = ([card.name], [card.title, made], [card.network, _size(card)], figures)
-        table.add_row(*(escape("\n".join(filter(None, lines))) for lines in cells))
+        figures = [f"{card.metrics[name]:.3g}" if name in card.metrics else "" for name in metrics]
+        table.add_row(escape(card.name), escape(card.network), f"{card.bytes / 1000:.0f}", *figures)
     return table
 
 

@@ -42,10 +42,14 @@ def train(
     """
     from vidstyle.allocator import keep_freed_memory
     from vidstyle.cli.progress_bars import TrainingBar, shown_in
+    from vidstyle.output_files import check_output
     from vidstyle.training.make_style import default_output, make_style
     from vidstyle.training.recipe_options import resolve_recipe
 
     keep_freed_memory()
+    if out is not None or recipe.suffix != ".toml":
+        # Before anything is fetched; a recipe says its own name.
+        check_output(out or default_output(recipe, recipe.stem), overwrite=overwrite)
     resolved = resolve_recipe(
         recipe,
         photos=photos,

@@ -31,8 +31,8 @@ SHOT, SIGHT, WORN, EVEN = "shot", "sight", "worn", "even"
 what it is on has changed; nothing calls for one, but it would be far to the next."""
 WHY = {
     SHOT: "first of a shot",
-    SIGHT: "enough has come into sight",
-    WORN: "paint would be worn",
+    SIGHT: "where enough has come into sight",
+    WORN: "where paint would be worn",
     EVEN: "evenly, where little moves",
 }
 

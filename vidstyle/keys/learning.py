@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.realtime import RealtimeNet, measure_light
 from vidstyle.perception import losses
+from vidstyle.perception.adam import PlainAdam
 from vidstyle.perception.annealing import annealed
 from vidstyle.perception.perceptual_network import OWN, PerceptualNetwork
 from vidstyle.perception.tensors import to_tensor
@@ -68,15 +69,13 @@ def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, s
     perceptual = PerceptualNetwork(OWN).to(torch.bfloat16 if half else torch.float32)
     perceptual.to(memory_format=torch.channels_last)
     network.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+    optimiser = PlainAdam(network.parameters(), betas=(0.9, 0.99))
     rng = random.Random(0)
     begun = time.monotonic()
     for step in range(steps):
         done = max(step / steps, (time.monotonic() - begun) / seconds)
         if done >= 1:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done)
         patches = [rng.choice(material).patch(rng) for _ in range(BATCH)]
         source, target, light = (torch.stack(part) for part in zip(*patches, strict=True))
         source = source.contiguous(memory_format=torch.channels_last)
@@ -89,7 +88,7 @@ def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, s
         norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         if not norm.isfinite():
             break
-        optimiser.step()
+        optimiser.step(annealed(LEARNING_RATE, step=step, warm_up=WARM_UP, done=done))
     network.eval().requires_grad_(False)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vidstyle.media.images import read_opaque
 from vidstyle.stream.masks import laid_by
 from vidstyle.stream.planes import picture_size, planes_of, resized
 
@@ -36,6 +35,8 @@ class Background:
         self._kind = behind
         self._picture: np.ndarray | None = None
         if behind not in {KEEP, BLUR, PAINT}:
+            from vidstyle.media.images import read_opaque
+
             picture = covering(read_opaque(Path(behind)), size)
             self._picture = picture if planes is None else planes(picture)
 

@@ -24,6 +24,7 @@ from vidstyle.media.cameras import Request
 from vidstyle.media.live_sinks import LiveSink, has_sound, open_sink
 from vidstyle.media.live_sources import LiveSource, open_source
 from vidstyle.media.sounds import LiveSound
+from vidstyle.media.streaming import place
 from vidstyle.media.window import WindowSink
 from vidstyle.styles import find_styles, first_style, live_styles, load_style
 
@@ -43,7 +44,8 @@ def run(
     Args:
         settings: what, where to, and how.
         stop: ends it.
-        on_note: told, in a line and in any thread, what takes its time before the first picture.
+        on_note: told, in a line and in any thread, what takes its time before the first picture, and where no window
+            shows it, that it begins.
 
     Raises:
         InputError: for anything that the caller can mend; without a window, before anything is written.
@@ -77,6 +79,7 @@ def run(
         if company is not None:
             # Files are made here, where nothing interrupts between making one and taking note of it.
             company = _with_files(company, settings, source)
+            on_note(f"{source.name}, {source.width}x{source.height}, goes to {', '.join(map(_place, settings.to))}")
         failing.pop_all()
     session = Session(
         source,
@@ -230,6 +233,11 @@ def _join(
             begin.set()
     except Exception as error:  # raised by the session
         session.fail(error)
+
+
+def _place(target: str) -> str:
+    """A target as it may be shown to everybody: URLs have keys in them."""
+    return place(target) if "://" in target else target
 
 
 def _sink(target: str, settings: LiveSettings, source: LiveSource, sound: LiveSound | None) -> LiveSink:

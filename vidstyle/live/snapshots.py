@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from vidstyle.errors import VidstyleError, reason
 from vidstyle.output_files import Part
@@ -53,6 +52,8 @@ class Snapshots:
         return [path for _, path in self._writing]
 
     def _save(self, rgb: np.ndarray, path: Path) -> None:
+        from PIL import Image
+
         part = self._parts[path]
         try:
             Image.fromarray(rgb).save(part.path)

@@ -171,8 +171,10 @@ def read_picture(path: Path, *, pixels: int | None = None) -> Picture:
         raise InputError(f"{path}: more than {LARGEST_IMAGE // 1_000_000} megapixels; scale it down first") from error
     except MemoryError as error:
         raise InputError(f"{path}: there is not enough memory to read it; scale it down first") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
     except DAMAGE as error:
-        raise InputError(f"{path}: not a picture that can be read ({error})") from error
+        raise InputError(f"{path}: not a picture that can be read ({reason(error)})") from error
 
 
 def read_cut_off(path: Path) -> Picture | None:

@@ -17,11 +17,11 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.media.color import from_rgb
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame, VideoFormat, usual_matrix
-from vidstyle.media.output_containers import file_takes_planes
-from vidstyle.media.sinks import FileSink
+from vidstyle.media.output_containers import check_video_name, file_takes_planes
 from vidstyle.media.sounds import LiveSound, SoundTrack, takes_sound
 from vidstyle.media.stream_connections import STREAM_FORMATS, TICK, StreamTarget, has_srt
 from vidstyle.media.streaming import StreamSink
+from vidstyle.media.suffixes import IMAGE_SUFFIXES
 from vidstyle.output_files import check_output
 
 PIPES = {"pipe:": "rgb24", "pipe:1": "rgb24", "pipe:rgb24": "rgb24", "pipe:yuv420p": "yuv420p"}
@@ -110,11 +110,14 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
     if not is_recording(target):
         return
     path = Path(target)
+    takes = f"{parameter('to', target)}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4"
     if not path.suffix:
-        raise InputError(
-            f"{parameter('to', target)}: takes window, virtual, pipe:, a URL, or a video file such as out.mp4"
-        )
+        raise InputError(takes)
     check_output(path, overwrite=overwrite)
+    try:
+        check_video_name(path, None, None)
+    except InputError as error:
+        raise (InputError(takes) if path.suffix.lower() in IMAGE_SUFFIXES else error) from None
 
 
 class Recording:
@@ -147,6 +150,9 @@ class Recording:
         sound: LiveSound | None = None,
         overwrite: bool = False,
     ) -> None:
+        # Late, as all that is not needed for the first picture in a window.
+        from vidstyle.media.sinks import FileSink
+
         self.name = str(path)
         self._sound: SoundTrack | None = None
         average = Fraction(rate).limit_denominator(1001)

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from vidstyle.painting.presets import Preset
 from vidstyle.painting.tiled_loss import Evaluation, TiledLoss
+from vidstyle.perception.adam import PlainAdam
 
 HISTORY_BYTES = 2 << 30
 """What L-BFGS may remember of its past steps."""
@@ -43,17 +45,17 @@ class Adam:
     def __init__(self, image: Tensor, preset: Preset, steps: int, before: "Adam | None" = None) -> None:
         self.image = image.clone().contiguous()
         self._preset, self._steps, self._done = preset, steps, 0
-        self._adam = torch.optim.Adam([self.image], lr=preset.rate, betas=preset.momentum)
+        self._adam = PlainAdam([self.image], betas=preset.momentum)
         if before is not None:
-            self._carry_over(before)
+            # The moments of a smaller picture, scaled up (Crowson 2020, style-transfer-pytorch).
+            self._adam.going_on_from(before._adam, self._scaled("bicubic"), self._scaled("bilinear"))
 
     def step(self, loss: TiledLoss) -> dict[str, float]:
         """One evaluation and one step."""
         found = loss.evaluate(self.image)
-        self._adam.param_groups[0]["lr"] = self._preset.rate * self._factor()
         self.image.grad = found.gradient
         if math.isfinite(found.losses["total"]):
-            self._adam.step()
+            self._adam.step(self._preset.rate * self._factor())
             if self._preset.clamp:
                 self.image.clamp_(0, 1)
         self._done += 1
@@ -64,15 +66,14 @@ class Adam:
             return (1 + math.cos(math.pi * self._done / self._steps)) / 2
         return DECAY ** (self._done // DECAY_EVERY) if self._preset.schedule == "steps" else 1.0
 
-    def _carry_over(self, before: "Adam") -> None:
-        """The moments of a smaller picture, scaled up (Crowson 2020, style-transfer-pytorch)."""
-        state = before._adam.state_dict()
-        size = self.image.shape[-2:]
-        for moments in state["state"].values():
-            for name, mode in (("exp_avg", "bicubic"), ("exp_avg_sq", "bilinear")):
-                moments[name] = F.interpolate(moments[name], size, mode=mode, align_corners=False)
-            moments["exp_avg_sq"].clamp_(min=0)
-        self._adam.load_state_dict(state)
+    def _scaled(self, mode: str) -> Callable[[Tensor], Tensor]:
+        """What makes moments as large as the picture; the mean of squares stays one."""
+
+        def scaled(moment: Tensor) -> Tensor:
+            larger = F.interpolate(moment, self.image.shape[-2:], mode=mode, align_corners=False)
+            return larger.clamp(min=0) if mode == "bilinear" else larger
+
+        return scaled
 
 
 class Lbfgs:

@@ -46,6 +46,18 @@ def expose(image: Tensor, rng: random.Random) -> Tensor:
     return image * contrast + rng.uniform(0, 1 - contrast)
 
 
+def check_photographs(folder: Path) -> list[Path]:
+    """The pictures of a folder.
+
+    Raises:
+        InputError: if there is no such folder, or nothing in it.
+    """
+    paths = pictures_by_name(folder) if folder.is_dir() else []
+    if not paths:
+        raise InputError(f"{folder}: no photographs here; name a folder of pictures with {parameter('photos')}")
+    return paths
+
+
 class Photographs:
     """Batches of random crops from a folder of photographs.
 
@@ -63,9 +75,7 @@ class Photographs:
     """
 
     def __init__(self, folder: Path, *, crop: int, batch: int, seed: int, scales: Sequence[float] = SCALES) -> None:
-        paths = pictures_by_name(folder)
-        if not paths:
-            raise InputError(f"{folder}: no photographs here; name a folder of pictures with {parameter('photos')}")
+        paths = check_photographs(folder)
         # A few are kept for measuring, fewer of few; with hardly any, they have to serve for both.
         every = max(2, min(4, len(paths) // 2), len(paths) // HELD_BACK)
         self.test_paths = paths[every - 1 :: every][:HELD_BACK] or paths

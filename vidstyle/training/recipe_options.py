@@ -9,6 +9,7 @@ from vidstyle.any_style import is_picture
 from vidstyle.errors import InputError, parameter
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import fastest_perceptual, nearest_perceptual, usual_or_own
+from vidstyle.perception.photographs import check_photographs
 from vidstyle.style_files import read_card
 from vidstyle.styles import find_style
 from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
@@ -94,6 +95,8 @@ def _recipe_for_picture(
         raise InputError(
             f"{path}: to learn a style from a picture, name a folder of photographs with {parameter('photos')}"
         )
+    # What is to be fetched below takes its time.
+    check_photographs(photos)
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
     network = NetworkChoice()
     if start == path:
