@@ -37,8 +37,16 @@ def paint(function: Callable[..., Tensor], pixels: np.ndarray, *arguments: int) 
     return function(torch.from_numpy(pixels), *arguments).numpy()
 
 
+def small_network() -> RealtimeNet:
+    """What depends on little around it, so that small pictures have parts."""
+    network = load_style("starry_night_light").network
+    assert isinstance(network, RealtimeNet)
+    network.strokes = None
+    return network
+
+
 def functions(planes: Color | None = None) -> CellFunction:
-    function = frame_function(load_style("starry_night_light").network, torch.float32, planes)
+    function = frame_function(small_network(), torch.float32, planes)
     assert isinstance(function, CellFunction)
     return function
 
@@ -87,8 +95,7 @@ def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(mon
 
 
 def test_reach_is_how_far_a_pixel_is_seen() -> None:
-    network = load_style("starry_night_light").network
-    assert isinstance(network, RealtimeNet)
+    network = small_network()
     picture, light = torch.full((1, 3, 256, 256), 0.5), torch.tensor([[0.5, 0.25]])
     changed = picture.clone()
     changed[..., 128:132, 128:132] = 1
@@ -175,7 +182,7 @@ def test_other_failures_pass() -> None:
 
 def test_an_engine_paints_a_frame_without_room(room: Callable[[int], list[tuple[int, int]]], tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", pictures=[noisy_picture(320, 240)] * 2, times=[0, 40])
-    style = Style(StyleCard("any", Path("any"), "realtime"), load_style("starry_night_light").network)
+    style = Style(StyleCard("any", Path("any"), "realtime"), small_network())
     asked = room((2 * SMALLEST_TILE) ** 2)
     summary = restyle(source, tmp_path / "b.mp4", style=style, engine="torch", steady=False)
     assert summary.frames == 2
