@@ -85,6 +85,14 @@ def test_parts_leave_no_seams_in_forms_and_strokes_either(
         assert np.abs(paint(function.in_tiles, pixels, side).astype(int) - whole).max() <= 1
 
 
+@pytest.mark.slow
+def test_parts_have_the_strokes_of_the_whole_in_half_precision_too() -> None:
+    function = frame_function(load_style("starry_night").network, torch.bfloat16)
+    assert isinstance(function, CellFunction)
+    pixels = np.full((480, 640, 3), 90, np.uint8)
+    assert np.abs(paint(function.in_tiles, pixels, 60).astype(int) - paint(function, pixels)).max() <= 1
+
+
 def test_it_is_the_surroundings_the_light_and_the_canvas_that_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, function = noisy_picture(*SIZE), functions()
     whole = paint(function, pixels)

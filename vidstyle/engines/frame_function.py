@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from vidstyle.engines.cell_tiles import cell_tiles
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color
 from vidstyle.nets import RealtimeNet
-from vidstyle.nets.canvas import still_coordinates
 from vidstyle.nets.cells import (
     BYTE_SCALE,
     CellNet,
@@ -82,7 +81,6 @@ class CellFunction(nn.Module):
         self.network = CellNet(network, cells).eval().requires_grad_(False)
         self.network.to(dtype).to(memory_format=torch.channels_last)
         self.dtype, self.planes = dtype, cells.planes
-        self._laid: Tensor | None = None
         for name in ("middle", "lowest", "highest"):
             self.register_buffer(name, getattr(cells, name))
 
@@ -103,10 +101,10 @@ class CellFunction(nn.Module):
         """
         source = fold_bytes(pixels, self.network.margin, planes=self.planes)
         margin, (height, width) = self.network.margin, source.shape[1:3]
-        canvas = self._canvas(height, width)
         light = self._light_of(source, side)
         result = torch.empty_like(source[:, margin : height - margin, margin : width - margin])
         network = self.network.network
+        canvas = network.still_canvas((height, width), self.middle.device)
         for part in cell_tiles(height, width, margin, side=side, reach=network.reach, alignment=network.alignment):
             seen = self._centred(part.seen(source))
             levels = self.network.paint(seen, light, canvas[:, :, part.seen_rows, part.seen_columns])
@@ -136,13 +134,6 @@ class CellFunction(nn.Module):
         within = source[:, margin : source.shape[1] - margin, margin : source.shape[2] - margin]
         luma = [self.network.luma(self._centred(part)) for part in within.split(rows, 1)]
         return spread_of_luma(torch.cat(luma, 1))[0]
-
-    def _canvas(self, height: int, width: int) -> Tensor:
-        """The canvas (1, C, h, w) under a whole picture and its margin."""
-        if self._laid is None or self._laid.shape[-2:] != (height, width):
-            canvas = self.network.network.canvas_at(still_coordinates(height, width))
-            self._laid = canvas.to(self.middle.device, self.dtype)
-        return self._laid
 
 
 def _cells(planes: Color | None) -> Cells:

@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from vidstyle.export.graph import Graph
-from vidstyle.media.color import LUMA
 from vidstyle.nets.canvas import CANVAS_SIDE, RIM, grain_plane, potential_plane
-from vidstyle.nets.realtime import FOLD, USUAL_SPREAD
+from vidstyle.nets.realtime import FOLD, USUAL_SPREAD, folded_luma
 from vidstyle.nets.strokes import FAINT, LONG, REACHES, READABLE, SHARES, SHARPNESS, StrokeField
 
 PIXELS = FOLD**2
@@ -27,8 +26,7 @@ class _StrokeNodes:
     def add(self, cells: str, canvas: str) -> tuple[str, str]:
         graph, strokes = self._graph, self._field.strokes
         sides = [graph.side(cells, axis) for axis in (2, 3)]
-        weights = torch.tensor(LUMA).repeat(PIXELS).view(1, -1, 1, 1) / PIXELS
-        luma = self._conv(graph.cast(cells, np.float32), weights)
+        luma = self._conv(graph.cast(cells, np.float32), folded_luma().view(1, -1, 1, 1))
         directions, detail = self._directions(luma, self._potential(sides))
         room = graph.node("Div", self._number(READABLE), graph.node("Add", detail, self._number(READABLE)))
         strength = graph.node("Mul", self._twice(room), self._number(strokes.strength))

@@ -112,6 +112,6 @@ def grain_plane() -> Tensor:
 def sample_strokes(coordinates: Tensor) -> Tensor:
     """What strokes are made of at coordinates (N, h, w, 2): (N, 5, h, w), four numbers of grain and the potential."""
     down, across = (torch.gradient(coordinates, dim=axis)[0] / 4 for axis in (1, 2))
-    places = (coordinates - down - across, coordinates - down + across, coordinates + down - across)
-    grain = [_sampled(grain_plane(), 2 * c + 0.5) for c in (*places, coordinates + down + across)]
+    places = (coordinates + y * down + x * across for y in (-1, 1) for x in (-1, 1))
+    grain = [_sampled(grain_plane(), 2 * place + 0.5) for place in places]
     return torch.cat((*grain, _sampled(potential_plane(), coordinates)), 1)

@@ -17,6 +17,7 @@ from vidstyle.nets.realtime import (
     USUAL_SPREAD,
     GridFilters,
     RealtimeNet,
+    folded_luma,
     grid_filters,
     rgb_grid_filters,
     spread_of_luma,
@@ -129,7 +130,7 @@ class CellNet(nn.Module):
         self.register_buffer("light", torch.tensor(LUMA, device=device) @ into[:3])
         self.register_buffer("grey", out_of.sum(1) / BYTE_SCALE)
         # The same of the mean of its pixels, and what a change of each of them does.
-        self.register_buffer("brightness", torch.tensor(LUMA, device=device) @ into.reshape(PIXELS, 3, -1).mean(0))
+        self.register_buffer("brightness", folded_luma().to(device) @ into)
         self.register_buffer("raised", out_of.reshape(size, PIXELS, 3).sum(2).T / BYTE_SCALE)
         for name in ("blur", "average", "spread"):
             self.register_buffer(name, getattr(cells.grid, name).to(device))
@@ -170,7 +171,7 @@ class CellNet(nn.Module):
             drawn, canvas = (x.to(cells.dtype) for x in network.drawn(luma[:, None], canvas))
             cells = cells + drawn.permute(0, 2, 3, 1) @ self.raised
         x = self.head(cells.permute(0, 3, 1, 2))
-        ground = network.still_ground(x) if canvas is None else network.ground(canvas)
+        ground = network.still_ground(x) if canvas is None else network.ground(canvas.to(x.dtype))
         x = self.tail(network.trunk(F.relu_(x.add_(ground))))
         return take_out_grid(x, GridFilters(self.blur, self.average, self.spread)).permute(0, 2, 3, 1)
 

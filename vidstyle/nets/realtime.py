@@ -6,7 +6,7 @@ layer: statistics over the whole frame make each pixel depend on all others (som
 changes colour), cost as much time as the convolutions, and rule out painting in tiles.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -130,8 +130,7 @@ class RealtimeNet(nn.Module):
         # As a painter's eye does, get used to the light: one style has one brightness, pictures have any.
         lit = fold((image - mean) * (USUAL_SPREAD / spread))
         if self.strokes is not None:
-            weights = torch.tensor(LUMA, device=lit.device, dtype=lit.dtype).repeat(FOLD**2) / FOLD**2
-            luma = (lit * weights[:, None, None]).sum(1, keepdim=True)
+            luma = (lit * folded_luma().to(lit)[:, None, None]).sum(1, keepdim=True)
             drawn, canvas = self.drawn(luma, canvas)
             lit = lit + drawn.repeat_interleave(3, 1)
         x = self.head(lit)
@@ -169,16 +168,19 @@ class RealtimeNet(nn.Module):
         luma: (N, 1, h, w), means over positions of what the first layer sees; canvas: as for `forward`.
         """
         assert self.strokes is not None
-        pixels, ground = self.strokes(luma, self._still_canvas(luma) if canvas is None else canvas)
+        canvas = self.still_canvas(luma.shape[-2:], luma.device) if canvas is None else canvas
+        pixels, ground = self.strokes(luma, canvas)
         return pixels * USUAL_SPREAD, ground
 
-    def _still_canvas(self, x: Tensor) -> Tensor:
-        """A canvas that lies still, (1, C, h, w), under `x`."""
+    def still_canvas(self, size: Sequence[int], device: torch.device) -> Tensor:
+        """A canvas that lies still, (1, C, h, w) float32, under `size` (h, w) positions, margin included."""
         laid = self._laid_canvas
-        if laid is None or (laid.shape[-2:], laid.device) != (x.shape[-2:], x.device):
-            laid = self.canvas_at(still_coordinates(*x.shape[-2:])).to(x.device)
-            if not self.training:
-                self._laid_canvas = laid
+        if laid is None or (tuple(laid.shape[-2:]), laid.device) != (tuple(size), device):
+            # Whoever asks next may be training.
+            with torch.inference_mode(False), torch.no_grad():
+                laid = self.canvas_at(still_coordinates(*size)).to(device)
+            # It depends on the size alone, and frames of one video share theirs.
+            self._laid_canvas = laid
         return laid
 
     def still_ground(self, x: Tensor) -> Tensor:
@@ -186,8 +188,7 @@ class RealtimeNet(nn.Module):
         laid = self._laid
         if laid is not None and (laid.shape[-2:], laid.dtype) == (x.shape[-2:], x.dtype):
             return laid
-        canvas = sample_canvas(self.canvas, still_coordinates(*x.shape[-2:]))
-        laid = self.ground(canvas.to(x.device, self.ground.weight.dtype))
+        laid = self.ground(self.still_canvas(x.shape[-2:], x.device).to(self.ground.weight.dtype))
         if not torch.is_grad_enabled() and not self.training:
             # It depends on the size alone, and frames of one video share theirs.
             self._laid = laid.contiguous(memory_format=torch.channels_last)
@@ -202,6 +203,11 @@ def measure_light(image: Tensor) -> Tensor:
     weights = torch.tensor(LUMA, device=image.device)
     # Every fourth pixel tells as much as all of them.
     return spread_of_luma((image[..., ::FOLD, ::FOLD].float() * weights[:, None, None]).sum(1))
+
+
+def folded_luma() -> Tensor:
+    """What each number of a folded picture counts in the mean luminance of its position: (48,)."""
+    return torch.tensor(LUMA).repeat(FOLD**2) / FOLD**2
 
 
 def spread_of_luma(luma: Tensor) -> Tensor:
