@@ -94,6 +94,24 @@ assert cli.run(["preview", {str(picture)!r}, "--style", "stary_night"]) == 2
 assert "torch" not in sys.modules
 assert cli.run(["preview", {str(picture)!r}, {str(tmp_path / "sheet.png")!r}, "--style", {str(style_file)!r}]) == 0
 assert "torch" in sys.modules and "numba" not in sys.modules and "openvino" not in sys.modules
+# What only its compiler needs is left out, and can be had.
+assert "torch._meta_registrations" not in sys.modules
+import torch, torch._meta_registrations
+torch.export.export(torch.nn.Conv2d(3, 3, 3), (torch.zeros(1, 3, 8, 8),))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_no_picture_is_known_without_all_that_pillow_reads(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no picture" * 9)
+    code = f"""
+import sys
+from pathlib import Path
+from vidstyle.media.images import FORMATS, is_image
+assert not is_image(Path({str(tmp_path / "clip.mp4")!r}))
+from PIL import Image
+assert set(FORMATS) <= set(Image.OPEN) and "PIL.PsdImagePlugin" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
