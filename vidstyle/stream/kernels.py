@@ -303,3 +303,50 @@ def lift_plane(
             fine = max(fine - grain, nothing) + min(fine + grain, nothing)
             value += stronger * max(one - share, nothing) * fine
             out[y, x] = np.uint8(np.int32(min(max(value + half, nothing), most)))
+
+
+@compiled(part=True)
+def _add_row(sums: np.ndarray, painted: np.ndarray, source: np.ndarray, row: int, sign: Any) -> None:
+    """A row of what `following` sums, mirrored beyond the border, to the sums of its columns, or off them."""
+    h, w = source.shape
+    row = abs(row)
+    row = min(row, 2 * (h - 1) - row)
+    for x in range(w):
+        one, other = np.float32(source[row, x]), np.float32(painted[row, x])
+        sums[0, x + 2] += sign * one
+        sums[1, x + 2] += sign * other
+        sums[2, x + 2] += sign * one * one
+        sums[3, x + 2] += sign * one * other
+
+
+@compiled()
+def following(painted: np.ndarray, source: np.ndarray, flat: float, least: float) -> np.ndarray:
+    """How far one luma follows another in the 5 x 5 pixels around each: covariance by variance, (h, w) float32.
+
+    Args:
+        painted, source: (h, w) uint8, of three pixels and more along each side.
+        flat: the variance that counts as none.
+        least: what it is where there is none.
+    """
+    h, w = source.shape
+    out = np.empty((h, w), np.float32)
+    # Down each column of the window; whole numbers below 2^24, so that what comes in can be taken off exactly.
+    sums = np.zeros((4, w + 4), np.float32)
+    one, share = np.float32(1), np.float32(1 / 25)
+    plain, nothing = np.float32(flat), np.float32(least * flat)
+    for row in range(-2, 2):
+        _add_row(sums, painted, source, row, one)
+    for y in range(h):
+        _add_row(sums, painted, source, y + 2, one)
+        for n in range(4):
+            sums[n, 0], sums[n, 1] = sums[n, 4], sums[n, 3]
+            sums[n, w + 2], sums[n, w + 3] = sums[n, w], sums[n, w - 1]
+        a, b, c, d = sums[0], sums[1], sums[2], sums[3]
+        for x in range(w):
+            mean = share * (a[x] + a[x + 1] + a[x + 2] + a[x + 3] + a[x + 4])
+            other = share * (b[x] + b[x + 1] + b[x + 2] + b[x + 3] + b[x + 4])
+            square = share * (c[x] + c[x + 1] + c[x + 2] + c[x + 3] + c[x + 4])
+            product = share * (d[x] + d[x + 1] + d[x + 2] + d[x + 3] + d[x + 4])
+            out[y, x] = (product - mean * other + nothing) / (square - mean * mean + plain)
+        _add_row(sums, painted, source, y - 2, -one)
+    return out

@@ -102,10 +102,6 @@ def _coefficients(field: np.ndarray) -> np.ndarray:
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
     """How far the luma of a painting follows that of its source, (H, W) float32."""
-    side = (WINDOW, WINDOW)
-    # Of bytes sums are exact, and quick; the product of two fits into 16 bits.
-    mean, means = (cv2.boxFilter(pixels, cv2.CV_32F, side) for pixels in (source, painted))
-    variance = cv2.sqrBoxFilter(source, cv2.CV_32F, side) - mean * mean
-    product = cv2.multiply(source, painted, dtype=cv2.CV_16U)
-    covariance = cv2.boxFilter(product, cv2.CV_32F, side) - mean * means
-    return np.clip(cv2.blur((covariance + FLAT * GAIN[0]) / (variance + FLAT), side), *GAIN)
+    from vidstyle.stream.kernels import following
+
+    return np.clip(cv2.blur(following(painted, source, FLAT, GAIN[0]), (WINDOW, WINDOW)), *GAIN)
