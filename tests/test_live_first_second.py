@@ -113,7 +113,8 @@ def test_with_a_window_a_file_waits_for_what_paints_and_a_recording_has_all_of_i
         return made
 
     monkeypatch.setattr(opening._Painting, "_open", slowly)
-    prepare, shown_before = Compiler.prepare, []
+    prepare = Compiler.prepare
+    shown_before: list[int] = []
 
     def noted(self: Compiler, *, planar: bool) -> None:
         shown_before.append(len(window.shown))
