@@ -89,7 +89,9 @@ class Session:
 
     def _sink_thread(self, sink: LiveSink) -> SinkThread:
         source = self._source
-        return SinkThread(sink, self._failures, lambda: source.notice, Colors(source.color), self._clock)
+        # Where only the newest picture waits, somebody looks at it.
+        colors = Colors(source.color, quick=sink.waiting == 1)
+        return SinkThread(sink, self._failures, lambda: source.notice, colors, self._clock)
 
     def run(self, stop: threading.Event) -> Figures:
         """Paint until the source ends, `stop` is set, `q` is pressed or the time is over.
