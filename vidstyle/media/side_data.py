@@ -14,6 +14,6 @@ def side_data_of(frame: VideoFrame) -> dict[SideDataType, bytes]:
     would stay in memory until Python looks for such circles.
     """
     try:
-        return {data.type: bytes(data) for data in SideDataContainer(frame)}
+        return {data.type: bytes(data) for data in SideDataContainer(frame)}  # type: ignore[call-arg]
     except ValueError:
         return {}
