@@ -3,8 +3,8 @@
     python train/studies/form.py --clips DIR --perceptual-weights DIR [--styles NAME ...]
         [--paint STEPS] [--keep DIR]
 
-Before is what the style started from (its recipe's init, if that is of the same picture), after is what ships.  Makes
-form.md and form.jpg in --out.
+Before is what the style was without strokes (train/starts/NAME, if there is one), after is what ships.  Makes form.md
+and form.jpg in --out.
 The distances are those of vidstyle.perception.metrics by vgg19-hybrid; structure is the style distance at relu5_1
 alone.  With --paint the sheet has a third row for each style: painting by optimisation, STEPS at each scale, which
 takes minutes a frame; with --keep these are kept in a folder, and painted once.
@@ -170,8 +170,8 @@ def main() -> None:
         recipe = load_recipe(HERE.parent / f"{name}.toml")
         picture = recipe.style.pictures[0]
         versions = {"after": load_style(name)}
-        if recipe.network.init is not None and recipe.network.init.stem == name:
-            versions = {"before": load_style(str(recipe.network.init)), **versions}
+        if (first := HERE.parent / "starts" / f"{name}.safetensors").exists():
+            versions = {"before": load_style(str(first)), **versions}
         rows = {when: painted(style.network, [*frames.values()]) for when, style in versions.items()}
         found = measured(perceptual, [*rows.values()], picture, [*frames.values()])
         for (when, paintings), those in zip(rows.items(), found, strict=True):
