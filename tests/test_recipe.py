@@ -8,6 +8,7 @@ import pytest
 from conftest import Result
 
 from vidstyle.errors import InputError
+from vidstyle.shipped import PHOTOS
 from vidstyle.styles import find_style
 from vidstyle.training.make_style import default_output
 from vidstyle.training.recipe import Recipe, load_recipe
@@ -23,8 +24,12 @@ def test_a_recipe_writes_beside_its_folder_into_weights(material: Path) -> None:
 def test_a_picture_alone_makes_a_recipe_when_the_rest_is_named(material: Path) -> None:
     recipe = resolve_recipe(material / "dots.png", photos=material / "photos", perceptual_weights=material, steps=7)
     assert (recipe.name, recipe.style.title, recipe.schedule.steps) == ("dots", "Dots", 7)
-    with pytest.raises(InputError, match="with photos"):
+    with pytest.raises(InputError, match="with photos, or train for 2 minutes at most"):
         resolve_recipe(material / "dots.png")
+    with pytest.raises(InputError, match=r"with photos$"):
+        resolve_recipe(material / "dots.png", init="johnson_starry_night", minutes=1.0)
+    # In that time more than those that ship would not be seen.
+    assert resolve_recipe(material / "dots.png", perceptual_weights=material, minutes=1.0).data.photos == PHOTOS
 
 
 def test_what_is_missing_is_said_before_anything_is_fetched(

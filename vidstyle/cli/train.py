@@ -15,7 +15,9 @@ def train(
         Optional[Path],
         typer.Option(help="File to make; by default weights/NAME.safetensors beside the recipe's folder."),
     ] = None,
-    photos: Annotated[Optional[Path], typer.Option(help="Folder of photographs.")] = None,
+    photos: Annotated[
+        Optional[Path], typer.Option(help="Folder of photographs; some come along, for two minutes and less.")
+    ] = None,
     clips: Annotated[Optional[Path], typer.Option(help="Folder of videos, for steadiness.")] = None,
     perceptual: PerceptualName = None,
     perceptual_weights: PerceptualWeights = None,

@@ -10,6 +10,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import fastest_perceptual, nearest_perceptual, usual_or_own
 from vidstyle.perception.photographs import check_photographs
+from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import read_card
 from vidstyle.styles import find_style
 from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
@@ -44,7 +45,8 @@ def resolve_recipe(
 ) -> Recipe:
     """The recipe in a .toml file, or the default recipe for a style picture, with what is given put in.
 
-    A style of a picture starts from what is made of that picture at once, unless a network or a start is named.
+    A style of a picture starts from what is made of that picture at once, unless a network or a start is named; in
+    QUICK_MINUTES it can be trained with the photographs that ship.
 
     on_note: where it is given, a perceptual network that nobody has named is fetched now, and where that fails the one
         that ships takes its place, about which this is called with a line.
@@ -91,10 +93,15 @@ def _recipe_for_picture(
     note: Callable[[str], None] | None,
 ) -> Recipe:
     """minutes: of the training."""
+    quick = start == path and minutes <= QUICK_MINUTES
     if photos is None:
-        raise InputError(
-            f"{path}: to learn a style from a picture, name a folder of photographs with {parameter('photos')}"
-        )
+        if not quick:
+            instead = f", or train for {QUICK_MINUTES:g} minutes at most" * (start == path)
+            raise InputError(
+                f"{path}: to learn a style from a picture, name a folder of photographs with {parameter('photos')}"
+                f"{instead}"
+            )
+        photos = PHOTOS
     # What is to be fetched below takes its time.
     check_photographs(photos)
     style = StyleSource(image=path, title=path.stem.replace("_", " ").title())
@@ -105,7 +112,7 @@ def _recipe_for_picture(
     elif start is not None:
         card = read_card(start)
         network = NetworkChoice(card.network, card.arguments)
-    if start == path and minutes <= QUICK_MINUTES:
+    if quick:
         perceptual = _to_be_had(nearest_perceptual(weights), weights, note)
         return quick_recipe(path.stem, style, Data(photos), network, perceptual, minutes)
     perceptual = _to_be_had(fastest_perceptual(weights), weights, note)
