@@ -34,6 +34,8 @@ IN_FLIGHT = 2
 FRAME_SECONDS = 1 / 15
 PARTS = 10
 """Of the time, each with figures of its own."""
+LAST_SECONDS = 60
+"""For what is still being painted when the time is over."""
 STYLES = ("starry_night", "great_wave", "the_scream")
 
 
@@ -213,27 +215,32 @@ def main() -> None:
                 shown.append(load.shown.copy())
             cores, own = cpu_seconds(server.pid) - cores, time.process_time() - own
             load.over.set()
+            print(f"cores taken by the server {cores / seconds:.2f}, by all visitors together {own / seconds:.2f}")
+            tell_rates(shown, int(webcams), seconds)
+            parts = " ".join(f"{one:.0f}" for one in memory)
+            print(f"resident memory, MB, in {len(memory)} parts of {seconds:.0f} s: {parts}", flush=True)
+            latest = time.monotonic() + LAST_SECONDS
             for thread in threads:
-                thread.join(90)
+                thread.join(max(0.0, latest - time.monotonic()))
+            for words, count in sorted(load.answers.copy().items()):
+                print(f"{count:6} {words}")
+            print(f"resident memory afterwards {resident(server.pid):.0f} MB", flush=True)
             alive = httpx.get(url, timeout=20).status_code == 200
             server.terminate()
             server.wait(20)
-        print(f"cores taken by the server {cores / seconds:.2f}, by all visitors together {own / seconds:.2f}")
-        # (parts, webcams)
-        frames = np.array([[count[number] for number in range(int(webcams))] for count in shown])
-        rates = np.diff(frames, axis=0) * PARTS / seconds
-        print(
-            f"webcams, frames a second: {written(frames[-1] / seconds)}; fair share {frames[-1].mean() / seconds:.2f}"
-        )
-        print(f"the fair share in each part: {written(rates.mean(axis=1))}")
-        lowest = (rates / np.maximum(rates.mean(axis=1, keepdims=True), 1e-9)).min(axis=1)
-        print(f"the slowest webcam in each part, as a share of that: {written(lowest)}")
-        for words, count in sorted(load.answers.items()):
-            print(f"{count:6} {words}")
-        parts = " ".join(f"{one:.0f}" for one in memory)
-        print(f"resident memory, MB, in {len(memory)} parts of {seconds:.0f} s: {parts}")
         print(f"the server answered at the end: {alive}; it has said {len(said)} lines; {said[:3]}")
         print(f"files left: {sum(1 for path in Path(folder).rglob('*') if path.is_file())}")
+
+
+def tell_rates(shown: list[Counter[int]], webcams: int, seconds: float) -> None:
+    """Print the frames a second of each webcam, from what was shown of each by the end of each part."""
+    # (parts, webcams)
+    frames = np.array([[count[number] for number in range(webcams)] for count in shown])
+    rates = np.diff(frames, axis=0) * PARTS / seconds
+    print(f"webcams, frames a second: {written(frames[-1] / seconds)}; fair share {frames[-1].mean() / seconds:.2f}")
+    print(f"the fair share in each part: {written(rates.mean(axis=1))}")
+    lowest = (rates / np.maximum(rates.mean(axis=1, keepdims=True), 1e-9)).min(axis=1)
+    print(f"the slowest webcam in each part, as a share of that: {written(lowest)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,31 +55,32 @@ def test_an_unknown_command_and_missing_arguments(refused: Callable[..., str]) -
     assert "Missing argument 'INPUT" in refused("restyle")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("clip.mkv", "o.xyz"),
-        ("clip.mkv", "o.mp4", "--codec", "prores"),
-        ("clip.mkv", "o.mp4", "--quality", "99"),
-        ("clip.mkv", "o.png"),
-        ("clip.mkv", "o.mp4", "--strength", "2"),
-        ("clip.mkv", "clip.mkv"),
-        ("gone.mkv", "o.mp4"),
-        ("https://example.org/a.mp4", "o.mp4"),
-        ("picture.png", "o.png", "--start", "1"),
-    ],
+REFUSED = (
+    ("clip.mkv", "o.xyz"),
+    ("clip.mkv", "o.mp4", "--codec", "prores"),
+    ("clip.mkv", "o.mp4", "--quality", "99"),
+    ("clip.mkv", "o.png"),
+    ("clip.mkv", "o.mp4", "--strength", "2"),
+    ("clip.mkv", "clip.mkv"),
+    ("gone.mkv", "o.mp4"),
+    ("https://example.org/a.mp4", "o.mp4"),
+    ("picture.png", "o.png", "--start", "1"),
 )
-def test_what_names_and_options_tell_is_refused_before_torch_is_loaded(
-    clip: Path, picture: Path, arguments: Sequence[str]
-) -> None:
+"""What names and options tell."""
+
+
+def test_what_cannot_be_is_refused_before_torch_is_loaded(clip: Path, picture: Path) -> None:
+    assert picture.parent == clip.parent
     code = f"""
 import sys
 from vidstyle import cli
-assert cli.run(["restyle", *{list(arguments)}, "--style", "starry_night"]) == 2
-assert "torch" not in sys.modules
+for arguments in {REFUSED}:
+    assert cli.run(["restyle", *arguments, "--style", "starry_night"]) == 2, arguments
+    assert "torch" not in sys.modules, arguments
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clip.parent)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("error: ") == len(REFUSED)
 
 
 @pytest.mark.slow
@@ -94,6 +95,24 @@ assert cli.run(["preview", {str(picture)!r}, "--style", "stary_night"]) == 2
 assert "torch" not in sys.modules
 assert cli.run(["preview", {str(picture)!r}, {str(tmp_path / "sheet.png")!r}, "--style", {str(style_file)!r}]) == 0
 assert "torch" in sys.modules and "numba" not in sys.modules and "openvino" not in sys.modules
+# What only its compiler needs is left out, and can be had.
+assert "torch._meta_registrations" not in sys.modules
+import torch, torch._meta_registrations
+torch.export.export(torch.nn.Conv2d(3, 3, 3), (torch.zeros(1, 3, 8, 8),))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_no_picture_is_known_without_all_that_pillow_reads(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no picture" * 9)
+    code = f"""
+import sys
+from pathlib import Path
+from vidstyle.media.images import FORMATS, is_image
+assert not is_image(Path({str(tmp_path / "clip.mp4")!r}))
+from PIL import Image
+assert set(FORMATS) <= set(Image.OPEN) and "PIL.PsdImagePlugin" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

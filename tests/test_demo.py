@@ -29,7 +29,7 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.style_making import StyleMaker
-from vidstyle.demo.visitors import MOST_FILES, Visitors
+from vidstyle.demo.visitors import MOST_FILES, MOST_PAGES, Visitors
 from vidstyle.errors import InputError
 
 pytest_plugins = ["demo_visits"]
@@ -330,6 +330,35 @@ def test_nothing_is_left_when_the_server_ends(tmp_path: Path) -> None:
         send(client, "picture", picture_file())
         assert list(tmp_path.rglob("*.png"))
     assert not list(tmp_path.rglob("*.png"))
+
+
+def test_what_gradio_keeps_of_a_page_goes_with_its_visitor(tmp_path: Path) -> None:
+    app = build_app(DemoSettings(allow_host=NAMES), tmp_path, 7860)
+    (gradio,) = (route.app for route in app.routes if hasattr(getattr(route, "app", None), "state_holder"))
+    (styles,) = (number for number, event in gradio.get_blocks().fns.items() if event.api_name == "styles")
+    (visitors,) = (one.kwargs["visitors"] for one in app.user_middleware if "visitors" in one.kwargs)
+
+    def pages() -> list[str]:
+        assert set(gradio.state_holder.time_last_used) == set(gradio.state_holder.session_data)
+        return list(gradio.state_holder.session_data)
+
+    with TestClient(app) as client:
+
+        def use(name: str) -> None:
+            body = {"data": [], "fn_index": styles, "session_hash": name}
+            assert client.post("/gradio_api/run/predict", json=body, headers=ORIGIN).status_code == 200
+
+        use("a stranger's")
+        assert not pages()
+        client.get("/")
+        names = [f"page {number}" for number in range(MOST_PAGES + 1)]
+        for name in names[:-1]:
+            use(name)
+        use(names[0])
+        use(names[-1])
+        assert sorted(pages()) == sorted({*names} - {names[1]}), "that which was not used for longest has made room"
+        visitors.sweep(0)
+        assert not pages()
 
 
 # --- the command

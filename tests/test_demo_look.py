@@ -93,6 +93,20 @@ def test_stage_start_styles_and_controls_are_in_sight(visit: Callable[..., Any],
     assert frame["width"] > 0.9 * width or frame["height"] > 0.55 * height, "the picture is as large as it can be"
 
 
+def test_a_webcam_on_a_phone_held_across_shows_all_of_itself_and_what_stops_it(visit: Callable[..., Any]) -> None:
+    page = visit("Webcam", ACROSS)
+    page.click("[data-do=start]")
+    page.wait_for_function("document.querySelector('vs-webcam output').textContent")
+    sights = ["vs-webcam canvas", "vs-webcam output", "#panel-webcam vs-picker button[aria-checked=true]"]
+    sights += [f"[data-do={name}]" for name in ("start", "snapshot", "record")]
+    sights += [f"#panel-webcam input[aria-label*='{name}']" for name in ("Strength", "Stroke size")]
+    come_into_sight(page, sights)
+    assert page.inner_text("[data-do=start]") == "Stop"
+    canvas = page.locator("vs-webcam canvas").bounding_box()
+    assert canvas["width"] / canvas["height"] == pytest.approx(16 / 9, rel=0.02)
+    assert page.evaluate("scrollY") == 0
+
+
 @pytest.mark.parametrize(
     ("screen", "file"),
     [(DESKTOP, "holiday.mp4"), (DESKTOP, "upright.mp4"), (PHONE, "upright.mp4"), (ACROSS, "upright.mp4")],
@@ -251,6 +265,28 @@ def test_bringing_a_style_comes_first_on_a_phone(visit: Callable[..., Any]) -> N
     assert in_sight(page, "#panel-styles vs-drop[kind=style]")
 
 
+@pytest.mark.parametrize("screen", [PHONE, ACROSS], ids=["phone", "across"])
+def test_what_a_style_was_made_of_stands_beside_what_it_paints(
+    visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any]
+) -> None:
+    page = visit("Styles", screen)
+    drop(page, demo_material / "dots.png")
+    card = page.locator("vs-cards article", has_text="dots")
+    card.locator("img + img").wait_for()
+    come_to_rest(page)
+    boxes = [card.locator("img").nth(number).bounding_box() for number in (0, 1)]
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
+    assert boxes[0]["height"] == pytest.approx(boxes[1]["height"], abs=1)
+    if screen is PHONE:
+        assert boxes[0]["x"] == boxes[1]["x"], "one above the other"
+        assert boxes[0]["width"] / boxes[0]["height"] == pytest.approx(3 / 2, rel=0.02)
+    else:
+        assert boxes[0]["y"] == boxes[1]["y"], "beside each other"
+        together = page.locator("vs-cards .pictures").evaluate_all("all => all.map(one => one.clientHeight)")
+        assert len(set(together)) == 1, "cards with one picture are as high as those with two"
+        assert (boxes[0]["width"] + boxes[1]["width"]) / boxes[0]["height"] == pytest.approx(2, rel=0.03)
+
+
 # --- what the page does besides
 
 
@@ -372,7 +408,7 @@ LOOK = "axe.run({ resultTypes: ['violations'] }).then(result => result.violation
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not here (npm install)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE, ACROSS], ids=["desktop", "phone", "across"])
 def test_axe_finds_nothing_serious(
     visit: Callable[..., Any], demo_material: Path, screen: dict[str, Any], scheme: str
 ) -> None:

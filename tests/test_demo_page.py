@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from demo_screens import MARKS, PATIENCE, PHONE, TABS, come_to_rest, drop, set_number
+from demo_screens import ACROSS, MARKS, PATIENCE, PHONE, TABS, come_to_rest, drop, set_number
 from helper_demo_camera import FRAMES, WATCH_WEBCAM
 from media_files import colorful_picture, make_video
 from PIL import Image
@@ -199,7 +199,7 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
     page.locator("#panel-styles vs-drop[kind=picture] input").set_input_files(demo_material / "dots.png")
     page.get_by_text(re.compile("^dots.png, 96 . 80")).wait_for()
     page.get_by_label("Title").fill("Dots & <Dashes>")
-    set_number(page, "Minutes", "0.2")
+    set_number(page, "Minutes", "0.1")
     page.click("#training-start")
     page.wait_for_selector("#training-progress img")
     assert "left" in page.inner_text("#training-progress")
@@ -217,12 +217,13 @@ def test_a_phone_shows_the_chosen_style_in_a_straight_row(visit: Callable[..., A
         assert len(set(tops)) == 1, tab
 
 
-def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any]) -> None:
-    page = visit("", PHONE)
+@pytest.mark.parametrize("screen", [PHONE, ACROSS], ids=["upright", "across"])
+def test_nothing_is_wider_than_a_phone(visit: Callable[..., Any], screen: dict[str, Any]) -> None:
+    page = visit("", screen)
     for tab in TABS:
         page.get_by_role("tab", name=tab).click()
         come_to_rest(page)
-        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab
+        assert page.evaluate("document.documentElement.scrollWidth") == screen["viewport"]["width"], tab
 
 
 def test_a_video_is_painted_by_hand(visit: Callable[..., Any], demo_material: Path, tmp_path: Path) -> None:

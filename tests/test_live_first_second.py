@@ -13,6 +13,7 @@ from live_steps import Clock, Painter, Steps, inverted
 from media_files import barcode, make_video, read_barcode, read_video
 
 from vidstyle.live import LiveSettings, Session, opening, run
+from vidstyle.live.compiling import Compiler
 from vidstyle.live.keys import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
 from vidstyle.live.painters import Painters
@@ -107,10 +108,19 @@ def test_with_a_window_a_file_waits_for_what_paints_and_a_recording_has_all_of_i
     painting, slow = opening._Painting._open, threading.Event()
 
     def slowly(self: Any, name: str) -> Any:
+        made = painting(self, name)
         slow.wait(1.0)
-        return painting(self, name)
+        return made
 
     monkeypatch.setattr(opening._Painting, "_open", slowly)
+    prepare = Compiler.prepare
+    shown_before: list[int] = []
+
+    def noted(self: Compiler, *, planar: bool) -> None:
+        shown_before.append(len(window.shown))
+        prepare(self, planar=planar)
+
+    monkeypatch.setattr(Compiler, "prepare", noted)
     settings = LiveSettings(
         style=style_file, camera=str(clip), to=["window", str(tmp_path / "out.mp4")], strength=0.0, device="cpu"
     )
@@ -118,6 +128,7 @@ def test_with_a_window_a_file_waits_for_what_paints_and_a_recording_has_all_of_i
     figures = run(settings)
     assert time.monotonic() - begin > 2
     assert window.closed
+    assert shown_before[0] > 0, "what paints is loaded before anything is seen"
     first = [read_barcode(pixels) for pixels, _ in window.shown]
     assert first[:8] == [0] * 8
     assert first[-1] == 24

@@ -1,6 +1,8 @@
 """Reading videos: every frame once, in order, upright, at its own time."""
 
+import gc
 import itertools
+import weakref
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +47,26 @@ def times_of(frames: list[Frame]) -> list[Fraction]:
 def test_every_frame_comes_once_and_in_order(tmp_path: Path, suffix: str) -> None:
     path = make_video(tmp_path / f"a{suffix}", times=range(20), options=WITH_B_FRAMES)
     assert numbers_of(frames_of(path)) == list(range(20))
+
+
+def test_a_closed_file_leaves_nothing_for_pythons_collector(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", times=range(20))
+    gc.collect()
+    gc.disable()
+    try:
+        source = FileSource(path)
+        next(iter(source))
+        source.close()
+        known = weakref.ref(source)
+        del source
+        assert known() is None
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not {"VideoFrame", "InputContainer", "VideoStream"} & {type(left).__name__ for left in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

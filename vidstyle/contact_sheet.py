@@ -1,6 +1,5 @@
 """One frame in several styles, side by side: to choose before painting all of a video."""
 
-import gc
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -89,19 +88,9 @@ def frame_and_cells(
         raise InputError(f"{source}: no such file")
     with ThreadPoolExecutor(1, thread_name_prefix="vidstyle-sheet") as reader:
         reading = reader.submit(frame_at, source, seconds)
-        _load_torch()
-        yield from paint_cells(reading.result(), styles, options)
-
-
-def _load_torch() -> None:
-    """Which takes longer than all else together; a tenth of it goes into looking for garbage, where there is none."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
+        # This takes longer than all else together.
         import_module("torch")
-    finally:
-        if collects:
-            gc.enable()
+        yield from paint_cells(reading.result(), styles, options)
 
 
 def paint_cells(frame: np.ndarray, styles: Sequence[str | Path] = (), options: Options | None = None) -> Iterator[Cell]:

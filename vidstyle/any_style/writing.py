@@ -63,14 +63,17 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     Raises:
         InputError: see `read_style_picture`; for a file that is no meta network, and a size outside STROKE_SIZES.
     """
+    from vidstyle.media.images import resize_shorter_side
+
+    # What cannot be is refused before seconds are spent on loading.
+    shown = read_style_picture(path)
     import torch
 
     from vidstyle.any_style.polish import polished_weights
-    from vidstyle.media.images import resize_shorter_side
     from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
 
-    pixels = resize_shorter_side(read_style_picture(path), stroke_side(PICTURE_SIDE, stroke_size))
+    pixels = resize_shorter_side(shown, stroke_side(PICTURE_SIDE, stroke_size))
     writer = _meta_network(meta)
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
     arguments = dict(writer.painter)

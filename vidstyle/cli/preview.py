@@ -30,18 +30,23 @@ def preview(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
     """Paint one frame in several styles, side by side on a sheet."""
+    from vidstyle.allocator import keep_freed_memory
+    from vidstyle.cli.quick_torch import torch_to_paint
     from vidstyle.contact_sheet import frame_and_cells, sheet_of
     from vidstyle.media.suffixes import check_picture_suffix
     from vidstyle.output_files import check_output
     from vidstyle.restyle_options import Options
 
+    keep_freed_memory()
     if output is None and not _shows_pictures():
         output = source.with_name(f"{source.stem}.preview.jpg")
     if output is not None:
         check_picture_suffix(output)
         check_output(output, overwrite=overwrite, taken=[source])
     options = Options(device=device, strength=strength, keep_colors=keep_colors, stroke_size=stroke_size)
-    cells = list(frame_and_cells(source, None if at is None else parse_time(at, "--at"), style or (), options))
+    seconds = None if at is None else parse_time(at, "--at")
+    with torch_to_paint():
+        cells = list(frame_and_cells(source, seconds, style or (), options))
     if output is None:
         _show(cells)
         return

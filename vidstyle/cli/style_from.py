@@ -56,9 +56,11 @@ def style_from(
                 on_note=say,
             )
     else:
+        from vidstyle.cli.quick_torch import torch_to_paint
         from vidstyle.styles import write_style_of
 
-        card = write_style_of(picture, out, by=by, stroke_size=stroke_size, overwrite=overwrite)
+        with torch_to_paint():
+            card = write_style_of(picture, out, by=by, stroke_size=stroke_size, overwrite=overwrite)
     if not quiet:
         figures = "".join(f"; {name} {value:.3g}" for name, value in card.metrics.items())
         say(f"{card.path}: {card.title}, {card.parameters:,} parameters, {time.monotonic() - started:.1f} s{figures}")

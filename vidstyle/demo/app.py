@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import FAILED, OTHER_PAGE, element, panel
+from vidstyle.demo.controls import FAILED, OTHER_PAGE, element, panel, visitor_of
 from vidstyle.demo.device_page import PLACE
 from vidstyle.demo.endpoints import add_endpoints
 from vidstyle.demo.examples import PICTURES, videos
@@ -27,6 +27,8 @@ from vidstyle.demo.webcam_tab import webcam_tab
 
 log = logging.getLogger(__name__)
 
+MOST_SESSIONS = 1000
+"""Pages whose state is in memory, 0.2 MB each; a page whose state has made room must be loaded again."""
 MOST_EVENTS = 200
 """Previews and the like that may wait, of all visitors; paintings have a line of their own."""
 TABS = {
@@ -45,7 +47,30 @@ HEADER = f"""
 
 
 class Page(gr.Blocks):
-    """Gradio's blocks; what a browser sends that no page of ours would is a line in the log, not a traceback."""
+    """Gradio's blocks; what a browser sends that no page of ours would is a line in the log, not a traceback.
+
+    Gradio keeps the state of every page that was ever used; here it goes with its visitor, see Visitor.pages.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.state_session_capacity = MOST_SESSIONS
+
+    async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """What an event gives; its page is noted."""
+        try:
+            return await super().process_api(*arguments, **options)
+        finally:
+            request, session = options.get("request"), options.get("session_hash")
+            if isinstance(request, gr.Request) and session:
+                self.close_sessions(visitor_of(request).use_page(str(session)))
+
+    def close_sessions(self, names: list[str]) -> None:
+        """Let go of the state of pages."""
+        with self.state_holder.lock:
+            for name in names:
+                self.state_holder.session_data.pop(name, None)
+                self.state_holder.time_last_used.pop(name, None)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *rest: Any, **options: Any) -> Any:
         """What an event's function gets of what a browser has sent; nothing of ours runs before this is done."""
@@ -61,7 +86,7 @@ class Page(gr.Blocks):
 
 def build_page(
     settings: DemoSettings, gallery: Gallery, jobs: Jobs, style_maker: StyleMaker, *, on_device: bool = False
-) -> gr.Blocks:
+) -> Page:
     """The page as Gradio's blocks; what is on it does its work through the other arguments.
 
     on_device: whether there is a page that paints on the visitor's own device.

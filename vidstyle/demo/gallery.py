@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ MIX = re.compile(r"(?P<first>[^+]+)\+(?P<second>[^+]+):(?P<share>[1-9][0-9]?)")
 """The key of a mix of two styles: FIRST+SECOND:PERCENT, of which PERCENT are the second."""
 MOST_PARAMETERS = 8_000_000
 """Of an uploaded style; a larger network would keep everyone waiting."""
+KEPT_THUMBNAILS = 200
 OWN = "own:"
 """Begins the keys of a visitor's own styles; installed ones go by their names."""
 
@@ -33,7 +35,7 @@ class Gallery:
         self._installed = {card.name: card for card in live_styles()}
         if not self._installed:
             raise InputError("no styles are installed; make one with vidstyle train")
-        self._thumbnails: dict[tuple[Path, bool], bytes] = {}
+        self._thumbnails: OrderedDict[tuple[Path, bool], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -129,10 +131,13 @@ class Gallery:
     def _sample(self, path: Path, *, large: bool = False, keeps: bool = True) -> bytes:
         with self._lock:
             if (path, large) in self._thumbnails:
+                self._thumbnails.move_to_end((path, large))
                 return self._thumbnails[path, large]
             data = as_jpeg(self._previews.paint(path, sample_picture(large=large)))
             if keeps:
                 self._thumbnails[path, large] = data
+                if len(self._thumbnails) > KEPT_THUMBNAILS:
+                    self._thumbnails.popitem(last=False)
             return data
 
     def admit(self, path: Path) -> StyleCard:

@@ -85,7 +85,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
 
     previews = Previews(settings.device)
     gallery = Gallery(previews, Originals(settings.paintings))
-    visitors, hosts = Visitors(folder, settings.most_stored), Hosts(settings.host, settings.allow_host)
+    hosts = Hosts(settings.host, settings.allow_host)
     device_page = DevicePage(gallery.in_order, folder, settings.runtime)
     webcams, style_maker = Webcams(gallery, settings.device), StyleMaker(settings)
 
@@ -111,6 +111,7 @@ def build_app(settings: DemoSettings, folder: Path, port: int) -> FastAPI:
     head = f'<style>{color_css()}</style><script type="module" src="/vidstyle/page/main.js"></script>'
     jobs = Jobs(gallery, previews, settings.device, settings.queue, webcams.are_shown)
     page = build_page(settings, gallery, jobs, style_maker, on_device=device_page.is_offered)
+    visitors = Visitors(folder, settings.most_stored, close_pages=page.close_sessions)
     gr.mount_gradio_app(
         app,
         page,

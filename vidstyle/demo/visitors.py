@@ -31,6 +31,8 @@ MOST_FILES = {
 }
 """Files that one visitor may have of each kind; the oldest one makes room."""
 MOST_VISITORS = 1000
+MOST_PAGES = 16
+"""Of one visitor that the server remembers the state of."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Visitor:
         enough: ends one that is better the longer it takes, and keeps what there is.
         is_busy: whether there is work that should not be lost, such as a training.
         leave: called once when it is forgotten.
+        pages: names by which Gradio knows the pages that it has used, the last one at the end.
     """
 
     folder: Path
@@ -77,6 +80,7 @@ class Visitor:
     enough: threading.Event = field(default_factory=threading.Event)
     is_busy: Callable[[], bool] = lambda: False
     leave: Callable[[], None] = lambda: None
+    pages: list[str] = field(default_factory=list)
     _files: dict[str, StoredFile] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,6 +110,18 @@ class Visitor:
             file.path.unlink(missing_ok=True)
             self.storage.remove(file.bytes)
         return identity
+
+    def use_page(self, name: str) -> list[str]:
+        """Take note of a page; the names of those that make room.
+
+        A stranger is somebody else with every request, so that nothing of its pages is of use.
+        """
+        if not self.is_known:
+            return [name]
+        with self._lock:
+            self.pages = [*(page for page in self.pages if page != name), name]
+            gone, self.pages = self.pages[:-MOST_PAGES], self.pages[-MOST_PAGES:]
+        return gone
 
     @property
     def is_empty(self) -> bool:
@@ -148,10 +164,17 @@ class Visitors:
     Args:
         folder: where each gets a folder.
         most_bytes, most_files: of all of them together.
+        close_pages: called with the names of pages that nobody uses any more.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES_OF_ALL) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        most_bytes: int = MOST_BYTES,
+        most_files: int = MOST_FILES_OF_ALL,
+        close_pages: Callable[[list[str]], None] = lambda _: None,
+    ) -> None:
+        self._folder, self._close_pages = folder, close_pages
         self._storage = Storage(folder, most_bytes, most_files, self._make_room)
         self._visitors: dict[str, Visitor] = {}
         self._lock = threading.Lock()
@@ -175,26 +198,26 @@ class Visitors:
             self._visitors[cookie] = visitor
             crowd = len(self._visitors) - MOST_VISITORS
             gone = self._pop(self._dispensable(0)[:crowd]) if crowd > 0 else []
-        _forget(gone)
+        self._forget(gone)
         return cookie, visitor
 
     def sweep(self, linger: float = LINGER_SECONDS) -> None:
         """Forget visitors who left `linger` seconds ago or more, with their files."""
         with self._lock:
             gone = self._pop(self._dispensable(linger))
-        _forget(gone)
+        self._forget(gone)
 
     def close(self) -> None:
         """Forget everybody."""
         with self._lock:
             gone = self._pop(list(self._visitors))
-        _forget(gone)
+        self._forget(gone)
 
     def _make_room(self) -> bool:
         """Forget whoever left longest ago and has files."""
         with self._lock:
             gone = self._pop([cookie for cookie in self._dispensable(0) if not self._visitors[cookie].is_empty][:1])
-        _forget(gone)
+        self._forget(gone)
         return bool(gone)
 
     def _dispensable(self, linger: float) -> list[str]:
@@ -210,7 +233,7 @@ class Visitors:
     def _pop(self, cookies: list[str]) -> list[Visitor]:
         return [self._visitors.pop(cookie) for cookie in cookies]
 
-
-def _forget(visitors: list[Visitor]) -> None:
-    for visitor in visitors:
-        visitor.forget()
+    def _forget(self, visitors: list[Visitor]) -> None:
+        for visitor in visitors:
+            visitor.forget()
+            self._close_pages(visitor.pages)

@@ -4,7 +4,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from vidstyle.media.color import from_rgb, to_rgb
+from vidstyle.media.color import GLANCE, SCALING, from_rgb, to_rgb
 from vidstyle.media.frame import Color
 from vidstyle.stream.planes import is_planar, picture_size, planes_of
 
@@ -17,10 +17,11 @@ class Colors:
 
     Args:
         color: what planes stand for; None where all that comes is RGB.
+        quick: whether RGB is only looked at, frame after frame; see vidstyle.media.color.GLANCE.
     """
 
-    def __init__(self, color: Color | None) -> None:
-        self._color = color
+    def __init__(self, color: Color | None, *, quick: bool = False) -> None:
+        self._color, self._scaling = color, GLANCE if quick else SCALING
         self._to_rgb, self._to_planes = VideoReformatter(), VideoReformatter()
 
     def rgb(self, pixels: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ class Colors:
             return pixels
         assert self._color is not None
         frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "yuv420p")
-        return to_rgb(frame, self._color, *picture_size(pixels), self._to_rgb)
+        return to_rgb(frame, self._color, *picture_size(pixels), self._to_rgb, scaling=self._scaling)
 
     def planes(self, rgb: np.ndarray) -> np.ndarray:
         """Planes (3 H / 2, W) uint8 of RGB (H, W, 3) uint8 with even sides."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LEARNT = "from your keys"
 """What a style is called that has been learnt from painted frames."""
+FIRST_PICTURE_SECONDS = 1.0
+"""For which loading what paints gives way to a window's first picture, which a camera may be slow to send."""
 
 
 def run(
@@ -67,11 +69,12 @@ def run(
     source = _unless_stopped(partial(_open_source, settings, begin if watched else None), stop)
     with contextlib.ExitStack() as failing:
         failing.callback(source.close)
-        # First of all, since loading what paints keeps Python busy.
+        # First of all, and its first picture, since loading what paints keeps Python busy.
         window = WindowSink("vidstyle", source.width, source.height) if watched else None
         if window is not None:
             failing.callback(window.close)
-        paint = _Painting(settings, source, on_note)
+        shown = threading.Event() if watched else None
+        paint = _Painting(settings, source, on_note, shown)
         failing.callback(paint.close)
         painters = paint.painters(style)
         failing.callback(painters.close)
@@ -87,6 +90,7 @@ def run(
         state,
         company or NOBODY,
         window=window,
+        shown=shown,
         learnt=paint.take,
         seconds=settings.seconds,
     )
@@ -104,11 +108,18 @@ def run(
 
 
 class _Painting:
-    """What opens painters, in whatever thread asks for them."""
+    """What opens painters, in whatever thread asks for them; not before `shown` is set, if that is soon."""
 
-    def __init__(self, settings: LiveSettings, source: LiveSource, on_note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: LiveSettings,
+        source: LiveSource,
+        on_note: Callable[[str], None],
+        shown: threading.Event | None = None,
+    ) -> None:
         from vidstyle.live.compiling import Compiler
 
+        self._shown = shown
         self._settings, self._color = settings, source.color
         self._compiler = Compiler(on_note)
         self._learnt: dict[str, Style] = {}
@@ -134,6 +145,8 @@ class _Painting:
     def _open(self, name: str) -> LivePaints:
         if not self._prepared:
             self._prepared = True
+            if self._shown is not None:
+                self._shown.wait(FIRST_PICTURE_SECONDS)
             self._compiler.prepare(planar=self._color is not None)
         return StylePainter(self._style(name), self._settings.device, self._color, self._compiler)
 

@@ -44,6 +44,7 @@ class Session:
         state: how; may be changed at any time, from any thread.
         company: who else takes part; of its sinks the figures are those of the first one.
         window: which is served in the caller's thread; a sink before all others.
+        shown: set when the window has shown a picture.
         learnt: takes a style that has been learnt from them, and gives the name by which painters open it.
         seconds: after which to end.
         clock: seconds, as in the times of the source's frames.
@@ -57,13 +58,14 @@ class Session:
         company: Company = NOBODY,
         *,
         window: WindowSink | None = None,
+        shown: threading.Event | None = None,
         learnt: Callable[[Style], str] | None = None,
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
         self._window, self._seconds, self._clock = window, seconds, clock
-        self._company, self._learnt = company, learnt
+        self._company, self._shown, self._learnt = company, shown, learnt
         self._colors = Colors(source.color)
         self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
@@ -89,7 +91,9 @@ class Session:
 
     def _sink_thread(self, sink: LiveSink) -> SinkThread:
         source = self._source
-        return SinkThread(sink, self._failures, lambda: source.notice, Colors(source.color), self._clock)
+        # Where only the newest picture waits, somebody looks at it.
+        colors = Colors(source.color, quick=sink.waiting == 1)
+        return SinkThread(sink, self._failures, lambda: source.notice, colors, self._clock)
 
     def run(self, stop: threading.Event) -> Figures:
         """Paint until the source ends, `stop` is set, `q` is pressed or the time is over.
@@ -241,6 +245,8 @@ class Session:
         thread.write(item[0])
         key = self._window.key()  # draws
         thread.note(*item)
+        if self._shown is not None:
+            self._shown.set()
         self._press(key)
 
     def _press(self, key: str | None) -> None:

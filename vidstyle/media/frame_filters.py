@@ -6,7 +6,6 @@ import contextlib
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +14,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
 from vidstyle.media.cropping import Crop
+from vidstyle.media.side_data import side_data_of
 
 
 class Deinterlacer:
@@ -43,10 +43,8 @@ class Deinterlacer:
 
 def orientation(frame: VideoFrame) -> tuple[int, bool]:
     """How to set a frame upright: quarter turns counter-clockwise, and whether to mirror it left to right then."""
-    try:
-        side_data: Any = frame.side_data
-        data = side_data[SideDataType.DISPLAYMATRIX]
-    except (KeyError, ValueError):
+    data = side_data_of(frame).get(SideDataType.DISPLAYMATRIX)
+    if data is None:
         # None, or PyAV does not know some other kind of side data that the frame has.
         return round(frame.rotation / 90) % 4, False
     a, b, _, c, d = np.frombuffer(data, np.int32)[:5].astype(float)

@@ -8,7 +8,6 @@ import tempfile
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 from vidstyle.media.color import SCALING, describe_color
 from vidstyle.media.frame import Color, Mastering
+from vidstyle.media.side_data import side_data_of
 
 PQ, HLG = 16, 18
 """Transfer characteristics of ITU-T H.273."""
@@ -129,17 +129,17 @@ def cube(transfer: int, peak: float, *, back: bool = False) -> str:
 def mastering_of(frame: VideoFrame) -> Mastering:
     """What the side data of a decoded frame say of the display that it was made on."""
     chromaticities = luminance = light_level = None
-    side_data: Any = frame.side_data
-    with contextlib.suppress(KeyError, ValueError, struct.error, ZeroDivisionError):
+    side_data = side_data_of(frame)
+    with contextlib.suppress(KeyError, struct.error, ZeroDivisionError):
         # AVMasteringDisplayMetadata: chromaticities, the least and the greatest luminance, as fractions; what is there.
-        data = struct.unpack_from("20i2i", bytes(side_data[SideDataType.MASTERING_DISPLAY_METADATA]))
+        data = struct.unpack_from("20i2i", side_data[SideDataType.MASTERING_DISPLAY_METADATA])
         fractions = [over / under if under else 0.0 for over, under in zip(data[0:20:2], data[1:20:2], strict=True)]
         if data[20]:
             chromaticities = tuple((fractions[n], fractions[n + 1]) for n in range(0, 8, 2))
         if data[21]:
             luminance = fractions[9], fractions[8]
-    with contextlib.suppress(KeyError, ValueError, struct.error):
-        most, mean = struct.unpack_from("2I", bytes(side_data[SideDataType.CONTENT_LIGHT_LEVEL]))
+    with contextlib.suppress(KeyError, struct.error):
+        most, mean = struct.unpack_from("2I", side_data[SideDataType.CONTENT_LIGHT_LEVEL])
         light_level = (most, mean) if most else None
     return Mastering(chromaticities, luminance, light_level)
 

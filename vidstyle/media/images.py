@@ -13,7 +13,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import (
+    AvifImagePlugin,  # noqa: F401 (this and others make their formats known to Pillow)
+    ExifTags,
+    IcoImagePlugin,  # noqa: F401
+    Image,
+    Jpeg2KImagePlugin,  # noqa: F401
+    TgaImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
 
 from vidstyle.errors import InputError, reason
 from vidstyle.media.color import over_white
@@ -25,6 +34,9 @@ from vidstyle.output_files import written_beside
 with contextlib.suppress(ImportError):
     # What iPhones take, whole where it is stored in tiles, and upright.
     from pillow_heif import HeifImagePlugin  # noqa: F401 (it makes itself known to Pillow)
+
+# With those above, all that is read here: missing one, Pillow would look through four times as many.
+Image.preinit()
 
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What Pillow may read; it knows others that run programs or are videos."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
-from typing import Any
 
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
 from vidstyle.media.frame import Marks
+from vidstyle.media.side_data import side_data_of
 
 STEREO = {1: "side by side", 2: "one above the other"}
 """Values of FFmpeg's AVStereo3DType that can be written."""
@@ -56,16 +56,10 @@ def written(marks: Marks, container: str, encoder: str) -> tuple[dict[str, str],
 def marks_of(frame: VideoFrame) -> Marks:
     """The marks of a decoded frame: those of the container, or of the codec."""
     stereo, right_first, spherical = 0, False, None
-    side_data: Any = frame.side_data
-    found = {}
-    for kind, name in ((SideDataType.STEREO3D, "stereo"), (SideDataType.SPHERICAL, "spherical")):
-        try:
-            found[name] = bytes(side_data[kind])
-        except (KeyError, ValueError):
-            continue
-    if "stereo" in found:
-        stereo, flags = struct.unpack_from("2i", found["stereo"])
+    found = side_data_of(frame)
+    if SideDataType.STEREO3D in found:
+        stereo, flags = struct.unpack_from("2i", found[SideDataType.STEREO3D])
         right_first = bool(flags & 1)
-    if "spherical" in found:
-        (spherical,) = struct.unpack_from("i", found["spherical"])
+    if SideDataType.SPHERICAL in found:
+        (spherical,) = struct.unpack_from("i", found[SideDataType.SPHERICAL])
     return Marks(stereo, right_first, spherical)

@@ -81,7 +81,7 @@ class FileSource:
             self._go_to_first_frame(start, end)
             self.format = self._describe(size, scale)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
 
     def _open(self) -> None:
@@ -116,7 +116,7 @@ class FileSource:
         self._start = None if start is None else self._beginning + _exact(start)
         self._end = None if end is None else self._beginning + _exact(end)
         sought = self._start is not None and self._container.format.name != "gif" and self._seek(self._start)
-        self._decoded = self._decode()
+        self._decoded: Iterator[_Decoded] = self._decode()
         first = next(self._decoded, None)
         if sought and not self._timestamps.seen_before(self._start):
             # Not every file leads back to a key frame before the time sought: read from its beginning instead.
@@ -256,6 +256,8 @@ class FileSource:
 
     def close(self) -> None:
         """Let go of the file."""
+        # A generator keeps the source that keeps it, and with both what decodes, until Python looks for such circles.
+        self._decoded = iter(())
         self._container.close()
 
     def _decode(self) -> Iterator[_Decoded]:

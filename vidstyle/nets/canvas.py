@@ -7,6 +7,7 @@ the positions themselves; one that moves along with what is painted has others.
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,14 +30,13 @@ def white_noise(channels: int, height: int, width: int, *, first: int = 0) -> Te
     A hash of the position (the finaliser of MurmurHash3, Appleby 2011), so that every machine sees the same noise
     and nothing need be stored.
     """
-    axes = torch.arange(first, first + channels), torch.arange(height), torch.arange(width)
-    c, y, x = torch.meshgrid(*axes, indexing="ij")
-    mask = 0xFFFFFFFF
-    value = (y * 0x9E3779B1 + x * 0x85EBCA77 + c * 0xC2B2AE3D) & mask
+    c, y, x = np.ogrid[first : first + channels, :height, :width]
+    value = (y * 0x9E3779B1 + x * 0x85EBCA77 + c * 0xC2B2AE3D).astype(np.uint32)
+    # Products of 32 bits each, of which as many stay.
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        value = ((value ^ (value >> shift)) * factor) & mask
-    uniform = value.to(torch.float64) / mask
-    return ((uniform * 2 - 1) * 3**0.5).float()[None]
+        value = (value ^ (value >> shift)) * np.uint32(factor)
+    uniform = value / 0xFFFFFFFF
+    return torch.from_numpy(((uniform * 2 - 1) * 3**0.5).astype(np.float32))[None]
 
 
 def canvas_blur() -> Tensor:

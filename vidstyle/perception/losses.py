@@ -232,6 +232,14 @@ def range_loss(image: Tensor) -> Tensor:
     return (F.relu(image - 1) ** 2 + F.relu(-image) ** 2).mean()
 
 
+def large_form_loss(painted: Tensor, kept: Tensor) -> Tensor:
+    """How far one picture is from another once all that is smaller than a stroke is averaged away: a mean square.
+
+    painted, kept: (N, 3, H, W) in [0, 1], of eight pixels and more along each side.
+    """
+    return F.avg_pool2d(F.avg_pool2d(painted.float() - kept.float(), 5, 1, 2), 4).square().mean()
+
+
 def grid_loss(image: Tensor, period: int = 4, cells: int = 7) -> Tensor:
     """Energy of the pattern that repeats every `period` pixels, mean over (N, C, H, W).
 

@@ -53,6 +53,8 @@ class Loss:
     total_variation: float = 1.0
     grid: float = 1000.0
     range: float = 10.0
+    keep: float = 0.0
+    """Of large forms that change from what the network painted before training: fine layers can be learnt alone."""
     flicker: float = 0.0
     """Of strokes where the photograph is too dark or flat to show how it moves."""
     temporal: float = 0.0

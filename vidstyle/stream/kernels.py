@@ -227,6 +227,39 @@ def spline_weights(t: Any) -> tuple[Any, Any, Any, Any]:
     return w0, w1, np.float32(1) - w0 - w1 - w3, w3
 
 
+@compiled(part=True)
+def _columns(w: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the pixels of a row lie among its `w` positions.
+
+    Returns:
+        columns: (4, width) int64, the positions around each, and at the border that one again.
+        weights: (5, width) float32, theirs for a cubic B-spline, and how far the pixel lies behind the second.
+    """
+    columns, weights = np.empty((4, width), np.int64), np.empty((5, width), np.float32)
+    for x in range(width):
+        place = (x + 0.5) * w / width - 0.5
+        left = int(np.floor(place))
+        t = np.float32(place - left)
+        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = spline_weights(t)
+        weights[4, x] = t
+        for n in range(4):
+            columns[n, x] = min(max(left + n - 1, 0), w - 1)
+    return columns, weights
+
+
+@compiled(part=True)
+def _enlarge(
+    own: np.ndarray, shares: np.ndarray, bare: np.ndarray, gain: np.ndarray, columns: np.ndarray, weights: np.ndarray
+) -> None:
+    """A row of each of both fields of lift_plane, (width,), of one of what they are made of, (w,)."""
+    for x in range(own.shape[0]):
+        b, c = np.uintp(columns[1, x]), np.uintp(columns[2, x])
+        near = weights[1, x] * bare[b] + weights[2, x] * bare[c]
+        far = weights[0, x] * bare[np.uintp(columns[0, x])] + weights[3, x] * bare[np.uintp(columns[3, x])]
+        own[x] = near + far
+        shares[x] = gain[b] + weights[4, x] * (gain[c] - gain[b])
+
+
 @compiled()
 def lift_plane(
     out: np.ndarray, bare: np.ndarray, gain: np.ndarray, luma: np.ndarray, soft: np.ndarray, finest: float, core: float
@@ -244,39 +277,76 @@ def lift_plane(
     height, width = out.shape
     h, w = bare.shape
     stronger, grain = np.float32(finest), np.float32(core)
-    half, nothing, most = np.float32(0.5), np.float32(0), np.float32(255)
-    lefts, weights = np.empty(width, np.int32), np.empty((5, width), np.float32)
-    for x in range(width):
-        place = (x + 0.5) * w / width - 0.5
-        lefts[x] = int(np.floor(place))
-        t = place - lefts[x]
-        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = spline_weights(np.float32(t))
-        weights[4, x] = t
-        lefts[x] += 1
-    # Beyond the border as at it: one position on the left, and two on the right.
-    own, shares = np.empty(w + 4, np.float32), np.empty(w + 4, np.float32)
+    one, half, nothing, most = np.float32(1), np.float32(0.5), np.float32(0), np.float32(255)
+    # First along rows, which are fewer before they are enlarged; each is kept as long as four in a row may ask for it.
+    columns, weights = _columns(w, width)
+    own, shares = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
+    kept = np.full(4, -1, np.int64)
     for y in range(height):
         place = (y + 0.5) * h / height - 0.5
         top = int(np.floor(place))
-        t = place - top
-        down = np.float32(t)
+        down = np.float32(place - top)
         u0, u1, u2, u3 = spline_weights(down)
-        a, b = min(max(top - 1, 0), h - 1), min(max(top, 0), h - 1)
-        c, d = min(max(top + 1, 0), h - 1), min(max(top + 2, 0), h - 1)
-        for x in range(w):
-            own[x + 2] = u0 * bare[a, x] + u1 * bare[b, x] + u2 * bare[c, x] + u3 * bare[d, x]
-            shares[x + 2] = gain[b, x] + down * (gain[c, x] - gain[b, x])
-        for line in (own, shares):
-            line[0] = line[1] = line[2]
-            line[w + 2] = line[w + 3] = line[w + 1]
+        for row in range(max(top - 1, 0), min(top + 2, h - 1) + 1):
+            slot = row & 3
+            if kept[slot] != row:
+                kept[slot] = row
+                _enlarge(own[slot], shares[slot], bare[row], gain[row], columns, weights)
+        a, b = max(top - 1, 0) & 3, max(top, 0) & 3
+        c, d = min(top + 1, h - 1) & 3, min(top + 2, h - 1) & 3
         for x in range(width):
-            left = lefts[x]
-            share = shares[left + 1] + weights[4, x] * (shares[left + 2] - shares[left + 1])
-            value = weights[0, x] * own[left] + weights[1, x] * own[left + 1]
-            value += weights[2, x] * own[left + 2] + weights[3, x] * own[left + 3]
+            share = shares[b, x] + down * (shares[c, x] - shares[b, x])
+            value = u0 * own[a, x] + u1 * own[b, x] + u2 * own[c, x] + u3 * own[d, x]
             whole = np.float32(luma[y, x])
             value += share * whole
             fine = whole - np.float32(soft[y, x])
             fine = max(fine - grain, nothing) + min(fine + grain, nothing)
-            value += stronger * max(np.float32(1) - share, nothing) * fine
-            out[y, x] = np.uint8(min(max(value + half, nothing), most))
+            value += stronger * max(one - share, nothing) * fine
+            out[y, x] = np.uint8(np.int32(min(max(value + half, nothing), most)))
+
+
+@compiled(part=True)
+def _add_row(sums: np.ndarray, painted: np.ndarray, source: np.ndarray, row: int, sign: Any) -> None:
+    """A row of what `following` sums, mirrored beyond the border, to the sums of its columns, or off them."""
+    h, w = source.shape
+    row = abs(row)
+    row = min(row, 2 * (h - 1) - row)
+    for x in range(w):
+        one, other = np.float32(source[row, x]), np.float32(painted[row, x])
+        sums[0, x + 2] += sign * one
+        sums[1, x + 2] += sign * other
+        sums[2, x + 2] += sign * one * one
+        sums[3, x + 2] += sign * one * other
+
+
+@compiled()
+def following(painted: np.ndarray, source: np.ndarray, flat: float, least: float) -> np.ndarray:
+    """How far one luma follows another in the 5 x 5 pixels around each: covariance by variance, (h, w) float32.
+
+    Args:
+        painted, source: (h, w) uint8, of three pixels and more along each side.
+        flat: the variance that counts as none.
+        least: what it is where there is none.
+    """
+    h, w = source.shape
+    out = np.empty((h, w), np.float32)
+    # Down each column of the window; whole numbers below 2^24, so that what comes in can be taken off exactly.
+    sums = np.zeros((4, w + 4), np.float32)
+    one, share = np.float32(1), np.float32(1 / 25)
+    plain, nothing = np.float32(flat), np.float32(least * flat)
+    for row in range(-2, 2):
+        _add_row(sums, painted, source, row, one)
+    for y in range(h):
+        _add_row(sums, painted, source, y + 2, one)
+        for n in range(4):
+            sums[n, 0], sums[n, 1] = sums[n, 4], sums[n, 3]
+            sums[n, w + 2], sums[n, w + 3] = sums[n, w], sums[n, w - 1]
+        a, b, c, d = sums[0], sums[1], sums[2], sums[3]
+        for x in range(w):
+            mean = share * (a[x] + a[x + 1] + a[x + 2] + a[x + 3] + a[x + 4])
+            other = share * (b[x] + b[x + 1] + b[x + 2] + b[x + 3] + b[x + 4])
+            square = share * (c[x] + c[x + 1] + c[x + 2] + c[x + 3] + c[x + 4])
+            product = share * (d[x] + d[x + 1] + d[x + 2] + d[x + 3] + d[x + 4])
+            out[y, x] = (product - mean * other + nothing) / (square - mean * mean + plain)
+        _add_row(sums, painted, source, y - 2, -one)
+    return out

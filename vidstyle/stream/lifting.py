@@ -102,9 +102,6 @@ def _coefficients(field: np.ndarray) -> np.ndarray:
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
     """How far the luma of a painting follows that of its source, (H, W) float32."""
-    side = (WINDOW, WINDOW)
-    one, other = source.astype(np.float32), painted.astype(np.float32)
-    mean, means = cv2.blur(one, side), cv2.blur(other, side)
-    variance = cv2.blur(one * one, side) - mean * mean
-    covariance = cv2.blur(one * other, side) - mean * means
-    return np.clip(cv2.blur((covariance + FLAT * GAIN[0]) / (variance + FLAT), side), *GAIN)
+    from vidstyle.stream.kernels import following
+
+    return np.clip(cv2.blur(following(painted, source, FLAT, GAIN[0]), (WINDOW, WINDOW)), *GAIN)

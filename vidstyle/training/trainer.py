@@ -1,10 +1,11 @@
 """Training by a perceptual objective: data, network, optimiser and step, from top to bottom."""
 
+import copy
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidstyle.errors import InputError
 from vidstyle.nets import MetaNetwork
@@ -67,6 +68,7 @@ class Trainer(TrainingLoop):
         self._painter = painter_in(self.network)
         (self._painter or self.network).to(memory_format=torch.channels_last)
         self._check_inversion()
+        self._first = self._as_it_began() if recipe.loss.keep else None
         self._open_data()
         self.half = self.device.type in ("cuda", "xpu") or (self.device.type == "cpu" and prefers_bfloat16())
         loss, data = recipe.loss, recipe.data
@@ -99,6 +101,14 @@ class Trainer(TrainingLoop):
             raise InputError(
                 "schedule.inversion_steps: there is nothing to learn in these; set loss.inversion, as to 3"
             )
+
+    def _as_it_began(self) -> nn.Module:
+        """A copy of the network, whose large forms are to stay."""
+        if isinstance(self.network, MetaNetwork):
+            raise InputError("loss.keep: is for styles, and this network makes styles of pictures; set it to 0")
+        if self.recipe.network.init is None:
+            raise InputError("loss.keep: there is nothing to keep; name what training starts from as network.init")
+        return copy.deepcopy(self.network).eval().requires_grad_(False)
 
     def _open_data(self) -> None:
         schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
@@ -221,8 +231,13 @@ class Trainer(TrainingLoop):
         coordinates = self._canvas_coordinates(source, pair, count)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
-            framed, painted = self._paint_margin(source, [self._canvas(c[rows]) for c in coordinates])
+            canvas = [self._canvas(c[rows]) for c in coordinates]
+            framed, painted = self._paint_margin(source, canvas)
             terms = self.objective(framed, painted.to(self._feature_dtype))
+            if self._first is not None:
+                with torch.no_grad():
+                    first = self._first(source, *canvas, **({"whole": True} if canvas else {}))
+                terms["keep"] = self.recipe.loss.keep * losses.large_form_loss(painted, first)
         if pair is not None:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
             trunk = self._trunk.take() if self._trunk else None
