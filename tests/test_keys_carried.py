@@ -15,6 +15,7 @@ from vidstyle.keys.stretches import LONGEST, Planner
 from vidstyle.media.frame import Frame
 
 RED, BLUE = (200, 40, 40), (40, 40, 200)
+MOST_MIXED = 0.25
 
 
 def frames_of(pictures: Sequence[np.ndarray]) -> Iterator[Frame]:
@@ -129,6 +130,17 @@ def test_between_two_keys_that_differ_there_is_no_jump() -> None:
     assert levels[0] < 92
     assert levels[-1] > 148
     assert all(-0.5 < after - before < 12 for before, after in pairwise(levels))
+
+
+def test_in_the_middle_between_two_keys_places_show_one_of_them() -> None:
+    """Laid over each other, two paintings blur into one."""
+    still = view(landscape(), 40)
+    for right in (24, 25):
+        plans = list(Planner({0, right}, None).plans(scouted(frames_of([still] * (right + 1)))))
+        mixed = [float(sum((layer.weight * (1 - layer.weight)).mean() for layer in plan.layers)) for plan in plans]
+        # All of it is 0.5, were each place halfway.
+        assert max(mixed) < MOST_MIXED, right
+        assert sum(mixed) > 1, "nothing goes over slowly"
 
 
 def test_the_plan_is_the_same_each_time_and_bounded() -> None:

@@ -1,6 +1,7 @@
 """Leave one out: frames between painted keys, drawn from them, against paintings of those frames.
 
-    python train/studies/keys.py STYLE.jpg CLIP[@SECONDS] ... [--weights FOLDER] [--rows 180] [--gap 16] [--out FOLDER]
+    python train/studies/keys.py STYLE.jpg CLIP[@SECONDS] ... [--weights FOLDER] [--rows 180] [--gap 16] [--by-frame 8]
+        [--out FOLDER]
 
 Of each clip, three frames `gap` apart are keys, painted by `vidstyle paint`: the first from coarse to fine, the others
 each from the one before, carried on.  The two frames between them are left out, and drawn
@@ -8,7 +9,8 @@ each from the one before, carried on.  The two frames between them are left out,
     both    from the keys on both sides, as `restyle --keys` does
     one     from the nearest key alone
     style   by the real-time style, painted frame by frame
-    paint   as `vidstyle paint --video` paints them: frame after frame, each from the last (with --by-frame; it is slow)
+    paint   as `vidstyle paint --video` paints them: frame after frame, each from the last (with --by-frame N: from the
+            first key on, N frames, of which the left-out one in the middle is one; it is slow)
 
 and compared with a painting of those frames from the same start: `apart` is the mean relative distance of features
 (vidstyle's own perceptual network, relu1_1 to relu4_1).  Style and structure are distances of Gram matrices, at
@@ -145,19 +147,19 @@ def study(clip: str, painter: OptimisedKeys, judge: Judge, arguments: argparse.N
     styled = Painter(arguments.style_name, steady=True)
     ways = {"both": drawn(seen, keys), "one": one_way(seen, keys), "style": [styled(p) for p in source]}
     styled.close()
-    if arguments.by_frame:
-        ways["paint"] = by_frame(seen, source, painter)
     figures: dict[str, object] = {"clip": clip, "seconds of paint": took}
     figures["source"] = {"warp": warp_of(source, source), "long": warp_of(source, source, LONG)}
     for name, pictures in ways.items():
-        far = [judge.style(pictures[index]) for index in left_out]
-        figures[name] = {
-            "apart": round(float(np.mean([judge.apart(pictures[n], wanted[n]) for n in left_out])), 3),
-            "style": round(float(np.mean([f[0] for f in far])), 3),
-            "structure": round(float(np.mean([f[1] for f in far])), 3),
-            "warp": warp_of(source, pictures),
-            "long": warp_of(source, pictures, LONG),
-        }
+        figures[name] = figures_of(judge, source, pictures, {n: wanted[n] for n in left_out})
+    if arguments.by_frame:
+        part = slice(0, arguments.by_frame + 1)
+        began = time.process_time()
+        painted_so = by_frame(seen[part], source[part], keys[0], painter)
+        figures["seconds by frame"] = round(time.process_time() - began, 1)
+        known = {n: wanted[n] for n in left_out if n <= arguments.by_frame}
+        firsts = {name: pictures[part] for name, pictures in ways.items()} | {"paint": painted_so}
+        for name, pictures in firsts.items():
+            figures[f"{name}, first"] = figures_of(judge, source[part], pictures, known)
     far = [judge.style(picture) for picture in wanted.values()]
     figures["painted"] = {"style": round(float(np.mean([f[0] for f in far])), 3)}
     figures["painted"] |= {"structure": round(float(np.mean([f[1] for f in far])), 3)}  # type: ignore[operator]
@@ -168,9 +170,23 @@ def study(clip: str, painter: OptimisedKeys, judge: Judge, arguments: argparse.N
     return figures
 
 
-def by_frame(seen: list[Seen], source: list[np.ndarray], painter: OptimisedKeys) -> list[np.ndarray]:
-    """Frame after frame, each from the last."""
-    result = [painter.paint_key(KeyFrame(source[0], None, None, 0.0))]
+def figures_of(
+    judge: Judge, source: list[np.ndarray], pictures: list[np.ndarray], wanted: dict[int, np.ndarray]
+) -> dict[str, float]:
+    """What frames measure, against paintings of some of them."""
+    far = [judge.style(pictures[index]) for index in wanted]
+    return {
+        "apart": round(float(np.mean([judge.apart(pictures[n], painting) for n, painting in wanted.items()])), 3),
+        "style": round(float(np.mean([f[0] for f in far])), 3),
+        "structure": round(float(np.mean([f[1] for f in far])), 3),
+        "warp": warp_of(source, pictures),
+        "long": warp_of(source, pictures, LONG),
+    }
+
+
+def by_frame(seen: list[Seen], source: list[np.ndarray], first: np.ndarray, painter: OptimisedKeys) -> list[np.ndarray]:
+    """Frame after frame, each from the last, the first of which is painted."""
+    result = [first]
     for n in range(1, len(seen)):
         carried, shown = carried_to(seen, n - 1, n, result[-1])
         result.append(painter.paint_key(KeyFrame(source[n], laid_over(carried, shown, source[n]), shown, 0.0)))
@@ -197,7 +213,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=180)
     parser.add_argument("--gap", type=int, default=16)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--by-frame", action="store_true")
+    parser.add_argument("--by-frame", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     name = "vgg19-distilled" if arguments.weights else OWN

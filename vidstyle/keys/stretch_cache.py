@@ -17,7 +17,7 @@ from vidstyle.errors import InputError, parameter, reason
 from vidstyle.keys.key_files import sha256_of
 from vidstyle.output_files import Part
 
-FORMAT = 2
+FORMAT = 3
 """Of what is kept, and of how stretches are drawn: another number, and nothing that was kept is used."""
 OPAQUE, TRANSPARENT = "bgr0", "bgra"
 """Pixel formats in which FFV1 keeps RGB as it is."""

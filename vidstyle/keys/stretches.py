@@ -9,6 +9,7 @@ long would blur into one; their broad colours, which nobody sees the strokes in,
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -27,9 +28,9 @@ FILLERS, LEAST_HOLE = 4, 0.012
 is."""
 TRUST = 3.0
 """Of how well a key sees a place, against its distance in time as a share of that between two keys."""
-SPREAD = 0.35
+SPREAD = 0.6
 """Of that share, over which patches go over from one key to the next."""
-FADE_FRAMES = 5.0
+FADE_FRAMES = 4.0
 """In which each patch does."""
 LONE_FRAMES = 48
 """Frames that stand for the distance between two keys where there is but one."""
@@ -37,7 +38,7 @@ BEHIND = 1.0
 """Distance that a frame painted for what no key has seen has beyond its own."""
 RATE = 0.3
 """Change of a key's weight at a place from frame to frame, at the most."""
-SEAM = 1.2
+SEAM = 0.6
 """Positions over which seams are softened."""
 LEAST_SHOWN = 0.004
 
@@ -221,10 +222,12 @@ def _shares(shown: dict[int, Trace], index: int, span: float) -> dict[int, np.nd
     scores = {}
     for number, trace in shown.items():
         distance = abs(index - _frame(number)) / span + BEHIND * (number < 0)
-        order = patches(*trace.shown.shape)
+        order = _order(*trace.shown.shape)
         if trace.shift is not None:
             order = sample(order, trace.shift)
-        scores[number] = TRUST * trace.shown - distance + SPREAD * (order - 0.5) * (1 if number % 2 else -1)
+        # Keys on both sides have opposite orders: alike, they would cancel out, and all go over at once.
+        side = 1 if _frame(number) <= index else -1
+        scores[number] = TRUST * trace.shown - distance + SPREAD * (order - 0.5) * side
     best = np.max(list(scores.values()), axis=0)
     # Two scores pass each other by 2 / span from frame to frame.
     softness = max(0.5 * FADE_FRAMES / span, 0.02)
@@ -233,6 +236,14 @@ def _shares(shown: dict[int, Trace], index: int, span: float) -> dict[int, np.nd
         share = np.exp(np.maximum((score - best) / softness, -20)) * shown[number].shown
         result[number] = cv2.GaussianBlur(share, (0, 0), SEAM) * (shown[number].shown > 0)
     return result
+
+
+@lru_cache(maxsize=16)
+def _order(height: int, width: int) -> np.ndarray:
+    """(h, w) float32, 0 to 1: when each position goes over, patch by patch, and as many at any time as at any other."""
+    ranks = np.empty(height * width, np.float32)
+    ranks[np.argsort(patches(height, width).ravel(), kind="stable")] = np.linspace(0, 1, height * width)
+    return ranks.reshape(height, width)
 
 
 def _broad_shares(
