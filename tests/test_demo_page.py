@@ -199,7 +199,7 @@ def test_a_style_is_made_of_a_picture_while_one_watches(visit: Callable[..., Any
     page.locator("#panel-styles vs-drop[kind=picture] input").set_input_files(demo_material / "dots.png")
     page.get_by_text(re.compile("^dots.png, 96 . 80")).wait_for()
     page.get_by_label("Title").fill("Dots & <Dashes>")
-    set_number(page, "Minutes", "0.1")
+    set_number(page, "Minutes", "0.2")
     page.click("#training-start")
     page.wait_for_selector("#training-progress img")
     assert "left" in page.inner_text("#training-progress")
