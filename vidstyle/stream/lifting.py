@@ -20,7 +20,8 @@ MULTIPLE = 4
 LEAST_ROWS = 48
 """Pixels along the shorter side, below which nobody would know the picture again."""
 WINDOW, FLAT = 5, 40.0
-"""Pixels along the square in which contrasts are compared, and the variance of grey levels that counts as none."""
+"""Pixels along the square in which contrasts are compared (kernels.following is written for so many), and the variance
+of grey levels that counts as none."""
 FINEST_PIXELS, FINEST, GRAIN = 1.0, 1.35, 2.0
 """Pixels of the frame below which detail is finest, how much of what its share lacks of 1 is made up for, and grey
 levels of it that are taken for grain: thin lines and letters stay, however little a painting makes of their contrast;

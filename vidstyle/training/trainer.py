@@ -232,11 +232,11 @@ class Trainer(TrainingLoop):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
             canvas = [self._canvas(c[rows]) for c in coordinates]
-            framed, painted = self._paint_margin(source, canvas)
+            framed, painted = self._paint_margin(source, canvas, self._paint)
             terms = self.objective(framed, painted.to(self._feature_dtype))
             if self._first is not None:
                 with torch.no_grad():
-                    first = self._first(source, *canvas, **({"whole": True} if canvas else {}))
+                    _, first = self._paint_margin(source, canvas, self._first)
                 terms["keep"] = self.recipe.loss.keep * losses.large_form_loss(painted, first)
         if pair is not None:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
@@ -247,14 +247,14 @@ class Trainer(TrainingLoop):
             terms |= self.objective.temporal(pair[share].to(self.device), shown, trunk, pixels)
         return terms, painted
 
-    def _paint_margin(self, source: Tensor, canvas: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Source and painting, both with the network's margin, if it has one.
+    def _paint_margin(self, source: Tensor, canvas: list[Tensor], paint: nn.Module) -> tuple[Tensor, Tensor]:
+        """Source and what `paint`, one of the networks, makes of it, both with the network's margin, if it has one.
 
         The margin is not shown, but what is painted there reaches back into the picture; so it has to be good, too.
         """
         if self._painter is None:
-            return source, self._paint(source)
-        return self._painter.with_margin(source), self._paint(source, *canvas, whole=True)
+            return source, paint(source)
+        return self._painter.with_margin(source), paint(source, *canvas, whole=True)
 
     def _canvas_coordinates(self, source: Tensor, pair: Pair | None, count: int) -> list[Tensor]:
         """Where on the canvas each picture is, if the network has one; it follows the flow of a pair."""
