@@ -1,15 +1,20 @@
 """A file appears whole or not at all, and is refused before work begins."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import contents
 
+from vidstyle import output_files
 from vidstyle.errors import InputError, VidstyleError, parameter
+from vidstyle.media import recording_file
 from vidstyle.media.images import Picture, read_image, write_picture
-from vidstyle.output_files import check_output, written_beside
+from vidstyle.media.recording_file import RecordingFile
+from vidstyle.output_files import Part, PartFolder, check_output, lock, part_prefix, tidy, written_beside
 
 
 def test_nothing_has_the_name_before_all_is_written(tmp_path: Path) -> None:
@@ -40,6 +45,33 @@ def test_what_has_come_into_being_meanwhile_stays(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already; overwrite=True replaces it"):
         write(tmp_path / "a.txt", "ours", meanwhile="theirs")
     assert contents(tmp_path) == {"a.txt": b"theirs"}
+
+
+@pytest.mark.skipif(lock(0) is None, reason="there are no locks here")
+@pytest.mark.parametrize("make", [Part, lambda target: PartFolder(target, target.parent), RecordingFile])
+def test_what_another_run_removes_before_it_is_locked_is_made_again(
+    make: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.mkv"
+    others: list[Path] = []
+
+    def late(handle: Any) -> bool | None:
+        if not others:  # another run comes between, and finds what nobody holds yet
+            others.append(target)
+            tidy(tmp_path, part_prefix(target))
+            for left in tmp_path.glob("*.recording*"):
+                assert recording_file._tidied(left, target)
+            assert not list(tmp_path.iterdir())
+        return lock(handle)
+
+    monkeypatch.setattr(output_files, "lock", late)
+    made = make(target)
+    assert others
+    assert made.path.exists()
+    tidy(tmp_path, part_prefix(target))
+    assert made.path.exists()
+    made.discard()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

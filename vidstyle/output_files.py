@@ -89,13 +89,16 @@ class Part:
         self._named, self._target = target, Path(os.path.realpath(target))
         prefix = part_prefix(target)
         tidy(self._target.parent, prefix)
-        # Not by tempfile, whose files nobody else may read.
-        self.path = self._target.parent / f"{prefix}{secrets.token_hex(8)}{SUFFIX}{target.suffix}"
-        try:
-            self._file = self.path.open("xb")
-        except OSError as error:
-            raise InputError(f"{target}: cannot write there: {reason(error)}") from error
-        lock(self._file)
+        while True:
+            # Not by tempfile, whose files nobody else may read.
+            self.path = self._target.parent / f"{prefix}{secrets.token_hex(8)}{SUFFIX}{target.suffix}"
+            try:
+                self._file = self.path.open("xb")
+            except OSError as error:
+                raise InputError(f"{target}: cannot write there: {reason(error)}") from error
+            if keep(self._file.fileno(), self.path):
+                break
+            self._file.close()
 
     def publish(self, *, overwrite: bool) -> None:
         """Give it its name, in one step.
@@ -129,13 +132,23 @@ class PartFolder:
     def __init__(self, target: Path, beside: Path) -> None:
         prefix = part_prefix(target)
         tidy(beside, prefix)
-        self._folder = tempfile.TemporaryDirectory(prefix=prefix, suffix=SUFFIX, dir=beside)
         self._handle: int | None = None
-        with contextlib.suppress(OSError):  # Windows opens no folders
-            self._handle = os.open(self._folder.name, os.O_RDONLY)
-            lock(self._handle)
+        while True:
+            self._folder = tempfile.TemporaryDirectory(prefix=prefix, suffix=SUFFIX, dir=beside)
+            if self._is_kept():
+                break
+            self.discard()
         self.path = Path(self._folder.name) / "painted"
         self.path.mkdir()
+
+    def _is_kept(self) -> bool:
+        try:
+            self._handle = os.open(self._folder.name, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # Windows opens no folders
+        return keep(self._handle, Path(self._folder.name))
 
     def discard(self) -> None:
         """Remove it with what is left in it; more than once does no harm."""
@@ -222,6 +235,21 @@ def _held(path: Path) -> Iterator[bool]:
         yield lock(handle) is True
     finally:
         os.close(handle)
+
+
+def keep(handle: int, path: Path) -> bool:
+    """Lock what has just been made at `path`, and been opened.
+
+    Returns:
+        Whether it is ours from now on.  False if another run has seen it before it was locked, and has taken it for
+        what a killed one had left: it is gone, or will be.
+    """
+    if lock(handle) is False:
+        return False
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def lock(file: Any) -> bool | None:

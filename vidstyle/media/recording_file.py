@@ -6,6 +6,7 @@ They have a name that can be seen while they grow, and are in a form that plays 
 import itertools
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import av
 
 from vidstyle.errors import InputError, reason
-from vidstyle.output_files import lock, move_into_place
+from vidstyle.output_files import keep, move_into_place
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +116,9 @@ def _opened(target: Path) -> tuple[Path, BinaryIO]:
             continue  # somebody is recording there
         with suppress(FileExistsError):
             file = path.open("xb", buffering=0)
-            lock(file)
-            return path, file
+            if keep(file.fileno(), path):
+                return path, file
+            file.close()
     raise AssertionError("names go on for ever")
 
 
@@ -124,13 +126,15 @@ def _tidied(path: Path, target: Path) -> bool:
     """Whether what lies at `path` was left by a run that is over; it is kept under a name of its own if it plays."""
     try:
         with path.open("r+b") as file:
-            if lock(file) is False:
+            if not keep(file.fileno(), path):
                 return False
-        if not plays(path):
-            path.unlink()
-            return True
-        kept = next(name for name in _names(target, "rescued") if not name.exists())
-        path.rename(kept)
+            if sys.platform == "win32":
+                file.close()  # nobody can rename there what is open
+            if not plays(path):
+                path.unlink()
+                return True
+            kept = next(name for name in _names(target, "rescued") if not name.exists())
+            path.rename(kept)
     except OSError:  # not ours; or Windows, where nobody can rename what somebody writes
         return False
     log.warning("vidstyle: %s was left by a run that was ended; kept as %s", path, kept)
