@@ -23,7 +23,7 @@ from vidstyle.stream.device_planes import (
     size_of,
     to_bytes,
 )
-from vidstyle.stream.lifting import FINEST, FLAT, GAIN, GRAIN, LEVEL, NO_GRAIN, REACH, WINDOW, unseen
+from vidstyle.stream.lifting import FINEST, FLAT, GAIN, GRAIN, LEVEL, NO_GRAIN, REACH, TAKEN_OFF, WINDOW, unseen
 
 
 def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
     gain = _gain(luma, own)
     fine = _finest(whole)
     seen = averaged((fine + LEVEL).to(torch.uint8), (luma.shape[1], luma.shape[2])).float() - LEVEL
-    bare = luma - gain * own - FINEST * (1 - gain).clamp(min=0) * seen
+    bare = luma - gain * own - TAKEN_OFF * FINEST * (1 - gain).clamp(min=0) * seen
     share = enlarged(gain, shape)
     detail = share * whole + FINEST * (1 - share).clamp(min=0) * fine
     if is_planar(source):

@@ -22,10 +22,13 @@ LEAST_ROWS = 48
 WINDOW, FLAT = 5, 40.0
 """Pixels along the square in which contrasts are compared (kernels.following is written for so many), and the variance
 of grey levels that counts as none."""
-FINEST, GRAIN, NO_GRAIN = 1.3, 3, 6
+FINEST, TAKEN_OFF = 1.35, 0.7
 """How much of what their share lacks of 1 is made up for in the source's finest details, those that a blur of a pixel
-takes away; and grey levels of them up to which they are taken for grain, and from which on they are not.  Thin lines
-and letters stay, however little a painting makes of their contrast; over more pixels that would be halos."""
+takes away; and the share of what they come to at the painting's size that is taken off it again.  Thin lines and
+letters stay, however little a painting makes of their contrast, and seen from afar there are hardly more outlines than
+it has; over more pixels that would be halos."""
+GRAIN, NO_GRAIN = 3, 6
+"""Grey levels of them up to which they are taken for grain, and from which on they are not."""
 LEVEL = 128
 """What stands for no detail."""
 SEEN = (1 / 384, 76 / 384, 230 / 384, 76 / 384, 1 / 384)
@@ -58,8 +61,8 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
 
     The guided filter's local linear model (He et al. 2010, equation 5) says how far the painting's luma follows the
     source's; it is the sum of that share of the source's luma, as sharp as the frame, and of what is the painting's
-    own, enlarged smoothly.  Where the share is small, the source's finest detail is made up for: so much of it as is
-    not seen at the painting's size.  Chroma is enlarged.
+    own, enlarged smoothly.  Where the share is small, the source's finest details are made up for, and what they would
+    come to at the painting's size is taken off the painting.  Chroma is enlarged.
 
     Args:
         painting: pixels, in the size of `small`.
@@ -77,9 +80,8 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
     planar = is_planar(source)
     luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
     gain, fine = _gain(luma, own), _finest(whole)
-    # What the source's finest details come to for whoever sees no more than the painting has is taken off it again.
     seen = cv2.resize(fine, picture_size(painting), interpolation=cv2.INTER_AREA)
-    bare = own_share(luma, own, gain, seen, LEVEL, FINEST)
+    bare = own_share(luma, own, gain, seen, LEVEL, TAKEN_OFF * FINEST)
     result = empty(size, planar=planar)
     if planar:
         lift_plane(planes_of(result)[0], _coefficients(bare), gain, whole, fine, LEVEL, FINEST)
