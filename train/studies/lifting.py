@@ -33,7 +33,7 @@ from vidstyle.video_runs import open_painter
 Lift = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Painting, the source at its size, and the source, planes of 4:2:0 each, to planes as large as the source."""
 FRAMES = (7,)
-STYLES = ["starry_night", "roman_mosaic"]
+STYLES = ["starry_night", "roman_mosaic", "great_wave"]
 ROUNDS = 2
 SHARE = 0.7
 """Of the source's detail, where it is the same everywhere."""
@@ -241,8 +241,8 @@ def _figures(
     part = np.s_[ours.shape[0] // 4 : -ours.shape[0] // 4, ours.shape[1] // 4 : -ours.shape[1] // 4]
     content = metrics.content_distance(perceptual, to_tensor(ours[part])[None], to_tensor(source[part])[None])
     afar, painting = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (hd.seen(ours), to_rgb(planes[0])))
-    strokes = hd.finest(afar).sum() / hd.finest(painting).sum()
-    away = np.abs(afar.astype(float) - painting).mean()
+    strokes = float(hd.finest(afar).sum() / hd.finest(painting).sum())
+    away = float(np.abs(afar.astype(float) - painting).mean())
     return [*near, content, hd.sharpness(ours, source), strokes, away, metrics.grid_score(ours)]
 
 
