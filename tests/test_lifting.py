@@ -210,6 +210,34 @@ def test_seen_from_afar_a_lifted_painting_is_the_painting(planes: bool) -> None:
     assert finest(result[:360]).sum() > 0.8 * finest(painting[:360]).sum()
 
 
+@pytest.mark.parametrize("planes", [False, True], ids=["RGB", "planes"])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1600, 1200)], ids=str)
+def test_what_is_laid_over_a_painting_is_not_seen_from_afar(size: tuple[int, int], planes: bool) -> None:
+    source = drawing(*size)
+    pixels = to_planes(source) if planes else source
+    small = resized(pixels, painted_size(size))
+    result = lifted(np.full_like(small, 128), small, pixels)
+    luma, afar = result[: size[1]], resized(result, painted_size(size))[:360]
+    # Outlines are there, of which a painting of one colour has none.
+    edges = finest(pixels[: size[1]]) > 20
+    assert finest(luma)[edges].sum() > 0.65 * finest(pixels[: size[1]])[edges].sum()
+    assert finest(afar).mean() < 0.04 * finest(small[:360]).mean()
+    assert np.abs(afar.astype(int) - 128).mean() < 1
+
+
+@pytest.mark.parametrize("planes", [False, True], ids=["RGB", "planes"])
+def test_grain_is_not_laid_over_a_painting(planes: bool) -> None:
+    source = plain(120, 1280, 720).astype(float) + np.random.default_rng(0).normal(0, 1.5, (720, 1280, 1))
+    source = np.rint(source).clip(0, 255).astype(np.uint8)
+    # A thin line, a pixel of the painting and so most easily taken for what it has to show itself.
+    source[:, 640:642] = 160
+    pixels = to_planes(source) if planes else source
+    small = resized(pixels, painted_size((1280, 720)))
+    result = lifted(np.full_like(small, 128), small, pixels)[:720]
+    assert result[:, :600].std() < 0.65
+    assert result[:, 640:642].mean() > result[:, 600:620].mean() + 3
+
+
 def test_pictures_and_planes_are_lifted_alike() -> None:
     source = drawing()
     small = resized(source, painted_size((1280, 720)))

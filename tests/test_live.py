@@ -19,7 +19,8 @@ from waiting import at_leisure
 
 from vidstyle.errors import VidstyleError
 from vidstyle.live.keys import LiveState
-from vidstyle.media.frame import Color
+from vidstyle.live.viewing import ViewerStream
+from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import read_image
 from vidstyle.media.live_sinks import Recording
 
@@ -58,6 +59,30 @@ def test_paint_is_carried_to_where_things_have_gone_while_it_was_made() -> None:
         here = near(viewer.pictures[n][middle], 255 - pictures[n][middle])
         late = near(255 - pictures[n - 7][middle], 255 - pictures[n][middle])
         assert here < 0.5 * late
+
+
+def test_a_frame_is_finished_while_the_next_one_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, second = itertools.count(), threading.Event()
+    in_time = []
+
+    def begin(_: ViewerStream[Any], frame: Frame, __: LiveState) -> Callable[[], np.ndarray]:
+        number = next(numbers)
+        if number == 1:
+            second.set()
+
+        def finish() -> np.ndarray:
+            if number == 0:
+                in_time.append(second.wait(20))
+            return frame.pixels
+
+        return finish
+
+    monkeypatch.setattr(ViewerStream, "begin", begin)
+    screen = Screen()
+    figures = watch(Ticker(12), Painter(), screen, state=unpainted())
+    assert in_time == [True]
+    assert screen.numbers == sorted(screen.numbers)
+    assert figures.shown == len(screen.numbers) == 12 - figures.dropped
 
 
 def test_the_newest_frame_wins_and_the_delay_does_not_grow() -> None:

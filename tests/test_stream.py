@@ -61,6 +61,26 @@ def test_how_many_frames_are_on_the_way_does_not_show(look_ahead: int) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(expected, shown, strict=True))
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.6, 1.0])
+def test_a_frame_may_be_finished_when_the_next_one_has_been_drawn(strength: float) -> None:
+    frames = [*panning(6, 5), *[scene(1)] * 2]
+    look = Look(strength)
+    expected = run(Stream([(0.0, Painter(strokes))], look, stroke_size=2.0), frames_of(frames))
+    stream = Stream([(0.0, Painter(strokes))], look, stroke_size=2.0)
+    shown, last = [], None
+    for frame in frames_of(frames):
+        stream.submit(frame)
+        drawn = stream.drawn()
+        if last is not None:
+            shown.append(last())
+        last = drawn
+    assert last is not None
+    shown.append(last())
+    stream.close()
+    assert [frame.pts for frame in shown] == list(range(len(frames)))
+    assert all(np.array_equal(one, other.pixels) for one, other in zip(expected, shown, strict=True))
+
+
 def test_frames_keep_their_times_and_are_left_alone() -> None:
     stream = Stream([(0.0, Painter(strokes))], look_ahead=3)
     source = panning(1)[0]

@@ -104,14 +104,15 @@ def frames_of(path: Path, frames: int) -> Iterator[np.ndarray]:
 
 def sharpness(painted: np.ndarray, source: np.ndarray) -> float:
     """Energy of the finest octave on the edges of the source, as a share of the source's; nan if there is no edge."""
-    ours, theirs = (_finest(pixels) for pixels in (painted, source))
+    ours, theirs = (finest(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)) for pixels in (painted, source))
     edges = theirs > EDGE
     return float(ours[edges].sum() / theirs[edges].sum()) if edges.any() else float("nan")
 
 
-def _finest(rgb: np.ndarray) -> np.ndarray:
-    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.asarray((luma - cv2.GaussianBlur(luma, (0, 0), 1)) ** 2)
+def finest(luma: np.ndarray) -> np.ndarray:
+    """Energy of the finest octave around each pixel of a luma (H, W) uint8."""
+    levels = luma.astype(np.float32)
+    return np.asarray((levels - cv2.GaussianBlur(levels, (0, 0), 1)) ** 2)
 
 
 def picture_of(style: str) -> Path:

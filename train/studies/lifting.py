@@ -4,8 +4,9 @@
 
 Frames are the harbour's at 1080 rows, with letters in them, as train/studies/hd.py renders it into FOLDER; for the
 crops also one of --clip at its own size with strokes three times as large, so that there is as much detail to lift.
-Makes lifting.jpg in --out, and prints a table: milliseconds a frame on one core, and the figures of hd.py on single
-frames.
+Makes lifting.jpg in --out, and prints a table: milliseconds a frame on one core, the figures of hd.py on single frames,
+and how far the lifted painting, averaged down to 360 rows, is the painting: energy of the finest octave as a share of
+the painting's, and mean difference, grey levels.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from vidstyle.video_runs import open_painter
 Lift = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Painting, the source at its size, and the source, planes of 4:2:0 each, to planes as large as the source."""
 FRAMES = (7,)
-STYLES = ["starry_night", "roman_mosaic"]
+STYLES = ["starry_night", "roman_mosaic", "great_wave"]
 ROUNDS = 2
 SHARE = 0.7
 """Of the source's detail, where it is the same everywhere."""
@@ -211,7 +212,8 @@ def main() -> None:
                             part
                         ]
     _draw(args.out / "lifting.jpg", sheet)
-    print("| | ms | style | structure | content | sharp | grid, dB |\n|---|---|---|---|---|---|---|")
+    columns = ("", "ms", "style", "structure", "content", "sharp", "strokes seen", "away", "grid, dB")
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for way, values in rows.items():
         mean = np.mean(values, 0)
         print(f"| {way} | {mean[0]:.0f} | " + " | ".join(f"{value:.3g}" for value in mean[1:]) + " |")
@@ -238,7 +240,10 @@ def _figures(
     # In a part of it, which takes less time than all.
     part = np.s_[ours.shape[0] // 4 : -ours.shape[0] // 4, ours.shape[1] // 4 : -ours.shape[1] // 4]
     content = metrics.content_distance(perceptual, to_tensor(ours[part])[None], to_tensor(source[part])[None])
-    return [*near, content, hd.sharpness(ours, source), metrics.grid_score(ours)]
+    afar, painting = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (hd.seen(ours), to_rgb(planes[0])))
+    strokes = float(hd.finest(afar).sum() / hd.finest(painting).sum())
+    away = float(np.abs(afar.astype(float) - painting).mean())
+    return [*near, content, hd.sharpness(ours, source), strokes, away, metrics.grid_score(ours)]
 
 
 def _draw(path: Path, sheet: Mapping[str, Mapping[str, np.ndarray]]) -> None:

@@ -176,12 +176,15 @@ def plot_growth(costs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) ->
     over_size.loglog(pixels, [cost["ms"] for cost in sizes], "o-", label="wall")
     over_size.loglog(pixels, [cost["cpu_ms"] for cost in sizes], "s--", label="CPU")
     for x, cost in zip(pixels, sizes, strict=True):
-        over_size.annotate(f"{cost['width']}x{cost['height']}", (x, cost["ms"]), fontsize=7)
+        name = f"{cost['width']}x{cost['height']}"
+        over_size.annotate(name, (x, cost["ms"]), (0, -10), textcoords="offset points", ha="center", fontsize=7)
     over_size.axhline(1000 / RATE, color="grey", linewidth=0.8, label=f"{RATE} frames a second")
     over_size.set(xlabel="megapixels a frame", ylabel="milliseconds a frame")
+    over_size.margins(0.12)
     over_size.legend()
     over_length.plot([cost["frames"] for cost in lengths], [cost["peak_memory_mb"] for cost in lengths], "o-")
-    over_length.set(xlabel="frames of the video", ylabel="peak memory, MB", ylim=(0, None))
+    most = max(cost["peak_memory_mb"] for cost in lengths)
+    over_length.set(xlabel="frames of the video", ylabel="peak memory, MB", ylim=(0, 1.15 * most))
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:

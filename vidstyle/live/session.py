@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -202,19 +203,31 @@ class Session:
         self._captures.end()
 
     def _draw(self) -> None:
-        while (frame := self._captures.get()) is not None:
-            begin = self._clock()
-            frame = self._as_asked(frame)
-            shown = self._viewer.show(frame, self.state)
-            end = self._clock()
-            self._waits.append(begin - frame.time)
-            self._draws.append(end - begin)
-            self._latest = shown
-            for thread in self._all_sinks():
-                thread.put(replace(frame, pixels=shown), end)
-            self._painters.keep(self.state.near | self._viewer.used)
+        # While a frame is lifted to its size, motion of the next one is looked for.
+        with ThreadPoolExecutor(1, thread_name_prefix="vidstyle-finish") as finisher:
+            finishing: Future[None] | None = None
+            while (frame := self._captures.get()) is not None:
+                begin = self._clock()
+                frame = self._as_asked(frame)
+                finish = self._viewer.begin(frame, self.state)
+                if finishing is not None:
+                    finishing.result()
+                finishing = finisher.submit(self._finish, frame, finish, begin)
+                self._painters.keep(self.state.near | self._viewer.used)
+            if finishing is not None:
+                finishing.result()
         for thread in self._all_sinks():
             thread.channel.end()
+
+    def _finish(self, frame: Frame, finish: Callable[[], np.ndarray], begin: float) -> None:
+        """Make of a frame that was begun at a time what is shown, and hand it on."""
+        shown = finish()
+        end = self._clock()
+        self._waits.append(begin - frame.time)
+        self._draws.append(end - begin)
+        self._latest = shown
+        for thread in self._all_sinks():
+            thread.put(replace(frame, pixels=shown), end)
 
     def _as_asked(self, frame: Frame) -> Frame:
         """The frame, or while the picture stands still the one from which on it does, at this frame's time."""

@@ -63,17 +63,33 @@ class ViewerStream(Generic[T]):
         Raises:
             Exception: what the painter raises; the next frame is painted afresh.
         """
+        return self.begin(frame, state)()
+
+    def begin(self, frame: Frame, state: LiveState) -> Callable[[], np.ndarray]:
+        """The same in two steps, of which the second, what this gives, may be done while the next frame is begun.
+
+        It is done once for each frame, in their order, by one thread at a time.
+        """
         source, masking = frame.pixels, self.masking
+        mirror, halves = state.mirror, state.split
         if masking is None:
-            painted = self._painted(frame, state)
+            joined = self._painted(frame, state)
         else:
             mask = masking.mask.of(source)
             cares = None if mask is None else masking.background.cares(mask)
-            painted = masking.background.joined(mask, self._painted(replace(frame, mask=cares), state), source)
-        if state.mirror:
-            painted = mirrored(painted)
-            source = mirrored(source) if state.split else source
-        return split(source, painted) if state.split else painted
+            painted = self._painted(replace(frame, mask=cares), state)
+
+            def joined() -> np.ndarray:
+                return masking.background.joined(mask, painted(), source)
+
+        def finish() -> np.ndarray:
+            shown, beside = joined(), source
+            if mirror:
+                shown = mirrored(shown)
+                beside = mirrored(beside) if halves else beside
+            return split(beside, shown) if halves else shown
+
+        return finish
 
     def pin(self, name: str, source: np.ndarray, painting: np.ndarray) -> None:
         """Show a painted frame wherever its places are seen again, see vidstyle.stream.Stream.pin; from any thread."""
@@ -95,11 +111,11 @@ class ViewerStream(Generic[T]):
         if self._stream is not None:
             self._stream.close()
 
-    def _painted(self, frame: Frame, state: LiveState) -> np.ndarray:
+    def _painted(self, frame: Frame, state: LiveState) -> Callable[[], np.ndarray]:
         self._follow(state.style)
         self._blend(state)
         if self._stream is None:
-            return frame.pixels
+            return lambda: frame.pixels
         from vidstyle.stream.composing import Look
 
         self._stream.look = Look(state.strength, state.keep_colors)
@@ -107,7 +123,8 @@ class ViewerStream(Generic[T]):
         while self._pinned:
             self._stream.pin(*self._pinned.popleft())
         self._stream.submit(frame)
-        return self._stream.result().pixels
+        drawn = self._stream.drawn()
+        return lambda: drawn().pixels
 
     def _blend(self, state: LiveState) -> None:
         """Show some of another style, as soon as it is there."""

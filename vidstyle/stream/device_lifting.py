@@ -11,8 +11,9 @@ from torch import Tensor
 
 from vidstyle.media.color import LUMA
 from vidstyle.stream.composing import Look, composed_by, mixed_by
-from vidstyle.stream.device_laying import blurred, boxed
+from vidstyle.stream.device_laying import boxed
 from vidstyle.stream.device_planes import (
+    averaged,
     channels_of,
     enlarged,
     is_planar,
@@ -22,7 +23,7 @@ from vidstyle.stream.device_planes import (
     size_of,
     to_bytes,
 )
-from vidstyle.stream.lifting import FINEST, FINEST_PIXELS, FLAT, GAIN, GRAIN, ROUNDS, SEEN, WINDOW
+from vidstyle.stream.lifting import FINEST, FLAT, GAIN, GRAIN, LEVEL, NO_GRAIN, REACH, TAKEN_OFF, WINDOW, unseen
 
 
 def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
@@ -43,11 +44,10 @@ def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
     luma, own, whole = (luma_of(pixels)[None].float() for pixels in (painting, small, source))
     shape = size[1], size[0]
     gain = _gain(luma, own)
-    bare = luma - gain * own
+    fine = _finest(whole)
+    seen = averaged((fine + LEVEL).to(torch.uint8), (luma.shape[1], luma.shape[2])).float() - LEVEL
+    bare = luma - gain * own - TAKEN_OFF * FINEST * (1 - gain).clamp(min=0) * seen
     share = enlarged(gain, shape)
-    soft = to_bytes(blurred(whole, FINEST_PIXELS)).float()
-    fine = whole - soft
-    fine = (fine - GRAIN).clamp(min=0) + (fine + GRAIN).clamp(max=0)
     detail = share * whole + FINEST * (1 - share).clamp(min=0) * fine
     if is_planar(source):
         chroma = enlarged(channels_of(painting)[1].float(), (shape[0] // 2, shape[1] // 2), "bicubic")
@@ -58,12 +58,10 @@ def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
 
 def _raised(field: Tensor, shape: tuple[int, int]) -> Tensor:
     """(C, h, w) as a cubic B-spline at (H, W); see vidstyle.stream.lifting._coefficients."""
-    side = _seen(field.device)
+    weights = _unseen(field.device)
+    padded = F.pad(field[None], (REACH,) * 4, mode="replicate")[0][:, None]
+    field = F.conv2d(F.conv2d(padded, weights[None, None, None]), weights[None, None, :, None])[:, 0]
     result = field
-    for _ in range(ROUNDS):
-        seen = F.pad(result[None], (2, 2, 2, 2), mode="replicate")[0][:, None]
-        seen = F.conv2d(F.conv2d(seen, side.view(1, 1, 1, 5)), side.view(1, 1, 5, 1))[:, 0]
-        result = result + (field - seen)
     for axis in (1, 2):
         places, weights = _spline(field.shape[axis], shape[axis - 1], field.device)
         like = (1, -1, 1) if axis == 1 else (1, 1, -1)
@@ -72,9 +70,26 @@ def _raised(field: Tensor, shape: tuple[int, int]) -> Tensor:
     return result
 
 
+def _finest(luma: Tensor) -> Tensor:
+    """The finest details of a luma (1, H, W), without grain, in whole grey levels; float32."""
+    side = _binomial(luma.device)
+    padded = F.pad(luma[None], (2, 2, 2, 2), mode="reflect")
+    soft = F.conv2d(F.conv2d(padded, side[None, None, None]), side[None, None, :, None])[0]
+    detail = (luma - ((soft + 128) / 256).floor()).clamp(-LEVEL, LEVEL - 1)
+    size = detail.abs()
+    kept = ((size - GRAIN).clamp(min=0) * (NO_GRAIN / (NO_GRAIN - GRAIN))).floor()
+    return detail.sign() * torch.minimum(kept, size)
+
+
 @lru_cache(maxsize=4)
-def _seen(device: torch.device) -> Tensor:
-    return torch.tensor(SEEN, device=device)
+def _binomial(device: torch.device) -> Tensor:
+    """The blur that leaves the finest details: OpenCV's of five pixels."""
+    return torch.tensor((1.0, 4.0, 6.0, 4.0, 1.0), device=device)
+
+
+@lru_cache(maxsize=4)
+def _unseen(device: torch.device) -> Tensor:
+    return torch.from_numpy(unseen()).to(device)
 
 
 @lru_cache(maxsize=16)

@@ -34,6 +34,9 @@ class DeviceOperations:
         VidstyleError: from all methods, once the device has failed.
     """
 
+    # What is recorded as a graph is all that the stream of the device is given meanwhile.
+    beside = False
+
     def __init__(self, device: str, *, graphs: bool | None = None) -> None:
         self._name, self._device = device, torch.device(device)
         graphs = self._device.type == "cuda" if graphs is None else graphs

@@ -232,37 +232,51 @@ def _columns(w: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the pixels of a row lie among its `w` positions.
 
     Returns:
-        columns: (4, width) int64, the positions around each, and at the border that one again.
-        weights: (5, width) float32, theirs for a cubic B-spline, and how far the pixel lies behind the second.
+        columns: (width,) int64, the position before the one that each lies behind, counted from two beyond the border.
+        weights: (5, width) float32, of four from there on for a cubic B-spline, and how far it lies behind the second.
     """
-    columns, weights = np.empty((4, width), np.int64), np.empty((5, width), np.float32)
+    columns, weights = np.empty(width, np.int64), np.empty((5, width), np.float32)
     for x in range(width):
         place = (x + 0.5) * w / width - 0.5
         left = int(np.floor(place))
         t = np.float32(place - left)
         weights[0, x], weights[1, x], weights[2, x], weights[3, x] = spline_weights(t)
         weights[4, x] = t
-        for n in range(4):
-            columns[n, x] = min(max(left + n - 1, 0), w - 1)
+        columns[x] = left + 1
     return columns, weights
+
+
+@compiled(part=True)
+def _bordered(out: np.ndarray, row: np.ndarray) -> None:
+    """A row (w,) with its ends two positions beyond the border, (w + 4,)."""
+    w = row.shape[0]
+    out[0] = out[1] = row[0]
+    out[w + 2] = out[w + 3] = row[w - 1]
+    for x in range(w):
+        out[x + 2] = row[x]
 
 
 @compiled(part=True)
 def _enlarge(
     own: np.ndarray, shares: np.ndarray, bare: np.ndarray, gain: np.ndarray, columns: np.ndarray, weights: np.ndarray
 ) -> None:
-    """A row of each of both fields of lift_plane, (width,), of one of what they are made of, (w,)."""
+    """A row of each of both fields of lift_plane, (width,), of one of what they are made of, (w + 4,)."""
     for x in range(own.shape[0]):
-        b, c = np.uintp(columns[1, x]), np.uintp(columns[2, x])
-        near = weights[1, x] * bare[b] + weights[2, x] * bare[c]
-        far = weights[0, x] * bare[np.uintp(columns[0, x])] + weights[3, x] * bare[np.uintp(columns[3, x])]
-        own[x] = near + far
+        a = np.uintp(columns[x])
+        b, c, d = a + np.uintp(1), a + np.uintp(2), a + np.uintp(3)
+        own[x] = weights[0, x] * bare[a] + weights[1, x] * bare[b] + weights[2, x] * bare[c] + weights[3, x] * bare[d]
         shares[x] = gain[b] + weights[4, x] * (gain[c] - gain[b])
 
 
 @compiled()
 def lift_plane(
-    out: np.ndarray, bare: np.ndarray, gain: np.ndarray, luma: np.ndarray, soft: np.ndarray, finest: float, core: float
+    out: np.ndarray,
+    bare: np.ndarray,
+    gain: np.ndarray,
+    luma: np.ndarray,
+    fine: np.ndarray,
+    level: float,
+    finest: float,
 ) -> None:
     """One channel of a lifted painting; see vidstyle.stream.lifting.
 
@@ -270,17 +284,18 @@ def lift_plane(
         out: (H, W) uint8, to be drawn.
         bare: (h, w) float32, coefficients of a cubic B-spline: the painting's own share.
         gain: (h, w) float32, the share of the source's luma, enlarged linearly.
-        luma, soft: (H, W) uint8, the source's, and without its finest detail.
-        finest: how much of what a share of the finest detail lacks of 1 is made up for.
-        core: grey levels of it that are taken for grain.
+        luma, fine: (H, W) uint8, the source's, and its finest details, of `level` more.
+        level: what stands for no detail.
+        finest: how much of what a share of the finest details lacks of 1 is made up for.
     """
     height, width = out.shape
     h, w = bare.shape
-    stronger, grain = np.float32(finest), np.float32(core)
+    stronger, none = np.float32(finest), np.float32(level)
     one, half, nothing, most = np.float32(1), np.float32(0.5), np.float32(0), np.float32(255)
     # First along rows, which are fewer before they are enlarged; each is kept as long as four in a row may ask for it.
     columns, weights = _columns(w, width)
     own, shares = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
+    bordered = np.empty((2, w + 4), np.float32)
     kept = np.full(4, -1, np.int64)
     for y in range(height):
         place = (y + 0.5) * h / height - 0.5
@@ -291,18 +306,40 @@ def lift_plane(
             slot = row & 3
             if kept[slot] != row:
                 kept[slot] = row
-                _enlarge(own[slot], shares[slot], bare[row], gain[row], columns, weights)
+                _bordered(bordered[0], bare[row])
+                _bordered(bordered[1], gain[row])
+                _enlarge(own[slot], shares[slot], bordered[0], bordered[1], columns, weights)
         a, b = max(top - 1, 0) & 3, max(top, 0) & 3
         c, d = min(top + 1, h - 1) & 3, min(top + 2, h - 1) & 3
         for x in range(width):
             share = shares[b, x] + down * (shares[c, x] - shares[b, x])
             value = u0 * own[a, x] + u1 * own[b, x] + u2 * own[c, x] + u3 * own[d, x]
-            whole = np.float32(luma[y, x])
-            value += share * whole
-            fine = whole - np.float32(soft[y, x])
-            fine = max(fine - grain, nothing) + min(fine + grain, nothing)
-            value += stronger * max(one - share, nothing) * fine
+            value += share * np.float32(luma[y, x])
+            value += stronger * max(one - share, nothing) * (np.float32(fine[y, x]) - none)
             out[y, x] = np.uint8(np.int32(min(max(value + half, nothing), most)))
+
+
+@compiled()
+def own_share(
+    painted: np.ndarray, source: np.ndarray, gain: np.ndarray, seen: np.ndarray, level: float, finest: float
+) -> np.ndarray:
+    """What of a painted luma is neither a share of the source's nor of its finest details, (h, w) float32.
+
+    Args:
+        painted, source: (h, w) uint8.
+        gain: (h, w) float32, the share of the source's luma.
+        seen: (h, w) uint8, the source's finest details as they are seen at this size, of `level` more.
+        level, finest: see lift_plane.
+    """
+    h, w = painted.shape
+    out = np.empty((h, w), np.float32)
+    one, nothing, stronger, none = np.float32(1), np.float32(0), np.float32(finest), np.float32(level)
+    for y in range(h):
+        for x in range(w):
+            share = gain[y, x]
+            detail = stronger * max(one - share, nothing) * (np.float32(seen[y, x]) - none)
+            out[y, x] = np.float32(painted[y, x]) - share * np.float32(source[y, x]) - detail
+    return out
 
 
 @compiled(part=True)
@@ -319,7 +356,7 @@ def _add_row(sums: np.ndarray, painted: np.ndarray, source: np.ndarray, row: int
         sums[3, x + 2] += sign * one * other
 
 
-@compiled()
+@compiled("numpy")
 def following(painted: np.ndarray, source: np.ndarray, flat: float, least: float) -> np.ndarray:
     """How far one luma follows another in the 5 x 5 pixels around each: covariance by variance, (h, w) float32.
 

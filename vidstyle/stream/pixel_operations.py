@@ -27,7 +27,12 @@ class PixelOperations(Protocol):
 
     What is decided about a frame is decided on the processor, by `on_processor` of its small picture, which is the
     same to the last bit whoever has made it.
+
+    Attributes:
+        beside: whether a thread may have pixels mixed, finished, masked and given while another one goes on.
     """
+
+    beside: bool
 
     def taken(self, pixels: Any) -> Any:
         """Pixels of a frame, or of a painting, as the other methods take them."""
@@ -65,6 +70,8 @@ class PixelOperations(Protocol):
 
 class ProcessorOperations:
     """On arrays, by OpenCV and Numba."""
+
+    beside = True
 
     def taken(self, pixels: np.ndarray) -> np.ndarray:
         return pixels

@@ -12,9 +12,10 @@ Whoever paints holds nothing of the sequence, and may paint for others meanwhile
 import dataclasses
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import cv2
@@ -125,18 +126,31 @@ class Stream:
         Raises:
             Exception: what the painter raises; the next frame is painted afresh.
         """
+        return self.drawn()()
+
+    def drawn(self) -> Callable[[], Frame[Any]]:
+        """The same in two steps, of which the second, what this gives, may be done beside whatever comes next.
+
+        It is done once for each frame, in their order, by one thread at a time.
+        """
         if not self._planned:
             self._plan()
         planned = self._planned.popleft()
-        frame = planned.frame
         if not planned.shown:
-            return frame
+            return lambda: planned.frame
         try:
             drawn = [drawing.draw(planned.small, self._operations) for drawing in planned.shown]
         except Exception:
             self._forget()
             raise
-        operations, source = self._operations, planned.source
+        if self._operations.beside:
+            return partial(self._finished, planned, drawn)
+        finished = self._finished(planned, drawn)
+        return lambda: finished
+
+    def _finished(self, planned: PlannedFrame, drawn: list[Any]) -> Frame[Any]:
+        """What is shown of a frame, of what was drawn in each style, at the size that is painted."""
+        operations, source, frame = self._operations, planned.source, planned.frame
         painting = operations.mixed(drawn[0], drawn[-1], planned.share)
         result, mask = self._result, frame.mask if self._masks else None
         if result is None or mask is not None or not result.serves(source, painting, planned.look, operations):
