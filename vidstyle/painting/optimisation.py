@@ -22,7 +22,7 @@ from vidstyle.painting.optimisers import Optimiser, make_optimiser
 from vidstyle.painting.paint_settings import INITS, PaintSettings, WeightedStyle
 from vidstyle.painting.presets import Terms, fit_terms
 from vidstyle.painting.soft_paint import Blur, BlurredLoss
-from vidstyle.painting.tiled_loss import Loss, Past, StyleRegion, TiledLoss
+from vidstyle.painting.tiled_loss import Past, PictureLoss, StyleRegion, TiledLoss
 from vidstyle.perception.luma import luminance
 from vidstyle.perception.perceptual_network import HYBRID, PerceptualNetwork, usual_or_own
 from vidstyle.perception.tensors import to_pixels, to_tensor
@@ -144,7 +144,7 @@ class Optimisation:
         for scale in scales:
             source, styles, finish = self._material(content, scale)
             tile = self.settings.tile_for(scale.height, scale.width)
-            loss: Loss = TiledLoss(
+            loss: PictureLoss = TiledLoss(
                 self._perceptual, self.terms, source, styles, tile=tile, dtype=self._dtype, past=past
             )
             shown = finish
@@ -163,7 +163,9 @@ class Optimisation:
                 done += 1
                 yield Step(done, losses, to_pixels(shown(image)[0]))
 
-    def _iterate(self, optimiser: Optimiser, loss: Loss, steps: int) -> Iterator[tuple[dict[str, float], Tensor]]:
+    def _iterate(
+        self, optimiser: Optimiser, loss: PictureLoss, steps: int
+    ) -> Iterator[tuple[dict[str, float], Tensor]]:
         mean = optimiser.image.clone()
         for index in range(steps):
             losses = optimiser.step(loss)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidstyle.painting.tiled_loss import Evaluation, Loss
+from vidstyle.painting.tiled_loss import Evaluation, PictureLoss
 from vidstyle.perception.luma import luminance
 
 REACH = 3.0
@@ -65,7 +65,7 @@ class BlurredLoss:
         loss: of the picture after it.
     """
 
-    def __init__(self, loss: Loss, blur: Blur) -> None:
+    def __init__(self, loss: PictureLoss, blur: Blur) -> None:
         self._loss, self._blur = loss, blur
 
     def evaluate(self, image: Tensor) -> Evaluation:

@@ -64,7 +64,7 @@ class Evaluation:
     gradient: Tensor
 
 
-class Loss(Protocol):
+class PictureLoss(Protocol):
     """What a painting makes small."""
 
     def evaluate(self, image: Tensor) -> Evaluation:
