@@ -41,9 +41,9 @@ ROOT = Path(__file__).parents[2]
 ROWS = (360, 720, 1080)
 SEEN_ROWS = 360
 STYLES = [
-    "cherry_tree",
     "composition_vii",
     "great_wave",
+    "jourdans_cottage",
     "mont_sainte_victoire",
     "roman_mosaic",
     "seaport",
