@@ -106,6 +106,13 @@ def test_a_film_is_painted_by_its_keys_with_its_sound_and_times(
     assert read_packets(output, 1) == read_packets(film, 1)
 
 
+def test_films_of_keys_are_encoded_finer_unless_a_quality_is_named(film: Path, keys: Path, tmp_path: Path) -> None:
+    for name, quality, crf in (("fine.mkv", None, 13), ("named.mkv", 21, 21)):
+        restyle_with_keys(film, tmp_path / name, keys, quality=quality, key_options=KeyOptions(learn_seconds=0))
+        # x264 writes its settings into what it encodes.
+        assert f"crf={crf}.0 ".encode() in (tmp_path / name).read_bytes()
+
+
 def test_a_key_may_have_any_size(film: Path, keys: Path, tmp_path: Path) -> None:
     write_key(keys / "000000.png", plain(RED, 2 * WIDTH, 2 * HEIGHT))
     write_key(keys / "000006.png", plain(BLUE, WIDTH // 2, HEIGHT // 2))

@@ -266,9 +266,15 @@ def _gpu(style: Style, options: Options) -> int | None:
 
 
 def video_sink(
-    video: Source, output: Path, options: Options, *, gpu: int | None = None, resident: bool = False
+    video: Source,
+    output: Path,
+    options: Options,
+    *,
+    gpu: int | None = None,
+    resident: bool = False,
+    finer: int = 0,
 ) -> "FileSink | AvifSink":
-    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for `gpu` and `resident`."""
+    """Where the frames of `video` go to, with the other tracks of its file; see FileSink for the other parameters."""
     from vidstyle.media.avif_sink import AvifSink
     from vidstyle.media.sinks import FileSink
 
@@ -282,6 +288,7 @@ def video_sink(
         overwrite=options.overwrite,
         gpu=gpu,
         resident=resident,
+        finer=finer,
         **encoding_of(video, options),
     )
 

@@ -21,8 +21,6 @@ MOST_LAYERS = 6
 POLE, TAPS = math.sqrt(3) - 2, 10
 """Of the filter that gives the coefficients of a cubic B-spline, and how far that is followed (Unser, Aldroubi and Eden
 1993, "B-Spline Signal Processing: Part II", table I)."""
-SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
-"""By how much keys are sharpened, and over how many pixels."""
 STEPS, EDGE = 16, 2
 """Of a grey level, in which coefficients are kept, and places around a key that have some."""
 
@@ -33,7 +31,7 @@ class PaintedKey:
 
     Attributes:
         coefficients: (H + 2 EDGE, W + 2 EDGE, 3) int16, STEPS times those of the cubic B-spline that goes through its
-            pixels, sharpened a little: moved by half a pixel, it keeps what cubic convolution would soften.
+            pixels: moved by half a pixel, it keeps what cubic convolution would soften.
         alpha: (H, W) uint8; None if it is opaque.
         broad: (h, w, 3) float32, its colours at the positions of maps, without strokes.
     """
@@ -55,10 +53,7 @@ def painted(pixels: np.ndarray, alpha: np.ndarray | None, positions: tuple[int, 
 def _coefficients(pixels: np.ndarray) -> np.ndarray:
     """See PaintedKey."""
     taps = math.sqrt(3) * POLE ** np.abs(np.arange(-TAPS, TAPS + 1))
-    # Videos are encoded, which takes some of the finest strokes where anything moves.
-    sharp = pixels.astype(np.float32)
-    sharp += SHARPEN * (sharp - cv2.GaussianBlur(sharp, (0, 0), SHARPEN_RADIUS))
-    exact = cv2.sepFilter2D(sharp, cv2.CV_32F, taps, taps, borderType=cv2.BORDER_REFLECT_101)
+    exact = cv2.sepFilter2D(pixels, cv2.CV_32F, taps, taps, borderType=cv2.BORDER_REFLECT_101)
     kept = np.rint(exact * STEPS).astype(np.int16)
     return np.asarray(cv2.copyMakeBorder(kept, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REFLECT_101))
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PLANNED = 32
 """Frames that are planned ahead of the one that is drawn."""
+FINER = 5
+"""By how much the default quality (CRF) is better than that of other films, which have less fine paint to lose."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ def restyle_with_keys(
         scout = Scout(video_source(source, small), planner, first, before, known, fits.add, skips)
         failing.callback(scout.close)
         on_progress(Progress(), video.format.frames)
-        sink = video_sink(video, output, settings)
+        sink = video_sink(video, output, settings, finer=FINER)
         failing.callback(sink.abort)  # leaves a finished file alone
         look = Look(settings.strength, settings.keep_colors)
         film = KeyedFilm(scout.plans, painted_keys, look, masks, mask, kept, part=bool(settings.start))

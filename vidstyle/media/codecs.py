@@ -250,8 +250,10 @@ def opens(codec: Codec, width: int, height: int, accelerator: HWAccel | None = N
     return True
 
 
-def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, str]:
+def quality_options(name: str, codec: Codec, quality: int | None, finer: int = 0) -> dict[str, str]:
     """Encoder options for `quality`.
+
+    finer: by how much the default is smaller than usual.
 
     Raises:
         InputError: if it is outside the codec's scale.
@@ -261,7 +263,7 @@ def quality_options(name: str, codec: Codec, quality: int | None) -> dict[str, s
             raise InputError(f"{parameter('quality', quality)}: {name} has no quality to choose; leave it out")
         return {}
     default, worst = codec.quality
-    value = default if quality is None else quality
+    value = max(0, default - finer) if quality is None else quality
     if not 0 <= value <= worst:
         raise InputError(f"{parameter('quality', value)}: {name} takes 0 (best) to {worst}")
     if codec.quality_option == "quality":

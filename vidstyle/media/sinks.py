@@ -63,7 +63,7 @@ class FileSink:
         path: the file; its suffix chooses the container.
         video: what the frames are like.
         codec: key of vidstyle.media.codecs.CODECS; chosen by the container if None.
-        quality: the codec's CRF or quantiser, smaller is better; a sane default if None.
+        quality: the codec's CRF or quantiser, smaller is better; a sane default, less `finer`, if None.
         bit_rate: takes the place of quality.
         tracks: makes the tracks that come along, given the output container; None where there are none.
         overwrite: whether an existing file may be replaced.
@@ -84,6 +84,7 @@ class FileSink:
         *,
         codec: str | None = None,
         quality: int | None = None,
+        finer: int = 0,
         bit_rate: BitRate | None = None,
         tracks: Callable[[av.container.OutputContainer], Tracks | None] | None = None,
         overwrite: bool = False,
@@ -111,7 +112,7 @@ class FileSink:
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = encoder_options(self._codec, video.width, video.height)
         if bit_rate is None:
-            options |= quality_options(self._codec_name, self._codec, quality)
+            options |= quality_options(self._codec_name, self._codec, quality, finer)
         else:
             options |= bit_rate.options(self._codec_name, self._codec)
         self._palette: OnePalette | None = None

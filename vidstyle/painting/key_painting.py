@@ -13,6 +13,7 @@ from vidstyle.keys.key_making import KeyFrame
 from vidstyle.painting.optimisation import Optimisation, Scale, fit
 from vidstyle.painting.paint_settings import PaintSettings, StylePicture, weighted_styles
 from vidstyle.painting.picture import PaintingProgress
+from vidstyle.painting.soft_paint import Blur
 from vidstyle.painting.tiled_loss import Past
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.stream.lifting import painted_size
@@ -22,6 +23,8 @@ FOLLOWING = 0.4
 HELD = 0.1
 """Weight of the last key in the next one, as a share of that of a frame in the one after it: a key may be repainted
 where that makes it more beautiful, as long as nothing jumps."""
+BLUR = Blur(luma=0.68, chroma=1.2)
+"""What keys are painted through: they will be resampled between their pixels in every frame that moves, and encoded."""
 NEW = 0.002
 """Share of a key that has come into sight, from which on that is painted from coarse to fine, too: large forms do not
 grow from a photograph in the few steps at full size that all else needs."""
@@ -54,6 +57,7 @@ class OptimisedKeys:
         self._wishes, self._on_progress, self._on_note = settings, on_progress, on_note
         self._optimisation: Optimisation | None = None
         known = dataclasses.asdict(settings) | {"device": "", "following": FOLLOWING, "held": HELD, "new": NEW}
+        known |= {"blur": dataclasses.astuple(BLUR)}
         known |= {"styles": [[hashlib.sha256(s.path.read_bytes()).hexdigest(), s.weight] for s in self._named]}
         self.settings = json.dumps(known, default=str, sort_keys=True)
 
@@ -81,7 +85,7 @@ class OptimisedKeys:
 
     def _opened(self, size: int) -> Optimisation:
         if self._optimisation is None or self._optimisation.settings.size != size:
-            self._optimisation = Optimisation(self._named, dataclasses.replace(self._wishes, size=size))
+            self._optimisation = Optimisation(self._named, dataclasses.replace(self._wishes, size=size), BLUR)
             for note in self._optimisation.notes:
                 self._on_note(note)
         return self._optimisation

@@ -21,7 +21,8 @@ from vidstyle.painting import colors
 from vidstyle.painting.optimisers import Optimiser, make_optimiser
 from vidstyle.painting.paint_settings import INITS, PaintSettings, WeightedStyle
 from vidstyle.painting.presets import Terms, fit_terms
-from vidstyle.painting.tiled_loss import Past, StyleRegion, TiledLoss
+from vidstyle.painting.soft_paint import Blur, BlurredLoss
+from vidstyle.painting.tiled_loss import Past, PictureLoss, StyleRegion, TiledLoss
 from vidstyle.perception.luma import luminance
 from vidstyle.perception.perceptual_network import HYBRID, PerceptualNetwork, usual_or_own
 from vidstyle.perception.tensors import to_pixels, to_tensor
@@ -68,6 +69,7 @@ class Optimisation:
     Args:
         styles: at least one.
         settings: checked here.
+        blur: what is optimised is the painting after it, and so is what is shown; None leaves it away.
 
     Attributes:
         notes: a line for each layer that the perceptual network does not have, and one if another takes its place.
@@ -77,7 +79,7 @@ class Optimisation:
         InputError: for settings and files that cannot be used.
     """
 
-    def __init__(self, styles: Sequence[WeightedStyle], settings: PaintSettings) -> None:
+    def __init__(self, styles: Sequence[WeightedStyle], settings: PaintSettings, blur: Blur | None = None) -> None:
         if not styles:
             raise InputError("no style: name one picture or more")
         if settings.masks and len(settings.masks) not in {len(styles) - 1, len(styles)}:
@@ -86,6 +88,7 @@ class Optimisation:
                 f"for all but the last"
             )
         self.settings, self.preset = settings, settings.resolve()
+        self._blur = blur
         self._weights = [style.weight for style in styles]
         self._pictures = [read_opaque(style.path) for style in styles]
         self._masks = [read_image(path) for path in settings.masks]
@@ -141,8 +144,15 @@ class Optimisation:
         for scale in scales:
             source, styles, finish = self._material(content, scale)
             tile = self.settings.tile_for(scale.height, scale.width)
-            loss = TiledLoss(self._perceptual, self.terms, source, styles, tile=tile, dtype=self._dtype, past=past)
+            loss: PictureLoss = TiledLoss(
+                self._perceptual, self.terms, source, styles, tile=tile, dtype=self._dtype, past=past
+            )
+            shown = finish
             image = self._as_painted(self._start(source, styles)) if image is None else _resize(image, scale)
+            if self._blur is not None:
+                loss, shown = BlurredLoss(loss, self._blur), self._blur.before(finish)
+                # What a smaller scale has painted is there before it is blurred.
+                image = image if optimiser else self._blur.undone(image)
             optimiser = make_optimiser(image, self.preset, scale.steps, optimiser)
             for losses, image in self._iterate(optimiser, loss, scale.steps):
                 if not (math.isfinite(losses["total"]) and bool(torch.isfinite(image).all())):
@@ -151,9 +161,11 @@ class Optimisation:
                         f"or take another {parameter('preset')}"
                     )
                 done += 1
-                yield Step(done, losses, to_pixels(finish(image)[0]))
+                yield Step(done, losses, to_pixels(shown(image)[0]))
 
-    def _iterate(self, optimiser: Optimiser, loss: TiledLoss, steps: int) -> Iterator[tuple[dict[str, float], Tensor]]:
+    def _iterate(
+        self, optimiser: Optimiser, loss: PictureLoss, steps: int
+    ) -> Iterator[tuple[dict[str, float], Tensor]]:
         mean = optimiser.image.clone()
         for index in range(steps):
             losses = optimiser.step(loss)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vidstyle.painting.presets import Preset
-from vidstyle.painting.tiled_loss import Evaluation, TiledLoss
+from vidstyle.painting.tiled_loss import Evaluation, PictureLoss
 from vidstyle.perception.adam import PlainAdam
 
 HISTORY_BYTES = 2 << 30
@@ -27,7 +27,7 @@ class Optimiser(Protocol):
 
     image: Tensor
 
-    def step(self, loss: TiledLoss) -> dict[str, float]:
+    def step(self, loss: PictureLoss) -> dict[str, float]:
         """Move once; the losses before that."""
         ...
 
@@ -50,7 +50,7 @@ class Adam:
             # The moments of a smaller picture, scaled up (Crowson 2020, style-transfer-pytorch).
             self._adam.going_on_from(before._adam, self._scaled("bicubic"), self._scaled("bilinear"))
 
-    def step(self, loss: TiledLoss) -> dict[str, float]:
+    def step(self, loss: PictureLoss) -> dict[str, float]:
         """One evaluation and one step."""
         found = loss.evaluate(self.image)
         self.image.grad = found.gradient
@@ -88,7 +88,7 @@ class Lbfgs:
         self._lbfgs = self._without_past()
         self._seen: deque[tuple[Tensor, Evaluation]] = deque(maxlen=SEEN)
 
-    def step(self, loss: TiledLoss) -> dict[str, float]:
+    def step(self, loss: PictureLoss) -> dict[str, float]:
         """One line search.
 
         torch asks again at its beginning for what it asked for at the end of the last; nothing is evaluated twice.
@@ -121,7 +121,7 @@ class Lbfgs:
             tolerance_change=0,
         )
 
-    def _evaluate(self, loss: TiledLoss) -> Evaluation:
+    def _evaluate(self, loss: PictureLoss) -> Evaluation:
         for image, found in self._seen:
             if torch.equal(image, self.image):
                 return found

@@ -7,6 +7,7 @@ carry that back to the pixels.  The gradient is exact.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +62,14 @@ class Evaluation:
 
     losses: dict[str, float]
     gradient: Tensor
+
+
+class PictureLoss(Protocol):
+    """What a painting makes small."""
+
+    def evaluate(self, image: Tensor) -> Evaluation:
+        """The loss of RGB (1, 3, H, W) and its gradient."""
+        ...
 
 
 def gatys_style(gram: Tensor, target: Tensor) -> Tensor:
