@@ -1,5 +1,6 @@
 """Keys carried both ways between frames that are painted: what shows where, and what is never carried."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 from made_scenes import MIDDLE, landscape, plain, view, with_disc
 
-from vidstyle.keys.choosing import SHOT, chosen
+from vidstyle.keys.choosing import MOST_MOVED, MOVED, SHOT, chosen
 from vidstyle.keys.drawing import Drawer, PaintedKey, blend, painted
 from vidstyle.keys.scouting import scouted
 from vidstyle.keys.stretches import LONGEST, Planner
@@ -176,6 +177,16 @@ def test_the_first_frame_of_every_shot_is_worth_painting() -> None:
 def test_more_frames_are_worth_painting_where_more_comes_into_sight() -> None:
     slow, fast = (len(list(chosen(scouted(frames_of(pan(40, speed)))))) for speed in (1, 8))
     assert 2 <= slow < fast
+
+
+def test_keys_lie_nearer_where_much_moves_if_they_cost_nobody_a_day() -> None:
+    # To and fro, so that one key sees all of it.
+    picture = landscape(1)
+    swaying = [view(picture, 40 + round(12 * math.sin(number / 3))) for number in range(40)]
+    few, more = (list(chosen(scouted(frames_of(swaying)), 0.6, most)) for most in (math.inf, MOST_MOVED))
+    assert [choice.why for choice in few] == [SHOT]
+    assert len(more) > 3
+    assert {choice.why for choice in more[1:]} == {MOVED}
 
 
 def test_every_frame_is_covered_by_the_keys_that_are_chosen() -> None:

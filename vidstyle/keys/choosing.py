@@ -1,6 +1,7 @@
 """Which frames of a film are worth painting: the fewest from which all others can be drawn."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,10 @@ COVER = 0.97
 """Share of every frame that is to be seen by a key, by default."""
 MOST_GAP = 100
 """Frames between two keys at the most, unless the film stands still."""
+MOST_MOVED = 2.4
+"""Positions that everything has moved by since the last key, frame by frame and on average, at which the next one is
+due where keys cost a program's time alone: what is far on its way has the errors of all the motion on it, and halfway
+between two keys patches of both meet."""
 STILL = 0.02
 """Positions a frame, on average, below which everything stands still."""
 STILL_GAP = 2
@@ -26,13 +31,14 @@ TAIL = 0.04
 FIRST_LOOK, LOOKS = 4, 1.3
 """Frames after a key at which it is first asked whether the next one is due, and by how much later each time."""
 
-SHOT, SIGHT, WORN, EVEN = "shot", "sight", "worn", "even"
+SHOT, SIGHT, WORN, MOVED, EVEN = "shot", "sight", "worn", "moved", "even"
 """Why a frame is a key: it is the first of a shot; enough has come into sight; paint has been pulled out of shape, or
-what it is on has changed; nothing calls for one, but it would be far to the next."""
+what it is on has changed; it has come far; nothing calls for one, but it would be far to the next."""
 WHY = {
     SHOT: "first of a shot",
     SIGHT: "where enough has come into sight",
     WORN: "where paint would be worn",
+    MOVED: "where paint has come far",
     EVEN: "evenly, where little moves",
 }
 
@@ -56,7 +62,7 @@ def check_cover(cover: float) -> None:
         raise InputError(f"{parameter('cover', cover)}: takes a share above 0 and below 1, such as {COVER:g}")
 
 
-def chosen(frames: Iterable[Seen], cover: float = COVER) -> Iterator[Choice]:
+def chosen(frames: Iterable[Seen], cover: float = COVER, most_moved: float = math.inf) -> Iterator[Choice]:
     """The frames to paint, in order.
 
     Greedily, which is the least of intervals that have to be covered: each next key is as far from the last one as
@@ -65,6 +71,7 @@ def chosen(frames: Iterable[Seen], cover: float = COVER) -> Iterator[Choice]:
     Args:
         frames: of a film.
         cover: share of every frame that a key has to see.
+        most_moved: see MOST_MOVED; where a person paints, keys are as few as cover the film.
     """
     check_cover(cover)
     shot: _Shot | None = None
@@ -74,7 +81,7 @@ def chosen(frames: Iterable[Seen], cover: float = COVER) -> Iterator[Choice]:
         if shot is None or frame.begins_shot:
             if shot is not None:
                 yield from shot.ended()
-            shot = _Shot(frame, cover)
+            shot = _Shot(frame, cover, most_moved)
             yield Choice(frame.index, SHOT)
         else:
             yield from shot.take(frame)
@@ -87,11 +94,11 @@ class _Shot:
 
     Args:
         first: the first frame, which is a key.
-        cover: see `chosen`.
+        cover, most_moved: see `chosen`.
     """
 
-    def __init__(self, first: Seen, cover: float) -> None:
-        self._cover = cover
+    def __init__(self, first: Seen, cover: float, most_moved: float) -> None:
+        self._cover, self._most_moved = cover, most_moved
         self._begin(first)
 
     def _begin(self, key: Seen) -> None:
@@ -123,6 +130,8 @@ class _Shot:
         gap = MOST_GAP * (STILL_GAP if self._moved / self._far < STILL else 1)
         if self._far >= gap:
             yield self._key(self._farthest(), EVEN)
+        elif self._moved > self._most_moved:
+            yield self._key(self._farthest(), MOVED)
         elif self._far >= self._look_at and not self._covers_alone(self._far):
             # Not at every frame, since each look goes back over all of them.
             self._look_at = max(self._far + 1, round(self._far * LOOKS))

@@ -1,6 +1,7 @@
 """`vidstyle keys`: write the frames of a film that are worth painting."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +69,15 @@ def write_key_frames(
 
 
 def choose_keys(
-    film: Path, cover: float = COVER, on_progress: Callable[[int, int | None], None] = lambda *_: None
+    film: Path,
+    cover: float = COVER,
+    on_progress: Callable[[int, int | None], None] = lambda *_: None,
+    most_moved: float = math.inf,
 ) -> tuple[list[Choice], int]:
-    """The frames of a film that are worth painting, and how many frames it has; see `write_key_frames`."""
+    """The frames of a film that are worth painting, and how many frames it has; see `write_key_frames`.
+
+    most_moved: see vidstyle.keys.choosing.chosen.
+    """
     with contextlib.closing(video_source(film, Options())) as whole:
         size = painted_size((whole.format.width, whole.format.height))
         expected = whole.format.frames
@@ -85,7 +92,7 @@ def choose_keys(
             yield frame
 
     with contextlib.closing(source), contextlib.closing(scouted(source)) as seen:
-        found = list(chosen(counted(seen), cover))
+        found = list(chosen(counted(seen), cover, most_moved))
     return found, frames
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.keys.choosing import COVER
+from vidstyle.keys.choosing import COVER, MOST_MOVED
 from vidstyle.keys.drawing import moved
 from vidstyle.keys.key_files import key_name, sha256_of
 from vidstyle.keys.key_frames import choose_keys
@@ -84,10 +84,10 @@ def paint_keys(
     Raises:
         InputError: for anything that the caller can mend.
     """
-    depends = {"film": sha256_of(film), "cover": cover, "painter": painter.settings}
+    depends = {"film": sha256_of(film), "cover": cover, "most_moved": MOST_MOVED, "painter": painter.settings}
     chosen = _begun(folder, depends, overwrite=overwrite)
     if chosen is None:
-        chosen = [choice.index for choice in choose_keys(film, cover)[0]]
+        chosen = [choice.index for choice in choose_keys(film, cover, most_moved=MOST_MOVED)[0]]
         (folder / NOTE).write_text(json.dumps(depends | {"keys": chosen}))
     done = 0
     on_progress(done, len(chosen))
