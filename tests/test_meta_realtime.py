@@ -26,6 +26,7 @@ from vidstyle.perception.vgg import KINDS
 from vidstyle.style_files import StyleCard, load_style_file, read_card, save_style
 from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.starting_network import fresh_network
 from vidstyle.training.style_pictures import StylePictures
 from vidstyle.training.trainer import Trainer
 
@@ -288,6 +289,20 @@ def test_a_meta_network_learns_and_is_resumed_exactly(meta_recipe: Recipe, mater
     resumed = Trainer(meta_recipe, device="cpu", checkpoint=checkpoint, resume=True)
     assert resumed.step == 5
     assert losses_of(resumed, 3) == whole[5:]
+
+
+def test_an_expert_that_ships_no_more_lies_among_the_starts(meta_recipe: Recipe, material: Path) -> None:
+    torch.manual_seed(0)
+    before = fresh_network(meta_recipe).state_dict()
+    train, starts = material / "train", material / "train" / "starts"
+    starts.mkdir(exist_ok=True)
+    recipe = train / "dots.toml"
+    (starts / recipe.name).write_text(recipe.read_text().replace('"../', '"../../'))
+    recipe.unlink()
+    (material / "weights" / "dots.safetensors").rename(starts / "dots.safetensors")
+    torch.manual_seed(0)
+    after = fresh_network(meta_recipe).state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_held_out_pictures_are_never_seen(meta_recipe: Recipe) -> None:

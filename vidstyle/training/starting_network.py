@@ -80,13 +80,14 @@ def _widened(given: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Te
 
 
 def _learn_from_experts(network: MetaRealtimeNet, recipe: Recipe) -> None:
-    """Start a meta network from styles, whose recipes lie beside this one.
+    """Start a meta network from styles, whose recipes lie beside this one, or in `starts` if they ship no more.
 
-    Of a style with a sense of form it is what that started from, which lies in `starts` there.
+    It is what such a style started from, if that lies in `starts`.
     """
     experts = []
     for name in recipe.network.experts:
-        expert = load_recipe(recipe.folder / f"{name}.toml")
+        known = recipe.folder / f"{name}.toml"
+        expert = load_recipe(known if known.is_file() else recipe.folder / "starts" / known.name)
         start = recipe.folder / "starts" / f"{name}{SUFFIX}"
         weights = start if start.is_file() else recipe.folder.parent / "weights" / f"{name}{SUFFIX}"
         state = load_style(weights).network.state_dict()
