@@ -238,11 +238,11 @@ def _held(path: Path) -> Iterator[bool]:
 
 
 def keep(handle: int, path: Path) -> bool:
-    """Lock what has just been made at `path`, and been opened.
+    """Lock what has been opened at `path`.
 
     Returns:
-        Whether it is ours from now on.  False if another run has seen it before it was locked, and has taken it for
-        what a killed one had left: it is gone, or will be.
+        Whether it is ours from now on, and still there.  Of what has just been made, False means that another run has
+        seen it before it was locked, and has taken it for what a killed one had left: it is gone, or will be.
     """
     if lock(handle) is False:
         return False
