@@ -8,8 +8,8 @@ from made_scenes import Painter, flat, frames_of, landscape, painted, plain, run
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.perception.metrics import grid_score
 from vidstyle.stream import Stream
-from vidstyle.stream.kernels import lift_plane
 from vidstyle.stream.lifting import LEAST_ROWS, lifted, painted_size
+from vidstyle.stream.lifting_loops import lift_plane
 from vidstyle.stream.planes import picture_size, resized
 
 SIZES = {

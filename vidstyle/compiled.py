@@ -11,6 +11,7 @@ loop is compiled anew, too, when one that it calls has changed in another file, 
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
 from typing import Any, Literal
 
 import numba
@@ -112,6 +113,12 @@ class _Kept(FunctionCache):
         return (*super()._index_key(sig, codegen), self.used)
 
 
+def _code(code: CodeType) -> str:
+    """What a function does, and those in it: the same in each process."""
+    parts = (_code(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts)
+    return f"{code.co_code!r} {code.co_names} {', '.join(parts)}"
+
+
 def _used(function: Callable[..., Any]) -> str:
     """A digest of the numbers and loops that a function finds around it, and of what these use."""
     digest = hashlib.sha256()
@@ -120,6 +127,9 @@ def _used(function: Callable[..., Any]) -> str:
         if isinstance(value, Dispatcher):
             code = value.py_func.__code__
             text = f"{code.co_code!r} {code.co_consts!r} {_used(value.py_func)}" if value.py_func != function else ""
+        elif isinstance(definition := getattr(value, "_defn", None), FunctionType):
+            # Numba's intrinsics.
+            text = _code(definition.__code__)
         elif isinstance(value, (bool, int, float, complex, str)) or type(value).__module__ == "numpy":
             text = repr(value)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.keys.stretches import LEAST_SHOWN, KeyLayer, Plan
-from vidstyle.stream.kernels import spline_weights
+from vidstyle.stream.lifting_loops import spline_weights
 from vidstyle.stream.planes import grid, sample
 
 BROAD = 2.5

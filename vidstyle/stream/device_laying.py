@@ -29,18 +29,17 @@ from vidstyle.stream.device_map_steps import (
     Step,
 )
 from vidstyle.stream.device_planes import averaged, channels_of, is_planar, joined, luma_of, to_bytes
-from vidstyle.stream.kernels import VISIBLE
 from vidstyle.stream.key_maps import Key
 from vidstyle.stream.laying import (
     FIT_SIDE,
     FIT_SPREAD,
-    MOSTLY,
     SHARPEN,
     SHARPEN_RADIUS,
     TINT_BLUR,
     TINT_SHARE,
 )
 from vidstyle.stream.memory import MOST_KEYS
+from vidstyle.stream.plane_drawing import VISIBLE
 
 
 class DeviceLayout:
@@ -231,40 +230,28 @@ class _Buffers:
         way = torch.cat((maps[SHIFT_X].index_select(0, newest), maps[SHIFT_Y].index_select(0, newest)))
         fields = self.fields.index_select(0, slots.index_select(0, newest))
         colors = F.grid_sample(fields, self._places.moved(way[:1], way[1:]), "bilinear", "border", align_corners=False)
-        alone = (maps[OVER][:1] > 1 - VISIBLE) & (maps[FADING] < VISIBLE) & (maps[CHANGED] > 0)
-        # Where the processor resamples a key as a whole, its border is OpenCV's, and not that of its loop.
-        whole = alone.float().mean() > MOSTLY
         parts, channel = [], 0
         for number, (grid, keys, last) in enumerate(zip(self._grids, self.keys, channels_of(self.last), strict=True)):
             count = last.shape[0]
             chosen = [*range(channel, channel + count), *range(3 + channel, 3 + channel + count)]
             tint = colors[0, chosen[0] : chosen[count - 1] + 1], colors[0, chosen[count] : chosen[-1] + 1]
             # Of chroma nobody sees so much.
-            parts.append(self._drawn(grid, keys.index_select(0, slots), last, tint, whole if number == 0 else None))
+            parts.append(self._drawn(grid, keys.index_select(0, slots), last, tint, cubic=number == 0))
             channel += count
         self.result.copy_(joined(parts))
 
-    def _drawn(
-        self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], whole: Tensor | None
-    ) -> Tensor:
-        """(C, H, W) uint8: see vidstyle.stream.kernels.draw_plane, whose terms these are.
-
-        whole: whether the layer on top is resampled as a whole where nothing else shows; None if it is not resampled
-            by cubic convolution.
-        """
+    def _drawn(self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool) -> Tensor:
+        """(C, H, W) uint8: see vidstyle.stream.plane_drawing.draw_plane, whose terms these are."""
         shown = grid.enlarged(self.maps)
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
-        values = F.grid_sample(keys, places, "bilinear", "border", align_corners=False)
-        if whole is not None:
-            smooth = F.grid_sample(keys, places, "bicubic", "border", align_corners=False)
-            alone = (shown[OVER][:1] > 1 - VISIBLE) & (shown[FADING] < VISIBLE) & whole
-            values = torch.where((grid.within(places) | alone)[:, None], smooth, values)
+        values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "border", align_corners=False)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])
         for value, over in zip(values, shown[OVER], strict=True):
             share = over * (over >= VISIBLE) * (rest >= VISIBLE)
             total = total + rest * share * value
             rest = rest * (1 - share)
-        bare = rest >= VISIBLE
+        # Where a seam between two keys is as covered on both sides, nothing shows through.
+        bare = (rest >= VISIBLE) & grid.around((1 - self.maps[OVER]).prod(0) >= VISIBLE)
         total = torch.where(bare, total, total / (1 - rest).clamp(min=VISIBLE))
         there = grid.moved(shown[FLOW_X : FLOW_X + 1], shown[FLOW_Y : FLOW_Y + 1])
         moved = F.grid_sample(last[None].float(), there, "bilinear", "border", align_corners=False)[0]
@@ -309,15 +296,9 @@ class _Grid:
         """Where grid_sample finds every pixel, shifted by (N, H, W) positions: (N, H, W, 2)."""
         return torch.stack((self._columns + across * self._step[0], self._rows + down * self._step[1]), -1)
 
-    def within(self, places: Tensor) -> Tensor:
-        """Which places (N, H, W, 2) have all pixels around them that cubic convolution takes, (N, H, W) bool."""
-        height, width = self._size
-        x, y = (((places[..., axis] + 1) * side - 1) / 2 for axis, side in enumerate((width, height)))
-        return (x >= 1) & (y >= 1) & (x < width - 2) & (y < height - 2)
-
-    def around(self, changed: Tensor) -> Tensor:
-        """Whether any of the four positions around each pixel has changed, (H, W) bool."""
-        padded = F.pad(changed[None, None], (0, 1, 0, 1), mode="replicate")
+    def around(self, where: Tensor) -> Tensor:
+        """Whether a map (h, w) says so at any of the four positions around each pixel, (H, W) bool."""
+        padded = F.pad(where[None, None].float(), (0, 1, 0, 1), mode="replicate")
         near = F.max_pool2d(padded, 2, stride=1)[0, 0] > 0
         return near.index_select(0, self._top).index_select(1, self._left)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
+from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along
 from vidstyle.stream.motion import Motion, alike, inside, largest, ramp
 from vidstyle.stream.planes import sample
 from vidstyle.stream.state import State, part, within
@@ -190,18 +191,19 @@ class _Map:
         self.moved = False
 
     def carry(self, motion: Motion) -> None:
-        natural: np.ndarray | float = 1.0
-        trust = self.trust
         if not motion.still:
-            state = sample(np.dstack((self.shift, trust)), motion.flow)
-            self.shift, trust = state[..., :2] + motion.flow, state[..., 2]
-            self.seen = sample(self.source, self.shift)
-            natural = (1 - ramp(pull(self.shift), *PULLED)) * inside(self.shift)
+            before, trust, self.shift = self.shift, self.trust, np.empty_like(self.shift)
+            self.trust, looks = np.empty_like(trust), np.empty_like(trust)
+            carry_map(before, trust, motion.flow, self.shift, self.trust)
+            self.seen = _along(self.source, self.shift)
+            natural(self.shift, *PULLED, looks)
             self.moved = True
         # Against the frame that was painted, so that small errors cannot add up unnoticed.
-        same = alike(self.seen, motion.now, motion.alike_levels) * natural
-        self.trust = np.minimum(trust + RECOVERY * motion.still, same).astype(np.float32)
-        self.shown = ramp(self.trust, *SURE).astype(np.float32)
+        same = alike(self.seen, motion.now, motion.alike_levels)
+        if not motion.still:
+            same *= looks
+        self.trust = np.minimum(self.trust + np.float32(RECOVERY * motion.still), same)
+        self.shown = ramp(self.trust, *SURE)
 
     def left(self, gone: float) -> np.ndarray | float:
         """How much of it has not gone over to the next key yet, (h, w) or all of it; it moves with the paint."""
@@ -278,7 +280,7 @@ class KeyMaps:
             seen, before, fading = self._seen, self._owner, self._fading
             changed = fading > 0
             if not motion.still:
-                seen = sample(seen, motion.flow)
+                seen = _along(seen, motion.flow)
                 before = sample(before, motion.flow, cv2.INTER_NEAREST)
                 fading = sample(fading, motion.flow)
                 changed |= motion.flow.any(-1)
@@ -334,10 +336,17 @@ class KeyMaps:
     def _remember(self, view: View, seen: np.ndarray) -> None:
         """What the output has been painted from, place by place."""
         stays = view.uncovered * view.held
-        result = view.now * (view.uncovered - stays)[..., None] + seen * stays[..., None]
-        for layer in view.layers:
-            result += self._maps[layer.key.number].seen * layer.visible[..., None]
-        self._seen = np.rint(result).astype(np.uint8)
+        pictures = np.stack([view.now, seen, *(self._maps[layer.key.number].seen for layer in view.layers)])
+        shares = np.stack([view.uncovered - stays, stays, *(layer.visible for layer in view.layers)])
+        self._seen = np.empty_like(view.now)
+        mixed(pictures, shares, self._seen)
+
+
+def _along(picture: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """A picture (h, w, 3) uint8 at every place plus its shift (h, w, 2)."""
+    result = np.empty_like(picture)
+    picture_along(picture, shift, result)
+    return result
 
 
 def share_of(where: np.ndarray, cares: np.ndarray | None) -> float:

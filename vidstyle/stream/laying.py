@@ -1,20 +1,17 @@
 """Laying the pixels of keys over each other, as a View says, where anything has changed."""
 
-from collections.abc import Callable
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from vidstyle.stream.kernels import VISIBLE, draw_plane
 from vidstyle.stream.key_maps import Key, View
 from vidstyle.stream.memory import MOST_KEYS
-from vidstyle.stream.planes import empty, grid, is_planar, luma_of, picture_size, planes_of, sample
+from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
+from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of, sample
 
 SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
 """Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
-MOSTLY = 0.5
-"""Share of a picture that is all of one key, from which on it is resampled as a whole first."""
 FIT_SIDE, FIT_SPREAD = 15, 30.0
 """Positions along the square in which colours of source and painting are compared, and the variance of grey levels
 below which there is nothing to compare."""
@@ -79,7 +76,8 @@ class Layout:
 
     def _make_room(self, pixels: np.ndarray) -> None:
         self._shape = pixels.shape
-        self._planes = [np.empty((MOST_KEYS + 1, *p.shape), np.uint8) for p in _flat(pixels)]
+        sizes = [(len(planes), MOST_KEYS + 1, *_padded(planes[0]).shape) for planes in _stacked(pixels)]
+        self._planes = [np.empty(size, np.uint8) for size in sizes]
 
     def learn_colors(self, key: Key) -> None:
         """From the painting of a key, for frames of which nothing has been painted yet."""
@@ -103,9 +101,10 @@ class Layout:
         self._fits = {number: fit for number, fit in self._fits.items() if number in wanted}
         slot = min(set(range(MOST_KEYS + 1)) - set(self._slots.values()))
         painting = key.painting.result()
-        for plane, kept in zip(_flat(painting), self._planes, strict=True):
-            soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
-            cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0, kept[slot])
+        for planes, kept in zip(_stacked(painting), self._planes, strict=True):
+            for number, plane in enumerate(planes):
+                soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
+                kept[number, slot] = _padded(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0))
         self._slots[key.number] = slot
         self._fits[key.number] = self._newest_fit = _Fit(painting, key.source)
 
@@ -116,29 +115,29 @@ class Layout:
         last = source if self._last is None else self._last
         held = view.held if self._last is not None else np.zeros_like(view.held)
         slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
-        shifts = np.concatenate([_planar(still if layer.shift is None else layer.shift) for layer in view.layers])
+        shifts = _planar(*(still if layer.shift is None else layer.shift for layer in view.layers))
         overs = np.stack([layer.over for layer in view.layers])
         flow = _planar(still if view.flow is None else view.flow)
         gain = offset = np.zeros((*shape, 3), np.float32)
         if (changed & (view.uncovered > 0) & (held < 1)).any():
             gain, offset = self._colors(view)
-        top = view.layers[0]
-        # OpenCV resamples all of one key twice as fast as our loop does what is to be drawn of several.
-        drawn = bool(((top.over > 1 - VISIBLE) & (view.fading < VISIBLE) & changed).mean() > MOSTLY)
-        luma = luma_of(source)
+        marks = np.empty((len(overs) + 3, *shape), np.uint8)
+        mark(overs, view.uncovered, view.fading, changed, marks)
+        luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
-        outs = _flat(result)
-        ways: dict[tuple[int, ...], np.ndarray | None] = {}
-        for number, (out, before, keys) in enumerate(zip(outs, _flat(last), self._planes, strict=True)):
+        fields = np.stack((held, view.fading))
+        channel = 0
+        for number, (out, before, keys) in enumerate(zip(_stacked(result), _stacked(last), self._planes, strict=True)):
+            chosen = slice(channel, channel + len(out))
+            tints = np.stack((gain[..., chosen], offset[..., chosen]), -1)
+            tints = np.ascontiguousarray(tints.reshape(*shape, -1).transpose(2, 0, 1))
+            padded = np.stack([_padded(plane) for plane in before])
             # Of chroma nobody sees so much.
-            cubic = number == 0 or not is_planar(source)
-            if drawn:
-                if out.shape not in ways:
-                    ways[out.shape] = None if top.shift is None else _way(top.shift, out.shape)
-                _resample(keys[slots[0]], ways[out.shape], out, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
-            fields = np.stack((view.fading, held, gain[..., number], offset[..., number]))
-            draw_plane(out, before[None], keys, slots, shifts, overs, flow, fields, changed, luma, cubic, drawn)
-        return result if is_planar(source) else cv2.merge(outs)
+            draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, tints, marks, luma, number == 0)
+            channel += len(out)
+            if not is_planar(source):
+                cv2.merge(list(out), result)
+        return result
 
     def _colors(self, view: View) -> list[np.ndarray]:
         """Gain and offset, (h, w, 3) each: the colours that the newest key gives to luma at such places."""
@@ -189,25 +188,26 @@ class _Fit:
         return [gain, means - gain * mean[..., None]]
 
 
-def _way(shift: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where each pixel of a plane (H, W) comes from, (H, W, 2), by a shift (h, w, 2) in positions."""
-    height, width = shape
-    scale = np.array([width / shift.shape[1], height / shift.shape[0]], np.float32)
-    return cv2.add(cv2.resize(shift * scale, (width, height), interpolation=cv2.INTER_LINEAR), grid(height, width))
+def _padded(plane: np.ndarray) -> np.ndarray:
+    """A plane (H, W) with its border repeated around it, as it is resampled."""
+    return np.asarray(cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE))
 
 
-def _resample(plane: np.ndarray, way: np.ndarray | None, out: np.ndarray, interpolation: int) -> None:
-    """Draw a plane (H, W) of which each pixel comes from its place in `way` (H, W, 2); None for its own."""
-    if way is None:
-        out[:] = plane
-        return
-    remap: Callable[..., np.ndarray] = cv2.remap
-    remap(plane, way, None, interpolation, out, cv2.BORDER_REPLICATE)
+def _stacked(pixels: np.ndarray) -> list[np.ndarray]:
+    """Planes by their size, (C, H, W): Y, and U with V, views; or R, G and B, a copy."""
+    if not is_planar(pixels):
+        return [np.stack(cv2.split(pixels))]
+    luma, *_ = planes_of(pixels)
+    height, width = luma.shape
+    return [luma[None], pixels[height:].reshape(2, height // 2, width // 2)]
 
 
-def _planar(shift: np.ndarray) -> np.ndarray:
-    """(h, w, 2) as (2, h, w)."""
-    return np.stack(cv2.split(shift))
+def _planar(*shifts: np.ndarray) -> np.ndarray:
+    """Shifts (h, w, 2) as (2 n, h, w), x and y in turns."""
+    result = np.empty((2 * len(shifts), *shifts[0].shape[:2]), np.float32)
+    for number, shift in enumerate(shifts):
+        cv2.split(shift, [result[2 * number], result[2 * number + 1]])
+    return result
 
 
 def _flat(pixels: np.ndarray) -> list[np.ndarray]:

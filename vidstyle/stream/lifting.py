@@ -75,7 +75,7 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
     if picture_size(painting)[0] > size[0]:
         return resized(painting, size)
     # Late: Numba takes a third of a second to load, and most single pictures are painted at their own size.
-    from vidstyle.stream.kernels import lift_plane, own_share
+    from vidstyle.stream.lifting_loops import lift_plane, own_share
 
     planar = is_planar(source)
     luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
@@ -137,6 +137,6 @@ def _finest(luma: np.ndarray) -> np.ndarray:
 
 def _gain(painted: np.ndarray, source: np.ndarray) -> np.ndarray:
     """How far the luma of a painting follows that of its source, (H, W) float32."""
-    from vidstyle.stream.kernels import following
+    from vidstyle.stream.lifting_loops import following
 
     return np.clip(cv2.blur(following(painted, source, FLAT, GAIN[0]), (WINDOW, WINDOW)), *GAIN)

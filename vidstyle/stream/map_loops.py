@@ -1,0 +1,169 @@
+"""What becomes of a key's map in one frame, in loops that Numba compiles for the processor at hand.
+
+vidstyle.stream.key_maps says what it is for; a dozen calls of OpenCV and NumPy would take four times as long.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from vidstyle.compiled import compiled
+from vidstyle.stream.gathering import number_at, put, word_at
+from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
+
+
+@compiled(part=True)
+def _placed(place: Any, end: Any) -> Any:
+    """Where a place lies in a row or column of `end` + 1: the one before it, which has another behind it, and how far
+    behind that."""
+    place = min(max(place, np.float32(0)), np.float32(end))
+    whole = min(np.int32(place), np.int32(end) - np.int32(1))
+    return np.int64(whole), place - np.float32(whole)
+
+
+@compiled(part=True)
+def _mixed(a: Any, b: Any, c: Any, d: Any, fx: Any, fy: Any) -> Any:
+    """What lies between four: two above, two below."""
+    above = a + fx * (b - a)
+    return above + fy * (c + fx * (d - c) - above)
+
+
+@compiled(part=True)
+def _number_between(numbers: np.ndarray, at: Any, step: Any, stride: Any, fx: Any, fy: Any) -> Any:
+    """What lies between four numbers of rows: one, `step` behind it, `stride` below it, and both."""
+    a, b = number_at(numbers, at), number_at(numbers, at + step)
+    below = at + stride
+    return _mixed(a, b, number_at(numbers, below), number_at(numbers, below + step), fx, fy)
+
+
+@compiled(part=True)
+def _byte_between(words: Any, first: Any, second: Any, fx: Any, fy: Any) -> Any:
+    """One channel between four pixels, of each row two words: so far behind in the first one, and in the second."""
+    one, two, three, four = words
+    left, right = byte_of(one, first), byte_of(two, second)
+    return _mixed(left, right, byte_of(three, first), byte_of(four, second), fx, fy) + np.float32(0.5)
+
+
+@compiled("numpy")
+def carry_map(
+    shift: np.ndarray,
+    trust: np.ndarray,
+    flow: np.ndarray,
+    moved: np.ndarray,
+    carried: np.ndarray,
+) -> None:
+    """A map moved along: where each place came from, by where it was in the last frame.
+
+    Args:
+        shift, flow: (h, w, 2) float32, x before y, positions; see vidstyle.stream.key_maps.
+        trust: (h, w) float32.
+        moved, carried: the same as `shift` and `trust`, to be written.
+    """
+    h, w = trust.shape
+    for y in range(h):
+        ways, places, levels = flow[y].reshape(-1), shift.reshape(-1), trust.reshape(-1)
+        to, level = moved[y].reshape(-1), carried[y]
+        row = np.float32(y)
+        for x in range(w):
+            along, down = number_at(ways, np.int64(2 * x)), number_at(ways, np.int64(2 * x + 1))
+            left, fx = _placed(np.float32(np.int32(x)) + along, w - 1)
+            top, fy = _placed(row + down, h - 1)
+            at = top * w + left
+            put(to, np.int64(2 * x), _number_between(places, 2 * at, np.int64(2), 2 * w, fx, fy) + along)
+            put(to, np.int64(2 * x + 1), _number_between(places, 2 * at + 1, np.int64(2), 2 * w, fx, fy) + down)
+            put(level, np.int64(x), _number_between(levels, at, np.int64(1), w, fx, fy))
+
+
+@compiled("numpy")
+def picture_along(picture: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+    """A picture (h, w, 3) uint8 at every place plus its shift (h, w, 2), linearly; beyond the border as at it."""
+    h, w = picture.shape[:2]
+    for y in range(h):
+        pixels, ways, written = picture.reshape(-1), shift[y].reshape(-1), out[y].reshape(-1)
+        row = np.float32(y)
+        for x in range(w):
+            left, fx = _placed(np.float32(np.int32(x)) + number_at(ways, np.int64(2 * x)), w - 1)
+            top, fy = _placed(row + number_at(ways, np.int64(2 * x + 1)), h - 1)
+            a = 3 * (top * w + left)
+            c = a + 3 * w
+            # The second word ends where the second pixel does.
+            words = (word_at(pixels, a), word_at(pixels, a + 2), word_at(pixels, c), word_at(pixels, c + 2))
+            to = np.int64(3 * x)
+            put(written, to, np.uint8(np.int32(_byte_between(words, np.uint32(0), ONE_ON, fx, fy))))
+            put(written, to + 1, np.uint8(np.int32(_byte_between(words, ONE_ON, TWO_ON, fx, fy))))
+            put(written, to + 2, np.uint8(np.int32(_byte_between(words, TWO_ON, THREE_ON, fx, fy))))
+
+
+@compiled(part=True)
+def _mirrored(place: Any, side: Any) -> Any:
+    """A row or column one beyond the border, as OpenCV has it: mirrored at the last one."""
+    return abs(place) if place < side else 2 * side - 2 - place
+
+
+@compiled("numpy", part=True)
+def _bordered(line: np.ndarray) -> None:
+    """Mirror the ends of (w + 2,)."""
+    w = line.shape[0] - 2
+    line[0], line[w + 1] = line[2], line[w - 1]
+
+
+@compiled("numpy")
+def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+    """How natural strokes look, 0 to 1, by how a map changes from place to place; 0 where it leads out of the frame.
+
+    Args:
+        shift: (h, w, 2) float32, x before y, positions.
+        low, high: see vidstyle.stream.key_maps.PULLED.
+        out: (h, w) float32, to be written.
+    """
+    h, w = out.shape
+    rows = np.empty((3, 2, w + 2), np.float32)
+    least, more, eighth = np.float32(low), np.float32(1 / (high - low)), np.float32(1 / 8)
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    end_x, end_y = np.float32(w - 1), np.float32(h - 1)
+    for y in range(h):
+        for n in range(3):
+            line = shift[_mirrored(y - 1 + n, h)].reshape(-1)
+            for x in range(w):
+                rows[n, 0, x + 1] = line[2 * x]
+                rows[n, 1, x + 1] = line[2 * x + 1]
+            _bordered(rows[n, 0])
+            _bordered(rows[n, 1])
+        row = np.float32(y)
+        for x in range(w):
+            most = zero
+            for c in range(2):
+                a, b, d = rows[0, c], rows[1, c], rows[2, c]
+                across = a[x + 2] - a[x] + two * (b[x + 2] - b[x]) + d[x + 2] - d[x]
+                down = d[x] - a[x] + two * (d[x + 1] - a[x + 1]) + d[x + 2] - a[x + 2]
+                most = max(most, max(abs(across), abs(down)))
+            px, py = np.float32(np.int32(x)) + rows[1, 0, x + 1], row + rows[1, 1, x + 1]
+            there = px >= zero and py >= zero and px <= end_x and py <= end_y
+            level = one - min(max((most * eighth - least) * more, zero), one)
+            out[y, x] = level if there else zero
+
+
+@compiled("numpy")
+def mixed(pictures: np.ndarray, shares: np.ndarray, out: np.ndarray) -> None:
+    """Pictures laid over each other by shares, in whole levels.
+
+    Args:
+        pictures: (n, h, w, 3) uint8.
+        shares: (n, h, w) float32, which come to one.
+        out: (h, w, 3) uint8, to be written.
+    """
+    count, h, w = shares.shape
+    sums = np.empty((3, w), np.float32)
+    half = np.float32(0.5)
+    for y in range(h):
+        for k in range(count):
+            line, share = pictures[k, y].reshape(-1), shares[k, y]
+            for c in range(3):
+                total = sums[c]
+                for x in range(w):
+                    more = share[x] * np.float32(line[3 * x + c])
+                    total[x] = more if k == 0 else total[x] + more
+        written = out[y].reshape(-1)
+        for c in range(3):
+            for x in range(w):
+                written[3 * x + c] = np.uint8(np.int32(sums[c, x] + half))
