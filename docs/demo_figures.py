@@ -84,7 +84,8 @@ def main() -> None:
     """Measure and print."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        camera = write_camera(Path(folder) / "camera.mjpeg", frames=300)
+        camera = Path(folder) / "camera.mjpeg"
+        write_camera(camera)
         flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*flags, f"--use-file-for-fake-video-capture={camera}"]

@@ -75,7 +75,7 @@ class MapSteps:
         self._keys, self._keys_next = (torch.zeros(slots, _LAYERS, height, width, device=device) for _ in range(2))
         self._last, self._last_next = (torch.zeros(_VISIBLE + slots, height, width, device=device) for _ in range(2))
         self.result = torch.zeros(MAPS, height, width, device=device)
-        self._turns = torch.from_numpy(patches(height, width)).to(device).expand(slots, 1, height, width)
+        self._turns = torch.from_numpy(patches(height, width).copy()).to(device).expand(slots, 1, height, width)
         self._ranks = torch.arange(slots + 1, 0, -1, device=device, dtype=torch.float32)[:, None, None]
         self._nobody = torch.full((1,), -1.0, device=device)
         self._places = _Places(shape, device)
