@@ -23,7 +23,7 @@ FOLLOWING = 0.4
 HELD = 0.1
 """Weight of the last key in the next one, as a share of that of a frame in the one after it: a key may be repainted
 where that makes it more beautiful, as long as nothing jumps."""
-BLUR = Blur(luma=0.68, chroma=1.2)
+BLUR = Blur(luma=0.61, chroma=1.2)
 """What keys are painted through: they will be resampled between their pixels in every frame that moves, and encoded."""
 NEW = 0.002
 """Share of a key that has come into sight, from which on that is painted from coarse to fine, too: large forms do not
