@@ -9,11 +9,12 @@ import torch
 from training_material import losses_of, write_picture
 
 from vidstyle.errors import InputError
-from vidstyle.style_files import read_card
+from vidstyle.nets import RealtimeNet, build_network
+from vidstyle.style_files import StyleCard, read_card, save_style
 from vidstyle.styles import load_style
 from vidstyle.training.cycle import HISTORY, CycleTrainer, PictureHistory, in_usual_light
 from vidstyle.training.make_style import make_style
-from vidstyle.training.recipe import Recipe, load_recipe
+from vidstyle.training.recipe import NetworkChoice, Recipe, load_recipe
 from vidstyle.training.trainer import Trainer
 
 
@@ -51,6 +52,23 @@ def test_pictures_are_compared_whatever_their_light() -> None:
     picture = torch.rand(2, 3, 32, 32)
     torch.testing.assert_close(in_usual_light(picture * 0.5 + 0.2), in_usual_light(picture), rtol=0, atol=1e-5)
     assert in_usual_light(picture).mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_way_back_begins_as_the_way_there_but_draws_no_strokes(cycle: Recipe, material: Path) -> None:
+    start = material / "start.safetensors"
+    arguments = cycle.network.arguments
+    save_style(start, build_network("realtime", arguments), StyleCard("start", start, "realtime", arguments))
+    drawing = arguments | {"strokes": {"strength": 0.3}}
+    network = NetworkChoice(arguments=drawing, init=start)
+    trainer = CycleTrainer(dataclasses.replace(cycle, network=network))
+    painter, inverse = trainer.network, trainer.inverse
+    assert isinstance(painter, RealtimeNet)
+    assert isinstance(inverse, RealtimeNet)
+    assert painter.strokes is not None
+    assert inverse.strokes is None
+    ours, theirs = painter.state_dict(), inverse.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.slow

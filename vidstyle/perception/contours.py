@@ -20,6 +20,9 @@ STROKE = 2
 FAINT = 1e-4
 """Squared gradient of luma in [0, 1], below which a stroke is none."""
 
+NEAR = 20
+"""Pixels around an eye or a letter that are as much of a face or a word as it is."""
+
 
 def structure_tensor(luma: Tensor) -> Tensor:
     """Of (N, 1, H, W): (N, 3, H - 1, W - 1), squared gradient, and its direction as twice its angle.
@@ -63,3 +66,12 @@ def contour_loss(painted: Tensor, directions: Tensor) -> Tensor:
     strength = (tensor[:, :1] + FAINT).sqrt()
     along = (tensor[:, 1:] * sure).sum(1, keepdim=True) / strength
     return 1 - along.sum() / (sure.norm(dim=1, keepdim=True) * strength).sum().clamp(min=1e-6)
+
+
+@torch.no_grad()
+def near_detail(pictures: Tensor) -> Tensor:
+    """Where RGB (N, 3, H, W) in [0, 1] has detail within NEAR pixels, or is shut in by it: (N, 1, h, w), 0 to 1."""
+    detail = contours(pictures)[1]
+    side = 2 * round(NEAR / STRIDE) + 1
+    near = F.max_pool2d(detail, side, 1, side // 2)
+    return F.avg_pool2d(near**2 / (1 + near**2), side, 1, side // 2, count_include_pad=False)

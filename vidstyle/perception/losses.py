@@ -232,12 +232,15 @@ def range_loss(image: Tensor) -> Tensor:
     return (F.relu(image - 1) ** 2 + F.relu(-image) ** 2).mean()
 
 
-def large_form_loss(painted: Tensor, kept: Tensor) -> Tensor:
+def large_form_loss(painted: Tensor, kept: Tensor, where: Tensor | None = None) -> Tensor:
     """How far one picture is from another once all that is smaller than a stroke is averaged away: a mean square.
 
-    painted, kept: (N, 3, H, W) in [0, 1], of eight pixels and more along each side.
+    Args:
+        painted, kept: (N, 3, H, W) in [0, 1], of eight pixels and more along each side.
+        where: (N, 1, h, w), how much each place counts, 0 to 1; all alike if None.
     """
-    return F.avg_pool2d(F.avg_pool2d(painted.float() - kept.float(), 5, 1, 2), 4).square().mean()
+    square = F.avg_pool2d(F.avg_pool2d(painted.float() - kept.float(), 5, 1, 2), 4).square()
+    return square.mean() if where is None else (square * F.interpolate(where, square.shape[-2:], mode="area")).mean()
 
 
 def grid_loss(image: Tensor, period: int = 4, cells: int = 7) -> Tensor:

@@ -55,6 +55,8 @@ class Loss:
     range: float = 10.0
     keep: float = 0.0
     """Of large forms that change from what the network painted before training: fine layers can be learnt alone."""
+    keep_detail: float = 0.0
+    """The same near detail alone, as in a face: motifs then go where a photograph is flat all around."""
     flicker: float = 0.0
     """Of strokes where the photograph is too dark or flat to show how it moves."""
     temporal: float = 0.0

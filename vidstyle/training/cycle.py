@@ -4,6 +4,7 @@ One network paints, another turns paintings back into photographs, and discrimin
 is real.  What the first one has learnt is a style as any other.
 """
 
+import dataclasses
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.errors import InputError
-from vidstyle.nets import MetaNetwork, build_network
+from vidstyle.nets import MetaNetwork
 from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.nets.realtime import USUAL_SPREAD, measure_light
@@ -89,7 +90,7 @@ class CycleTrainer(TrainingLoop):
         self.network = fresh_network(recipe).to(self.device)
         if isinstance(self.network, MetaNetwork):
             raise InputError(f"method cyclegan makes styles, and {recipe.network.name} is no network of a style's")
-        self.inverse = build_network(recipe.network.name, recipe.network.arguments).to(self.device)
+        self.inverse = _way_back(recipe).to(self.device)
         self._painted_by = Adversary(self.device, self.team)
         self._photographed = Adversary(self.device, self.team)
         self._paintings, self._photos_made = PictureHistory(), PictureHistory()
@@ -165,6 +166,12 @@ def in_usual_light(pictures: Tensor) -> Tensor:
     """RGB (N, 3, H, W) with the mean and spread of luminance that a real-time network is given, about 1/2."""
     mean, spread = measure_light(pictures).to(pictures.dtype)[..., None, None, None].unbind(1)
     return (pictures - mean) * (USUAL_SPREAD / spread) + 0.5
+
+
+def _way_back(recipe: Recipe) -> nn.Module:
+    """A network that starts where the recipe's does, but draws no strokes: photographs have none."""
+    plain = {name: value for name, value in recipe.network.arguments.items() if name != "strokes"}
+    return fresh_network(dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, arguments=plain)))
 
 
 def _check(recipe: Recipe, team: Team) -> None:

@@ -13,6 +13,7 @@ from vidstyle.nets.adain import MetaAdainNet
 from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.perception import losses
+from vidstyle.perception.contours import near_detail
 from vidstyle.perception.flow import Pair
 from vidstyle.perception.objective import Objective
 from vidstyle.perception.perceptual_network import PerceptualNetwork
@@ -68,7 +69,7 @@ class Trainer(TrainingLoop):
         self._painter = painter_in(self.network)
         (self._painter or self.network).to(memory_format=torch.channels_last)
         self._check_inversion()
-        self._first = self._as_it_began() if recipe.loss.keep else None
+        self._first = self._as_it_began() if recipe.loss.keep or recipe.loss.keep_detail else None
         self._open_data()
         self.half = self.device.type in ("cuda", "xpu") or (self.device.type == "cpu" and prefers_bfloat16())
         loss, data = recipe.loss, recipe.data
@@ -237,7 +238,11 @@ class Trainer(TrainingLoop):
             if self._first is not None:
                 with torch.no_grad():
                     _, first = self._paint_margin(source, canvas, self._first)
-                terms["keep"] = self.recipe.loss.keep * losses.large_form_loss(painted, first)
+                loss = self.recipe.loss
+                terms["keep"] = loss.keep * losses.large_form_loss(painted, first)
+                if loss.keep_detail:
+                    near = near_detail(framed)
+                    terms["keep_detail"] = loss.keep_detail * losses.large_form_loss(painted, first, near)
         if pair is not None:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
             trunk = self._trunk.take() if self._trunk else None
