@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from vidstyle.compiled import compiled
+from vidstyle.stream.gathering import number_at, put
 
 SMOOTHNESS, LEVELS, SLOPES = 10.0, 2.5, 5.0
 """Weights of the flow's slopes, of grey levels and of their slopes, all slopes over two pixels."""
@@ -75,18 +76,21 @@ def _room(*shapes: tuple[int, ...]) -> list[np.ndarray]:
 def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -> None:
     """What lies along the flow: `moved` (H, W) float32 of the padded picture."""
     height, width = moved.shape
-    one = np.uintp(1)
+    stride, pixels = np.int64(searched.shape[1]), searched.reshape(-1)
+    zero, end_x, end_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
     for y in range(height):
+        along, down, out = flow[0, y], flow[1, y], moved[y]
+        row = np.float32(y)
         for x in range(width):
-            across = min(max(np.float32(x) + flow[0, y, x], np.float32(0)), np.float32(width - 1))
-            down = min(max(np.float32(y) + flow[1, y, x], np.float32(0)), np.float32(height - 1))
-            left, top = np.uintp(np.int64(across)), np.uintp(np.int64(down))
-            fx, fy = across - np.float32(left), down - np.float32(top)
-            left, top = left + np.uintp(pad), top + np.uintp(pad)
-            a, b = searched[top, left], searched[top, left + one]
-            c, d = searched[top + one, left], searched[top + one, left + one]
-            above = a + fx * (b - a)
-            moved[y, x] = above + fy * (c + fx * (d - c) - above)
+            px = min(max(np.float32(np.int32(x)) + number_at(along, np.int64(x)), zero), end_x)
+            py = min(max(row + number_at(down, np.int64(x)), zero), end_y)
+            left, top = np.int32(px), np.int32(py)
+            fx, fy = px - np.float32(left), py - np.float32(top)
+            at = np.int64((top + np.int32(pad)) * np.int32(stride) + left + np.int32(pad))
+            a, c = number_at(pixels, at), number_at(pixels, at + stride)
+            above = a + fx * (number_at(pixels, at + 1) - a)
+            below = c + fx * (number_at(pixels, at + stride + 1) - c)
+            put(out, np.int64(x), above + fy * (below - above))
 
 
 @compiled(error_model="numpy", part=True)
