@@ -16,10 +16,11 @@ import pytest
 from made_scenes import landscape
 from media_files import Sound, colorful_picture, make_video, read_times
 from PIL import Image
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 from vidstyle.errors import InputError
 from vidstyle.processor import BEHIND, NICENESS
+from vidstyle.restyling import restyle
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
@@ -121,7 +122,17 @@ def test_a_painting_whose_visitor_leaves_stops(jobs: SimpleNamespace, tmp_path: 
     wait_for(lambda: not [*jobs.visitor.folder.glob("*"), *jobs.visitor.folder.glob(".*")], "its end")
 
 
-def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: Path) -> None:
+def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However fast the machine is, the first is not done before all others have come.
+    come = threading.Event()
+
+    def held(*arguments: Any, **options: Any) -> Any:
+        assert come.wait(PATIENCE)
+        return restyle(*arguments, **options)
+
+    monkeypatch.setattr("vidstyle.demo.jobs.restyle", held)
     previews, visitors = Previews("cpu"), Visitors(tmp_path / "visitors")
     run = Jobs(Gallery(previews), previews, "cpu", 1)
     clip = make_video(tmp_path / "clip.mp4", pictures=30 * [colorful_picture(0)], times=tuple(range(30)))
@@ -143,6 +154,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(tmp_path: P
         list(second)
     (fourth, _) = begun()
     assert "Waiting for one painting" in next(fourth)[0]
+    come.set()
     assert "<video" in finished(first)
     assert "<video" in finished(fourth)
     previews.close()
