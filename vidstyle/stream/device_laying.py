@@ -241,7 +241,7 @@ class _Buffers:
         self.result.copy_(joined(parts))
 
     def _drawn(self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool) -> Tensor:
-        """(C, H, W) uint8: see vidstyle.stream.plane_drawing.draw_plane, whose terms these are."""
+        """(C, H, W) uint8: see vidstyle.stream.plane_drawing.draw_planes, whose terms these are."""
         shown = grid.enlarged(self.maps)
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
         values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "border", align_corners=False)

@@ -1,0 +1,79 @@
+"""Loops over maps and planes do what OpenCV does, call by call."""
+
+import cv2
+import numpy as np
+import pytest
+
+from vidstyle.stream.key_maps import PULLED, pull
+from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along
+from vidstyle.stream.motion import inside, ramp
+from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
+from vidstyle.stream.planes import sample
+
+SIZES = [(12, 12), (23, 37), (90, 160)]
+
+
+def smooth(rng: np.random.Generator, *shape: int, most: float) -> np.ndarray:
+    field = cv2.GaussianBlur(rng.normal(size=shape).astype(np.float32), (0, 0), 2)
+    return np.asarray(field * (most / np.abs(field).max()), np.float32)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_maps_are_carried_as_opencv_samples(height: int, width: int) -> None:
+    rng = np.random.default_rng(height)
+    # Out of the frame as well.
+    shift, flow = (smooth(rng, height, width, 2, most=most) for most in (width / 2, width / 3))
+    trust = smooth(rng, height, width, most=1.0)
+    moved, carried, looks = np.empty_like(shift), np.empty_like(trust), np.empty_like(trust)
+    carry_map(shift, trust, flow, moved, carried)
+    state = sample(np.dstack((shift, trust)), flow)
+    assert np.abs(state[..., :2] + flow - moved).max() < 1e-3
+    assert np.abs(state[..., 2] - carried).max() < 1e-3
+    natural(moved, *PULLED, looks)
+    assert np.abs((1 - ramp(pull(moved), *PULLED)) * inside(moved) - looks).max() < 1e-4
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_pictures_are_moved_and_mixed_to_the_level(height: int, width: int) -> None:
+    rng = np.random.default_rng(height)
+    pictures = rng.integers(0, 256, (3, height, width, 3), np.uint8)
+    shift, out = smooth(rng, height, width, 2, most=width / 2), np.empty_like(pictures[0])
+    picture_along(pictures[0], shift, out)
+    assert np.abs(out.astype(int) - sample(pictures[0], shift)).max() <= 1
+    picture_along(pictures[0], np.zeros_like(shift), out)
+    assert np.array_equal(out, pictures[0])
+    shares = rng.uniform(0, 1, (3, height, width)).astype(np.float32)
+    shares /= shares.sum(0)
+    mixed(pictures, shares, out)
+    assert np.abs((pictures * shares[..., None]).sum(0) - out).max() <= 0.51
+
+
+@pytest.mark.parametrize("cubic", [False, True])
+@pytest.mark.parametrize("size", [(48, 64), (97, 131), (61, 250)])
+def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: bool) -> None:
+    rng = np.random.default_rng(size[1])
+    height, width = size
+    h, w = -(-height // 4), -(-width // 4)
+    keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(3)]
+    padded = np.stack([cv2.copyMakeBorder(key, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE) for key in keys])
+    shift = smooth(rng, h, w, 2, most=2.0)
+    overs, nothing = np.ones((1, h, w), np.float32), np.zeros((h, w), np.float32)
+    changed = np.ones((h, w), bool)
+    changed[:, w // 2 :] = False
+    marks, out = np.empty((4, h, w), np.uint8), np.empty((1, *size), np.uint8)
+    mark(overs, nothing, nothing, changed, marks)
+    fields, flow = np.zeros((2, h, w), np.float32), np.zeros((2, h, w), np.float32)
+    shifts = np.stack(cv2.split(shift))
+    draw_planes(
+        out, padded[2][None], padded[None], np.array([1]), shifts, overs, flow, fields, fields, marks, keys[0], cubic
+    )
+    scale = np.array([width / w, height / h], np.float32)
+    places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+    places += cv2.resize(shift * scale, (width, height))
+    way = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    expected = cv2.remap(keys[1], places, None, way, borderMode=cv2.BORDER_REPLICATE)
+    unchanged = 4 * (w // 2 + 1)
+    assert np.array_equal(out[0][:, unchanged:], keys[2][:, unchanged:])
+    # OpenCV rounds places to a thirty-second of a pixel.
+    drawn = slice(0, 4 * (w // 2 - 1))
+    assert np.abs(out[0][:, drawn].astype(int) - expected[:, drawn]).max() <= 4
