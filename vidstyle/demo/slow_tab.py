@@ -57,8 +57,11 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
                 colors = gr.Checkbox(False, label=LABELS["keep_colors"], min_width=160)
     buttons = [paint, enough, cancel]
 
-    def ready(first: str, second: str) -> Any:
-        return READY if first and second else IDLE
+    def ready(dropped: str, other: str) -> Any:
+        # Of two that are dropped at once, answers may come in any order: the one that knows of both counts.
+        if not dropped:
+            return IDLE
+        return READY if other else gr.skip()
 
     def begin(
         first: str, second: str, size: float, strokes: float, colors: bool, request: gr.Request
@@ -89,8 +92,8 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
         return IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    for dropped in (content, style):
-        dropped.input(ready, [content, style], paint, **quiet)
+    for dropped, other in ((content, style), (style, content)):
+        dropped.input(ready, [dropped, other], paint, **quiet)
     wanted = [content, style, size, strokes, colors]
     painting = paint.click(begin, wanted, [progress, result, *buttons], concurrency_limit=None, **quiet)
     enough.click(leave_it, None, enough, queue=False, **quiet)
