@@ -11,7 +11,9 @@ loop is compiled anew, too, when one that it calls has changed in another file, 
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from functools import cache
+from pathlib import Path
+from types import FunctionType
 from typing import Any, Literal
 
 import numba
@@ -113,10 +115,10 @@ class _Kept(FunctionCache):
         return (*super()._index_key(sig, codegen), self.used)
 
 
-def _code(code: CodeType) -> str:
-    """What a function does, and those in it: the same in each process."""
-    parts = (_code(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts)
-    return f"{code.co_code!r} {code.co_names} {', '.join(parts)}"
+@cache
+def _file(path: str) -> str:
+    """A digest of what is in a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _used(function: Callable[..., Any]) -> str:
@@ -128,8 +130,8 @@ def _used(function: Callable[..., Any]) -> str:
             code = value.py_func.__code__
             text = f"{code.co_code!r} {code.co_consts!r} {_used(value.py_func)}" if value.py_func != function else ""
         elif isinstance(definition := getattr(value, "_defn", None), FunctionType):
-            # Numba's intrinsics.
-            text = _code(definition.__code__)
+            # One of Numba's intrinsics; what it calls is beside it.
+            text = _file(definition.__code__.co_filename)
         elif isinstance(value, (bool, int, float, complex, str)) or type(value).__module__ == "numpy":
             text = repr(value)
         else:

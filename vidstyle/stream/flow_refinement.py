@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from vidstyle.compiled import compiled
-from vidstyle.stream.gathering import number_at, put
+from vidstyle.stream.gathering import number_at, number_between, put
 
 SMOOTHNESS, LEVELS, SLOPES = 10.0, 2.5, 5.0
 """Weights of the flow's slopes, of grey levels and of their slopes, all slopes over two pixels."""
@@ -87,10 +87,7 @@ def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -
             left, top = np.int32(px), np.int32(py)
             fx, fy = px - np.float32(left), py - np.float32(top)
             at = np.int64((top + np.int32(pad)) * np.int32(stride) + left + np.int32(pad))
-            a, c = number_at(pixels, at), number_at(pixels, at + stride)
-            above = a + fx * (number_at(pixels, at + 1) - a)
-            below = c + fx * (number_at(pixels, at + stride + 1) - c)
-            put(out, np.int64(x), above + fy * (below - above))
+            put(out, np.int64(x), number_between(pixels, at, np.int64(1), stride, fx, fy))
 
 
 @compiled(error_model="numpy", part=True)

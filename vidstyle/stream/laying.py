@@ -125,9 +125,10 @@ class Layout:
         mark(overs, view.uncovered, view.fading, changed, marks)
         luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
+        outs = _stacked(result) if is_planar(source) else [np.empty((3, *result.shape[:2]), np.uint8)]
         fields = np.stack((held, view.fading))
         channel = 0
-        for number, (out, before, keys) in enumerate(zip(_stacked(result), _stacked(last), self._planes, strict=True)):
+        for number, (out, before, keys) in enumerate(zip(outs, _stacked(last), self._planes, strict=True)):
             chosen = slice(channel, channel + len(out))
             tints = np.stack((gain[..., chosen], offset[..., chosen]), -1)
             tints = np.ascontiguousarray(tints.reshape(*shape, -1).transpose(2, 0, 1))
@@ -135,9 +136,7 @@ class Layout:
             # Of chroma nobody sees so much.
             draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, tints, marks, luma, number == 0)
             channel += len(out)
-            if not is_planar(source):
-                cv2.merge(list(out), result)
-        return result
+        return result if is_planar(source) else cv2.merge([*outs[0]], result)
 
     def _colors(self, view: View) -> list[np.ndarray]:
         """Gain and offset, (h, w, 3) each: the colours that the newest key gives to luma at such places."""
@@ -212,4 +211,4 @@ def _planar(*shifts: np.ndarray) -> np.ndarray:
 
 def _flat(pixels: np.ndarray) -> list[np.ndarray]:
     """Planes of one channel each: Y, U and V, views; or R, G and B, copies."""
-    return planes_of(pixels) if is_planar(pixels) else list(cv2.split(pixels))
+    return [plane for planes in _stacked(pixels) for plane in planes]

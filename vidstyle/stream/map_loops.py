@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vidstyle.compiled import compiled
-from vidstyle.stream.gathering import number_at, put, word_at
+from vidstyle.stream.gathering import between, number_at, number_between, put, word_at
 from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
 
 
@@ -22,26 +22,11 @@ def _placed(place: Any, end: Any) -> Any:
 
 
 @compiled(part=True)
-def _mixed(a: Any, b: Any, c: Any, d: Any, fx: Any, fy: Any) -> Any:
-    """What lies between four: two above, two below."""
-    above = a + fx * (b - a)
-    return above + fy * (c + fx * (d - c) - above)
-
-
-@compiled(part=True)
-def _number_between(numbers: np.ndarray, at: Any, step: Any, stride: Any, fx: Any, fy: Any) -> Any:
-    """What lies between four numbers of rows: one, `step` behind it, `stride` below it, and both."""
-    a, b = number_at(numbers, at), number_at(numbers, at + step)
-    below = at + stride
-    return _mixed(a, b, number_at(numbers, below), number_at(numbers, below + step), fx, fy)
-
-
-@compiled(part=True)
 def _byte_between(words: Any, first: Any, second: Any, fx: Any, fy: Any) -> Any:
     """One channel between four pixels, of each row two words: so far behind in the first one, and in the second."""
     one, two, three, four = words
     left, right = byte_of(one, first), byte_of(two, second)
-    return _mixed(left, right, byte_of(three, first), byte_of(four, second), fx, fy) + np.float32(0.5)
+    return between(left, right, byte_of(three, first), byte_of(four, second), fx, fy) + np.float32(0.5)
 
 
 @compiled("numpy")
@@ -69,9 +54,9 @@ def carry_map(
             left, fx = _placed(np.float32(np.int32(x)) + along, w - 1)
             top, fy = _placed(row + down, h - 1)
             at = top * w + left
-            put(to, np.int64(2 * x), _number_between(places, 2 * at, np.int64(2), 2 * w, fx, fy) + along)
-            put(to, np.int64(2 * x + 1), _number_between(places, 2 * at + 1, np.int64(2), 2 * w, fx, fy) + down)
-            put(level, np.int64(x), _number_between(levels, at, np.int64(1), w, fx, fy))
+            put(to, np.int64(2 * x), number_between(places, 2 * at, np.int64(2), 2 * w, fx, fy) + along)
+            put(to, np.int64(2 * x + 1), number_between(places, 2 * at + 1, np.int64(2), 2 * w, fx, fy) + down)
+            put(level, np.int64(x), number_between(levels, at, np.int64(1), w, fx, fy))
 
 
 @compiled("numpy")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vidstyle.compiled import compiled
-from vidstyle.stream.gathering import number_at, put, taken, word_at
+from vidstyle.stream.gathering import between, number_at, put, taken, word_at
 
 VISIBLE = 0.004
 """Share below which nothing is drawn: a grey level."""
@@ -59,11 +59,9 @@ def _cubic(pixels: np.ndarray, at: Any, stride: Any, fx: Any, fy: Any) -> Any:
 @compiled(part=True)
 def _linear(pixels: np.ndarray, at: Any, stride: Any, fx: Any, fy: Any) -> Any:
     """The same, linearly."""
-    above, below = word_at(pixels, at), word_at(pixels, at + stride)
-    a, c = np.float32(np.int32(above & BYTE)), np.float32(np.int32(below & BYTE))
-    a += fx * (byte_of(above, ONE_ON) - a)
-    c += fx * (byte_of(below, ONE_ON) - c)
-    return a + fy * (c - a)
+    above, below, first = word_at(pixels, at), word_at(pixels, at + stride), np.uint32(0)
+    left, right = byte_of(above, first), byte_of(above, ONE_ON)
+    return between(left, right, byte_of(below, first), byte_of(below, ONE_ON), fx, fy)
 
 
 @compiled(part=True)
@@ -265,13 +263,13 @@ def draw_planes(
                     for c in range(count):
                         total, begin = totals[c], (c * keys.shape[1] + slots[k]) * area
                         for x in range(span[0], span[1]):
-                            at = begin + np.int64(number_at(places, x))
-                            fx, fy = number_at(behind_x, x), number_at(behind_y, x)
+                            at = begin + np.int64(taken(places, x))
+                            fx, fy = taken(behind_x, x), taken(behind_y, x)
                             if cubic:
                                 value = _cubic(painted, at, stride, fx, fy)
                             else:
                                 value = _linear(painted, at, stride, fx, fy)
-                            put(total, x, taken(total, x) + number_at(shown, x) * value)
+                            put(total, x, taken(total, x) + taken(shown, x) * value)
             if counts[bare] or counts[fades]:
                 _blend_row(flow[0], rows, across)
                 _blend_row(flow[1], rows, along)
@@ -293,10 +291,10 @@ def draw_planes(
                         held = _between(covers, at, f)
                         lumen = np.float32(np.int32(number_at(light, lit + x * finer)))
                         colored = lumen * _between(gains, at, f) + _between(offsets, at, f)
-                        at = c * area + np.int64(number_at(places, x))
-                        moved = _linear(before, at, stride, number_at(behind_x, x), number_at(behind_y, x))
+                        at = c * area + np.int64(taken(places, x))
+                        moved = _linear(before, at, stride, taken(behind_x, x), taken(behind_y, x))
                         value = held * moved + (one - held) * colored
-                        put(total, x, taken(total, x) + number_at(shown, x) * value)
+                        put(total, x, taken(total, x) + taken(shown, x) * value)
             for x in range(width):
                 # What shows too little to be looked at is made up for.
                 rest[x] = one / max(one - rest[x], least)
@@ -312,8 +310,8 @@ def draw_planes(
                 for c in range(count):
                     total = totals[c]
                     for x in range(span[0], span[1]):
-                        at, value = c * area + np.int64(number_at(places, x)), taken(total, x)
-                        moved = _linear(before, at, stride, number_at(behind_x, x), number_at(behind_y, x))
+                        at, value = c * area + np.int64(taken(places, x)), taken(total, x)
+                        moved = _linear(before, at, stride, taken(behind_x, x), taken(behind_y, x))
                         faded = _between(covers, np.int64(number_at(left, x)), number_at(share, x))
                         put(total, x, value + faded * (moved - value))
             for c in range(count):

@@ -105,10 +105,11 @@ class Trainer(TrainingLoop):
 
     def _as_it_began(self) -> nn.Module:
         """A copy of the network, whose large forms are to stay."""
+        word = "loss.keep" if self.recipe.loss.keep else "loss.keep_detail"
         if isinstance(self.network, MetaNetwork):
-            raise InputError("loss.keep: is for styles, and this network makes styles of pictures; set it to 0")
+            raise InputError(f"{word}: is for styles, and this network makes styles of pictures; set it to 0")
         if self.recipe.network.init is None:
-            raise InputError("loss.keep: there is nothing to keep; name what training starts from as network.init")
+            raise InputError(f"{word}: there is nothing to keep; name what training starts from as network.init")
         return copy.deepcopy(self.network).eval().requires_grad_(False)
 
     def _open_data(self) -> None:
@@ -239,7 +240,8 @@ class Trainer(TrainingLoop):
                 with torch.no_grad():
                     _, first = self._paint_margin(source, canvas, self._first)
                 loss = self.recipe.loss
-                terms["keep"] = loss.keep * losses.large_form_loss(painted, first)
+                if loss.keep:
+                    terms["keep"] = loss.keep * losses.large_form_loss(painted, first)
                 if loss.keep_detail:
                     near = near_detail(framed)
                     terms["keep_detail"] = loss.keep_detail * losses.large_form_loss(painted, first, near)
