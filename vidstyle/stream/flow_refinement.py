@@ -11,7 +11,6 @@ import math
 import threading
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vidstyle.compiled import compiled
@@ -48,14 +47,16 @@ def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray
         searched: (H + 2 pad, W + 2 pad) float32, the other picture.
     """
     height, width = picture.shape
-    moved = np.empty((height, width), np.float32)
-    _move(searched, flow, moved, pad)
-    mean = cv2.copyMakeBorder((picture + moved) * np.float32(0.5), EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
-    change = cv2.copyMakeBorder(moved - picture, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
+    framed, whole = (height + 2 * EDGE, width + 2 * EDGE), (2, height + 2, width + 2)
     # Pixels of even and of odd columns apart, with one of zero around: those of one colour are beside each other.
-    apart, whole = (2, height + 2, (width + 1) // 2 + 2), (2, height + 2, width + 2)
-    before, after, system, edges, step = _room(whole, whole, (5, *apart), (2, *apart), (2, *apart))
-    before[:, 1:-1, 1:-1] = after[:, 1:-1, 1:-1] = flow
+    apart = (2, height + 2, (width + 1) // 2 + 2)
+    mean, change, before, after, system, edges, step = _room(
+        framed, framed, whole, whole, (5, *apart), (2, *apart), (2, *apart)
+    )
+    _begin(picture, searched, pad, flow, mean, change, before, after)
+    for room in (before, after):
+        room[:, 0], room[:, -1], room[..., 0], room[..., -1] = 0, 0, 0, 0
+    edges[:], step[:] = 0, 0
     for _ in range(ROUNDS):
         _set_up(mean, change, before, after, system, edges)
         _solve(system, edges, step, before, after)
@@ -63,31 +64,64 @@ def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray
 
 
 def _room(*shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """Arrays of float32, all zero, until this thread asks again: new ones would take as long as a sweep does."""
+    """Arrays of float32 for this thread until it asks again: new ones would take as long as a sweep does."""
     sizes = [math.prod(shape) for shape in shapes]
     if sum(sizes) > _held.room.size:
         _held.room = np.empty(sum(sizes), np.float32)
-    _held.room[: sum(sizes)] = 0
     parts = np.split(_held.room[: sum(sizes)], list(itertools.accumulate(sizes))[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
+@compiled(part=True)
+def _repeat_border(framed: np.ndarray) -> None:
+    """Fill the EDGE pixels around a picture with those next to them."""
+    height, width = framed.shape[0] - EDGE, framed.shape[1] - EDGE
+    for y in range(EDGE, height):
+        for x in range(EDGE):
+            framed[y, x] = framed[y, EDGE]
+            framed[y, width + x] = framed[y, width - 1]
+    for y in range(EDGE):
+        for x in range(width + EDGE):
+            framed[y, x] = framed[EDGE, x]
+            framed[height + y, x] = framed[height - 1, x]
+
+
 @compiled(error_model="numpy")
-def _move(searched: np.ndarray, flow: np.ndarray, moved: np.ndarray, pad: int) -> None:
-    """What lies along the flow: `moved` (H, W) float32 of the padded picture."""
-    height, width = moved.shape
+def _begin(
+    picture: np.ndarray,
+    searched: np.ndarray,
+    pad: int,
+    flow: np.ndarray,
+    mean: np.ndarray,
+    change: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+) -> None:
+    """Write what `_set_up` takes, of a flow that has not changed yet."""
+    height, width = picture.shape
     stride, pixels = np.int64(searched.shape[1]), searched.reshape(-1)
     zero, end_x, end_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
+    edge, half = np.int64(EDGE), np.float32(0.5)
     for y in range(height):
-        along, down, out = flow[0, y], flow[1, y], moved[y]
+        along, down, still = flow[0, y], flow[1, y], picture[y]
+        to_mean, to_change = mean[y + EDGE], change[y + EDGE]
         row = np.float32(y)
         for x in range(width):
-            px = min(max(np.float32(np.int32(x)) + number_at(along, np.int64(x)), zero), end_x)
-            py = min(max(row + number_at(down, np.int64(x)), zero), end_y)
+            at = np.int64(x)
+            px = min(max(np.float32(np.int32(x)) + number_at(along, at), zero), end_x)
+            py = min(max(row + number_at(down, at), zero), end_y)
             left, top = np.int32(px), np.int32(py)
             fx, fy = px - np.float32(left), py - np.float32(top)
-            at = np.int64((top + np.int32(pad)) * np.int32(stride) + left + np.int32(pad))
-            put(out, np.int64(x), number_between(pixels, at, np.int64(1), stride, fx, fy))
+            corner = np.int64((top + np.int32(pad)) * np.int32(stride) + left + np.int32(pad))
+            moved = number_between(pixels, corner, np.int64(1), stride, fx, fy)
+            put(to_mean, at + edge, (moved + number_at(still, at)) * half)
+            put(to_change, at + edge, moved - number_at(still, at))
+    _repeat_border(mean)
+    _repeat_border(change)
+    for n in range(2):
+        for y in range(height):
+            for x in range(width):
+                before[n, y + 1, x + 1] = after[n, y + 1, x + 1] = flow[n, y, x]
 
 
 @compiled(error_model="numpy", part=True)

@@ -22,8 +22,9 @@ FINER = 2
 """Places along a position in which motion is looked for: what it is averaged over is what makes it exact."""
 LEAST_SIDE = 12
 """Positions along the shorter side that the search can do with."""
-SMOOTH, WINDOW = 1.5, 17
-"""Places over which a difference is smoothed before, and averaged after, its sign is dropped: noise goes first."""
+SMOOTH, WINDOW = 1.5, 9
+"""Places over which a difference is smoothed before its sign is dropped, and positions over which it is averaged after
+that: noise goes first."""
 NOISE_SHARE, MOST_NOISE = 0.2, 2.5
 """Of a frame's differences from the last the quantile that is taken for noise, and grey levels of it at the most."""
 STIRRED = (1.6, 0.6)
@@ -104,13 +105,15 @@ def find_motion(before: np.ndarray, now: np.ndarray) -> Motion | None:
     """Motion from one `small_picture` to the next; None where there is a cut between them."""
     if before.shape != now.shape or min(now.shape[:2]) < FINER * LEAST_SIDE:
         return None
-    luma_before, luma_now = (np.ascontiguousarray(picture[..., 0]) for picture in (before, now))
+    luma_before, luma_now = (cv2.extractChannel(picture, 0) for picture in (before, now))
     positions = averaged(now)
     spread = float(cv2.meanStdDev(positions[..., 0])[1].item())
     standing = _difference(luma_before, luma_now)
     positions_before = averaged(luma_before)
     shifted, textured = _shifted(positions_before, positions[..., 0])
-    noise = min(float(np.quantile(standing[::4, ::4], NOISE_SHARE)), MOST_NOISE)
+    seen = standing[::4, ::4].ravel()
+    least = int(NOISE_SHARE * (seen.size - 1))
+    noise = min(float(np.partition(seen, least)[least]), MOST_NOISE)
     moves = standing > STIRRED[0] * noise + STIRRED[1]
     moves |= (shifted > SHIFTED) & (standing > LEAST_DIFFERENCE)
     flow = np.zeros((*positions.shape[:2], 2), np.float32)
@@ -205,8 +208,8 @@ def _shifted(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _difference(before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """How far two lumas (FINER h, FINER w) differ around each position, (h, w) float32 grey levels, without noise."""
     change = cv2.subtract(now, before, dtype=cv2.CV_32F)
-    smooth = cv2.absdiff(cv2.GaussianBlur(change, (0, 0), SMOOTH), np.zeros(1, np.float32))
-    return averaged(cv2.boxFilter(smooth, -1, (WINDOW, WINDOW)))
+    smooth = averaged(np.abs(cv2.GaussianBlur(change, (0, 0), SMOOTH)))
+    return np.asarray(cv2.boxFilter(smooth, -1, (WINDOW, WINDOW)))
 
 
 def alike(one: np.ndarray, other: np.ndarray, levels: tuple[float, float]) -> np.ndarray:

@@ -25,6 +25,8 @@ PASSES = 2
 """There and back again."""
 STEP = np.float32(0.35)
 """Share of a step that is taken: what the level below has found counts as well."""
+APART = 0.03
+"""Pixels between what two neighbours have found, from which on it is worth comparing."""
 RIDGE = 1.0
 """Added to the squared slopes of a patch, grey levels a pixel: what is plain goes nowhere."""
 SHORTEST = 32
@@ -71,7 +73,11 @@ def _halved(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _enlarged(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A flow of twice as many pixels, about, twice as far."""
     height, width = shape
-    return np.stack([cv2.resize(part, (width, height)) * np.float32(2) for part in flow])
+    larger = np.empty((2, *shape), np.float32)
+    for part, to in zip(flow, larger, strict=True):
+        cv2.resize(part, (width, height), dst=to)
+    larger *= 2
+    return larger
 
 
 @compiled(error_model="numpy", part=True)
@@ -188,7 +194,7 @@ def search_patches(
                         continue
                     beside_u = found[i, j - way, 0] if side == 0 else found[i - way, j, 0]
                     beside_v = found[i, j - way, 1] if side == 0 else found[i - way, j, 1]
-                    if beside_u != u or beside_v != v:
+                    if max(abs(beside_u - u), abs(beside_v - v)) > np.float32(APART):
                         other = _differ(picture, searched, top, left, beside_u, beside_v)
                         if other < best:
                             best, u, v = other, beside_u, beside_v
