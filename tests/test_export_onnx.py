@@ -53,12 +53,15 @@ def by_onnx(path: Path, pixels: np.ndarray) -> np.ndarray:
 
 REALTIME = ("realtime", {"channels": 16, "blocks": 2})
 FORM = ("form", {"channels": 16, "blocks": 1, "widths": [8, 12], "depths": [1, 1]})
+REPLICATED = ("form", {**FORM[1], "padding_mode": "replicate"})
 
 STROKES = ("realtime", {**REALTIME[1], "strokes": {"strength": 0.6, "width": 1.2}})
 
 
 @pytest.mark.parametrize(
-    ("network", "arguments"), [REALTIME, FORM, STROKES, ("johnson", {})], ids=["realtime", "form", "strokes", "johnson"]
+    ("network", "arguments"),
+    [REALTIME, FORM, REPLICATED, STROKES, ("johnson", {})],
+    ids=["realtime", "form", "replicated", "strokes", "johnson"],
 )
 def test_a_file_paints_what_torch_paints_at_every_size(network: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     style = made(network, **arguments)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from vidstyle.nets import FormNet, JohnsonNet, RealtimeNet, build_network
 from vidstyle.nets.canvas import CANVAS_SIDE, canvas_plane, sample_canvas, still_coordinates, white_noise
-from vidstyle.nets.form import begun_from
+from vidstyle.nets.form import CoarseBranch, begun_from
 from vidstyle.nets.realtime import count_flops, fold, measure_light, unfold, without_grid
 
 
@@ -89,6 +89,26 @@ def test_form_is_seen_from_afar_and_no_farther_than_it_says() -> None:
 def test_levels_of_form_that_cannot_be_are_refused(widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="take one of each for a level"):
         FormNet(widths=widths, depths=depths)
+
+
+def test_replicated_borders_do_not_tell_form_where_a_picture_ends() -> None:
+    """Of a picture that is the same everywhere, the branch makes the same everywhere."""
+    torch.manual_seed(0)
+    plain = torch.rand(1, 16, 1, 1).expand(1, 16, 24, 20)
+    for padding_mode, differs in (("replicate", False), ("zeros", True)):
+        branch = CoarseBranch(16, (8, 8), (1, 1), padding_mode)
+        for module in branch.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+        with torch.inference_mode():
+            made = branch(plain)
+        assert made.abs().max() > 0.01
+        assert torch.allclose(made, made[..., 12:13, 10:11].expand_as(made), atol=1e-4) is not differs
+
+
+def test_a_padding_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="padding_mode = 'circular': is one of zeros, replicate"):
+        FormNet(padding_mode="circular")  # type: ignore[arg-type]
 
 
 def test_flops_are_twice_the_multiply_adds() -> None:

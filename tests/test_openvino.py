@@ -4,6 +4,7 @@ import os
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from vidstyle.engines.frame_function import frame_function
 from vidstyle.engines.torch_cpu import TorchCpuEngine
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import FormNet, JohnsonNet, build_network
+from vidstyle.nets.realtime import Padding
 from vidstyle.processor import prefers_bfloat16
 from vidstyle.styles import load_style
 
@@ -50,10 +52,11 @@ def tiny_network() -> nn.Module:
     return build_network("realtime", {"channels": 16, "blocks": 1}).eval()
 
 
-def tiny_form(strokes: dict[str, float] | None = None) -> nn.Module:
+def tiny_form(strokes: dict[str, float] | None = None, padding_mode: Padding = "zeros") -> nn.Module:
     """As it would be trained: what the coarse branch says is seen."""
     torch.manual_seed(0)
-    network = FormNet(16, 2, widths=(16, 16), depths=(1, 1), strokes=strokes).eval().requires_grad_(False)
+    network = FormNet(16, 2, widths=(16, 16), depths=(1, 1), strokes=strokes, padding_mode=padding_mode)
+    network.eval().requires_grad_(False)
     nn.init.normal_(network.form.up[0].weight, std=0.1)
     return network
 
@@ -111,11 +114,14 @@ def test_in_integers_it_paints_nearly_the_same(planes: Color | None) -> None:
 
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 @pytest.mark.parametrize("planes", [None, Color(matrix=1)], ids=["rgb", "planes"])
-@pytest.mark.parametrize("strokes", [None, {"strength": 0.6}], ids=["form", "strokes"])
+@pytest.mark.parametrize(
+    ("strokes", "padding_mode"),
+    [(None, "zeros"), (None, "replicate"), ({"strength": 0.6}, "zeros"), ({"strength": 0.6}, "replicate")],
+)
 def test_a_network_with_a_sense_of_form_is_painted_as_torch_does(
-    strokes: dict[str, float] | None, planes: Color | None, precision: str
+    strokes: dict[str, float] | None, padding_mode: Padding, planes: Color | None, precision: str
 ) -> None:
-    network, pixels = tiny_form(strokes), noisy_picture(130, 98)
+    network, pixels = tiny_form(strokes, padding_mode), noisy_picture(130, 98)
     if planes:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
     ours = painted(OpenVinoEngine(network, planes=planes, precision=precision), pixels)
@@ -128,9 +134,10 @@ def test_all_convolutions_but_the_first_are_in_integers(own_cache: Path, monkeyp
     monkeypatch.setattr(int8, "quantise", lambda *args: found.append(quantise(*args)))
     painted(OpenVinoEngine(tiny_network(), precision="int8"), noisy_picture(64, 48))
     assert found == [3]
-    painted(OpenVinoEngine(tiny_form(), precision="int8"), noisy_picture(64, 48))
     # Two a block, of which there are two in the trunk and three in the branch; two down, two up; and the last one.
-    assert found == [3, 15]
+    for padding_mode in get_args(Padding):
+        painted(OpenVinoEngine(tiny_form(padding_mode=padding_mode), precision="int8"), noisy_picture(64, 48))
+    assert found == [3, 15, 15]
 
 
 def test_integers_are_for_the_real_time_network_where_nothing_faster_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:

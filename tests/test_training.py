@@ -211,6 +211,38 @@ def test_photographs_are_scaled_as_the_recipe_says(recipe: Recipe) -> None:
         seen((1.0,))
 
 
+@pytest.mark.parametrize("finish", [0, 48])
+def test_what_surrounds_a_crop_is_painted_and_not_judged(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, finish: int
+) -> None:
+    changes = {"finish_steps": 1, "finish_crop": finish, "steps": 0} if finish else {}
+    trainer = Trainer(with_schedule(recipe, surround=8, **changes))
+    sides, gradients = [], []
+    objective, paint = trainer.objective, trainer._paint_margin
+
+    def recorded(*args: object) -> tuple[torch.Tensor, torch.Tensor]:
+        framed, painted = paint(*args)
+        painted.register_hook(gradients.append)
+        return framed, painted
+
+    monkeypatch.setattr(trainer, "objective", lambda a, b: sides.append(b.shape[-1]) or objective(a, b))
+    monkeypatch.setattr(trainer, "_paint_margin", recorded)
+    next(trainer.run())
+    # Eight pixels of the network's margin on each side.
+    crop = (finish or 64) + 16
+    assert sides == [crop]
+    felt = gradients[0].abs().amax((0, 1))
+    assert felt.shape == (crop + 16, crop + 16)
+    assert felt[8:-8, 8:-8].min() > 0
+    felt[8:-8, 8:-8] = 0
+    assert felt.max() == 0
+
+
+def test_a_surround_that_cannot_be_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(InputError, match=r"schedule\.surround is -8"):
+        Trainer(with_schedule(recipe, surround=-8))
+
+
 @pytest.mark.parametrize("network", ["realtime", "johnson"])
 def test_recomputing_activations_changes_no_gradient(recipe: Recipe, network: str) -> None:
     choice = dataclasses.replace(recipe.network, name=network, arguments={})

@@ -96,8 +96,10 @@ class Graph:
 
     def convolved(self, value: str, conv: nn.Conv2d) -> str:
         """What a convolution makes of (N, C, H, W)."""
-        padding = [int(side) for side in conv.padding]
-        return self.conv(value, conv.weight, conv.bias, stride=int(conv.stride[0]), padding=padding[0])
+        padding = int(conv.padding[0])
+        if conv.padding_mode == "replicate":
+            value, padding = self.pad(value, padding, [padding] * 2, "edge"), 0
+        return self.conv(value, conv.weight, conv.bias, stride=int(conv.stride[0]), padding=padding)
 
     def conv(
         self,

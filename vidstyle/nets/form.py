@@ -7,12 +7,14 @@ what that does, and learns from there.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidstyle.nets.realtime import RealtimeNet, ResidualBlock
+from vidstyle.nets.realtime import Padding, RealtimeNet, ResidualBlock
 
 UP_AND_DOWN = 5
 """How far one level of the coarse branch reaches without its blocks, in positions of the level above: interpolation
@@ -28,15 +30,21 @@ class CoarseBranch(nn.Module):
         channels: of what comes in, and of what is added to it.
         widths: channels of the levels, from fine to coarse.
         depths: residual blocks of each level; all but the coarsest have as many again on the way up.
+        padding_mode: of its convolutions.  Zeros tell it how far the border of a picture
+            is, a sixteenth of the way over and more, and what is easiest to learn of a picture is then a frame.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int]) -> None:
+    def __init__(
+        self, channels: int, widths: Sequence[int], depths: Sequence[int], padding_mode: Padding = "zeros"
+    ) -> None:
         super().__init__()
         finer = [channels, *widths[:-1]]
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(finer, widths, strict=True))
-        self.before = nn.ModuleList(_blocks(width, depth) for width, depth in zip(widths, depths, strict=True))
-        self.after = nn.ModuleList(_blocks(width, depth) for width, depth in zip(widths[:-1], depths[:-1], strict=True))
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in zip(finer, widths, strict=True))
+        conv = partial(nn.Conv2d, padding=1, padding_mode=padding_mode)
+        blocks = partial(_blocks, padding_mode=padding_mode)
+        self.down = nn.ModuleList(conv(a, b, 4, stride=2) for a, b in zip(finer, widths, strict=True))
+        self.before = nn.ModuleList(blocks(width, depth) for width, depth in zip(widths, depths, strict=True))
+        self.after = nn.ModuleList(blocks(width, depth) for width, depth in zip(widths[:-1], depths[:-1], strict=True))
+        self.up = nn.ModuleList(conv(b, a, 3) for a, b in zip(finer, widths, strict=True))
         for tensor in self.up[0].parameters():
             nn.init.zeros_(tensor)
 
@@ -70,9 +78,11 @@ class FormNet(RealtimeNet):
         channels, blocks, margin, canvas, strokes: as for RealtimeNet.
         widths: channels of the coarse branch's levels, the first at an eighth of the picture's resolution.
         depths: residual blocks of each level.
+        padding_mode: of the coarse branch: "replicate", or "zeros" as it was at first.
 
     Raises:
-        ValueError: for widths and depths that are not as many, none, or too many, and as for RealtimeNet.
+        ValueError: for widths and depths that are not as many, none, or too many, a padding that there is not, and as
+            for RealtimeNet.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class FormNet(RealtimeNet):
         widths: Sequence[int] = (64, 128),
         depths: Sequence[int] = (1, 4),
         strokes: Mapping[str, float] | None = None,
+        padding_mode: Padding = "zeros",
     ) -> None:
         super().__init__(channels, blocks, margin, canvas, strokes)
         if not 1 <= len(widths) == len(depths) <= MOST_LEVELS or not all(0 <= depth <= MOST_BLOCKS for depth in depths):
@@ -91,7 +102,11 @@ class FormNet(RealtimeNet):
                 f"network arguments widths = {widths}, depths = {depths}: take one of each for a level, 1 to "
                 f"{MOST_LEVELS} levels of 0 to {MOST_BLOCKS} blocks"
             )
-        self.form = CoarseBranch(channels, widths, depths)
+        if padding_mode not in get_args(Padding):
+            raise ValueError(
+                f"network argument padding_mode = {padding_mode!r}: is one of {', '.join(get_args(Padding))}"
+            )
+        self.form = CoarseBranch(channels, widths, depths, padding_mode)
         self._depths = tuple(depths)
 
     @property
@@ -124,5 +139,5 @@ def _is_gate(name: str) -> bool:
     return name.startswith("form.up.0.") or (name.startswith("blocks.") and ".conv2." in name)
 
 
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+def _blocks(channels: int, count: int, padding_mode: Padding) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels, padding_mode) for _ in range(count)))

@@ -9,7 +9,7 @@ changes colour), cost as much time as the convolutions, and rule out painting in
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,10 @@ LEAST_SPREAD = 0.06
 """Of a picture; flatter ones are noise, which nobody wants to see."""
 
 
+Padding = Literal["zeros", "replicate"]
+"""What convolutions take for what is around a picture, as torch.nn.Conv2d has it."""
+
+
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(x))), He et al. 2016 without normalisation; (N, C, h, w) in and out.
 
@@ -37,10 +41,10 @@ class ResidualBlock(nn.Module):
     without normalisation (Zhang, Dauphin and Ma 2019, "Fixup Initialization", section 3).
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, padding_mode: Padding = "zeros") -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode)
         nn.init.kaiming_normal_(self.conv1.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv2.weight)
         for bias in (self.conv1.bias, self.conv2.bias):

@@ -89,6 +89,9 @@ class Schedule:
     batch: int = 4
     crop: int = 256
     """Side of the square training crops, pixels."""
+    surround: int = 0
+    """Pixels around each crop that are painted and not judged.  Near its border a network whose convolutions pad knows
+    where it is, and what is easiest to learn there is a frame of lines; in a picture, little lies near a border."""
     scales: tuple[float, ...] = SCALES
     """Between which a photograph's shorter side is scaled before cropping, as multiples of its own, never below the
     crop: enlarged photographs are as smooth as the frames of a video."""

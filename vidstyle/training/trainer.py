@@ -26,7 +26,7 @@ from vidstyle.training.clips import Clips
 from vidstyle.training.distributed import Team
 from vidstyle.training.loop import TrainingLoop
 from vidstyle.training.moving_pairs import follow_flow, moving_pair
-from vidstyle.training.recipe import Recipe
+from vidstyle.training.recipe import Recipe, Schedule
 from vidstyle.training.residual_blocks import TrunkOutput, painter_in, recompute_blocks
 from vidstyle.training.starting_network import fresh_network, parameter_groups
 from vidstyle.training.style_pictures import StylePictures
@@ -116,10 +116,16 @@ class Trainer(TrainingLoop):
         schedule, data, paired = self.recipe.schedule, self.recipe.data, self.recipe.loss.paired
         if paired and schedule.batch % 2:
             raise InputError(f"schedule.batch is {schedule.batch}; frames come in pairs, so it must be even")
+        if schedule.surround < 0:
+            raise InputError(f"schedule.surround is {schedule.surround}; it takes 0 pixels and more")
         if len(schedule.scales) != 2:
             raise InputError(f"schedule.scales has {len(schedule.scales)} entries; it takes the least and the greatest")
         self.photographs = Photographs(
-            data.photos, crop=schedule.crop, batch=schedule.batch, seed=schedule.seed, scales=schedule.scales
+            data.photos,
+            crop=_painted_side(schedule.crop, schedule),
+            batch=schedule.batch,
+            seed=schedule.seed,
+            scales=schedule.scales,
         )
         self.pictures: StylePictures | None = None
         if isinstance(self.network, MetaNetwork):
@@ -142,7 +148,7 @@ class Trainer(TrainingLoop):
                 raise InputError("clips are for the temporal loss: set loss.temporal in the recipe, such as to 20")
             self.clips = Clips(
                 data.clips,
-                crop=schedule.crop,
+                crop=_painted_side(schedule.crop, schedule),
                 pairs=schedule.batch // 2,
                 span=schedule.span,
                 seed=schedule.seed,
@@ -173,7 +179,8 @@ class Trainer(TrainingLoop):
         style = self.pictures.crop(step // self.recipe.style.batches) if self.pictures else None
         finishing = self._finishing(step)
         if finishing is not None:
-            return self.photographs.batch(finishing, self.recipe.schedule.finish_crop), None, style
+            schedule = self.recipe.schedule
+            return self.photographs.batch(finishing, _painted_side(schedule.finish_crop, schedule)), None, style
         pair = self.clips.batch(step) if self.clips else None
         return (self.photographs.batch(step), None, style) if pair is None else (None, pair, style)
 
@@ -222,7 +229,7 @@ class Trainer(TrainingLoop):
         self.objective.set_style(style.to(self._feature_dtype))
 
     def _forward(self, batch: Tensor | None, pair: Pair | None) -> tuple[dict[str, Tensor], Tensor]:
-        """The weighted terms of the loss on this process's share of the batch, and the painting with its margin."""
+        """The weighted terms of the loss on this process's share of the batch, and what they see of the painting."""
         source = batch if pair is None else torch.cat((pair.first, pair.second))
         assert source is not None
         count = len(source) if pair is None else len(source) // 2
@@ -234,12 +241,13 @@ class Trainer(TrainingLoop):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             source = source[rows].to(self.device).contiguous(memory_format=torch.channels_last)
             canvas = [self._canvas(c[rows]) for c in coordinates]
-            framed, painted = self._paint_margin(source, canvas, self._paint)
+            framed, whole = self._paint_margin(source, canvas, self._paint)
+            framed, painted = self._judged(framed), self._judged(whole)
             terms = self.objective(framed, painted.to(self._feature_dtype))
             if self._first is not None:
                 with torch.no_grad():
                     _, first = self._paint_margin(source, canvas, self._first)
-                loss = self.recipe.loss
+                loss, first = self.recipe.loss, self._judged(first)
                 if loss.keep:
                     terms["keep"] = loss.keep * losses.large_form_loss(painted, first)
                 if loss.keep_detail:
@@ -248,11 +256,17 @@ class Trainer(TrainingLoop):
         if pair is not None:
             pixels = (pair.visible.sum() / self.team.size).to(self.device)
             trunk = self._trunk.take() if self._trunk else None
-            shown = painted
+            shown = whole
             if self._painter is not None:
-                shown = self._painter.without_margin(painted, *source.shape[-2:])
+                shown = self._painter.without_margin(whole, *source.shape[-2:])
             terms |= self.objective.temporal(pair[share].to(self.device), shown, trunk, pixels)
         return terms, painted
+
+    def _judged(self, pictures: Tensor) -> Tensor:
+        """What the loss sees of (N, 3, H, W): all but what surrounds the crop."""
+        around = self.recipe.schedule.surround
+        height, width = pictures.shape[-2:]
+        return pictures[..., around : height - around, around : width - around]
 
     def _paint_margin(self, source: Tensor, canvas: list[Tensor], paint: nn.Module) -> tuple[Tensor, Tensor]:
         """Source and what `paint`, one of the networks, makes of it, both with the network's margin, if it has one.
@@ -295,6 +309,11 @@ class Trainer(TrainingLoop):
             self.balance.scale = scale
         if self.adversary:
             self.adversary.take(adversary)
+
+
+def _painted_side(crop: int, schedule: Schedule) -> int:
+    """Of a crop with what surrounds it, pixels."""
+    return crop + 2 * schedule.surround
 
 
 def squares(image: Tensor, side: int) -> Tensor:
