@@ -17,7 +17,7 @@ from live_steps import FPS, Clock, Painter, Steps, Viewer, inverted, numbered, w
 from media_files import barcode, read_barcode, read_times, read_video
 from waiting import at_leisure
 
-from vidstyle.errors import VidstyleError
+from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live.keys import LiveState
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import Color, Frame
@@ -255,6 +255,27 @@ def test_recording_and_pictures_on_demand(tmp_path: Path, monkeypatch: pytest.Mo
     assert shown[11] <= read_barcode(read_image(picture)) <= shown[12] + 6
     assert sorted(contents(tmp_path)) == sorted(figures.files)
     assert figures.not_saved == []
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [("__init__", "vidstyle-1.mp4: cannot write there"), ("write", "vidstyle-N-N.mp4: not saved (No space left)")],
+)
+def test_a_recording_that_fails_ends_nothing_else(
+    fails: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left") if fails == "write" else InputError("vidstyle-1.mp4: cannot write there")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Recording, fails, full)
+    state = unpainted()
+    screen = Screen(lambda number: state.press("r" if number == 5 else ""))
+    figures = watch(Ticker(40), Painter(), screen, state=state)
+    assert figures.shown > 30
+    assert [re.sub(r"\d{2,}", "N", line) for line in figures.not_saved] == [says]
+    assert figures.files == []
+    assert not state.recording
 
 
 def test_a_picture_that_is_being_saved_when_the_session_ends_is_whole(

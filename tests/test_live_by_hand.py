@@ -135,6 +135,36 @@ def test_a_frame_of_the_same_name_takes_the_place_of_the_last() -> None:
     assert np.abs(colors[15] - (40, 40, 200)).max() < 10
 
 
+def test_of_three_painted_frames_the_first_is_shown_no_more() -> None:
+    pixels = view(landscape(), 40)
+    stream = Stream([(0.0, Painter(inverted))], live=True)
+    for n in range(40):
+        if n % 10 == 1:
+            stream.pin(f"key{n}", pixels, plain(40 + 5 * n))
+        stream.submit(Frame(pixels, n, MICROSECOND * 40_000))
+        stream.result()
+    levels = [round(key.painting.result().mean()) for key in stream._sequences[0].memory.keys if not key.gives_way]
+    assert sorted(levels) == [40 + 5 * 21, 40 + 5 * 31]
+    stream.close()
+
+
+def test_a_frame_that_is_painted_again_while_styles_change_takes_the_place_of_the_last() -> None:
+    pixels = view(landscape(), 40)
+    first, second = Painter(inverted), Painter(inverted)
+    stream = Stream([(0.0, first)], live=True)
+    for n in range(16):
+        if n in (1, 8):
+            stream.pin("key", pixels, plain(40 if n == 1 else 200))
+        if n in (5, 12):
+            stream.change(second if n == 5 else first)
+        stream.submit(Frame(pixels, n, MICROSECOND * 40_000))
+        stream.result()
+        pinned = [[key for key in sequence.memory.keys if not key.gives_way] for sequence in stream._sequences]
+        assert max(map(len, pinned)) <= 1, n
+    assert round(float(pinned[0][0].painting.result().mean())) == 200
+    stream.close()
+
+
 def test_what_cannot_be_worn_is_said(tmp_path: Path) -> None:
     watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
     try:

@@ -138,6 +138,15 @@ def test_what_keys_change_is_told_and_answers_go_where_they_are_wanted(desk: Des
     assert messages[0].params == ["b"]
 
 
+def test_what_is_no_message_does_not_end_it(control: RemoteControl, state: LiveState) -> None:
+    desk = Desk(control.port)
+    good = message("/vidstyle/style", "bbb").dgram
+    for data in (b"", b"noise", good[:-3], good.replace(b"bbb", b"b\xe4b"), bytes(range(256))):
+        desk.socket.sendto(data, ("127.0.0.1", control.port))
+    assert desk.ask("/vidstyle/strength", 0.25)["strength"] == 0.25
+    assert state.strength == 0.25
+
+
 def test_it_listens_on_loopback_alone_and_on_a_port_of_its_own(control: RemoteControl, state: LiveState) -> None:
     assert control._socket.getsockname()[0] == "127.0.0.1"
     with pytest.raises(InputError, match=rf"control={control.port}: cannot listen there"):

@@ -158,6 +158,22 @@ def test_strength_blends(planes: bool) -> None:
             assert np.abs(shown - ((1 - share) * source + share * paint.astype(float))).max() <= 1
 
 
+@pytest.mark.parametrize(("strength", "later"), [(0.0, 1.0), (1.0, 0.0)])
+def test_strength_may_change_while_frames_wait(strength: float, later: float) -> None:
+    stream = Stream([(0.0, flat(200))], Look(strength), look_ahead=4)
+    frames = frames_of([plain(10)] * 6)
+    shown = []
+    for number, frame in enumerate(frames):
+        stream.submit(frame)
+        if number == 3:
+            stream.look = Look(later)
+            shown = [stream.result().pixels.mean()]
+    shown += [stream.result().pixels.mean() for _ in range(5)]
+    stream.close()
+    assert set(shown) <= {10.0, 200.0}
+    assert shown[-1] == (200.0 if later else 10.0)
+
+
 def test_keeping_colours_keeps_the_chroma_of_planes() -> None:
     frames = [to_planes(picture) for picture in panning(3)]
     height = len(frames[0]) * 2 // 3

@@ -83,6 +83,6 @@ def lacks_memory(error: BaseException) -> bool:
     return libraries and any(words in str(error) for words in MEMORY_ERRORS)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What the system or a library says has gone wrong, on one line, without number and file name."""
     return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -16,7 +16,7 @@ from typing import Any
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket, ParseError
+from pythonosc.osc_packet import OscPacket
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.live.keys import LiveState
@@ -86,9 +86,12 @@ class RemoteControl:
                 except OSError:
                     # Whoever was answered has gone, which Windows reports here.
                     continue
-                with contextlib.suppress(ParseError):
-                    for timed in OscPacket(data).messages:
-                        self._take(timed.message, sender)
+                try:
+                    packet = OscPacket(data)
+                except Exception:  # whatever strangers send, others are listened to
+                    continue
+                for timed in packet.messages:
+                    self._take(timed.message, sender)
 
     def _take(self, message: OscMessage, sender: tuple[str, int]) -> None:
         """Do what a message says, at once, whatever time its bundle may name, and answer."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidstyle.errors import VidstyleError, reason
 from vidstyle.live.arranging import Colors
 from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures, percentiles
@@ -76,9 +77,11 @@ class Session:
         first = () if window is None else (window,)
         self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *company.sinks))
         self._joining = threading.Lock()
-        self._running = self._ended = False
+        self._running = self._ended = self._drawn = False
         self._extra: SinkThread | None = None
         self._recordings: list[Path] = []
+        self._extra_failures: list[BaseException] = []
+        self._not_recorded: list[str] = []
         self._snapshots = Snapshots()
         self._taken = self._saved = 0
         self._captured = 0
@@ -90,11 +93,12 @@ class Session:
         self._latest: np.ndarray | None = None
         self._overlay = Overlay(state, self._signs, self._live_figures, clock)
 
-    def _sink_thread(self, sink: LiveSink) -> SinkThread:
+    def _sink_thread(self, sink: LiveSink, failures: list[BaseException] | None = None) -> SinkThread:
         source = self._source
         # Where only the newest picture waits, somebody looks at it.
         colors = Colors(source.color, quick=sink.waiting == 1)
-        return SinkThread(sink, self._failures, lambda: source.notice, colors, self._clock)
+        failures = self._failures if failures is None else failures
+        return SinkThread(sink, failures, lambda: source.notice, colors, self._clock)
 
     def run(self, stop: threading.Event) -> Figures:
         """Paint until the source ends, `stop` is set, `q` is pressed or the time is over.
@@ -136,6 +140,8 @@ class Session:
             self._company, self._viewer.masking = company, company.masking
             added = [self._sink_thread(sink) for sink in company.sinks]
             self._sinks += tuple(thread.start() if self._running else thread for thread in added)
+            for thread in added if self._drawn else ():
+                thread.channel.end()
         return True
 
     @property
@@ -172,6 +178,8 @@ class Session:
             elif sink.thread is not None:
                 whole = isinstance(sink.sink, Recording)
                 sink.thread.join(None if whole else max(0.0, deadline - time.monotonic()))
+        if self._extra_failures:
+            self._give_up_recording(self._recordings[-1], self._extra_failures[0])
         self._snapshots.finish()
         self._company.leave()
         self._viewer.close()
@@ -216,8 +224,10 @@ class Session:
                 self._painters.keep(self.state.near | self._viewer.used)
             if finishing is not None:
                 finishing.result()
-        for thread in self._all_sinks():
-            thread.channel.end()
+        with self._joining:
+            self._drawn = True
+            for thread in self._all_sinks():
+                thread.channel.end()
 
     def _finish(self, frame: Frame, finish: Callable[[], np.ndarray], begin: float) -> None:
         """Make of a frame that was begun at a time what is shown, and hand it on."""
@@ -271,19 +281,37 @@ class Session:
         if self.state.recording and self._extra is None:
             path = self._new_file(".mp4")
             source = self._source
-            recording = Recording(
-                path, source.width, source.height, source.rate, sound=self._company.sound, color=source.color
-            )
+            try:
+                recording = Recording(
+                    path, source.width, source.height, source.rate, sound=self._company.sound, color=source.color
+                )
+            except VidstyleError as error:
+                self._give_up_recording(path, error)
+                return
             self._recordings.append(path)
-            self._extra = self._sink_thread(recording).start()
+            self._extra = self._sink_thread(recording, self._extra_failures).start()
             self.state.say(f"to {path}")
-        elif not self.state.recording and self._extra is not None:
-            finished, self._extra = self._extra, None
-            finished.channel.end()
-            assert finished.thread is not None
-            # Short, since nothing waits in front of a recording for long.
-            finished.thread.join()
+        elif self._extra is not None and (self._extra_failures or not self.state.recording):
+            self._finish_recording(self._extra)
+
+    def _finish_recording(self, recording: SinkThread) -> None:
+        self._extra = None
+        recording.channel.end()
+        assert recording.thread is not None
+        # Short, since nothing waits in front of a recording for long.
+        recording.thread.join()
+        if self._extra_failures:
+            self._give_up_recording(self._recordings[-1], self._extra_failures[0])
+            self._extra_failures.clear()
+        else:
             self.state.say(f"saved {self._recordings[-1]}")
+
+    def _give_up_recording(self, path: Path, error: BaseException) -> None:
+        """Go on without it: what is shown matters more."""
+        self.state.recording = False
+        why = str(error) if isinstance(error, VidstyleError) else f"{path}: not saved ({reason(error)})"
+        self._not_recorded.append(why)
+        self.state.say(self._not_recorded[-1])
 
     def _take_picture(self) -> None:
         """Save what is shown, if the state says so."""
@@ -328,7 +356,7 @@ class Session:
         signs = [self._source.notice, self._painters.notice(self.state.style)]
         signs += [thread.sink.notice for thread in self._all_sinks()]
         signs += [sound.notice if sound else "", watched.problem if watched else ""]
-        return signs + self._snapshots.failed[-1:]
+        return signs + self._not_recorded[-1:] + self._snapshots.failed[-1:]
 
     def _live_figures(self) -> LiveFigures:
         thread = self._sinks[0]
@@ -378,5 +406,5 @@ class Session:
             device=painter.device if painter is not None else "",
             engine=painter.engine if painter is not None else "",
             files=[str(path) for path in [*self._recordings, *self._snapshots.saved] if path.exists()],
-            not_saved=list(self._snapshots.failed),
+            not_saved=[*self._not_recorded, *self._snapshots.failed],
         )

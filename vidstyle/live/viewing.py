@@ -98,8 +98,7 @@ class ViewerStream(Generic[T]):
     @property
     def used(self) -> set[str]:
         """The styles that must stay open."""
-        painters = self._stream.painters if self._stream is not None else []
-        return {style for style, painter in self._used if painter in painters} | {self.style}
+        return {style for style, _ in self._still_used()} | {self.style}
 
     @property
     def paintings(self) -> int:
@@ -132,13 +131,14 @@ class ViewerStream(Generic[T]):
         if stream is None or self.style != state.style:
             return
         if self._blended and wanted != self._blended:
+            # In this order: a share that nobody holds any more counts as that of a change that has long been done.
+            stream.change(next(used for name, used in self._still_used() if name == self.style))
             stream.blend, self._blended = None, ""
-            stream.change(next(used for name, used in self._used if name == self.style))
         if wanted and not self._blended and wanted != self.style and len(stream.painters) == 1:
             painter = self._painters.ready(wanted)
             if painter is not None:
                 paints = self._share(painter)
-                self._used.append((wanted, paints))
+                self._used = [*self._still_used(), (wanted, paints)]
                 stream.change(paints)
                 self._blended = wanted
         if self._blended:
@@ -148,12 +148,10 @@ class ViewerStream(Generic[T]):
         """Go over to a style as soon as it is there."""
         if self._stream is not None and style == self.style:
             return
-        if self._stream is not None and self._blended:
-            self._stream.blend, self._blended = None, ""
         painter = self._painters.ready(style)
         if painter is None:
             return
-        still = [(name, used) for name, used in self._used if name in self.used]
+        still = self._still_used()
         # Somebody may come back to a style that has not faded out yet.
         paints = next((used for name, used in still if name == style), None) or self._share(painter)
         self._used = [*still, (style, paints)]
@@ -164,4 +162,10 @@ class ViewerStream(Generic[T]):
             self._stream = Stream([(0.0, paints)], live=True, masks=False, operations=operations_on(painter.device))
         else:
             self._stream.change(paints)
+            self._stream.blend, self._blended = None, ""
         self.style = style
+
+    def _still_used(self) -> list[tuple[str, Paints]]:
+        """What the stream still paints with, by the names of styles; whatever else was used may have been closed."""
+        painters = self._stream.painters if self._stream is not None else []
+        return [(style, painter) for style, painter in self._used if painter in painters]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,7 +21,7 @@ LOOK_FRAMES = 12
 
 
 class Pinned:
-    """A frame that has been painted elsewhere, and where it is in one memory.
+    """A frame that has been painted elsewhere, and where it is in memories.
 
     Args:
         source: pixels of the frame.
@@ -29,8 +30,8 @@ class Pinned:
 
     def __init__(self, source: np.ndarray, painting: np.ndarray) -> None:
         self._source, self._painting = source, painting
-        self._key: Key | None = None
-        self._covered = 0.0
+        # While one style fades into another, each has a memory of its own.
+        self._keys: WeakKeyDictionary[Memory, tuple[Key, float]] = WeakKeyDictionary()
         self._wait = 0
 
     def find(
@@ -44,8 +45,8 @@ class Pinned:
             picture: its `small_picture`.
             taken: see vidstyle.stream.pixel_operations.PixelOperations.
         """
-        key = self._key
-        if key is not None and key in memory.keys and memory.share(key) > LOST * self._covered:
+        key, before_covered = self._keys.get(memory, (None, 0.0))
+        if key is not None and key in memory.keys and memory.share(key) > LOST * before_covered:
             return
         self._wait -= 1
         if self._wait > 0:
@@ -59,16 +60,17 @@ class Pinned:
         painting.set_result(taken(resized(self._painting, size)))
         found = memory.pin(own, painting, motion)
         covered = memory.share(found)
-        before = key if key in memory.keys else None
+        before = key if key is not None and key in memory.keys else None
         if covered < SEEN_AGAIN or (before is not None and covered <= memory.share(before)):
             memory.drop(found)
             return
         if before is not None:
             memory.drop(before)
-        self._key, self._covered = found, covered
+        self._keys[memory] = found, covered
 
-    def drop(self, memory: Memory) -> None:
+    def drop(self) -> None:
         """Show it no more."""
-        if self._key is not None and self._key in memory.keys:
-            memory.drop(self._key)
-        self._key = None
+        for memory, (key, _) in self._keys.items():
+            if key in memory.keys:
+                memory.drop(key)
+        self._keys.clear()

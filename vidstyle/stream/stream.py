@@ -232,7 +232,7 @@ class Stream:
         """Find out what is shown of the next frame, and have it painted if that takes it."""
         waiting = self._waiting.popleft()
         frame = waiting.frame
-        if self.look.strength == 0:
+        if waiting.source is None:
             self._planned.append(PlannedFrame(frame, None, None, (), 0.0, self.look))
             return
         if self._begin is None:
@@ -295,10 +295,11 @@ class Stream:
             source: its pixels, as in the frames that come.
             painting: of the same kind and size.
         """
-        for pinned in [pinned for other, pinned in self._named if other == name]:
-            pinned.drop(self._sequences[0].memory)
-        self._named = [(other, pinned) for other, pinned in self._named if other != name][1 - MOST_PINNED :]
-        self._named.append((name, Pinned(source, painting)))
+        stay = [(other, pinned) for other, pinned in self._named if other != name][1 - MOST_PINNED :]
+        for known in self._named:
+            if known not in stay:
+                known[1].drop()
+        self._named = [*stay, (name, Pinned(source, painting))]
 
     @property
     def painters(self) -> list[Paints]:
