@@ -57,6 +57,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         (["--device", "gpu"], "--device gpu: unknown; use auto, cpu, cuda, cuda:N, mps"),
         (["--device", "cuda:x"], "--device cuda:x: unknown"),
         (["--fast"], "--fast"),
+        (["--codec", "h265"], "Invalid value for '--codec': 'h265' is not one of"),
+        (["--learn", "3"], "--learn: goes with --keys and --keys-command"),
+        (["--cover", "0.9"], "--cover: goes with --keys paint:PICTURE and --keys-command"),
+        (["--keys-timeout", "9"], "--keys-timeout: goes with --keys-command"),
+        (["--paint-steps", "9"], "--paint-steps: goes with --keys paint:PICTURE"),
+        (["--perceptual", "vgg19"], "--perceptual: goes with --keys paint:PICTURE"),
+        (["--keep-stretches", "x"], "--keep-stretches: goes with --keys and --keys-command"),
+        (["--keys", ".", "--cover", "0.9"], "--cover: goes with --keys paint:PICTURE and --keys-command"),
+        (["--mask", "."], "--mask .: a folder of masks goes with --keys"),
     ],
 )
 def test_options_that_cannot_be(
@@ -75,6 +84,7 @@ def test_cuda_where_there_is_none(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     command = ["restyle", clip, tmp_path / "out.mp4", "--style", style_file]
     assert "--device cuda: no CUDA device here; use --device cpu" in refused(*command, "--device", "cuda")
+    assert "--engine cuda: no CUDA device here; use --engine auto" in refused(*command, "--engine", "cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     assert "--device cuda:1: there is only 1 here" in refused(*command, "--device", "cuda:1")
@@ -182,6 +192,20 @@ def test_a_folder_of_pictures_does_not_become_a_file(
     assert "exists already" in refused("restyle", folder, tmp_path, "--style", style_file)
 
 
+def test_of_two_inputs_none_is_taken_for_an_output_in_silence(
+    refused: Callable[..., str], clip: Path, style_file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.mp4"
+    shutil.copy(clip, other)
+    said = refused("restyle", clip, other, "--style", style_file)
+    assert "exists already; --overwrite replaces it, --out DIR paints both into a folder" in said
+
+
+def test_a_video_is_no_mask_of_a_film_of_keys(refused: Callable[..., str], clip: Path, tmp_path: Path) -> None:
+    said = refused("restyle", clip, tmp_path / "out.mp4", "--keys", tmp_path, "--mask", clip)
+    assert f"--mask {clip}: with --keys, a picture or a folder" in said
+
+
 def test_the_input_is_never_the_output(
     refused: Callable[..., str], clip: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +224,13 @@ def test_an_unknown_style_suggests_the_nearest(refused: Callable[..., str], clip
     assert "no such style; did you mean starry_night" in message
     message = refused("restyle", clip, tmp_path / "out.mp4", "--style", tmp_path / "my.safetensors")
     assert "my.safetensors: no such style file" in message
+
+
+def test_an_unknown_style_of_a_time_is_told_by_its_option(
+    refused: Callable[..., str], clip: Path, tmp_path: Path
+) -> None:
+    said = refused("restyle", clip, tmp_path / "out.mp4", "--style-at", "0=starry_nigth")
+    assert "--style-at starry_nigth: no such style; did you mean starry_night" in said
 
 
 def test_a_style_that_is_no_style(refused: Callable[..., str], clip: Path, tmp_path: Path) -> None:

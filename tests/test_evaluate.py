@@ -106,3 +106,26 @@ def test_a_still_is_no_clip(tmp_path: Path, clip: Path) -> None:
 def test_a_missing_clip_is_an_error(tmp_path: Path, run_cli: Cli) -> None:
     result = run_cli("evaluate", tmp_path / "none.mp4", "--style", "Starry Night")
     assert (result.code, len(result.err.strip().splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--picture", "none.jpg"], "--picture none.jpg: no such picture"),
+        (["--perceptual", "vgg99"], "--perceptual vgg99: unknown; use vgg16"),
+    ],
+)
+def test_what_it_is_to_compare_with_must_be_there(clip: Path, run_cli: Cli, options: list[str], says: str) -> None:
+    result = run_cli("evaluate", clip, "--style", "starry_night", *options)
+    assert result.code == 2
+    assert says in result.err
+
+
+def test_the_perceptual_network_that_ships_judges_without_a_file(clip: Path, material: Path, run_cli: Cli) -> None:
+    arguments = ("evaluate", clip, "--style", find_style("starry_night"), "--frames", 2, "--json")
+    alone = run_cli(*arguments)
+    assert "note: steadiness and grid alone" in alone.err
+    assert "style_distance" not in json.loads(alone.out)[0]
+    judged = run_cli(*arguments, "--perceptual", "vidstyle", "--picture", material / "dots.png")
+    assert "note" not in judged.err
+    assert 0 < json.loads(judged.out)[0]["style_distance"] < 5

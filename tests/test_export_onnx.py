@@ -86,7 +86,7 @@ def test_a_picture_wider_than_the_canvas_is_painted_on_it_all_the_same(tmp_path:
     assert psnr(by_onnx(tmp_path / "a.onnx", pixels), by_torch(style, pixels)) > 45
 
 
-def test_half_precision_and_integers_come_near(tmp_path: Path) -> None:
+def test_half_precision_and_integers_come_near(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     style = made(*REALTIME[:1], **REALTIME[1])
     pixels = picture(160, 90)
     expected = by_torch(style, pixels)
@@ -98,6 +98,7 @@ def test_half_precision_and_integers_come_near(tmp_path: Path) -> None:
     kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
     assert "QuantizeLinear" in kinds
     assert sizes["fp16"] < sizes["fp32"]
+    assert caplog.messages == []
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:

@@ -371,6 +371,13 @@ def test_a_command_that_cannot_be_is_refused(
     assert said in refused("restyle", film, tmp_path / "out.mp4", "--keys-command", command)
 
 
+def test_a_command_that_has_painted_nothing_may_be_mended(run_cli: Cli, film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    wrong = run_cli("restyle", film, output, "--keys-command", program(tmp_path, "raise SystemExit(3)"))
+    assert wrong.code == 1
+    assert run_cli("restyle", film, output, "--keys-command", program(tmp_path, PROGRAM) + " more").code == 0
+
+
 def test_keys_that_were_painted_otherwise_are_not_mixed_with_new_ones(run_cli: Cli, film: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mkv"
     assert run_cli("restyle", film, output, "--keys-command", program(tmp_path, PROGRAM)).code == 0

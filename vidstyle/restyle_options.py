@@ -182,6 +182,8 @@ def check_request(source: Path, output: Path, options: Options) -> None:
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")
     _check_paths(source, output, options)
+    if options.mask is not None and options.mask.is_dir():
+        raise InputError(f"{parameter('mask', options.mask)}: a folder of masks goes with {parameter('keys')}")
     if options.mask is not None and not options.mask.is_file():
         raise InputError(f"{parameter('mask', options.mask)}: no such picture or video")
     from vidstyle.media.images import is_image, refuse_unread

@@ -91,11 +91,18 @@ def restyle(
     settings = Options(**options)
     if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
+    argument = "style_at" if style_at else "style"
     style_at = style_at or [(0.0, style or DEFAULT_STYLE)]
     source = Path(source)
-    output = Path(output) if output is not None else output_beside(source, label_of(style_at), settings.codec)
+    output = (
+        Path(output)
+        if output is not None
+        else output_beside(source, label_of(style_at, argument=argument), settings.codec)
+    )
     check_request(source, output, settings)
-    timeline = Timeline([(at, which if isinstance(which, Style) else load_style(which)) for at, which in style_at])
+    timeline = Timeline(
+        [(at, which if isinstance(which, Style) else load_style(which, argument=argument)) for at, which in style_at]
+    )
     with contextlib.closing(PaintersByStyle()) as painters, _memory_errors(source):
         if source.is_dir():
             return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)

@@ -88,11 +88,12 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", letters).strip("_").removeprefix("the_")
 
 
-def label_of(style_at: Sequence[tuple[float, str | Path | Style]]) -> str:
+def label_of(style_at: Sequence[tuple[float, str | Path | Style]], *, argument: str = "style") -> str:
     """What a painting may be called after its styles, in a file's name: `starry_night`, `great_wave+starry_night`.
 
     Args:
         style_at: styles, as load_style takes them or loaded, each with the time from which it is painted.
+        argument: what the parameter is called that names them.
 
     Raises:
         InputError: if there is no such style.
@@ -102,22 +103,24 @@ def label_of(style_at: Sequence[tuple[float, str | Path | Style]]) -> str:
         if isinstance(style, Style):
             names.append(re.sub(r"[^\w+.-]+", "_", style.card.name))
         else:
-            names += [path.stem for path, _ in find_styles(style)]
+            names += [path.stem for path, _ in find_styles(style, argument=argument)]
     return "+".join(dict.fromkeys(names))
 
 
-def find_styles(style: str | Path) -> list[tuple[Path, float]]:
+def find_styles(style: str | Path, *, argument: str = "style") -> list[tuple[Path, float]]:
     """The files of a style, or of a mix such as `great_wave:0.3,starry_night:0.7`, and their shares, which add up to 1.
+
+    argument: what the parameter is called that names it.
 
     Raises:
         InputError: if one of them does not exist, or has a share that is not above 0.
     """
     text = str(style)
     if isinstance(style, Path) or "," not in text or Path(text).is_file():
-        return [(find_style(style), 1.0)]
+        return [(find_style(style, argument=argument), 1.0)]
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)
-    return [(find_style(name), weight / total) for name, weight in parts]
+    return [(find_style(name, argument=argument), weight / total) for name, weight in parts]
 
 
 def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:
@@ -183,7 +186,7 @@ def _share(part: str, mix: str) -> tuple[str, float]:
     return part, weight
 
 
-def load_style(style: str | Path) -> Style:
+def load_style(style: str | Path, *, argument: str = "style") -> Style:
     """Load an installed style by name, any style file by path, or a mix of several.
 
     A mix is one network whose weights are the mean of the others': styles that were trained from one another lie so
@@ -194,12 +197,13 @@ def load_style(style: str | Path) -> Style:
 
     Args:
         style: `NAME`, a path, or `NAME:WEIGHT,NAME:WEIGHT`; a path may be that of a picture.
+        argument: what the parameter is called that names it.
 
     Raises:
         InputError: for an unknown name, a file that is no style, tensors that do not fit the network, and for a mix of
             different networks.
     """
-    parts = [(_load(path), share) for path, share in find_styles(style)]
+    parts = [(_load(path), share) for path, share in find_styles(style, argument=argument)]
     return parts[0][0] if len(parts) == 1 else _mixed(str(style), parts)
 
 

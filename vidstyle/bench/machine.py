@@ -158,7 +158,7 @@ def _styles() -> Iterator[Finding]:
     yield Finding("styles", True, f"{len(list_styles())} installed")
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     weights = sorted(path.name.partition("-")[0] for path in folder.glob("vgg*.pth"))
-    mend = "" if weights else "fetched when paint or train asks for them; the network that ships does without"
+    mend = "" if weights else "fetched where something is to compare by them; the network that ships does without"
     yield Finding("VGG", bool(weights), ", ".join(weights) or f"no weights in {_short(folder)}", mend)
 
 

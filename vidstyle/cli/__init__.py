@@ -119,7 +119,8 @@ def _worded(error: VidstyleError, arguments: list[str]) -> str:
 
 def _usage_error(error: Any) -> int:
     """Say what the option parser has found; its exit code."""
-    message = error.format_message()
+    # The words of the library that has checked it come first.
+    message = error.format_message().replace(": Value error, ", ": ")
     if message.startswith("No such command") and "Did you mean" not in message:
         message = f"{message.rstrip('.')}; there are {', '.join(name for name, _ in commands(app))}"
     if message and "\n" not in message:

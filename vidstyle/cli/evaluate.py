@@ -26,7 +26,8 @@ def evaluate(
     picture: Annotated[Optional[Path], typer.Option(help="The style's picture, in place of the recipe's.")] = None,
     perceptual: Annotated[str, typer.Option(metavar="NAME", help="As for train.")] = "vgg19-hybrid",
     perceptual_weights: Annotated[
-        Optional[Path], typer.Option(help="As for train; without, only steadiness and grid are measured.")
+        Optional[Path],
+        typer.Option(help="As for train; without, only --perceptual vidstyle measures more than steadiness and grid."),
     ] = None,
     device: PaintingDevice = "auto",
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the style files.")] = False,
@@ -35,15 +36,23 @@ def evaluate(
     """Measure styles on a video: steadiness, nearness to the picture and to the source, grid."""
     from vidstyle.bench.evaluate import Clip, Judge
     from vidstyle.bench.evaluate import evaluate as measure
+    from vidstyle.perception.perceptual_network import LAYERS, OWN
     from vidstyle.style_files import SUFFIX, save_style
     from vidstyle.styles import list_styles, load_style
     from vidstyle.training.recipe import picture_of
 
+    if picture is not None and not picture.is_file():
+        raise InputError(f"--picture {picture}: no such picture")
+    if perceptual not in LAYERS:
+        raise InputError(f"--perceptual {perceptual}: unknown; use {', '.join(LAYERS)}")
+    judges = perceptual_weights is not None or perceptual == OWN
     chosen = [load_style(name) for name in names or [card.name for card in list_styles()]]
     if write and (others := [style.card.path for style in chosen if style.card.path.suffix != SUFFIX]):
         raise InputError(f"--write: {others[0]} is no style file")
     measured = Clip(clip, frames=frames, size=None if size is None else parse_size(size))
-    judge = Judge(perceptual, perceptual_weights) if perceptual_weights is not None else None
+    judge = Judge(perceptual, perceptual_weights) if judges else None
+    if not judges:
+        say(f"note: steadiness and grid alone; --perceptual {OWN} measures style and content, too")
     rows = []
     for style in chosen:
         image = picture if picture is not None else picture_of(style.card.name, recipes)

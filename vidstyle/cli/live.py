@@ -16,7 +16,7 @@ from vidstyle.interruption import signals_as_event
 
 def live(
     style: Annotated[
-        Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with; the first installed one.")
+        Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with. Default: starry_night.")
     ] = None,
     camera: Annotated[str, typer.Option(help="Camera (number, name, device), screen[:N], URL or video file.")] = "0",
     to: Annotated[

@@ -1,6 +1,7 @@
 """`vidstyle restyle`: paint a file or a folder of files."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
@@ -176,7 +177,22 @@ def restyle(
         "overwrite": overwrite,
         "strict": strict,
     }
-    by_keys = keys is not None or keys_command is not None
+    from vidstyle.keys.key_requests import KeyRequest
+
+    request = KeyRequest(
+        keys=keys,
+        keys_command=keys_command,
+        keys_timeout=keys_timeout,
+        cover=cover,
+        mask=mask,
+        learn=learn,
+        keep_stretches=keep_stretches,
+        steps=paint_steps,
+        perceptual=perceptual,
+        perceptual_weights=perceptual_weights,
+    )
+    request.check_use()
+    by_keys = request.by_keys
     if mask is not None and not by_keys:
         settings["mask"] = mask
     if out is not None or resume or dry_run or ray is not None:
@@ -187,7 +203,7 @@ def restyle(
         wanted = Wanted(files, out, style or [], keyframes, name, settings, ray, resume, dry_run, quiet, as_json)
         restyle_many(wanted)
         return
-    source, output = _one_pair([Path(file) for file in files], style or [], name)
+    source, output = _one_pair([Path(file) for file in files], style or [], name, overwrite=overwrite)
     chosen = style[0] if style else None
     from vidstyle.cli.progress_bars import FrameBar
     from vidstyle.media.suffixes import VIDEO_SUFFIXES
@@ -197,23 +213,11 @@ def restyle(
     if output is None:
         from vidstyle.styles import DEFAULT_STYLE, label_of
 
-        output = output_beside(source, label_of(keyframes or [(0.0, chosen or DEFAULT_STYLE)]), settings["codec"])
+        styles = keyframes or [(0.0, chosen or DEFAULT_STYLE)]
+        label = label_of(styles, argument="style_at" if keyframes else "style")
+        output = output_beside(source, label, settings["codec"])
     check_request(source, output, Options(**settings))
     if by_keys:
-        from vidstyle.keys.key_requests import KeyRequest
-
-        request = KeyRequest(
-            keys=keys,
-            keys_command=keys_command,
-            keys_timeout=keys_timeout,
-            cover=cover,
-            mask=mask,
-            learn=learn,
-            keep_stretches=keep_stretches,
-            steps=paint_steps,
-            perceptual=perceptual,
-            perceptual_weights=perceptual_weights,
-        )
         request.check(source, output, Options(**settings), style_at=bool(keyframes))
 
     with FrameBar(source.name, quiet=quiet) as bar:
@@ -248,7 +252,7 @@ def restyle(
         )
 
 
-def _one_pair(files: list[Path], style: list[str], name: str | None) -> tuple[Path, Path | None]:
+def _one_pair(files: list[Path], style: list[str], name: str | None, *, overwrite: bool) -> tuple[Path, Path | None]:
     """Input and output, where there is no --out."""
     if len(files) > 2:
         raise InputError(f"{len(files)} files: name the folder to paint them into, with --out DIR")
@@ -256,4 +260,8 @@ def _one_pair(files: list[Path], style: list[str], name: str | None) -> tuple[Pa
         raise InputError("--style: one, or with --out DIR several, each of which gets a folder there")
     if name is not None:
         raise InputError("--name: names files in a folder; name that with --out DIR")
+    both_there = len(files) > 1 and all(os.path.isfile(file) for file in files)
+    if both_there and not overwrite and not os.path.samefile(*files):
+        # A pattern may have stood for two inputs, of which one would be gone.
+        raise InputError(f"{files[1]}: exists already; --overwrite replaces it, --out DIR paints both into a folder")
     return files[0], files[1] if len(files) > 1 else None

@@ -93,6 +93,16 @@ def is_openvinos(device: str) -> bool:
     return re.fullmatch(r"(GPU|NPU)(\.\d+)?", device) is not None
 
 
+def _cuda_device() -> str:
+    """The first one, where an engine is named that needs one."""
+    try:
+        return choose_device("cuda")
+    except InputError as error:
+        raise InputError(
+            f"{parameter('engine', 'cuda')}: no CUDA device here; use {parameter('engine', 'auto')}"
+        ) from error
+
+
 ENGINES = ("auto", "torch", "openvino", "cuda")
 """What an engine may be called."""
 
@@ -123,7 +133,7 @@ def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, 
         check_device(device)
         return "openvino", device
     if engine == "cuda":
-        settled = choose_device("cuda" if device == "auto" else device)
+        settled = _cuda_device() if device == "auto" else choose_device(device)
     elif engine == "auto":
         settled = choose_device(device)
     else:

@@ -1,6 +1,9 @@
 """A style as one ONNX file: RGB (1, H, W, 3) uint8 in and out, of any size from 16 pixels a side on."""
 
+import contextlib
 import json
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,18 +123,30 @@ def _in_integers(data: bytes) -> bytes:
     with tempfile.TemporaryDirectory(prefix="vidstyle-export-") as folder:
         source, made = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(data)
-        quantization.quantize_static(
-            str(source),
-            str(made),
-            _Photographs(),
-            quant_format=quantization.QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_quantize=inner,
-            calibrate_method=quantization.CalibrationMethod.MinMax,
-        )
+        with _without_advice():
+            quantization.quantize_static(
+                str(source),
+                str(made),
+                _Photographs(),
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                nodes_to_quantize=inner,
+                calibrate_method=quantization.CalibrationMethod.MinMax,
+            )
         return made.read_bytes()
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """ONNX Runtime logs what might be done to a network beforehand, which has been done, or does nothing for it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _Photographs:

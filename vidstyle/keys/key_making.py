@@ -149,7 +149,8 @@ def _begun(folder: Path, depends: dict[str, object], *, overwrite: bool) -> list
         if isinstance(note, dict) and all(note.get(name) == value for name, value in depends.items()):
             keys = note.get("keys")
             return [int(key) for key in keys] if isinstance(keys, list) else None
-        if not overwrite:
+        # Where nothing has been painted yet, a command that is mended begins anew.
+        if not overwrite and {path.name for path in folder.iterdir()} != {NOTE}:
             raise InputError(
                 f"{folder}: has keys of another film or other settings; {parameter('overwrite', True)} begins anew"
             )

@@ -1,5 +1,6 @@
 """What can be asked of painting by keys, and what of it can be refused before anything is loaded."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -47,8 +48,33 @@ class KeyRequest:
             return None
         return Path(self.keys.removeprefix(PAINT))
 
+    def check_use(self) -> None:
+        """Raises InputError for what was asked for and is not used: a forgotten word makes another film."""
+        paints, commands = parameter("keys", PAINT + "PICTURE"), parameter("keys_command")
+        uses = {
+            "cover": (f"{paints} and {commands}", self.picture is not None or self.keys_command is not None),
+            "keys_timeout": (commands, self.keys_command is not None),
+            "learn": (f"{parameter('keys')} and {commands}", self.by_keys),
+            "keep_stretches": (f"{parameter('keys')} and {commands}", self.by_keys),
+            "steps": (paints, self.picture is not None),
+            "perceptual": (paints, self.picture is not None),
+            "perceptual_weights": (paints, self.picture is not None),
+        }
+        for given in fields(self):
+            to, used = uses.get(given.name, ("", True))
+            if not used and getattr(self, given.name) != given.default:
+                name = "paint_steps" if given.name == "steps" else given.name
+                raise InputError(f"{parameter(name)}: goes with {to}")
+
+    @property
+    def by_keys(self) -> bool:
+        """Whether there are keys, or will be."""
+        return self.keys is not None or self.keys_command is not None
+
     def check(self, source: Path, output: Path, options: Options, *, style_at: bool = False) -> None:
         """Raises InputError for what cannot be, as far as names and options tell; nothing is written."""
+        from vidstyle.media.images import is_image
+
         check_keyed_request(source, output, options)
         if style_at:
             raise InputError(f"{parameter('style_at')}: keys are of one painting; leave out one of the two")
@@ -58,6 +84,10 @@ class KeyRequest:
             raise InputError(f"{parameter('keys', self.keys)}: there is no picture {self.picture}")
         if self.mask is not None and not self.mask.exists():
             raise InputError(f"{parameter('mask', self.mask)}: no such picture or folder")
+        if self.mask is not None and not self.mask.is_dir() and not is_image(self.mask):
+            raise InputError(
+                f"{parameter('mask', self.mask)}: with {parameter('keys')}, a picture or a folder of one a frame"
+            )
 
 
 def kept_keys(output: Path) -> Path:

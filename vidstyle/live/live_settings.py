@@ -22,7 +22,7 @@ class LiveSettings:
     """What to paint and where to show it; see `vidstyle live --help`.
 
     Attributes:
-        style: a loaded style, the name of an installed one, or a style file; the first installed one if None.
+        style: a loaded style, the name of an installed one, or a style file; starry_night if None.
         camera: see vidstyle.media.live_sources.open_source.
         to: see vidstyle.media.live_sinks.open_sink, and `window`.
         device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
