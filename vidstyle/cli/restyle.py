@@ -33,6 +33,21 @@ if TYPE_CHECKING:
     from vidstyle.restyling import Summary
 
 
+KEYS_TIMEOUT, COVER, LEARN_SECONDS = 600.0, 0.97, 20.0
+UNUSED = {
+    "keys": None,
+    "keys_command": None,
+    "keys_timeout": KEYS_TIMEOUT,
+    "cover": COVER,
+    "learn": LEARN_SECONDS,
+    "keep_stretches": None,
+    "steps": None,
+    "perceptual": None,
+    "perceptual_weights": None,
+}
+"""Of a KeyRequest, where there are no keys."""
+
+
 class CodecName(StrEnum):
     """Keys of vidstyle.media.codecs.CODECS, here so that `--help` need not load FFmpeg."""
 
@@ -107,8 +122,8 @@ def restyle(
         Optional[str],
         typer.Option(metavar="'CMD {in} {out}'", help="Have any program paint the keys; no shell is used."),
     ] = None,
-    keys_timeout: Annotated[float, typer.Option(help="Seconds that it may take for one key.")] = 600.0,
-    cover: Annotated[float, typer.Option(help="Share of every frame that keys painted here have to see.")] = 0.97,
+    keys_timeout: Annotated[float, typer.Option(help="Seconds that it may take for one key.")] = KEYS_TIMEOUT,
+    cover: Annotated[float, typer.Option(help="Share of every frame that keys painted here have to see.")] = COVER,
     mask: Annotated[
         Optional[Path],
         typer.Option(
@@ -119,7 +134,7 @@ def restyle(
     learn: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen."),
-    ] = 20.0,
+    ] = LEARN_SECONDS,
     keep_stretches: Annotated[
         Optional[Path],
         typer.Option(
@@ -177,22 +192,24 @@ def restyle(
         "overwrite": overwrite,
         "strict": strict,
     }
-    from vidstyle.keys.key_requests import KeyRequest
+    of_keys: dict[str, Any] = {
+        "keys": keys,
+        "keys_command": keys_command,
+        "keys_timeout": keys_timeout,
+        "cover": cover,
+        "learn": learn,
+        "keep_stretches": keep_stretches,
+        "steps": paint_steps,
+        "perceptual": perceptual,
+        "perceptual_weights": perceptual_weights,
+    }
+    by_keys = keys is not None or keys_command is not None
+    if of_keys != UNUSED:
+        # What loads loops is loaded late.
+        from vidstyle.keys.key_requests import KeyRequest
 
-    request = KeyRequest(
-        keys=keys,
-        keys_command=keys_command,
-        keys_timeout=keys_timeout,
-        cover=cover,
-        mask=mask,
-        learn=learn,
-        keep_stretches=keep_stretches,
-        steps=paint_steps,
-        perceptual=perceptual,
-        perceptual_weights=perceptual_weights,
-    )
-    request.check_use()
-    by_keys = request.by_keys
+        request = KeyRequest(mask=mask, **of_keys)
+        request.check_use()
     if mask is not None and not by_keys:
         settings["mask"] = mask
     if out is not None or resume or dry_run or ray is not None:

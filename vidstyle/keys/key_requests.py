@@ -51,11 +51,12 @@ class KeyRequest:
     def check_use(self) -> None:
         """Raises InputError for what was asked for and is not used: a forgotten word makes another film."""
         paints, commands = parameter("keys", PAINT + "PICTURE"), parameter("keys_command")
+        any_keys = self.keys is not None or self.keys_command is not None
         uses = {
             "cover": (f"{paints} and {commands}", self.picture is not None or self.keys_command is not None),
             "keys_timeout": (commands, self.keys_command is not None),
-            "learn": (f"{parameter('keys')} and {commands}", self.by_keys),
-            "keep_stretches": (f"{parameter('keys')} and {commands}", self.by_keys),
+            "learn": (f"{parameter('keys')} and {commands}", any_keys),
+            "keep_stretches": (f"{parameter('keys')} and {commands}", any_keys),
             "steps": (paints, self.picture is not None),
             "perceptual": (paints, self.picture is not None),
             "perceptual_weights": (paints, self.picture is not None),
@@ -65,11 +66,6 @@ class KeyRequest:
             if not used and getattr(self, given.name) != given.default:
                 name = "paint_steps" if given.name == "steps" else given.name
                 raise InputError(f"{parameter(name)}: goes with {to}")
-
-    @property
-    def by_keys(self) -> bool:
-        """Whether there are keys, or will be."""
-        return self.keys is not None or self.keys_command is not None
 
     def check(self, source: Path, output: Path, options: Options, *, style_at: bool = False) -> None:
         """Raises InputError for what cannot be, as far as names and options tell; nothing is written."""
