@@ -350,7 +350,8 @@ def test_a_file_that_cannot_grow_is_an_error_wherever_it_stops(tmp_path: Path, s
         assert "too large for the disk" in (refused or ""), (limit, written, whole)
         assert list(tmp_path.iterdir()) == [], limit
     # Until its palette is known, the frames of a GIF lie beside it, and are larger than it is.
-    with largest_file(whole + few if suffix != ".gif" else 8 * whole):
+    # On a busy machine a transport stream had some packets of 188 bytes more, once.
+    with largest_file(whole + 1024 if suffix != ".gif" else 8 * whole):
         write(FileSink(path, video()), frames(12, noise=True))
     assert len(read_times(path)) == 12
 
