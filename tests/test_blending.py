@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from live_steps import Painter
 
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
@@ -18,26 +19,14 @@ LEVELS = {"dark": 20, "mid": 120, "white": 240, "x": 60, "y": 90, "z": 70}
 """Styles, and the grey that each paints everything in."""
 
 
-class Grey:
-    """Paints at once, and nothing any more once it is closed."""
-
-    engine, device, notice = "simple", "cpu", ""
+class Grey(Painter):
+    """Paints everything in one grey at once, and nothing any more once it is closed."""
 
     def __init__(self, level: int) -> None:
-        self._level = level
-        self.closed = False
+        super().__init__(lambda pixels: np.full_like(pixels, level))
 
     def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
-        painting: Future[np.ndarray] = Future()
-        if not self.closed:
-            painting.set_result(np.full_like(pixels, self._level))
-        return painting
-
-    def is_free(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.closed = True
+        return Future() if self.closed else super().start(pixels)
 
 
 class Watched:

@@ -33,21 +33,6 @@ if TYPE_CHECKING:
     from vidstyle.restyling import Summary
 
 
-KEYS_TIMEOUT, COVER, LEARN_SECONDS = 600.0, 0.97, 20.0
-UNUSED = {
-    "keys": None,
-    "keys_command": None,
-    "keys_timeout": KEYS_TIMEOUT,
-    "cover": COVER,
-    "learn": LEARN_SECONDS,
-    "keep_stretches": None,
-    "steps": None,
-    "perceptual": None,
-    "perceptual_weights": None,
-}
-"""Of a KeyRequest, where there are no keys."""
-
-
 class CodecName(StrEnum):
     """Keys of vidstyle.media.codecs.CODECS, here so that `--help` need not load FFmpeg."""
 
@@ -122,8 +107,12 @@ def restyle(
         Optional[str],
         typer.Option(metavar="'CMD {in} {out}'", help="Have any program paint the keys; no shell is used."),
     ] = None,
-    keys_timeout: Annotated[float, typer.Option(help="Seconds that it may take for one key.")] = KEYS_TIMEOUT,
-    cover: Annotated[float, typer.Option(help="Share of every frame that keys painted here have to see.")] = COVER,
+    keys_timeout: Annotated[
+        Optional[float], typer.Option(help="Seconds that it may take for one key. Default: 600.0.")
+    ] = None,
+    cover: Annotated[
+        Optional[float], typer.Option(help="Share of every frame that keys painted here have to see. Default: 0.97.")
+    ] = None,
     mask: Annotated[
         Optional[Path],
         typer.Option(
@@ -132,9 +121,11 @@ def restyle(
         ),
     ] = None,
     learn: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen."),
-    ] = LEARN_SECONDS,
+        Optional[float],
+        typer.Option(
+            metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen. Default: 20.0."
+        ),
+    ] = None,
     keep_stretches: Annotated[
         Optional[Path],
         typer.Option(
@@ -192,7 +183,7 @@ def restyle(
         "overwrite": overwrite,
         "strict": strict,
     }
-    of_keys: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "keys": keys,
         "keys_command": keys_command,
         "keys_timeout": keys_timeout,
@@ -204,7 +195,7 @@ def restyle(
         "perceptual_weights": perceptual_weights,
     }
     by_keys = keys is not None or keys_command is not None
-    if of_keys != UNUSED:
+    if of_keys := {name: value for name, value in asked.items() if value is not None}:
         # What loads loops is loaded late.
         from vidstyle.keys.key_requests import KeyRequest
 

@@ -311,7 +311,7 @@ class Session:
         self.state.recording = False
         why = str(error) if isinstance(error, VidstyleError) else f"{path}: not saved ({reason(error)})"
         self._not_recorded.append(why)
-        self.state.say(self._not_recorded[-1])
+        self.state.say(why)
 
     def _take_picture(self) -> None:
         """Save what is shown, if the state says so."""

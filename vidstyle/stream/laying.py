@@ -119,11 +119,10 @@ class Layout:
         overs = np.stack([layer.over for layer in view.layers])
         flow = _planar(still if view.flow is None else view.flow)
         gain = offset = np.zeros((*shape, 3), np.float32)
-        # Between positions, of which each may be but one of these.
-        if np.all([_between_positions(each) for each in (changed, view.uncovered > 0, held < 1)], axis=0).any():
-            gain, offset = self._colors(view)
         marks = np.empty((len(overs) + 3, *shape), np.uint8)
         mark(overs, view.uncovered, view.fading, changed, marks)
+        if marks[len(overs)].any() and (held < 1).any():
+            gain, offset = self._colors(view)
         luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _stacked(result) if is_planar(source) else [np.empty((3, *result.shape[:2]), np.uint8)]
@@ -144,11 +143,6 @@ class Layout:
         layer = view.layers[-1]
         fields = self._fits[layer.key.number].fields
         return fields if layer.shift is None else [sample(field, layer.shift) for field in fields]
-
-
-def _between_positions(mask: np.ndarray) -> np.ndarray:
-    """Where a mask (h, w) bool holds at a position, or right or below of it."""
-    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))) > 0
 
 
 class _Fit:
