@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vidstyle.stream.key_maps import PULLED, pull
-from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along
+from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along, planes_along
 from vidstyle.stream.motion import inside, ramp
 from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
 from vidstyle.stream.planes import sample
@@ -48,6 +48,16 @@ def test_pictures_are_moved_and_mixed_to_the_level(height: int, width: int) -> N
     assert np.abs((pictures * shares[..., None]).sum(0) - out).max() <= 0.51
 
 
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_planes_are_moved_as_opencv_samples(height: int, width: int) -> None:
+    rng = np.random.default_rng(width)
+    planes = rng.uniform(-200, 200, (6, height, width)).astype(np.float32)
+    shift, out = smooth(rng, height, width, 2, most=width / 2), np.empty_like(planes)
+    planes_along(planes, shift, out)
+    for plane, moved in zip(planes, out, strict=True):
+        assert np.abs(sample(plane, shift) - moved).max() < 1e-2
+
+
 @pytest.mark.parametrize("cubic", [False, True])
 @pytest.mark.parametrize("size", [(48, 64), (97, 131), (61, 250)])
 def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: bool) -> None:
@@ -57,6 +67,8 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: b
     keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(3)]
     padded = np.stack([cv2.copyMakeBorder(key, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE) for key in keys])
     shift = smooth(rng, h, w, 2, most=2.0)
+    # What has not moved is drawn from what was painted.
+    shift[: h // 3] = 0
     overs, nothing = np.ones((1, h, w), np.float32), np.zeros((h, w), np.float32)
     changed = np.ones((h, w), bool)
     changed[:, w // 2 :] = False
@@ -65,13 +77,27 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: b
     fields, flow = np.zeros((2, h, w), np.float32), np.zeros((2, h, w), np.float32)
     shifts = np.stack(cv2.split(shift))
     draw_planes(
-        out, padded[2][None], padded[None], np.array([1]), shifts, overs, flow, fields, fields, marks, keys[0], cubic
+        out,
+        padded[2][None],
+        np.stack((padded[::2], padded[:2]))[:, None],
+        np.array([1]),
+        shifts,
+        overs,
+        flow,
+        fields,
+        fields,
+        marks,
+        keys[0],
+        cubic,
     )
     scale = np.array([width / w, height / h], np.float32)
     places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
-    places += cv2.resize(shift * scale, (width, height))
+    moves = cv2.resize(shift * scale, (width, height))
+    places += moves
     way = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     expected = cv2.remap(keys[1], places, None, way, borderMode=cv2.BORDER_REPLICATE)
+    stands = (moves == 0).all(-1)
+    expected[stands] = keys[2][stands]
     unchanged = 4 * (w // 2 + 1)
     assert np.array_equal(out[0][:, unchanged:], keys[2][:, unchanged:])
     # OpenCV rounds places to a thirty-second of a pixel.

@@ -22,9 +22,9 @@ ROBUST = 1e-6
 """Squared size from which on a penalty grows with size, rather than with its square."""
 FLAT = 0.01
 """Squared slope that everything has."""
-ROUNDS = 3
+ROUNDS = 2
 """In which the weights that make penalties robust are taken from what there is, and the system is solved."""
-SWEEPS, OMEGA = 3, 1.8
+SWEEPS, OMEGA = 5, 1.8
 """Of over-relaxation in each: how often over all pixels, and by how much too far."""
 EDGE = 2
 """Pixels around a picture, as many as slopes of slopes reach."""

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 
 from vidstyle.stream.key_maps import Key, View
+from vidstyle.stream.map_loops import planes_along
 from vidstyle.stream.memory import MOST_KEYS
 from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
-from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of, sample
+from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of
 
 SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
-"""Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away."""
+"""Share and radius (pixels) of the unsharp mask that makes up for some of what resampling takes away; what has not
+moved is not resampled, and shown as painted however often it is drawn."""
 FIT_SIDE, FIT_SPREAD = 15, 30.0
 """Positions along the square in which colours of source and painting are compared, and the variance of grey levels
 below which there is nothing to compare."""
@@ -76,7 +78,7 @@ class Layout:
 
     def _make_room(self, pixels: np.ndarray) -> None:
         self._shape = pixels.shape
-        sizes = [(len(planes), MOST_KEYS + 1, *_padded(planes[0]).shape) for planes in _stacked(pixels)]
+        sizes = [(2, len(planes), MOST_KEYS + 1, *_padded(planes[0]).shape) for planes in _stacked(pixels)]
         self._planes = [np.empty(size, np.uint8) for size in sizes]
 
     def learn_colors(self, key: Key) -> None:
@@ -104,7 +106,8 @@ class Layout:
         for planes, kept in zip(_stacked(painting), self._planes, strict=True):
             for number, plane in enumerate(planes):
                 soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
-                kept[number, slot] = _padded(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0))
+                kept[0, number, slot] = _padded(plane)
+                kept[1, number, slot] = _padded(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0))
         self._slots[key.number] = slot
         self._fits[key.number] = self._newest_fit = _Fit(painting, key.source)
 
@@ -118,31 +121,33 @@ class Layout:
         shifts = _planar(*(still if layer.shift is None else layer.shift for layer in view.layers))
         overs = np.stack([layer.over for layer in view.layers])
         flow = _planar(still if view.flow is None else view.flow)
-        gain = offset = np.zeros((*shape, 3), np.float32)
+        tints = np.zeros((6, *shape), np.float32)
         marks = np.empty((len(overs) + 3, *shape), np.uint8)
         mark(overs, view.uncovered, view.fading, changed, marks)
         if marks[len(overs)].any() and (held < 1).any():
-            gain, offset = self._colors(view)
+            tints = self._colors(view)
         luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _stacked(result) if is_planar(source) else [np.empty((3, *result.shape[:2]), np.uint8)]
         fields = np.stack((held, view.fading))
         channel = 0
         for number, (out, before, keys) in enumerate(zip(outs, _stacked(last), self._planes, strict=True)):
-            chosen = slice(channel, channel + len(out))
-            tints = np.stack((gain[..., chosen], offset[..., chosen]), -1)
-            tints = np.ascontiguousarray(tints.reshape(*shape, -1).transpose(2, 0, 1))
+            chosen = slice(2 * channel, 2 * (channel + len(out)))
             padded = np.stack([_padded(plane) for plane in before])
             # Of chroma nobody sees so much.
-            draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, tints, marks, luma, number == 0)
+            draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, tints[chosen], marks, luma, number == 0)
             channel += len(out)
         return result if is_planar(source) else cv2.merge([*outs[0]], result)
 
-    def _colors(self, view: View) -> list[np.ndarray]:
-        """Gain and offset, (h, w, 3) each: the colours that the newest key gives to luma at such places."""
+    def _colors(self, view: View) -> np.ndarray:
+        """Gain and offset of each channel, (6, h, w): the colours that the newest key gives to luma at such places."""
         layer = view.layers[-1]
         fields = self._fits[layer.key.number].fields
-        return fields if layer.shift is None else [sample(field, layer.shift) for field in fields]
+        if layer.shift is None:
+            return fields
+        result = np.empty_like(fields)
+        planes_along(fields, layer.shift, result)
+        return result
 
 
 class _Fit:
@@ -175,8 +180,8 @@ class _Fit:
         return np.stack(result)
 
     @cached_property
-    def fields(self) -> list[np.ndarray]:
-        """Gain and offset, (h, w, 3) float32 each: a guided filter's (He et al. 2010, equations 5 and 6)."""
+    def fields(self) -> np.ndarray:
+        """Gain and offset of each channel, (6, h, w) float32: a guided filter's (He et al. 2010, equations 5 and 6)."""
         painted = self._small
         luma = self._source[..., 0].astype(np.float32)
         side = (FIT_SIDE, FIT_SIDE)
@@ -184,7 +189,8 @@ class _Fit:
         variance = cv2.blur(luma * luma, side) - mean * mean
         covariance = cv2.blur(luma[..., None] * painted, side) - mean[..., None] * means
         gain = covariance / (variance + FIT_SPREAD)[..., None]
-        return [gain, means - gain * mean[..., None]]
+        pairs = np.stack((gain, means - gain * mean[..., None]), -1)
+        return np.ascontiguousarray(pairs.reshape(*luma.shape, 6).transpose(2, 0, 1))
 
 
 def _padded(plane: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vidstyle.compiled import compiled
-from vidstyle.stream.gathering import between, number_at, number_between, put, word_at
+from vidstyle.stream.gathering import between, number_at, number_between, put, taken, word_at
 from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
 
 
@@ -77,6 +77,27 @@ def picture_along(picture: np.ndarray, shift: np.ndarray, out: np.ndarray) -> No
             put(written, to, np.uint8(np.int32(_byte_between(words, np.uint32(0), ONE_ON, fx, fy))))
             put(written, to + 1, np.uint8(np.int32(_byte_between(words, ONE_ON, TWO_ON, fx, fy))))
             put(written, to + 2, np.uint8(np.int32(_byte_between(words, TWO_ON, THREE_ON, fx, fy))))
+
+
+@compiled("numpy")
+def planes_along(planes: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+    """The same of planes (n, h, w) float32, all by one shift (h, w, 2)."""
+    count, h, w = planes.shape
+    places, behind_x, behind_y = np.empty(w, np.int64), np.empty(w, np.float32), np.empty(w, np.float32)
+    for y in range(h):
+        ways, row = shift[y].reshape(-1), np.float32(y)
+        for x in range(w):
+            left, fx = _placed(np.float32(np.int32(x)) + number_at(ways, np.int64(2 * x)), w - 1)
+            top, fy = _placed(row + number_at(ways, np.int64(2 * x + 1)), h - 1)
+            put(places, np.int64(x), top * w + left)
+            put(behind_x, np.int64(x), fx)
+            put(behind_y, np.int64(x), fy)
+        for n in range(count):
+            numbers, written = planes[n].reshape(-1), out[n, y]
+            for x in range(w):
+                at = np.int64(x)
+                fx, fy = taken(behind_x, at), taken(behind_y, at)
+                put(written, at, number_between(numbers, taken(places, at), np.int64(1), np.int64(w), fx, fy))
 
 
 @compiled(part=True)

@@ -170,11 +170,11 @@ def _flow(
     """
     rows, columns = (slice(FINER * one.start, FINER * one.stop) for one in part)
     before, now = (np.ascontiguousarray(picture[rows, columns]) for picture in (before, now))
-    found = np.dstack(tuple(dense_flow(now, before)))
-    flow = averaged(found) / FINER
+    found = dense_flow(now, before)
+    flow = cv2.merge([averaged(way) for way in found]) / FINER
     if moves is None:
         return flow
-    moved = _difference(sample(before, cv2.GaussianBlur(found, (0, 0), FIRM)), now)
+    moved = _difference(sample(before, cv2.GaussianBlur(cv2.merge([*found]), (0, 0), FIRM)), now)
     needs = ((moved < BETTER * standing[part]) & (standing[part] > LEAST_DIFFERENCE)).astype(np.uint8)
     needs &= _grown(moves[part].astype(np.uint8), NEAR)
     # What is plain within something that moves goes with it; what is plain beside it stays.

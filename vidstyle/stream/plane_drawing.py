@@ -191,7 +191,8 @@ def draw_planes(
     Args:
         out: (C, H, W) uint8, to be drawn.
         last: (C, H + 2 PAD, W + 2 PAD) uint8, the last output, with its border repeated around it.
-        keys: (C, K, H + 2 PAD, W + 2 PAD) uint8, the planes of keys, likewise.
+        keys: (2, C, K, H + 2 PAD, W + 2 PAD) uint8, the planes of keys, likewise: as painted, which is what is drawn
+            where nothing has moved, and to be resampled.
         slots: (n,) int64, which of them are the layers, the one on top first; at least one.
         shifts, overs: (2 n, h, w), x and y in turns, and (n, h, w) float32, of each layer; see
             vidstyle.stream.key_maps.Layer.
@@ -209,6 +210,7 @@ def draw_planes(
     layers = slots.shape[0]
     stride = np.int64(width + 2 * PAD)
     area = stride * (np.int64(height) + 2 * PAD)
+    moved_keys = np.int64(keys.shape[1]) * keys.shape[2] * area
     finer = np.int64(luma.shape[1] // width)
     painted, before, light = keys.reshape(-1), last.reshape(-1), luma.reshape(-1)
     one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
@@ -248,6 +250,7 @@ def draw_planes(
             totals[:] = nothing
             rest[:] = one
             for k in range(layers):
+                own = (np.int64(y) + PAD) * stride + PAD
                 if counts[k]:
                     _blend_row(shifts[2 * k], rows, across)
                     _blend_row(shifts[2 * k + 1], rows, along)
@@ -261,10 +264,12 @@ def draw_planes(
                         put(shown, x, over)
                         put(rest, x, under - over)
                     for c in range(count):
-                        total, begin = totals[c], (c * keys.shape[1] + slots[k]) * area
+                        total, begin = totals[c], (c * keys.shape[2] + slots[k]) * area
                         for x in range(span[0], span[1]):
-                            at = begin + np.int64(taken(places, x))
+                            at = np.int64(taken(places, x))
                             fx, fy = taken(behind_x, x), taken(behind_y, x)
+                            stands = at == own + np.int64(x) and fx == nothing and fy == nothing
+                            at += begin if stands else begin + moved_keys
                             if cubic:
                                 value = _cubic(painted, at, stride, fx, fy)
                             else:
