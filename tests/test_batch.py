@@ -124,7 +124,8 @@ def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
     (holiday / "broken.mp4").write_bytes(b"no video at all" * 99)
     command = ["restyle", holiday, "--out", tmp_path / "p", "--style", style_file, "--dry-run"]
     result = run_cli(*command, "--json")
-    assert result.code == 0
+    # As the run would, for one file.
+    assert result.code == 1
     told = {Path(one["input"]).name: one for one in map(json.loads, result.out.splitlines())}
     assert (told["a.mp4"]["frames"], told["b.png"]["frames"], told["c.gif"]["frames"]) == (4, 1, 3)
     assert told["a.mp4"]["seconds"] >= 0

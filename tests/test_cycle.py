@@ -31,7 +31,7 @@ def cycle(material: Path) -> Recipe:
         .replace("crop = 64", "crop = 32")
         .replace("steps = 30", "steps = 16")
     )
-    path.write_text('method = "cyclegan"\n' + words.replace("[loss]", "[loss]\nidentity = 2.0"))
+    path.write_text('method = "cyclegan"\n' + words.replace("style = 4", "identity = 2.0"))
     return load_recipe(path)
 
 
@@ -105,11 +105,11 @@ def test_the_method_is_part_of_the_recipe(cycle: Recipe, material: Path) -> None
 
 
 def test_what_a_cycle_does_not_know_is_refused(cycle: Recipe) -> None:
-    finish = dataclasses.replace(cycle.schedule, finish_steps=5)
-    paired = dataclasses.replace(cycle.loss, temporal=20.0)
-    for words in ({"schedule": finish}, {"loss": paired}):
-        with pytest.raises(InputError, match="no finish, no temporal loss"):
-            CycleTrainer(dataclasses.replace(cycle, **words))
+    for words in ({"finish_steps": 5}, {"surround": 8}):
+        with pytest.raises(InputError, match="no schedule.surround"):
+            CycleTrainer(dataclasses.replace(cycle, schedule=dataclasses.replace(cycle.schedule, **words)))
+    with pytest.raises(InputError, match=r"takes no loss.keep, loss.temporal; leave"):
+        CycleTrainer(dataclasses.replace(cycle, loss=dataclasses.replace(cycle.loss, temporal=20.0, keep=1.0)))
     with pytest.raises(InputError, match="at least 32"):
         CycleTrainer(dataclasses.replace(cycle, schedule=dataclasses.replace(cycle.schedule, crop=16)))
 

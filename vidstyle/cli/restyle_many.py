@@ -54,7 +54,7 @@ def restyle_many(wanted: Wanted) -> None:
 
     Raises:
         InputError: for what cannot be, before anything heavy is loaded.
-        typer.Exit: with code 1 if a file has failed.
+        typer.Exit: with code 1 if a file has failed, or would.
     """
     from vidstyle.batch.complete import check_outputs
 
@@ -203,3 +203,5 @@ def _tell(plan: "BatchPlan", complete: "set[Task]", *, as_json: bool) -> None:
     if counts[True]:
         say(f"{counts[True]} complete already, and left out")
     _say_left_out(plan)
+    if any(one.error for one in estimates):
+        raise typer.Exit(1)

@@ -20,7 +20,7 @@ from vidstyle.nets.canvas import turned_coordinates
 from vidstyle.nets.discriminator import LEAST_SIDE
 from vidstyle.nets.realtime import USUAL_SPREAD, measure_light
 from vidstyle.perception import losses
-from vidstyle.perception.objective import Objective
+from vidstyle.perception.objective import Loss, Objective
 from vidstyle.perception.perceptual_network import PerceptualNetwork
 from vidstyle.perception.photographs import Photographs
 from vidstyle.perception.tensors import load_style_image
@@ -31,6 +31,8 @@ from vidstyle.training.recipe import Recipe
 from vidstyle.training.residual_blocks import painter_in, recompute_blocks
 from vidstyle.training.starting_network import fresh_network
 
+TAKEN = frozenset({"perceptual", "content_layers", "style_layers", "adversarial", "cycle", "identity"})
+"""Words of a recipe's loss that mean something here; the first three for what is measured of it at the end."""
 HISTORY = 50
 """Pictures made earlier that discriminators see again (Shrivastava et al. 2017, section 2.3)."""
 
@@ -179,8 +181,14 @@ def _check(recipe: Recipe, team: Team) -> None:
         raise InputError("method cyclegan trains in one process; start it without torchrun")
     if recipe.schedule.crop < LEAST_SIDE:
         raise InputError(f"schedule.crop is {recipe.schedule.crop}; method cyclegan takes at least {LEAST_SIDE}")
-    if recipe.schedule.finish_steps or recipe.loss.paired or recipe.data.clips:
-        raise InputError("method cyclegan knows no finish, no temporal loss and no clips; leave them out of the recipe")
+    if recipe.schedule.finish_steps or recipe.schedule.surround or recipe.data.clips:
+        raise InputError(
+            "method cyclegan knows no schedule.finish_steps, no schedule.surround and no data.clips; leave them out"
+        )
+    given, usual = dataclasses.asdict(recipe.loss), dataclasses.asdict(Loss())
+    unknown = [f"loss.{name}" for name, value in given.items() if name not in TAKEN and value != usual[name]]
+    if unknown:
+        raise InputError(f"method cyclegan takes no {', '.join(unknown)}; leave that out of the recipe")
 
 
 def _made(network: nn.Module, pictures: Tensor) -> Tensor:
