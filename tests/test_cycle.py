@@ -106,7 +106,7 @@ def test_the_method_is_part_of_the_recipe(cycle: Recipe, material: Path) -> None
 
 def test_what_a_cycle_does_not_know_is_refused(cycle: Recipe) -> None:
     for words in ({"finish_steps": 5}, {"surround": 8}):
-        with pytest.raises(InputError, match="no schedule.surround"):
+        with pytest.raises(InputError, match=r"no schedule.surround"):
             CycleTrainer(dataclasses.replace(cycle, schedule=dataclasses.replace(cycle.schedule, **words)))
     with pytest.raises(InputError, match=r"takes no loss.keep, loss.temporal; leave"):
         CycleTrainer(dataclasses.replace(cycle, loss=dataclasses.replace(cycle.loss, temporal=20.0, keep=1.0)))
