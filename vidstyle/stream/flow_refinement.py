@@ -24,7 +24,7 @@ FLAT = 0.01
 """Squared slope that everything has."""
 ROUNDS = 2
 """In which the weights that make penalties robust are taken from what there is, and the system is solved."""
-SWEEPS, OMEGA = 5, 1.8
+SWEEPS, OMEGA = 4, 1.9
 """Of over-relaxation in each: how often over all pixels, and by how much too far."""
 EDGE = 2
 """Pixels around a picture, as many as slopes of slopes reach."""
