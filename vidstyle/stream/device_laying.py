@@ -123,11 +123,11 @@ class DeviceLayout:
         self._slots = {number: slot for number, slot in self._slots.items() if number in wanted}
         slot = min(set(range(MOST_KEYS + 1)) - set(self._slots.values()))
         painting = self._taken(key.painting.result())
-        for part, kept in zip(channels_of(painting), buffers.keys, strict=True):
+        for part, kept, sharper in zip(channels_of(painting), buffers.painted, buffers.keys, strict=True):
             levels = part.float()
             soft = to_bytes(blurred(levels, SHARPEN_RADIUS)).float()
-            kept[0, slot] = levels
-            kept[1, slot] = to_bytes(levels * (1 + SHARPEN) - soft * SHARPEN).float()
+            kept[slot] = part
+            sharper[slot] = to_bytes(levels * (1 + SHARPEN) - soft * SHARPEN).float()
         self._slots[key.number] = slot
         self._newest_fit = self._fit(painting, key.source)
         buffers.fields[slot] = self._newest_fit.fields()
@@ -193,7 +193,8 @@ class _Buffers:
     Attributes:
         maps: (MAPS, h, w) float32, of the view.
         order: (MOST_KEYS + 1,) int64: the slot of each layer, the one on top first, and the number of the newest layer.
-        keys: the planes of keys, (2, slots, C, H, W) float32 each; see vidstyle.stream.plane_drawing.draw_planes.
+        painted, keys: the planes of keys, (slots, C, H, W) each, uint8 and float32: as painted, which is what is drawn
+            where nothing has moved, and to be resampled.
         fields: (slots, 6, h, w) float32: the colours that a key gives to luma.
         last, result: pixels of the last output, and of the next one.
     """
@@ -203,7 +204,10 @@ class _Buffers:
         parts = channels_of(source)
         self.maps = torch.zeros((MAPS, *shape), device=device)
         self.order = torch.zeros(MOST_KEYS + 1, dtype=torch.int64, device=device)
-        self.keys = [torch.zeros((2, MOST_KEYS + 1, *part.shape), device=device) for part in parts]
+        self.painted, self.keys = (
+            [torch.zeros((MOST_KEYS + 1, *part.shape), dtype=kind, device=device) for part in parts]
+            for kind in (torch.uint8, torch.float32)
+        )
         self.fields = torch.zeros((MOST_KEYS + 1, 6, *shape), device=device)
         self.last, self.result = torch.zeros_like(source), torch.zeros_like(source)
         self._grids = [_Grid((part.shape[1], part.shape[2]), (shape[0], shape[1]), device) for part in parts]
@@ -232,22 +236,26 @@ class _Buffers:
         fields = self.fields.index_select(0, slots.index_select(0, newest))
         colors = F.grid_sample(fields, self._places.moved(way[:1], way[1:]), "bilinear", "border", align_corners=False)
         parts, channel = [], 0
-        for number, (grid, keys, last) in enumerate(zip(self._grids, self.keys, channels_of(self.last), strict=True)):
+        lasts = channels_of(self.last)
+        for number, (grid, *planes, last) in enumerate(zip(self._grids, self.painted, self.keys, lasts, strict=True)):
             count = last.shape[0]
             chosen = [*range(channel, channel + count), *range(3 + channel, 3 + channel + count)]
             tint = colors[0, chosen[0] : chosen[count - 1] + 1], colors[0, chosen[count] : chosen[-1] + 1]
             # Of chroma nobody sees so much.
-            parts.append(self._drawn(grid, keys.index_select(1, slots), last, tint, cubic=number == 0))
+            painted, keys = (plane.index_select(0, slots) for plane in planes)
+            parts.append(self._drawn(grid, painted, keys, last, tint, cubic=number == 0))
             channel += count
         self.result.copy_(joined(parts))
 
-    def _drawn(self, grid: "_Grid", keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool) -> Tensor:
+    def _drawn(
+        self, grid: "_Grid", painted: Tensor, keys: Tensor, last: Tensor, tint: tuple[Tensor, Tensor], *, cubic: bool
+    ) -> Tensor:
         """(C, H, W) uint8: see vidstyle.stream.plane_drawing.draw_planes, whose terms these are."""
         shown = grid.enlarged(self.maps)
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
-        values = F.grid_sample(keys[1], places, "bicubic" if cubic else "bilinear", "border", align_corners=False)
+        values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "border", align_corners=False)
         stands = (shown[SHIFT_X] == 0) & (shown[SHIFT_Y] == 0)
-        values = torch.where(stands[:, None], keys[0], values)
+        values = torch.where(stands[:, None], painted.float(), values)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])
         for value, over in zip(values, shown[OVER], strict=True):
             share = over * (over >= VISIBLE) * (rest >= VISIBLE)
