@@ -113,7 +113,7 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["starry_night", "starry_night_form", "johnson_starry_night"])
+@pytest.mark.parametrize("name", ["starry_night", "starry_night_light", "johnson_starry_night"])
 def test_styles_that_ship_are_exported_by_the_command(
     run_cli: Callable[..., Result], tmp_path: Path, name: str
 ) -> None:
