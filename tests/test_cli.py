@@ -143,3 +143,21 @@ def test_what_is_neither_usage_nor_a_bug_exits_with_1(
     monkeypatch.setattr("vidstyle.restyling.restyle", fail)
     result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", "x")
     assert (result.code, result.err) == (1, "vidstyle: error: the network has melted\n")
+
+
+def test_what_torch_says_of_tracing_stays_unsaid_beside_other_threads() -> None:
+    # Another thread has remembered the filters of warnings, and takes them back meanwhile.
+    code = """
+import warnings
+from vidstyle.cli import run
+run(["--version"])
+other = warnings.catch_warnings()
+other.__enter__()
+import torch
+warnings.simplefilter("ignore")
+other.__exit__(None, None, None)
+torch.jit.trace(lambda x: x[: x.shape[0] // 2 if x.shape[0] > 3 else 1], torch.zeros(4), check_trace=False)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "TracerWarning" not in done.stderr

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -56,11 +57,18 @@ for _command in (
     app.command(cls=CommandWithHelp)(_command)
 
 
+TRACED = ".*might cause the trace to be incorrect"
+"""What torch says of sizes that become constants, which they shall."""
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Do what the command line asks for; its exit code.
 
     0 done, 2 usage or input, 1 anything else; 130, 143 and 129 after SIGINT, SIGTERM and SIGHUP.
     """
+    # Networks are traced beside threads that keep and restore the filters of warnings, as Numba's compiler does; what
+    # the tracing itself ignores (vidstyle.engines.openvino) comes out then.
+    warnings.filterwarnings("ignore", message=TRACED)
     try:
         # typer turns a KeyboardInterrupt into this code, too.
         code: int = app(arguments, standalone_mode=False) or 0
