@@ -122,14 +122,16 @@ def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
     # So wide that no name is broken.
     monkeypatch.setenv("COLUMNS", "400")
     (holiday / "broken.mp4").write_bytes(b"no video at all" * 99)
+    (holiday / "broken.png").write_bytes(b"no picture at all" * 99)
     command = ["restyle", holiday, "--out", tmp_path / "p", "--style", style_file, "--dry-run"]
     result = run_cli(*command, "--json")
-    # As the run would, for one file.
+    # As the run would, for two files.
     assert result.code == 1
     told = {Path(one["input"]).name: one for one in map(json.loads, result.out.splitlines())}
     assert (told["a.mp4"]["frames"], told["b.png"]["frames"], told["c.gif"]["frames"]) == (4, 1, 3)
     assert told["a.mp4"]["seconds"] >= 0
     assert "not a video" in told["broken.mp4"]["error"]
+    assert "not a picture" in told["broken.png"]["error"]
     assert not (tmp_path / "p").exists()
     assert "broken.mp4" in run_cli(*command).out
 

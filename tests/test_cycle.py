@@ -105,11 +105,15 @@ def test_the_method_is_part_of_the_recipe(cycle: Recipe, material: Path) -> None
 
 
 def test_what_a_cycle_does_not_know_is_refused(cycle: Recipe) -> None:
-    for words in ({"finish_steps": 5}, {"surround": 8}):
-        with pytest.raises(InputError, match=r"no schedule.surround"):
-            CycleTrainer(dataclasses.replace(cycle, schedule=dataclasses.replace(cycle.schedule, **words)))
-    with pytest.raises(InputError, match=r"takes no loss.keep, loss.temporal; leave"):
-        CycleTrainer(dataclasses.replace(cycle, loss=dataclasses.replace(cycle.loss, temporal=20.0, keep=1.0)))
+    for part, words in (
+        ("schedule", {"surround": 8, "finish_steps": 5}),
+        ("loss", {"keep": 1.0, "temporal": 20.0}),
+        ("network", {"init_share": 0.5}),
+        ("data", {"clips": Path("clips")}),
+    ):
+        told = ", ".join(f"{part}.{word}" for word in words)
+        with pytest.raises(InputError, match=rf"takes no {told}; leave that out"):
+            CycleTrainer(dataclasses.replace(cycle, **{part: dataclasses.replace(getattr(cycle, part), **words)}))
     with pytest.raises(InputError, match="at least 32"):
         CycleTrainer(dataclasses.replace(cycle, schedule=dataclasses.replace(cycle.schedule, crop=16)))
 

@@ -64,42 +64,35 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: b
     rng = np.random.default_rng(size[1])
     height, width = size
     h, w = -(-height // 4), -(-width // 4)
-    keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(3)]
-    padded = np.stack([cv2.copyMakeBorder(key, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE) for key in keys])
+    # As painted and to be resampled, of two planes, in two places; and the last output.
+    keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(8)]
+    last = rng.integers(0, 256, (2, *size), np.uint8)
+    padded, before = (
+        np.stack([cv2.copyMakeBorder(one, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE) for one in planes])
+        for planes in (keys, last)
+    )
     shift = smooth(rng, h, w, 2, most=2.0)
     # What has not moved is drawn from what was painted.
     shift[: h // 3] = 0
     overs, nothing = np.ones((1, h, w), np.float32), np.zeros((h, w), np.float32)
     changed = np.ones((h, w), bool)
     changed[:, w // 2 :] = False
-    marks, out = np.empty((4, h, w), np.uint8), np.empty((1, *size), np.uint8)
+    marks, out = np.empty((4, h, w), np.uint8), np.empty((2, *size), np.uint8)
     mark(overs, nothing, nothing, changed, marks)
-    fields, flow = np.zeros((2, h, w), np.float32), np.zeros((2, h, w), np.float32)
+    fields, flow, tints = (np.zeros((count, h, w), np.float32) for count in (2, 2, 4))
     shifts = np.stack(cv2.split(shift))
-    draw_planes(
-        out,
-        padded[2][None],
-        np.stack((padded[::2], padded[:2]))[:, None],
-        np.array([1]),
-        shifts,
-        overs,
-        flow,
-        fields,
-        fields,
-        marks,
-        keys[0],
-        cubic,
-    )
+    kept = padded.reshape(2, 2, 2, *padded.shape[1:])
+    draw_planes(out, before, kept, np.array([1]), shifts, overs, flow, fields, tints, marks, keys[0], cubic)
     scale = np.array([width / w, height / h], np.float32)
     places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
     moves = cv2.resize(shift * scale, (width, height))
     places += moves
     way = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    expected = cv2.remap(keys[1], places, None, way, borderMode=cv2.BORDER_REPLICATE)
     stands = (moves == 0).all(-1)
-    expected[stands] = keys[2][stands]
-    unchanged = 4 * (w // 2 + 1)
-    assert np.array_equal(out[0][:, unchanged:], keys[2][:, unchanged:])
-    # OpenCV rounds places to a thirty-second of a pixel.
-    drawn = slice(0, 4 * (w // 2 - 1))
-    assert np.abs(out[0][:, drawn].astype(int) - expected[:, drawn]).max() <= 4
+    unchanged, drawn = slice(4 * (w // 2 + 1), None), slice(0, 4 * (w // 2 - 1))
+    for channel in range(2):
+        expected = cv2.remap(keys[5 + 2 * channel], places, None, way, borderMode=cv2.BORDER_REPLICATE)
+        expected[stands] = keys[1 + 2 * channel][stands]
+        assert np.array_equal(out[channel][:, unchanged], last[channel][:, unchanged])
+        # OpenCV rounds places to a thirty-second of a pixel.
+        assert np.abs(out[channel][:, drawn].astype(int) - expected[:, drawn]).max() <= 4

@@ -9,6 +9,7 @@ from itertools import islice
 from vidstyle import pipeline
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
+from vidstyle.media.images import upright_size
 from vidstyle.styles import load_style
 from vidstyle.video_runs import PaintersByStyle, Timeline, open_video, read_frames, stream_of
 
@@ -44,10 +45,11 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
     result = []
     with contextlib.closing(PaintersByStyle()) as painters:
         for task in tasks:
-            if task.picture:
-                result.append(Estimate(task, 1, PICTURE_SECONDS))
-                continue
             try:
+                if task.picture:
+                    upright_size(task.source)
+                    result.append(Estimate(task, 1, PICTURE_SECONDS))
+                    continue
                 if task.style_at not in loaded:
                     loaded[task.style_at] = Timeline([(at, load_style(style)) for at, style in task.style_at])
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))

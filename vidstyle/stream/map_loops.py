@@ -1,5 +1,7 @@
 """What becomes of a key's map in one frame, in loops that Numba compiles for the processor at hand.
 
+Maps have two positions a side at the least: the loops do not look where they read.
+
 vidstyle.stream.key_maps says what it is for; a dozen calls of OpenCV and NumPy would take four times as long.
 """
 

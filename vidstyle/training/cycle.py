@@ -31,8 +31,14 @@ from vidstyle.training.recipe import Recipe
 from vidstyle.training.residual_blocks import painter_in, recompute_blocks
 from vidstyle.training.starting_network import fresh_network
 
-TAKEN = frozenset({"perceptual", "content_layers", "style_layers", "adversarial", "cycle", "identity"})
-"""Words of a recipe's loss that mean something here; the first three for what is measured of it at the end."""
+UNKNOWN = {
+    "network": ("init_share", "experts", "train_encoder"),
+    "data": ("clips",),
+    "schedule": ("surround", "inversion_steps", "clip_share", "span", "finish_steps", "finish_crop", "finish_share"),
+}
+"""Words of a recipe's parts that mean nothing here."""
+TAKEN = ("perceptual", "style_layers", "adversarial", "cycle", "identity")
+"""Words of its loss that do; the first two for what is measured of a style at the end."""
 HISTORY = 50
 """Pictures made earlier that discriminators see again (Shrivastava et al. 2017, section 2.3)."""
 
@@ -181,14 +187,15 @@ def _check(recipe: Recipe, team: Team) -> None:
         raise InputError("method cyclegan trains in one process; start it without torchrun")
     if recipe.schedule.crop < LEAST_SIDE:
         raise InputError(f"schedule.crop is {recipe.schedule.crop}; method cyclegan takes at least {LEAST_SIDE}")
-    if recipe.schedule.finish_steps or recipe.schedule.surround or recipe.data.clips:
-        raise InputError(
-            "method cyclegan knows no schedule.finish_steps, no schedule.surround and no data.clips; leave them out"
-        )
-    given, usual = dataclasses.asdict(recipe.loss), dataclasses.asdict(Loss())
-    unknown = [f"loss.{name}" for name, value in given.items() if name not in TAKEN and value != usual[name]]
-    if unknown:
-        raise InputError(f"method cyclegan takes no {', '.join(unknown)}; leave that out of the recipe")
+    unknown = UNKNOWN | {"loss": tuple(f.name for f in dataclasses.fields(Loss) if f.name not in TAKEN)}
+    given = [
+        f"{part}.{one.name}"
+        for part, names in unknown.items()
+        for one in dataclasses.fields(getattr(recipe, part))
+        if one.name in names and getattr(getattr(recipe, part), one.name) != one.default
+    ]
+    if given:
+        raise InputError(f"method cyclegan takes no {', '.join(given)}; leave that out of the recipe")
 
 
 def _made(network: nn.Module, pictures: Tensor) -> Tensor:
