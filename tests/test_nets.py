@@ -1,5 +1,8 @@
 """The transform networks: their size, their cost, and the pictures that they take."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -106,9 +109,24 @@ def test_replicated_borders_do_not_tell_form_where_a_picture_ends() -> None:
         assert torch.allclose(made, made[..., 12:13, 10:11].expand_as(made), atol=1e-4) is not differs
 
 
-def test_a_padding_that_there_is_not_is_refused() -> None:
+@pytest.mark.parametrize("kind", [RealtimeNet, partial(FormNet, widths=(8,), depths=(1,))])
+def test_replicated_borders_do_not_tell_the_trunk_where_a_picture_ends(kind: Callable[..., RealtimeNet]) -> None:
+    """Of what is the same everywhere, it makes the same everywhere: no frame along the border."""
+    torch.manual_seed(0)
+    plain = torch.rand(1, 16, 1, 1).expand(1, 16, 24, 20)
+    for padding_mode, differs in (("replicate", False), ("zeros", True)):
+        network = kind(16, 2, padding_mode=padding_mode)
+        for block in network.blocks:
+            nn.init.kaiming_normal_(block.get_submodule("conv2").weight)
+        with torch.inference_mode():
+            made = network.trunk(plain.clone())
+        assert torch.allclose(made, made[..., 12:13, 10:11].expand_as(made), atol=1e-4) is not differs
+
+
+@pytest.mark.parametrize("kind", [RealtimeNet, FormNet])
+def test_a_padding_that_there_is_not_is_refused(kind: Callable[..., RealtimeNet]) -> None:
     with pytest.raises(ValueError, match="padding_mode = 'circular': is one of zeros, replicate"):
-        FormNet(padding_mode="circular")  # type: ignore[arg-type]
+        kind(padding_mode="circular")
 
 
 def test_flops_are_twice_the_multiply_adds() -> None:

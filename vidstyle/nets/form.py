@@ -8,7 +8,6 @@ what that does, and learns from there.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +77,7 @@ class FormNet(RealtimeNet):
         channels, blocks, margin, canvas, strokes: as for RealtimeNet.
         widths: channels of the coarse branch's levels, the first at an eighth of the picture's resolution.
         depths: residual blocks of each level.
-        padding_mode: of the coarse branch: "replicate", or "zeros" as it was at first.
+        padding_mode: see RealtimeNet; of the coarse branch as well.
 
     Raises:
         ValueError: for widths and depths that are not as many, none, or too many, a padding that there is not, and as
@@ -96,15 +95,11 @@ class FormNet(RealtimeNet):
         strokes: Mapping[str, float] | None = None,
         padding_mode: Padding = "zeros",
     ) -> None:
-        super().__init__(channels, blocks, margin, canvas, strokes)
+        super().__init__(channels, blocks, margin, canvas, strokes, padding_mode)
         if not 1 <= len(widths) == len(depths) <= MOST_LEVELS or not all(0 <= depth <= MOST_BLOCKS for depth in depths):
             raise ValueError(
                 f"network arguments widths = {widths}, depths = {depths}: take one of each for a level, 1 to "
                 f"{MOST_LEVELS} levels of 0 to {MOST_BLOCKS} blocks"
-            )
-        if padding_mode not in get_args(Padding):
-            raise ValueError(
-                f"network argument padding_mode = {padding_mode!r}: is one of {', '.join(get_args(Padding))}"
             )
         self.form = CoarseBranch(channels, widths, depths, padding_mode)
         self._depths = tuple(depths)

@@ -9,7 +9,7 @@ changes colour), cost as much time as the convolutions, and rule out painting in
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import torch
 import torch.nn.functional as F
@@ -86,8 +86,13 @@ class RealtimeNet(nn.Module):
         margin: int = 2,
         canvas: int = 4,
         strokes: Mapping[str, float] | None = None,
+        padding_mode: Padding = "zeros",
     ) -> None:
         super().__init__()
+        if padding_mode not in get_args(Padding):
+            raise ValueError(
+                f"network argument padding_mode = {padding_mode!r}: is one of {', '.join(get_args(Padding))}"
+            )
         if not 0 <= margin <= WIDEST_MARGIN:
             raise ValueError(f"network argument margin = {margin}: takes 0 to {WIDEST_MARGIN}")
         folded = 3 * FOLD**2
@@ -98,7 +103,7 @@ class RealtimeNet(nn.Module):
         self._laid: Tensor | None = None
         self._laid_canvas: Tensor | None = None
         self.head = nn.Conv2d(folded, channels, 3, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(channels, padding_mode) for _ in range(blocks))
         self.tail = nn.Conv2d(channels, folded, 3, padding=1)
 
     @property
