@@ -1,6 +1,5 @@
 """What stands still is drawn as it was painted; what has moved is resampled, and sharpened before."""
 
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -24,17 +23,15 @@ def painted() -> np.ndarray:
 
 
 def key_of(painting: Any) -> Key:
-    future: Future[Any] = Future()
-    future.set_result(painting)
-    return Key(1, np.full((*SHAPE, 3), 128, np.uint8), future)
+    return Key(1, np.full((*SHAPE, 3), 128, np.uint8), done(painting))
 
 
 def by_processor(painting: np.ndarray, shift: float) -> np.ndarray:
     ones, nothing = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
     moved = np.dstack((np.full(SHAPE, shift, np.float32), nothing))
-    layers = (Layer(Key(1, np.full((*SHAPE, 3), 128, np.uint8), done(painting)), moved, ones, ones),)
-    now = np.full((*SHAPE, 3), 128, np.uint8)
-    view = View(now, moved, layers, nothing, nothing, nothing, np.ones(SHAPE, bool), begins=False)
+    key = key_of(painting)
+    layers = (Layer(key, moved, ones, ones),)
+    view = View(key.source, moved, layers, nothing, nothing, nothing, np.ones(SHAPE, bool), begins=False)
     return Layout().draw(view, np.zeros_like(painting))
 
 

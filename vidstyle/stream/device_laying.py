@@ -255,7 +255,7 @@ class _Buffers:
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
         values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "border", align_corners=False)
         stands = (shown[SHIFT_X] == 0) & (shown[SHIFT_Y] == 0)
-        values = torch.where(stands[:, None], painted.float(), values)
+        values = torch.where(stands[:, None], painted, values)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])
         for value, over in zip(values, shown[OVER], strict=True):
             share = over * (over >= VISIBLE) * (rest >= VISIBLE)

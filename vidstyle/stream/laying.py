@@ -121,11 +121,10 @@ class Layout:
         shifts = _planar(*(still if layer.shift is None else layer.shift for layer in view.layers))
         overs = np.stack([layer.over for layer in view.layers])
         flow = _planar(still if view.flow is None else view.flow)
-        tints = np.zeros((6, *shape), np.float32)
         marks = np.empty((len(overs) + 3, *shape), np.uint8)
         mark(overs, view.uncovered, view.fading, changed, marks)
-        if marks[len(overs)].any() and (held < 1).any():
-            tints = self._colors(view)
+        colored = marks[len(overs)].any() and (held < 1).any()
+        tints = self._colors(view) if colored else np.zeros((6, *shape), np.float32)
         luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
         outs = _stacked(result) if is_planar(source) else [np.empty((3, *result.shape[:2]), np.uint8)]

@@ -1,8 +1,7 @@
 """What becomes of a key's map in one frame, in loops that Numba compiles for the processor at hand.
 
-Maps have two positions a side at the least: the loops do not look where they read.
-
 vidstyle.stream.key_maps says what it is for; a dozen calls of OpenCV and NumPy would take four times as long.
+Maps have two positions a side at the least: the loops do not look where they read.
 """
 
 from typing import Any
@@ -21,6 +20,20 @@ def _placed(place: Any, end: Any) -> Any:
     place = min(max(place, np.float32(0)), np.float32(end))
     whole = min(np.int32(place), np.int32(end) - np.int32(1))
     return np.int64(whole), place - np.float32(whole)
+
+
+@compiled(part=True)
+def _shift_at(ways: np.ndarray, x: Any) -> Any:
+    """Of a row of shifts, x and y in turns, one of them."""
+    return number_at(ways, np.int64(2 * x)), number_at(ways, np.int64(2 * x + 1))
+
+
+@compiled(part=True)
+def _come_from(x: Any, row: Any, shift: Any, h: Any, w: Any) -> Any:
+    """Where a place comes from in a map (h, w): the number of the place before that, and how far behind it lies."""
+    left, fx = _placed(np.float32(np.int32(x)) + shift[0], w - 1)
+    top, fy = _placed(row + shift[1], h - 1)
+    return top * w + left, fx, fy
 
 
 @compiled(part=True)
@@ -52,10 +65,8 @@ def carry_map(
         to, level = moved[y].reshape(-1), carried[y]
         row = np.float32(y)
         for x in range(w):
-            along, down = number_at(ways, np.int64(2 * x)), number_at(ways, np.int64(2 * x + 1))
-            left, fx = _placed(np.float32(np.int32(x)) + along, w - 1)
-            top, fy = _placed(row + down, h - 1)
-            at = top * w + left
+            along, down = _shift_at(ways, x)
+            at, fx, fy = _come_from(x, row, (along, down), h, w)
             put(to, np.int64(2 * x), number_between(places, 2 * at, np.int64(2), 2 * w, fx, fy) + along)
             put(to, np.int64(2 * x + 1), number_between(places, 2 * at + 1, np.int64(2), 2 * w, fx, fy) + down)
             put(level, np.int64(x), number_between(levels, at, np.int64(1), w, fx, fy))
@@ -69,9 +80,8 @@ def picture_along(picture: np.ndarray, shift: np.ndarray, out: np.ndarray) -> No
         pixels, ways, written = picture.reshape(-1), shift[y].reshape(-1), out[y].reshape(-1)
         row = np.float32(y)
         for x in range(w):
-            left, fx = _placed(np.float32(np.int32(x)) + number_at(ways, np.int64(2 * x)), w - 1)
-            top, fy = _placed(row + number_at(ways, np.int64(2 * x + 1)), h - 1)
-            a = 3 * (top * w + left)
+            at, fx, fy = _come_from(x, row, _shift_at(ways, x), h, w)
+            a = 3 * at
             c = a + 3 * w
             # The second word ends where the second pixel does.
             words = (word_at(pixels, a), word_at(pixels, a + 2), word_at(pixels, c), word_at(pixels, c + 2))
@@ -89,9 +99,8 @@ def planes_along(planes: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None
     for y in range(h):
         ways, row = shift[y].reshape(-1), np.float32(y)
         for x in range(w):
-            left, fx = _placed(np.float32(np.int32(x)) + number_at(ways, np.int64(2 * x)), w - 1)
-            top, fy = _placed(row + number_at(ways, np.int64(2 * x + 1)), h - 1)
-            put(places, np.int64(x), top * w + left)
+            at, fx, fy = _come_from(x, row, _shift_at(ways, x), h, w)
+            put(places, np.int64(x), at)
             put(behind_x, np.int64(x), fx)
             put(behind_y, np.int64(x), fy)
         for n in range(count):
