@@ -98,29 +98,37 @@ customElements.define("vs-webcam", class extends HTMLElement {
     this.complain("");
     if (!navigator.mediaDevices) return this.complain("Browsers give the camera to https and to localhost only: start vidstyle demo with --share, or open it on this machine.");
     const [width, height] = innerHeight > innerWidth && innerWidth < 700 ? TALL : WIDE;
+    let stream;
     try {
       const camera = this.cameras.value || recalled("page").camera;
       const which = camera ? { deviceId: camera } : { facingMode: "user" };
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate: { ideal: 30 }, ...which } });
+      this.stream = stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate: { ideal: 30 }, ...which } });
     } catch (error) {
       return this.complain(WHY[error.name] ?? "The camera could not be opened. Is it plugged in, and free?");
     }
-    await this.listCameras();
-    this.video.srcObject = this.stream;
-    await this.video.play();
+    await this.listCameras(stream);
+    // Meanwhile it may have been stopped, or another camera chosen.
+    if (this.stream !== stream) return;
+    this.video.srcObject = stream;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (this.stream === stream) throw error;
+    }
+    if (this.stream !== stream) return;
     const tall = this.video.videoHeight > this.video.videoWidth;
     [this.sheet.width, this.sheet.height] = [this.screen.width, this.screen.height] = tall ? TALL : WIDE;
     this.classList.toggle("tall", tall);
-    this.stream.getVideoTracks()[0].addEventListener("ended", () => { this.stop(); this.complain("The camera has gone."); });
+    stream.getVideoTracks()[0].addEventListener("ended", () => { this.stop(); this.complain("The camera has gone."); });
     this.connect();
     this.enable();
   }
 
   // Browsers name cameras once one of them has been allowed.
-  async listCameras() {
+  async listCameras(stream) {
     const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     this.cameras.replaceChildren(...all.map(({ deviceId, label }, i) => made("option", { value: deviceId }, label || `Camera ${i + 1}`)));
-    this.cameras.value = this.stream.getVideoTracks()[0].getSettings().deviceId;
+    this.cameras.value = stream.getVideoTracks()[0].getSettings().deviceId;
     this.cameras.hidden = all.length < 2;
   }
 
