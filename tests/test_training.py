@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,14 +16,19 @@ import torch
 from conftest import Result
 from media_files import colorful_picture, make_video
 from safetensors.torch import load_file
+from torch import Tensor, nn
 from training_material import losses_of
 from waiting import wait_until
 
 from vidstyle import load_style
 from vidstyle.errors import InputError, VidstyleError
+from vidstyle.media.images import read_image, resize_shorter_side
 from vidstyle.perception.objective import Loss
+from vidstyle.perception.photographs import Photographs
+from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import read_card
 from vidstyle.training import loop as loop_module
+from vidstyle.training.comparing import held_back_loss
 from vidstyle.training.make_style import make_style
 from vidstyle.training.recipe import NetworkChoice, Recipe, load_recipe
 from vidstyle.training.recipe_options import resolve_recipe
@@ -369,6 +375,41 @@ def test_a_training_that_does_harm_is_undone(recipe: Recipe, material: Path) -> 
     assert warnings == ["so short a training makes it no better: it is written as it was before"]
     assert load_file(out).keys() == load_file(start).keys()
     assert all(torch.equal(tensor, load_file(start)[name]) for name, tensor in load_file(out).items())
+
+
+class Distances(nn.Module):
+    """Of paintings that are numbers: the numbers themselves."""
+
+    perceptual = nn.Identity()
+
+    def forward(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
+        return {"style": painted.sum()}
+
+
+class HalfTheNearOne(nn.Module):
+    """Brings what is near to half its distance, and takes what is far a tenth further away."""
+
+    def forward(self, distance: Tensor) -> Tensor:
+        return distance * (0.5 if distance < 1 else 1.1)
+
+
+def test_no_photograph_decides_alone_which_style_does_better() -> None:
+    distances = [torch.tensor([0.8]), torch.tensor([9.0])]
+    trainer = SimpleNamespace(
+        photographs=SimpleNamespace(held_back=lambda side: iter(distances)),
+        objective=Distances(),
+        device=torch.device("cpu"),
+    )
+    better, same = (held_back_loss(cast(Trainer, trainer), network) for network in (HalfTheNearOne(), nn.Identity()))
+    assert better == pytest.approx((0.4 * 9.9) ** 0.5), "each counts alike; the mean of both would rise"
+    assert better < same
+
+
+def test_photographs_that_ship_teach_the_dark_and_are_judged_by_others() -> None:
+    photographs = Photographs(PHOTOS, crop=64, batch=1, seed=0)
+    taught = [resize_shorter_side(read_image(path), 64).mean() for path in photographs.paths]
+    assert min(taught) < 40, "levels; a night sky"
+    assert all(photo.mean() > 0.1 for photo in photographs.held_back(256)), "hardly a style is near what is all black"
 
 
 def test_a_moment_is_enough_for_a_picture_to_paint_like(material: Path) -> None:

@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="for each")
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     args.folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe(HERE.parent / "meta_realtime.toml")
     rows = []

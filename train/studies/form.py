@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for what --paint paints")
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     frames = all_frames(args.clips)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     sheet = {"source": [widened(frame) for frame in frames.values()]}

@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", default=STYLES)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     args.folder.mkdir(exist_ok=True)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     features = hd.Features(perceptual)

@@ -198,6 +198,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=160)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     args.folder.mkdir(parents=True, exist_ok=True)
     (seen_styles, new_styles), (seen_photos, new_photos) = (
         choose(folder, SHOWN // 2, SHOWN // 2) for folder in (args.styles, args.photos)

@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of rows")
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     frames = all_frames(args.data / "clips")
     judge = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     sheet: dict[str, list[np.ndarray]] = {"source": [widened(frame) for frame in frames.values()]}

@@ -1,6 +1,7 @@
 """Which of two styles does better at what a training asks for, so that none is replaced by a worse one."""
 
 import copy
+import math
 from pathlib import Path
 
 import torch
@@ -48,11 +49,14 @@ def does_better(path: Path, trainer: Trainer) -> bool:
 
 @torch.inference_mode()
 def held_back_loss(trainer: Trainer, network: nn.Module) -> float:
-    """What is minimised, on photographs held back from training: content, style, and what keeps pictures clean."""
+    """What is minimised, on photographs held back from training: content, style, and what keeps pictures clean.
+
+    The geometric mean, so that each photograph counts as much: one that is all black is ten times as far from a style.
+    """
     network = copy.deepcopy(network).to(trainer.device).eval()
     trainer.objective.perceptual.float()
     found = []
     for photo in trainer.photographs.held_back(COMPARED_SIDE):
         source = photo[None].to(trainer.device)
         found.append(float(losses.total(trainer.objective(source, network(source)))))
-    return sum(found) / max(1, len(found))
+    return math.exp(sum(map(math.log, found)) / max(1, len(found)))

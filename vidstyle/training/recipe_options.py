@@ -21,7 +21,7 @@ USUAL_STYLE_WEIGHT, USUAL_TEMPORAL_WEIGHT = 8.0, 20.0
 """Weights of style and of the temporal loss where nothing is said: those of the shipped recipes."""
 QUICK_MINUTES = 2.0
 """Up to which a training is a quick one."""
-QUICK_SCHEDULE: Mapping[str, Any] = {"batch": 1, "crop": 128, "warm_up": 10, "learning_rate": 2e-3}
+QUICK_SCHEDULE: Mapping[str, Any] = {"batch": 1, "crop": 128, "warm_up": 10, "learning_rate": 5e-4}
 QUICK_STYLE_WEIGHT, QUICK_FLICKER_WEIGHT = 32.0, 225.0
 """See quick_recipe."""
 MINUTES, MINUTES_FROM_A_STYLE = 15.0, 5.0
