@@ -22,6 +22,7 @@ pytest.importorskip("gradio", reason="gradio is not installed")
 from starlette.testclient import TestClient
 
 from vidstyle.demo import DemoSettings
+from vidstyle.demo.examples import PICTURES, VIDEOS
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import ROUTES
 from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
@@ -29,6 +30,7 @@ from vidstyle.demo.originals import Originals
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.slow_jobs import SlowJobs, SlowRequest
+from vidstyle.demo.slow_tab import STYLE_EXAMPLES
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitors
 from vidstyle.errors import InputError
@@ -165,10 +167,10 @@ def test_a_small_picture_of_each_style_is_there_at_once(browser: Callable[[], Te
         assert visitor.get(f"/vidstyle/thumbnail/{key}?sketch").status_code == 404
 
 
-@pytest.mark.parametrize(("name", "kind"), [("harbour.jpg", "JPEG"), ("cat.jpg", "JPEG"), ("great_wave.jpg", "JPEG")])
-def test_there_is_something_to_try(browser: Callable[[], TestClient], name: str, kind: str) -> None:
-    answer = browser().get(f"/vidstyle/example/{name}")
-    assert Image.open(io.BytesIO(answer.content)).format == kind
+@pytest.mark.parametrize("name", sorted(name for name, _ in {*VIDEOS, *PICTURES, *STYLE_EXAMPLES}))
+def test_everything_that_is_offered_to_try_is_there(browser: Callable[[], TestClient], name: str) -> None:
+    answer = browser().get(f"/vidstyle/example/{name}.jpg")
+    assert Image.open(io.BytesIO(answer.content)).format == "JPEG"
 
 
 def test_there_is_a_video_to_try(browser: Callable[[], TestClient], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from vidstyle.demo.labels import LABELS
 from vidstyle.demo.slow_jobs import SIZES, STROKES, SlowJobs, SlowRequest
 
 SIZE = 384
-STYLE_EXAMPLES = (("roman_mosaic", "a mosaic"), ("great_wave", "a woodcut"), ("stars", "stars"))
+STYLE_EXAMPLES = (("roman_mosaic", "a mosaic"), ("great_wave", "a woodcut"), ("deep_field", "stars"))
 """Pictures to paint like; the first two are pictures that styles have painted."""
 
 
