@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from sample_runs import paint
-from sheets import HERE, draw_sheet
+from sheets import HERE, draw_sheet, folder
 
 import vidstyle
 from vidstyle.bench.evaluate import Clip, Judge
@@ -97,9 +97,8 @@ def main() -> None:
     parser.add_argument("--by", nargs="+", default=[], metavar="FILE", help="other meta networks")
     parser.add_argument("--refine", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
     judge = Judge("vgg19-hybrid", args.perceptual_weights)
     files = {by: library() / f"{by}.safetensors" for by in META_STYLES} | {by: Path(by) for by in args.by}

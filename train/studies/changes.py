@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from sample_runs import milliseconds
-from sheets import HERE
+from sheets import HERE, folder
 
 from vidstyle.nets import MetaNetwork
 from vidstyle.style_files import SUFFIX, load_style_file, read_card
@@ -37,12 +37,10 @@ def writing_time(path: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="for what is trained")
+    parser.add_argument("folder", type=folder, help="for what is trained")
     parser.add_argument("--minutes", type=float, default=10.0, help="for each")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    args.folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe(HERE.parent / "meta_realtime.toml")
     rows = []
     for index, (name, arguments) in enumerate(CHANGES.items()):

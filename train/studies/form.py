@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
-from sheets import HERE, draw_sheet
+from sheets import HERE, draw_sheet, folder
 from torch import Tensor, nn
 
 from vidstyle.media.images import read_image, resize_shorter_side
@@ -154,9 +154,8 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", default=[c.name for c in list_styles() if "strokes" in c.arguments])
     parser.add_argument("--paint", type=int, metavar="STEPS", default=0)
     parser.add_argument("--keep", type=Path, help="folder for what --paint paints")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     frames = all_frames(args.clips)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     sheet = {"source": [widened(frame) for frame in frames.values()]}

@@ -26,6 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from sheets import folder
 
 from vidstyle.bench.evaluate import Clip
 from vidstyle.media.frame import Color, Frame, VideoFormat
@@ -185,7 +186,7 @@ def figures(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=folder)
     parser.add_argument("--clip", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--styles", nargs="+", default=STYLES)
@@ -194,7 +195,6 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help="frames that distances are measured on")
     parser.add_argument("--engine", default="auto", help="torch takes as long to paint, and nothing to compile")
     args = parser.parse_args()
-    args.folder.mkdir(exist_ok=True)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     features = Features(perceptual)
     clips = make_clips(args.folder, args.clip, args.frames)

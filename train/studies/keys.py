@@ -27,6 +27,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from sheets import folder
 
 from vidstyle import Painter
 from vidstyle.keys.drawing import Drawer, PaintedKey, moved, painted
@@ -214,7 +215,7 @@ def main() -> None:
     parser.add_argument("--gap", type=int, default=16)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--by-frame", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=folder)
     arguments = parser.parse_args()
     name = "vgg19-distilled" if arguments.weights else OWN
     settings = PaintSettings(perceptual=name, perceptual_weights=arguments.weights, steps=arguments.steps)

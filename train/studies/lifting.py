@@ -19,7 +19,7 @@ import hd
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from sheets import DPI, HERE, show
+from sheets import DPI, HERE, folder, show
 
 from vidstyle.perception import metrics
 from vidstyle.perception.perceptual_network import PerceptualNetwork
@@ -180,14 +180,12 @@ def painted(style: str, frames: Mapping[str, tuple[np.ndarray, float]]) -> dict[
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=folder)
     parser.add_argument("--clip", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--styles", nargs="+", default=STYLES)
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    args.folder.mkdir(exist_ok=True)
     perceptual = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     features = hd.Features(perceptual)
     harbour = list(hd.frames_of(hd.rendered(args.folder, max(FRAMES) + 1), max(FRAMES) + 1))

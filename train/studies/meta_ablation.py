@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from sample_runs import milliseconds
-from sheets import DPI, HERE, show
+from sheets import DPI, HERE, folder, show
 
 from vidstyle.bench.evaluate import Judge
 from vidstyle.media.suffixes import IMAGE_SUFFIXES
@@ -187,7 +187,7 @@ def draw_growth(path: Path, records: dict[str, dict[str, list[float]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="for what is trained")
+    parser.add_argument("folder", type=folder, help="for what is trained")
     parser.add_argument("--styles", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path)
@@ -196,10 +196,8 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=20, help="of photographs for each picture")
     parser.add_argument("--minutes", type=float, default=10.0, help="for each network")
     parser.add_argument("--crop", type=int, default=160)
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    args.folder.mkdir(parents=True, exist_ok=True)
     (seen_styles, new_styles), (seen_photos, new_photos) = (
         choose(folder, SHOWN // 2, SHOWN // 2) for folder in (args.styles, args.photos)
     )

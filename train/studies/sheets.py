@@ -11,6 +11,13 @@ HERE = Path(__file__).parent
 DPI = 110
 
 
+def folder(name: str) -> Path:
+    """An argument that names a folder to write to: it is made before hours of work, if it is not there."""
+    path = Path(name)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def draw_sheet(path: Path, title: str, rows: Mapping[str, Sequence[np.ndarray]], columns: Sequence[str]) -> None:
     """Pictures in rows and columns with their labels, as a JPEG."""
     height, width = next(iter(rows.values()))[0].shape[:2]

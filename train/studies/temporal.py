@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from sample_runs import paint
-from sheets import DPI, HERE, show
+from sheets import DPI, HERE, folder, show
 
 from vidstyle.bench.evaluate import Clip, Judge
 from vidstyle.perception.flow import estimate_flow
@@ -143,7 +143,7 @@ def draw(path: Path, found: Mapping[str, Mapping[str, np.ndarray]], strips: Mapp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="for styles without the temporal loss")
+    parser.add_argument("folder", type=folder, help="for styles without the temporal loss")
     parser.add_argument("--clips", type=Path, required=True, help=f"folder with {', '.join(CLIPS)} (.mp4)")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--perceptual-weights", type=Path, required=True)
@@ -153,10 +153,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="of training without the temporal loss")
     parser.add_argument("--crop", type=int, default=144, help="side of the crops in that training, pixels")
     parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    args.folder.mkdir(parents=True, exist_ok=True)
     clips = [Clip(args.clips / f"{name}.mp4", frames=args.frames, size=size) for name, size in CLIPS.items()]
     judge = Judge("vgg19-hybrid", args.perceptual_weights)
     found: dict[str, dict[str, np.ndarray]] = {}

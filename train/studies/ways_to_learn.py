@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from form import all_frames, measured, painted, widened
-from sheets import HERE, draw_sheet
+from sheets import HERE, draw_sheet, folder
 
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import PerceptualNetwork
@@ -66,9 +66,8 @@ def main() -> None:
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--only", nargs="+", help="names of rows")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     frames = all_frames(args.data / "clips")
     judge = PerceptualNetwork("vgg19-hybrid", args.perceptual_weights)
     sheet: dict[str, list[np.ndarray]] = {"source": [widened(frame) for frame in frames.values()]}

@@ -1,8 +1,8 @@
 """Which of two styles does better at what a training asks for, so that none is replaced by a worse one."""
 
 import copy
-import math
 from pathlib import Path
+from statistics import geometric_mean
 
 import torch
 from torch import nn
@@ -59,4 +59,4 @@ def held_back_loss(trainer: Trainer, network: nn.Module) -> float:
     for photo in trainer.photographs.held_back(COMPARED_SIDE):
         source = photo[None].to(trainer.device)
         found.append(float(losses.total(trainer.objective(source, network(source)))))
-    return math.exp(sum(map(math.log, found)) / max(1, len(found)))
+    return geometric_mean(found) if found else 0.0
