@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vidstyle.nets import build_network
@@ -19,7 +20,19 @@ from vidstyle.nets.canvas import (
     still_coordinates,
 )
 from vidstyle.nets.realtime import RealtimeNet, unfold
-from vidstyle.nets.strokes import PHASES, PLANES, StrokeField, Strokes, directions
+from vidstyle.nets.strokes import (
+    LONG,
+    PHASES,
+    PLANES,
+    READABLE,
+    SHARPNESS,
+    StrokeField,
+    Strokes,
+    directions,
+    grain_lines,
+    line_angles,
+    unit,
+)
 from vidstyle.perception.contours import structure_tensor
 from vidstyle.style_files import StyleCard, save_style
 from vidstyle.styles import load_style
@@ -148,6 +161,25 @@ def test_a_network_sees_them_as_far_as_it_says(name: str) -> None:
     bare = network.reach - network.strokes.reach
     assert 80 - network.reach <= rows.min() < 80 - bare
     assert 80 + bare < rows.max() <= 80 + network.reach
+
+
+@pytest.mark.parametrize(("width", "length"), [(0.7, 0.7), (1, 1), (1.8, 2.2), (3.3, 3.7)])
+def test_grain_that_is_folded_is_drawn_out_as_number_by_number(width: float, length: float) -> None:
+    """Strokes at every number of the grain, enlarged and drawn out as they are defined."""
+    strokes = Strokes(width=width, length=length)
+    luma, canvas = edge(0.4)[None, None], sample_strokes(still_coordinates(*SIZE))
+    field, detail = directions(luma, canvas[:, PHASES:], strokes.swirls)
+
+    def enlarged(x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode="bilinear")
+
+    shares = ((1 + F.conv2d(unit(enlarged(field)), line_angles())) / 2) ** SHARPNESS
+    lines, grain = grain_lines(strokes), F.pixel_shuffle(canvas[:, :PHASES], 2)
+    side = lines.shape[-1] // 2
+    for _ in range(LONG):
+        grain = (F.conv2d(F.pad(grain, (side,) * 4, mode="replicate"), lines) * shares).sum(1, keepdim=True)
+    expected = enlarged(grain * strokes.strength * enlarged(READABLE / (READABLE + detail)))
+    np.testing.assert_allclose(drawn(luma[0, 0], strokes), expected[0, 0].numpy(), atol=1e-5)
 
 
 def test_the_canvas_is_drawn_out_alike() -> None:

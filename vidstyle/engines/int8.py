@@ -3,7 +3,8 @@
 Integers of eight bits go through a processor's vector units two to four times as fast as floats.  Activations get
 256 levels between the bounds that they keep to on a few photographs, the filters 255 levels around zero for each
 output channel (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 3.1.2).
-The first convolution sees the picture itself, whose darkest tones are too fine for that, and stays as it is.
+The first convolution sees the picture itself, whose darkest tones are too fine for that, and stays as it is.  Strokes
+are drawn out of noise with integers as well.
 """
 
 import platform
@@ -26,6 +27,10 @@ DARK = 0.1
 """Photographs are seen as dark as this, too: the network gets used to the dark, and noise then grows."""
 EVERY = 5
 """Of so many activations one is looked at."""
+NOISE = -4.0, 4.0 - 8 / LEVELS
+"""Bounds of noise that strokes are drawn out of: its variance is about 1, and zero is a level."""
+LEAST_LINES = 5
+"""Side of filters that draw it out, at the least; shorter ones cost little."""
 SIZE = (256, 144)
 """Width and height of the photographs that bounds are measured on: nothing in the network depends on the size."""
 
@@ -68,18 +73,28 @@ def quantise(graph: Any, bounds: Bounds) -> int:
     from openvino import opset8 as ops
 
     wanted = {f"__module.{name}/aten::_convolution/Convolution": pair for name, pair in bounds.items()}
-    found = [node for node in graph.get_ordered_ops() if node.get_friendly_name() in wanted]
-    for node in found:
-        low, high = (np.float32(x) for x in wanted[node.get_friendly_name()])
-        rounded = ops.fake_quantize(node.input_value(0), low, high, low, high, LEVELS)
+    found = 0
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() != "Convolution":
+            continue
         source = node.input_value(1).get_node()
         filters = (source if source.get_type_name() == "Constant" else source.input_value(0).get_node()).data
+        name = node.get_friendly_name()
+        draws = ".strokes/" in name and filters.shape[-1] >= LEAST_LINES
+        if name not in wanted and not draws:
+            continue
+        found += 1
+        low, high = (np.float32(x) for x in wanted.get(name, NOISE))
+        # Before borders are repeated, there is less to move; and the layer before can round what it gives.
+        before = node.input_value(0).get_node()
+        entered = before.input(0) if before.get_type_name() == "Pad" else node.input(0)
+        rounded = ops.fake_quantize(entered.get_source_output(), low, high, low, high, LEVELS)
         largest = np.abs(filters).max((1, 2, 3), keepdims=True).astype(np.float32)
         coarse = ops.fake_quantize(filters.astype(np.float32), -largest, largest, -largest, largest, FILTER_LEVELS)
-        node.input(0).replace_source_output(rounded.output(0))
+        entered.replace_source_output(rounded.output(0))
         node.input(1).replace_source_output(coarse.output(0))
     graph.validate_nodes_and_infer_types()
-    return len(found)
+    return found
 
 
 def _bounds(values: Tensor) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from vidstyle.processor import prefers_bfloat16, usable_cores
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""
-GRAPH = 4
+GRAPH = 5
 """Goes up when the same style makes another graph."""
 
 

@@ -7,7 +7,18 @@ from torch import Tensor
 from vidstyle.export.graph import Graph
 from vidstyle.nets.canvas import CANVAS_SIDE, RIM, grain_plane, potential_plane
 from vidstyle.nets.realtime import FOLD, USUAL_SPREAD, folded_luma
-from vidstyle.nets.strokes import FAINT, LONG, REACHES, READABLE, SHARES, SHARPNESS, StrokeField
+from vidstyle.nets.strokes import (
+    FAINT,
+    LONG,
+    REACHES,
+    READABLE,
+    SHARES,
+    SHARPNESS,
+    StrokeField,
+    canvas_lines,
+    grain_lines,
+    line_angles,
+)
 
 PIXELS = FOLD**2
 COLORS = 3
@@ -21,7 +32,7 @@ def add_strokes(graph: Graph, cells: str, canvas: str, field: StrokeField) -> tu
 class _StrokeNodes:
     def __init__(self, graph: Graph, field: StrokeField) -> None:
         self._graph, self._field = graph, field
-        self._lines, self._coarse_lines, self._angles = field.filters(torch.device("cpu"))
+        self._lines, self._canvas_lines = grain_lines(field.strokes), canvas_lines(field.strokes)
 
     def add(self, cells: str, canvas: str) -> tuple[str, str]:
         graph, strokes = self._graph, self._field.strokes
@@ -38,7 +49,7 @@ class _StrokeNodes:
         change = self._conv(graph.node("SpaceToDepth", pixels, blocksize=FOLD), alike)
         # One channel after the other, since they share their directions.
         apart = graph.node("Transpose", graph.cast(canvas, np.float32), perm=[1, 0, 2, 3])
-        ground = graph.node("Transpose", self._drawn_out(apart, directions, self._coarse_lines), perm=[1, 0, 2, 3])
+        ground = graph.node("Transpose", self._drawn_out(apart, directions, self._canvas_lines), perm=[1, 0, 2, 3])
         return graph.node("Add", cells, graph.cast(change, graph.dtype)), graph.cast(ground, graph.dtype)
 
     def _directions(self, luma: str, potential: str) -> tuple[str, str]:
@@ -79,7 +90,7 @@ class _StrokeNodes:
     def _drawn_out(self, noise: str, field: str, lines: Tensor) -> str:
         """See StrokeField._drawn_out; noise: (N, 1, h, w)."""
         graph = self._graph
-        cosines = self._conv(field, self._angles)
+        cosines = self._conv(field, line_angles())
         near = graph.node("Mul", graph.node("Add", cosines, self._number(1)), self._number(0.5))
         shares = graph.node("Pow", near, self._number(SHARPNESS))
         side = lines.shape[-1] // 2

@@ -9,6 +9,7 @@ and products, which every engine has, and nothing that needs exact coordinates.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -67,7 +68,7 @@ class StrokeField(nn.Module):
         if not (0 < strokes.width <= 4 and 0 < strokes.length <= 4):
             raise ValueError(f"network arguments strokes = {strokes}: widths and lengths are above 0 and at most 4")
         self.strokes = strokes
-        self._filters: tuple[Tensor, Tensor, Tensor] | None = None
+        self._filters: Filters | None = None
 
     @property
     def reach(self) -> int:
@@ -90,38 +91,147 @@ class StrokeField(nn.Module):
         ground, grain, potential = canvas.split((canvas.shape[1] - PLANES, PHASES, 1), 1)
         field, detail = directions(luma.float(), potential, self.strokes.swirls)
         room = READABLE / (READABLE + detail)
-        strength = self.strokes.strength * F.interpolate(room, scale_factor=2, mode="bilinear")
-        fine = unit(F.interpolate(field, scale_factor=2, mode="bilinear"))
-        lines, coarse_lines, angles = self.filters(luma.device)
-        drawn = _drawn_out(F.pixel_shuffle(grain, 2), fine, lines, angles) * strength
-        pixels = F.pixel_unshuffle(F.interpolate(drawn, scale_factor=2, mode="bilinear"), 4)
-        return pixels.to(luma.dtype), _drawn_out(ground, field, coarse_lines, angles).to(luma.dtype)
+        filters = self.filters(luma.device)
+        # Grain stays four numbers a position: engines are fast where there are many channels.
+        fine = unit(F.conv2d(_with_border(field, 1), filters.enlarge_field))
+        strength = self.strokes.strength * F.conv2d(_with_border(room, 1), filters.enlarge)
+        drawn = _drawn_out(grain, fine, filters.grain) * strength
+        pixels = F.conv2d(_with_border(drawn, 1), filters.enlarge_folded)
+        # The canvas' channels, each by itself.
+        apart, along = ground.flatten(0, 1)[:, None], field.repeat_interleave(ground.shape[1], 0)
+        return pixels.to(luma.dtype), _drawn_out(apart, along, filters.canvas).view_as(ground).to(luma.dtype)
 
-    def filters(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Lines for the grain and for the canvas, and unit vectors of twice their angles: float32 on a device."""
+    def filters(self, device: torch.device) -> "Filters":
+        """What noise is drawn out with, on a device."""
         # No buffers: these follow a network into half precision, and stay empty in one whose weights come from a file.
-        if self._filters is None or self._filters[0].device != device:
-            width, length = self.strokes.width, self.strokes.length
+        if self._filters is None or self._filters.enlarge.device != device:
             with torch.inference_mode(False), torch.no_grad():
-                doubled = 2 * math.pi / DIRECTIONS * torch.arange(DIRECTIONS)
-                # A position of the canvas is two of the grain.
-                lines = line_filters(width, length, torch.ones(1, 1))
-                coarse = line_filters(width / 2, length / 2, canvas_blur())
-                angles = torch.stack((doubled.cos(), doubled.sin()), 1)[..., None, None]
-                self._filters = lines.to(device), coarse.to(device), angles.to(device)
+                self._filters = Filters.of(self.strokes, device)
         return self._filters
 
 
-def _drawn_out(noise: Tensor, field: Tensor, lines: Tensor, angles: Tensor) -> Tensor:
-    """Noise (N, C, h, w) of variance 1 along a field (N, 2, h, w) of doubled angles; of variance about 1."""
-    near = (1 + F.conv2d(field, angles)) / 2
-    shares = (near**SHARPNESS).repeat_interleave(noise.shape[1], 0)
-    side = lines.shape[-1] // 2
-    one = noise.flatten(0, 1)[:, None]
+class Lines(NamedTuple):
+    """What draws out C numbers a position along a field.
+
+    Attributes:
+        lines: of each direction, (C DIRECTIONS, C, side, side).
+        angles: from a field to how near it is to each line's direction, (C DIRECTIONS, 2 C, 1, 1).
+        total: over directions, (C, C DIRECTIONS, 1, 1).
+    """
+
+    lines: Tensor
+    angles: Tensor
+    total: Tensor
+
+    @classmethod
+    def of(cls, lines: Tensor) -> "Lines":
+        """For `lines` (C DIRECTIONS, C, side, side)."""
+        each = torch.eye(lines.shape[1])
+        angles = torch.einsum("dx,pq->pdxq", line_angles()[..., 0, 0], each).reshape(len(lines), -1, 1, 1)
+        return cls(lines, angles, each.repeat_interleave(DIRECTIONS, 1)[..., None, None])
+
+    def to(self, device: torch.device) -> "Lines":
+        """The same on a device."""
+        return Lines(*(filters.to(device) for filters in self))
+
+
+class Filters(NamedTuple):
+    """What noise is drawn out with, float32.
+
+    Attributes:
+        grain: for grain, folded 2x2.
+        canvas: for the canvas, a channel by itself.
+        enlarge: of one number a position makes four, bilinear, (4, 1, 3, 3).
+        enlarge_field: the same of a field, (8, 2, 3, 3).
+        enlarge_folded: of four numbers a position makes sixteen, (16, 4, 3, 3).
+    """
+
+    grain: Lines
+    canvas: Lines
+    enlarge: Tensor
+    enlarge_field: Tensor
+    enlarge_folded: Tensor
+
+    @classmethod
+    def of(cls, strokes: Strokes, device: torch.device) -> "Filters":
+        """For strokes, on a device."""
+        grain, canvas = Lines.of(fold_filters(grain_lines(strokes))), Lines.of(canvas_lines(strokes))
+        one, four = enlarging_filters(1), enlarging_filters(2)
+        of_field = torch.kron(torch.eye(2)[..., None, None], one)
+        return cls(grain.to(device), canvas.to(device), *(f.to(device) for f in (one, of_field, four)))
+
+
+def grain_lines(strokes: Strokes) -> Tensor:
+    """For the grain, (DIRECTIONS, 1, side, side)."""
+    return line_filters(strokes.width, strokes.length, torch.ones(1, 1))
+
+
+def canvas_lines(strokes: Strokes) -> Tensor:
+    """For the canvas, (DIRECTIONS, 1, side, side): a position of it is two of the grain."""
+    return line_filters(strokes.width / 2, strokes.length / 2, canvas_blur())
+
+
+def line_angles() -> Tensor:
+    """Unit vectors of twice the lines' angles, (DIRECTIONS, 2, 1, 1)."""
+    doubled = 2 * math.pi / DIRECTIONS * torch.arange(DIRECTIONS)
+    return torch.stack((doubled.cos(), doubled.sin()), 1)[..., None, None]
+
+
+def fold_filters(filters: Tensor) -> Tensor:
+    """What does to numbers folded 2x2, four a position, what `filters` (O, 1, side, side) do to them one by one.
+
+    Returns:
+        (4 O, 4, k, k), for each of the four what all filters make there.
+    """
+    side = len(filters[0, 0]) // 2
+    reach = -(-side // 2)
+    folded: list[Tensor] = []
+    for y in range(2):
+        for x in range(2):
+            # Of the numbers that the positions within reach hold, the filter lies around the one at (y, x).
+            above, before = 2 * reach + y - side, 2 * reach + x - side
+            borders = before, 2 * reach + 1 - x - side, above, 2 * reach + 1 - y - side
+            folded.append(F.pixel_unshuffle(F.pad(filters, borders), 2))
+    return torch.cat(folded)
+
+
+def enlarging_filters(folded: int) -> Tensor:
+    """What doubles a picture along each axis, bilinear: four numbers of each.
+
+    Args:
+        folded: numbers a position along each axis.
+
+    Returns:
+        (4 folded^2, folded^2, 3, 3).
+    """
+    # How much each number of three positions counts in each of the new ones.
+    shares = torch.zeros(2 * folded, 3 * folded)
+    for number in range(2 * folded):
+        place = (number + 0.5) / 2 - 0.5 + folded
+        before = math.floor(place)
+        shares[number, before], shares[number, before + 1] = before + 1 - place, place - before
+    shares = shares.view(2 * folded, 3, folded)
+    return torch.einsum("yap,xbq->yxpqab", shares, shares).reshape(4 * folded**2, folded**2, 3, 3)
+
+
+def _drawn_out(noise: Tensor, field: Tensor, by: Lines) -> Tensor:
+    """Noise (N, C, h, w) of variance 1 along a field (N, 2 C, h, w), as `unit` returns it; of variance about 1."""
+    near = (1 + F.conv2d(field, by.angles)) / 2
+    shares = near**SHARPNESS
     for _ in range(LONG):
-        one = F.pad(one, (side, side, side, side), mode="replicate")
-        one = (F.conv2d(one, lines) * shares).sum(1, keepdim=True)
-    return one.view_as(noise)
+        noise = F.conv2d(F.conv2d(_with_border(noise, by.lines.shape[-1] // 2), by.lines) * shares, by.total)
+    return noise
+
+
+def _with_border(x: Tensor, reach: int) -> Tensor:
+    """The outermost numbers repeated over `reach` more positions on each side; PHASES channels are 2x2 a position."""
+    if x.shape[1] != PHASES:
+        return F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    # What is outermost is one of the two.
+    left, right = x[:, [0, 0, 2, 2], :, :1], x[:, [1, 1, 3, 3], :, -1:]
+    x = torch.cat((left.expand(-1, -1, -1, reach), x, right.expand(-1, -1, -1, reach)), 3)
+    top, bottom = x[:, [0, 1, 0, 1], :1], x[:, [2, 3, 2, 3], -1:]
+    return torch.cat((top.expand(-1, -1, reach, -1), x, bottom.expand(-1, -1, reach, -1)), 2)
 
 
 def line_filters(width: float, length: float, noise: Tensor) -> Tensor:
@@ -177,8 +287,10 @@ def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, 
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """(N, 2, h, w) of length 1, or less where there is next to nothing."""
-    return vectors / (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
+    """(N, 2 C, h, w), C first components and C second ones, of length 1, or less where there is next to nothing."""
+    first, second = vectors.chunk(2, 1)
+    shorter = (first.square() + second.square() + 1e-6).rsqrt()
+    return torch.cat((first * shorter, second * shorter), 1)
 
 
 def _extended(picture: Tensor) -> Tensor:
