@@ -31,4 +31,6 @@ def main(url: str, source: str, output: str, style: str = "starry_night") -> Non
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        raise SystemExit(__doc__)
     main(*sys.argv[1:])

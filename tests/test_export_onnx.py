@@ -55,7 +55,7 @@ REALTIME = ("realtime", {"channels": 16, "blocks": 2})
 FORM = ("form", {"channels": 16, "blocks": 1, "widths": [8, 12], "depths": [1, 1]})
 REPLICATED = ("form", {**FORM[1], "padding_mode": "replicate"})
 
-STROKES = ("realtime", {**REALTIME[1], "strokes": {"strength": 0.6, "width": 1.2}})
+STROKES = ("realtime", {**REALTIME[1], "strokes": {"strength": 0.6, "width": 1.2, "clear": 0.01}})
 
 
 @pytest.mark.parametrize(

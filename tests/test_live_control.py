@@ -102,6 +102,7 @@ def test_what_is_sent_is_done_and_the_state_comes_back(desk: Desk, state: LiveSt
         ("/vidstyle/style", [4], "/vidstyle/style 4: takes 1 to 3"),
         ("/vidstyle/stroke_size", [0.0], "/vidstyle/stroke_size 0: takes 0.125 to 8"),
         ("/vidstyle/volume", [1], "/vidstyle/volume: unknown; there are style, "),
+        ("/vidstyle/key", ["zz"], "/vidstyle/key zz: no such key; there are "),
     ],
 )
 def test_what_cannot_be_is_said_and_changes_nothing(

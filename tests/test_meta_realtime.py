@@ -229,6 +229,17 @@ def test_refining_brings_a_style_nearer_to_its_picture(
     assert second.name == "second"
 
 
+def test_weights_that_are_not_there_are_missed_before_a_style_is_made(
+    library: Path, tmp_path: Path, run_cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(tmp_path / "style.png", 5)
+    monkeypatch.setattr("vidstyle.training.refine.style_of", lambda *_, **__: pytest.fail("a style was made"))
+    options = ("--refine", "1", "--perceptual-weights", tmp_path / "vgg")
+    result = run_cli("style-from", tmp_path / "style.png", tmp_path / "a.safetensors", *options)
+    assert result.code == 2
+    assert "there is no such file or folder" in result.err
+
+
 def test_refining_measures_with_the_best_features_there_are(tmp_path: Path) -> None:
     assert nearest_perceptual(None) == "vgg16"
     write_perceptual_weights(tmp_path)

@@ -85,7 +85,7 @@ def test_strokes_run_around_what_is_round() -> None:
 def test_a_flat_picture_has_swirls() -> None:
     flat = torch.zeros(SIZE)
     picture = drawn(flat)
-    field, _ = directions(flat[None, None], sample_strokes(still_coordinates(*SIZE))[:, PHASES:], 0.35)
+    field, _, _ = directions(flat[None, None], sample_strokes(still_coordinates(*SIZE))[:, PHASES:], 0.35)
     # Directions differ from place to place, and strokes run along them.
     assert float(field.mean((2, 3)).norm()) < 0.5
     tensor = structure_tensor(torch.from_numpy(picture)[None, None])
@@ -132,6 +132,35 @@ def test_where_there_is_detail_strokes_are_faint() -> None:
     assert picture[:, 250:].std() < 0.4 * picture[:, :100].std()
 
 
+def face(luma: Tensor) -> Tensor:
+    """Two eyes and a mouth, each of a few positions, on (h, w) that is flat: what is between them is a face."""
+    luma = luma.clone()
+    for rows, columns in (
+        (slice(22, 24), slice(20, 23)),
+        (slice(22, 24), slice(29, 32)),
+        (slice(32, 34), slice(22, 30)),
+    ):
+        luma[rows, columns] -= 0.4
+    return luma
+
+
+def test_a_face_is_left_clear_and_the_wall_behind_it_is_not() -> None:
+    luma = face(torch.zeros(SIZE))
+    canvas = torch.cat((sample_canvas(2, still_coordinates(*SIZE)), sample_strokes(still_coordinates(*SIZE))), 1)
+    cheeks, wall = (slice(25, 31), slice(22, 30)), (slice(10, 50), slice(55, 85))
+    with torch.inference_mode():
+        (pixels, ground), (clear_pixels, clear_ground) = (
+            StrokeField(Strokes(clear=clear)).eval()(luma[None, None], canvas) for clear in (0.0, 0.015)
+        )
+    for everywhere, clear in ((pixels, clear_pixels), (ground, clear_ground)):
+        on_the_face, behind = (
+            float(clear[:, :, rows, columns].std() / everywhere[:, :, rows, columns].std())
+            for rows, columns in (cheeks, wall)
+        )
+        assert on_the_face < 0.6
+        assert behind > 0.95
+
+
 def test_the_canvas_repeats_without_a_seam() -> None:
     still = still_coordinates(12, 10)
     on = sample_strokes(still)
@@ -168,7 +197,7 @@ def test_grain_that_is_folded_is_drawn_out_as_number_by_number(width: float, len
     """Strokes at every number of the grain, enlarged and drawn out as they are defined."""
     strokes = Strokes(width=width, length=length)
     luma, canvas = edge(0.4)[None, None], sample_strokes(still_coordinates(*SIZE))
-    field, detail = directions(luma, canvas[:, PHASES:], strokes.swirls)
+    field, detail, _ = directions(luma, canvas[:, PHASES:], strokes.swirls)
 
     def enlarged(x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2, mode="bilinear")
@@ -208,7 +237,9 @@ def test_a_style_that_was_learnt_without_takes_them_on() -> None:
         assert float((strokes(picture) - plain(picture)).abs().mean()) > 0.003
 
 
-@pytest.mark.parametrize("strokes", [{"width": 0}, {"length": 5}, {"width": -1}, {"length": math.nan}, {"breadth": 1}])
+@pytest.mark.parametrize(
+    "strokes", [{"width": 0}, {"length": 5}, {"width": -1}, {"length": math.nan}, {"breadth": 1}, {"clear": -0.1}]
+)
 def test_strokes_that_cannot_be_are_refused(strokes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"strokes|breadth"):
         build_network("realtime", {"strokes": strokes})

@@ -295,8 +295,20 @@ def test_strokes_of_a_mix_are_between_those_of_its_styles(tmp_path: Path) -> Non
     noise_style(tmp_path / "b.safetensors", 1, strokes={"strength": 0.4, "width": 2.0}, **ARGUMENTS)
     noise_style(tmp_path / "c.safetensors", 1, strokes={"strength": 0.2, "width": 1.0, "length": 2}, **ARGUMENTS)
     mixed = load_style(",".join(f"{tmp_path}/{name}.safetensors" for name in "abc")).card.arguments["strokes"]
-    assert mixed == pytest.approx({"strength": 0.2, "width": 1.5, "length": 1.5, "swirls": 0.35})
+    assert mixed == pytest.approx({"strength": 0.2, "width": 1.5, "length": 1.5, "swirls": 0.35, "clear": 0})
     assert "strokes" not in load_style(f"{tmp_path}/a.safetensors,{tmp_path}/a.safetensors").card.arguments
+
+
+def test_a_mix_paints_borders_alike_whatever_the_order_of_its_styles(tmp_path: Path) -> None:
+    noise_style(tmp_path / "a.safetensors", 0, **ARGUMENTS)
+    noise_style(tmp_path / "b.safetensors", 1, padding_mode="replicate", **ARGUMENTS)
+    picture = torch.rand(1, 3, 48, 64)
+    with torch.inference_mode():
+        one, other = (
+            load_style(",".join(f"{tmp_path}/{name}.safetensors" for name in names)).network(picture)
+            for names in ("ab", "ba")
+        )
+    torch.testing.assert_close(one, other)
 
 
 def test_different_networks_are_not_mixed(tmp_path: Path) -> None:

@@ -191,6 +191,15 @@ def test_raw_dv_is_written_at_its_own_rate(tmp_path: Path) -> None:
         assert level_of(container.streams.video[0]) <= 31
 
 
+def test_a_burst_after_a_pause_does_not_lengthen_the_last_frame(tmp_path: Path) -> None:
+    """Decoding, a few frames behind in a pause, has caught up by the end."""
+    times = (0, 500, 1000, 1500, 2000, 2500, 3000, 3033, 3066, 3100, 3133)
+    source = make_video(tmp_path / "a.mp4", times=times, time_base=MILLISECOND, rate=30)
+    repaint(source, tmp_path / "b.mp4")
+    assert read_times(tmp_path / "b.mp4") == pytest.approx([time / 1000 for time in times], abs=TICKS[".mp4"])
+    assert length(tmp_path / "b.mp4") == pytest.approx(length(source), abs=TICKS[".mp4"])
+
+
 def test_sound_does_not_lengthen_the_last_frame(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mkv", sounds=[Sound(seconds=3)])
     repaint(source, tmp_path / "b.mp4")

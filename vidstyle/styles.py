@@ -244,9 +244,18 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     mean = {key: sum(share * state[key] for share, state in zip(shares, states, strict=True)) for key in states[0]}
     title = " and ".join(f"{style.card.title or style.card.name} ({share:.0%})" for style, share in parts)
     like = first.card
-    arguments = like.arguments | _mixed_strokes([(style.card.arguments, share) for style, share in parts])
+    given = [(style.card.arguments, share) for style, share in parts]
+    arguments = like.arguments | _mixed_padding([arguments for arguments, _ in given]) | _mixed_strokes(given)
     card = StyleCard(name, Path(name), like.network, arguments, title, parameters=like.parameters, bytes=like.bytes)
     return Style(card, network_of(card, mean))
+
+
+def _mixed_padding(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a mix takes for what is around a picture: borders repeated if any of its styles has learnt with that.
+
+    Those that have learnt with zeros paint as well so, and without lines along borders.
+    """
+    return {"padding_mode": "replicate"} if any(part.get("padding_mode") == "replicate" for part in parts) else {}
 
 
 def _mixed_strokes(parts: list[tuple[dict[str, Any], float]]) -> dict[str, Any]:

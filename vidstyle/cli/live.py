@@ -114,11 +114,13 @@ def live(
         print(json.dumps(asdict(figures)), file=sys.stderr if piped else sys.stdout)
     elif not quiet:
         delay = figures.delay_ms
+        size = f"{figures.painted_width}x{figures.painted_height}"
+        painted = f"painted at {size}" if figures.paintings else "nothing painted before the end"
         say(
             f"{figures.camera}: {figures.captured} frame{'s' * (figures.captured != 1)} captured, "
             f"{figures.shown} shown, {figures.dropped} dropped, "
             f"{figures.fps:.1f} fps, delay {delay['p50']:.0f} ms (p95 {delay['p95']:.0f}, p99 {delay['p99']:.0f}), "
-            f"painted at {figures.painted_width}x{figures.painted_height} on {figures.device} ({figures.engine})"
+            f"{painted} on {figures.device} ({figures.engine})"
         )
         for name in figures.files:
             say(f"saved {name}")

@@ -151,7 +151,7 @@ class _Realtime:
 
 
 def _add_johnson(graph: Graph, network: JohnsonNet) -> None:
-    """See vidstyle.nets.johnson.JohnsonNet.forward; small pictures are reflected, too, as far as they go."""
+    """See vidstyle.nets.johnson.JohnsonNet.forward; of more than PADDING pixels a side."""
     image = _picture(graph)
     height, width = graph.side(image, 2), graph.side(image, 3)
     after = [graph.node("Add", graph.above_multiple(side, 4), graph.integers(PADDING)) for side in (height, width)]

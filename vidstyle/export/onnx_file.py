@@ -1,4 +1,4 @@
-"""A style as one ONNX file: RGB (1, H, W, 3) uint8 in and out, of any size from 16 pixels a side on."""
+"""A style as one ONNX file: RGB (1, H, W, 3) uint8 in and out, of any size from 16 pixels a side on (Johnson's: 41)."""
 
 import contextlib
 import json

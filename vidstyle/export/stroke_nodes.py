@@ -8,6 +8,7 @@ from vidstyle.export.graph import Graph
 from vidstyle.nets.canvas import CANVAS_SIDE, RIM, grain_plane, potential_plane
 from vidstyle.nets.realtime import FOLD, USUAL_SPREAD, folded_luma
 from vidstyle.nets.strokes import (
+    AROUND,
     FAINT,
     LONG,
     REACHES,
@@ -38,8 +39,11 @@ class _StrokeNodes:
         graph, strokes = self._graph, self._field.strokes
         sides = [graph.side(cells, axis) for axis in (2, 3)]
         luma = self._conv(graph.cast(cells, np.float32), folded_luma().view(1, -1, 1, 1))
-        directions, detail = self._directions(luma, self._potential(sides))
-        room = graph.node("Div", self._number(READABLE), graph.node("Add", detail, self._number(READABLE)))
+        directions, detail, around = self._directions(luma, self._potential(sides))
+        room = self._fading(READABLE, detail)
+        calm = self._fading(strokes.clear, around) if strokes.clear else None
+        if calm is not None:
+            room = graph.node("Mul", room, calm)
         strength = graph.node("Mul", self._twice(room), self._number(strokes.strength))
         fine = self._unit(self._twice(directions))
         drawn = self._drawn_out(self._grain(sides), fine, self._lines)
@@ -50,18 +54,26 @@ class _StrokeNodes:
         # One channel after the other, since they share their directions.
         apart = graph.node("Transpose", graph.cast(canvas, np.float32), perm=[1, 0, 2, 3])
         ground = graph.node("Transpose", self._drawn_out(apart, directions, self._canvas_lines), perm=[1, 0, 2, 3])
+        if calm is not None:
+            ground = graph.node("Mul", ground, calm)
         return graph.node("Add", cells, graph.cast(change, graph.dtype)), graph.cast(ground, graph.dtype)
 
-    def _directions(self, luma: str, potential: str) -> tuple[str, str]:
+    def _fading(self, half: float, gradient: str) -> str:
+        """1 where there is no gradient, half of it where there is `half`."""
+        graph = self._graph
+        return graph.node("Div", self._number(half), graph.node("Add", gradient, self._number(half)))
+
+    def _directions(self, luma: str, potential: str) -> tuple[str, str, str]:
         """See vidstyle.nets.strokes.directions."""
         graph = self._graph
         tensor = self._structure_tensor(luma)
         along = self._turned(self._spread(self._structure_tensor(potential), 1), 1e-8)
         field = graph.node("Mul", along, self._number(-self._field.strokes.swirls))
-        for reach, share in zip(REACHES, SHARES, strict=True):
-            felt = graph.node("Mul", self._turned(self._spread(tensor, reach), FAINT), self._number(share))
-            field = graph.node("Sub", field, felt)
-        return self._unit(field), graph.slice(self._spread(tensor, 1), [0], [1], axes=(1,))
+        felt = [self._spread(tensor, reach) for reach in REACHES]
+        for contours, share in zip(felt, SHARES, strict=True):
+            field = graph.node("Sub", field, graph.node("Mul", self._turned(contours, FAINT), self._number(share)))
+        detail, around = (graph.slice(x, [0], [1], axes=(1,)) for x in (self._spread(tensor, 1), felt[AROUND]))
+        return self._unit(field), detail, around
 
     def _structure_tensor(self, picture: str) -> str:
         """See vidstyle.perception.contours.structure_tensor, of a picture with one more row and column."""

@@ -102,7 +102,7 @@ class RemoteControl:
             if name == "answer":
                 sender = LOOPBACK, int(_between(_first(values, name), name, 1, 65535))
             elif name == "key":
-                self._state.press(str(_first(values, name)))
+                self._press(str(_first(values, name)))
             elif name in self._set:
                 self._set[name](_first(values, name))
             elif name != "state":
@@ -143,6 +143,11 @@ class RemoteControl:
             bundle.add_content(message.build())
         with contextlib.suppress(OSError):
             self._socket.sendto(bundle.build().dgram, to)
+
+    def _press(self, key: str) -> None:
+        if key not in self._state.keys:
+            raise InputError(f"{PREFIX}key {key}: no such key; there are {', '.join(self._state.keys)}")
+        self._state.press(key)
 
     def _set_style(self, value: Any) -> None:
         self._state.choose(self._style(value, "style"))

@@ -98,6 +98,11 @@ class LiveState:
             "q": self._quit,
         }
 
+    @property
+    def keys(self) -> list[str]:
+        """What can be pressed."""
+        return list(self._actions)
+
     def press(self, key: str) -> None:
         """Do what `key` stands for; see HELP.  Other keys do nothing."""
         if key in self._actions:

@@ -1,7 +1,8 @@
 """From settings to a session: everything that takes time to open, and what has to be closed should something fail.
 
 A window comes first: it shows the camera within a second, while what paints is still being loaded.  What others see,
-recordings, streams and virtual cameras, begins when there is something that paints.
+recordings, streams and virtual cameras, begins when there is something that paints, with the camera's own picture until
+the first painting is done.
 """
 
 import contextlib

@@ -284,7 +284,10 @@ class FileSink:
         # FFmpeg takes the end of what is shown from each packet's pts and duration: that must not move with it.
         if last.pts is not None:
             last.dts = max(last.dts, last.pts - (self._first_pts - self._first_dts))
-        last.duration = min(self._end - self._first_pts - (last.dts - self._first_dts), LONGEST_DURATION)
+        left = self._end - self._first_pts - (last.dts - self._first_dts)
+        # Where decoding has caught up with what is shown, after a pause, nothing is left: then its own duration does.
+        if left > 0:
+            last.duration = min(left, LONGEST_DURATION)
 
     def close(self) -> None:
         """Finish the file and give it its name; nothing to do where a full disk has kept what there was.

@@ -150,9 +150,11 @@ class FileSource:
         return True
 
     def _length(self) -> str:
-        if not self._container.duration:
-            return ""
-        return f"; it is {float(self._container.duration * MICROSECOND):.3f} s long"
+        seconds = self._container.duration and self._container.duration * MICROSECOND
+        # Sound may go on for longer.
+        if self._stream.duration and self._stream.time_base:
+            seconds = self._stream.duration * self._stream.time_base
+        return f"; it is {float(seconds):.3f} s long" if seconds else ""
 
     def _describe(self, size: tuple[int, int] | None, scale: float | None) -> VideoFormat:
         assert self._pending is not None

@@ -27,6 +27,8 @@ SHARPNESS = 6
 """Power of the cosine by which directions are mixed; below DIRECTIONS, so that all fields get as much of them."""
 REACHES, SHARES = (1, 4, 10), (1.0, 0.6, 0.4)
 """Positions by which contours are felt on each side, by a mean over as many taken twice, and how much each counts."""
+AROUND = 1
+"""Which of them is around a place: as far as a mouth is from a cheek."""
 FAINT = 4e-4
 """Squared gradient, from position to position, below which a contour is none."""
 READABLE = 0.02
@@ -45,12 +47,15 @@ class Strokes:
         strength: of their light and dark, as a multiple of the picture's own contrast; 0 for none.
         width, length: of one, as multiples of some 6 and 40 pixels.
         swirls: how much they swirl where there are contours; where there are none they do.
+        clear: squared gradient around a place at which strokes, and what grows from the canvas, are half as strong: so
+            faces stay faces.  0 leaves them everywhere.
     """
 
     strength: float = 0.3
     width: float = 1.0
     length: float = 1.0
     swirls: float = 0.35
+    clear: float = 0.0
 
 
 class StrokeField(nn.Module):
@@ -67,6 +72,8 @@ class StrokeField(nn.Module):
         super().__init__()
         if not (0 < strokes.width <= 4 and 0 < strokes.length <= 4):
             raise ValueError(f"network arguments strokes = {strokes}: widths and lengths are above 0 and at most 4")
+        if not 0 <= strokes.clear <= 1:
+            raise ValueError(f"network arguments strokes = {strokes}: clear is 0 to 1")
         self.strokes = strokes
         self._filters: Filters | None = None
 
@@ -89,8 +96,10 @@ class StrokeField(nn.Module):
         # In float32: squares of small differences are left of what bfloat16 keeps.
         canvas = canvas.float().expand(len(luma), -1, -1, -1)
         ground, grain, potential = canvas.split((canvas.shape[1] - PLANES, PHASES, 1), 1)
-        field, detail = directions(luma.float(), potential, self.strokes.swirls)
-        room = READABLE / (READABLE + detail)
+        field, detail, around = directions(luma.float(), potential, self.strokes.swirls)
+        clear = self.strokes.clear
+        calm = clear / (clear + around) if clear else 1.0
+        room = READABLE / (READABLE + detail) * calm
         filters = self.filters(luma.device)
         # Grain stays four numbers a position: engines are fast where there are many channels.
         fine = unit(F.conv2d(_with_border(field, 1), filters.enlarge_field))
@@ -99,7 +108,8 @@ class StrokeField(nn.Module):
         pixels = F.conv2d(_with_border(drawn, 1), filters.enlarge_folded)
         # The canvas' channels, each by itself.
         apart, along = ground.flatten(0, 1)[:, None], field.repeat_interleave(ground.shape[1], 0)
-        return pixels.to(luma.dtype), _drawn_out(apart, along, filters.canvas).view_as(ground).to(luma.dtype)
+        coarse = _drawn_out(apart, along, filters.canvas).view_as(ground) * calm
+        return pixels.to(luma.dtype), coarse.to(luma.dtype)
 
     def filters(self, device: torch.device) -> "Filters":
         """What noise is drawn out with, on a device."""
@@ -265,7 +275,7 @@ def reach_of_lines(width: float, length: float) -> int:
     return round(2 * max(ALONG * length, ACROSS * width))
 
 
-def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, Tensor]:
+def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, Tensor, Tensor]:
     """Where strokes run, and how much detail there is.
 
     Args:
@@ -275,15 +285,15 @@ def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, 
 
     Returns:
         (N, 2, h, w), unit vectors of twice the angle, so that both ways along a line are one; and the mean squared
-        gradient nearby, (N, 1, h, w).
+        gradient nearby and, as far as AROUND, around, (N, 1, h, w) each.
     """
     tensor, level = structure_tensor(_extended(luma)), _spread(structure_tensor(_extended(potential)), 1)
     field = -swirls * level[:, 1:] / (level[:, :1] + 1e-8)
     detail = _spread(tensor, 1)
-    for reach, share in zip(REACHES, SHARES, strict=True):
-        felt = _spread(tensor, reach)
-        field = field - share * felt[:, 1:] / (felt[:, :1] + FAINT)
-    return unit(field), detail[:, :1]
+    felt = [_spread(tensor, reach) for reach in REACHES]
+    for contours, share in zip(felt, SHARES, strict=True):
+        field = field - share * contours[:, 1:] / (contours[:, :1] + FAINT)
+    return unit(field), detail[:, :1], felt[AROUND][:, :1]
 
 
 def unit(vectors: Tensor) -> Tensor:

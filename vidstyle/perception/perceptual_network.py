@@ -197,6 +197,12 @@ def nearest_perceptual(weights: Path | None) -> str:
     return fastest_perceptual(weights)
 
 
+def check_weights(weights: Path | None) -> None:
+    """Raises InputError where a file or folder of weights that somebody names is not there."""
+    if weights is not None and not weights.exists():
+        raise InputError(f"{parameter('perceptual_weights', weights)}: there is no such file or folder")
+
+
 def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
     if name == OWN:
         return _reflected_stack(_load(library() / "perceptual" / f"{OWN}.safetensors"))

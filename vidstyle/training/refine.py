@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle.any_style import stroke_side
-from vidstyle.perception.perceptual_network import nearest_perceptual, usual_or_own
+from vidstyle.perception.perceptual_network import check_weights, nearest_perceptual, usual_or_own
 from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, check_style_output, load_style, style_of
@@ -54,6 +54,9 @@ def refine_style(
         InputError: for a picture that cannot be made a style of, and a file that cannot be written.
     """
     check_style_output(out, overwrite=overwrite)
+    # What is missing is said before anything takes its time.
+    check_weights(perceptual_weights)
+    perceptual = perceptual or usual_or_own(nearest_perceptual(perceptual_weights), perceptual_weights, on_note)
     shorter_side = stroke_side(StyleSource.shorter_side, stroke_size)
     style = style_of(picture, by, stroke_size=stroke_size)
     with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder:
@@ -64,7 +67,7 @@ def refine_style(
             StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side),
             Data(photos or PHOTOS, perceptual_weights),
             NetworkChoice(style.card.network, style.card.arguments, start),
-            perceptual or usual_or_own(nearest_perceptual(perceptual_weights), perceptual_weights, on_note),
+            perceptual,
             seconds / 60,
         )
         card = make_style(
