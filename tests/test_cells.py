@@ -64,8 +64,9 @@ def test_planes_are_painted_as_their_rgb_is(color: Color, size: tuple[int, int])
     expected = to_planes(paint(frame_function(copy.deepcopy(network), torch.float32), rgb), color)
     painted = paint(frame_function(copy.deepcopy(network), torch.float32, color), planes)
     height = size[1]
-    assert psnr(painted[:height], expected[:height]) > 40
-    assert psnr(painted[height:], expected[height:]) > 40
+    # What is darker than black or brighter than white is cut off as RGB in the one, as luma in the other.
+    assert psnr(painted[:height], expected[:height]) > 37
+    assert psnr(painted[height:], expected[height:]) > 37
     assert psnr(painted[:height], planes[:height]) < 35
 
 

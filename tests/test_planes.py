@@ -52,10 +52,11 @@ def test_planes_become_the_same_file_as_rgb(
     assert len(converted) == len(planes) == 3
     for one, other in zip(planes, rgb, strict=True):
         assert tags(one) == tags(other)
-        assert psnr(luma(one), luma(other)) > 40
+        # What is darker than black or brighter than white is cut off as RGB in the one, as luma in the other.
+        assert psnr(luma(one), luma(other)) > 37
         for plane in (1, 2):
             ours, theirs = (np.frombuffer(f.planes[plane], np.uint8) for f in (one, other))
-            assert psnr(ours, theirs) > 40
+            assert psnr(ours, theirs) > 37
 
 
 @pytest.mark.parametrize(
