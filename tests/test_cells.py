@@ -58,15 +58,15 @@ def test_rgb_is_painted_as_if_converted_outside(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(64, 48), (66, 50)], ids=str)
 @pytest.mark.parametrize("color", COLORS, ids=str)
 def test_planes_are_painted_as_their_rgb_is(color: Color, size: tuple[int, int]) -> None:
-    network = load_style("starry_night").network
+    # A style that makes little of what eight bits round away.
+    network = load_style("great_wave").network
     planes = to_planes(colorful_picture(2, *size), color)
     rgb = to_rgb(planes, color)
     expected = to_planes(paint(frame_function(copy.deepcopy(network), torch.float32), rgb), color)
     painted = paint(frame_function(copy.deepcopy(network), torch.float32, color), planes)
     height = size[1]
-    # What is darker than black or brighter than white is cut off as RGB in the one, as luma in the other.
-    assert psnr(painted[:height], expected[:height]) > 37
-    assert psnr(painted[height:], expected[height:]) > 37
+    assert psnr(painted[:height], expected[:height]) > 40
+    assert psnr(painted[height:], expected[height:]) > 40
     assert psnr(painted[:height], planes[:height]) < 35
 
 

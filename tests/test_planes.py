@@ -34,7 +34,8 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def paint_file(source: Path, output: Path, network: nn.Module | None = None, **options: object) -> Path:
-    network = network or load_style("starry_night").network
+    # A style that makes little of what eight bits round away.
+    network = network or load_style("great_wave").network
     style = Style(StyleCard("any", Path("any"), "realtime"), network)
     restyle(source, output, style=style, engine="torch", **{"codec": "h264", "quality": 2, "steady": False, **options})
     return output
@@ -52,11 +53,10 @@ def test_planes_become_the_same_file_as_rgb(
     assert len(converted) == len(planes) == 3
     for one, other in zip(planes, rgb, strict=True):
         assert tags(one) == tags(other)
-        # What is darker than black or brighter than white is cut off as RGB in the one, as luma in the other.
-        assert psnr(luma(one), luma(other)) > 37
+        assert psnr(luma(one), luma(other)) > 40
         for plane in (1, 2):
             ours, theirs = (np.frombuffer(f.planes[plane], np.uint8) for f in (one, other))
-            assert psnr(ours, theirs) > 37
+            assert psnr(ours, theirs) > 40
 
 
 @pytest.mark.parametrize(

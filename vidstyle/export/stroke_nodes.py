@@ -11,6 +11,7 @@ from vidstyle.nets.strokes import (
     AROUND,
     FAINT,
     LONG,
+    NEARBY,
     REACHES,
     READABLE,
     SHARES,
@@ -72,7 +73,7 @@ class _StrokeNodes:
         felt = [self._spread(tensor, reach) for reach in REACHES]
         for contours, share in zip(felt, SHARES, strict=True):
             field = graph.node("Sub", field, graph.node("Mul", self._turned(contours, FAINT), self._number(share)))
-        detail, around = (graph.slice(x, [0], [1], axes=(1,)) for x in (self._spread(tensor, 1), felt[AROUND]))
+        detail, around = (graph.slice(felt[which], [0], [1], axes=(1,)) for which in (NEARBY, AROUND))
         return self._unit(field), detail, around
 
     def _structure_tensor(self, picture: str) -> str:

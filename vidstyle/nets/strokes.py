@@ -27,8 +27,8 @@ SHARPNESS = 6
 """Power of the cosine by which directions are mixed; below DIRECTIONS, so that all fields get as much of them."""
 REACHES, SHARES = (1, 4, 10), (1.0, 0.6, 0.4)
 """Positions by which contours are felt on each side, by a mean over as many taken twice, and how much each counts."""
-AROUND = 1
-"""Which of them is around a place: as far as a mouth is from a cheek."""
+NEARBY, AROUND = 0, 1
+"""Which of them are nearby, and around a place: as far as a mouth is from a cheek."""
 FAINT = 4e-4
 """Squared gradient, from position to position, below which a contour is none."""
 READABLE = 0.02
@@ -289,11 +289,10 @@ def directions(luma: Tensor, potential: Tensor, swirls: float) -> tuple[Tensor, 
     """
     tensor, level = structure_tensor(_extended(luma)), _spread(structure_tensor(_extended(potential)), 1)
     field = -swirls * level[:, 1:] / (level[:, :1] + 1e-8)
-    detail = _spread(tensor, 1)
     felt = [_spread(tensor, reach) for reach in REACHES]
     for contours, share in zip(felt, SHARES, strict=True):
         field = field - share * contours[:, 1:] / (contours[:, :1] + FAINT)
-    return unit(field), detail[:, :1], felt[AROUND][:, :1]
+    return unit(field), felt[NEARBY][:, :1], felt[AROUND][:, :1]
 
 
 def unit(vectors: Tensor) -> Tensor:
