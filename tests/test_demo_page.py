@@ -151,10 +151,9 @@ def test_a_painting_is_cancelled(visit: Callable[..., Any], tmp_path: Path) -> N
     page.locator("#video-progress", has_text="left").wait_for()
     page.click("#video-cancel")
     page.locator("#video-progress", has_text="Cancelled.").wait_for()
+    page.locator("#video-paint:enabled").wait_for()
     page.wait_for_timeout(1000)
-    # On a busy machine Gradio's own notice takes longer to give way; nothing else may stay.
-    expect = pytest.importorskip("playwright.sync_api").expect
-    expect(page.locator("#video-progress")).to_have_text("Cancelled.", use_inner_text=True, timeout=100_000)
+    assert page.inner_text("#video-progress").strip() == "Cancelled."
     assert not page.inner_text("#video-result").strip()
 
 

@@ -221,7 +221,7 @@ def test_painting_by_optimisation_is_cancelled(here: SimpleNamespace, tmp_path: 
     content = bring(here, colorful_picture(0, 96, 64))
     steps = slow.paint(here.visitor, SlowRequest(content, content, 64))
     next(steps)
-    here.visitor.stop_painting.set()
+    here.visitor.stop_painting()
     with pytest.raises(Cancelled):
         list(steps)
     assert not here.visitor.files("result")

@@ -72,12 +72,14 @@ class Run:
     """A painting under way, written by its thread.
 
     Attributes:
+        stop: is set once it is to stop.
         progress: how far it is.
         frames: how many there will be, None if nobody knows.
         failure: what it has ended with.
         began: when, seconds of the monotonic clock.
     """
 
+    stop: threading.Event
     progress: Progress = field(default_factory=Progress)
     frames: int | None = None
     failure: Exception | None = None
@@ -179,6 +181,12 @@ class JobQueue:
         with self._lock:
             self._seen.pop(ticket, None)
 
+    def leave_unless_begun(self, ticket: Ticket) -> None:
+        """Make room, if what waits has not begun."""
+        with self._lock:
+            if self._seen.get(ticket) != math.inf:
+                self._seen.pop(ticket, None)
+
     def _drop_absent(self) -> None:
         latest = time.monotonic() - ABSENT_SECONDS
         self._seen = {ticket: seen for ticket, seen in self._seen.items() if seen > latest}
@@ -227,7 +235,8 @@ class Jobs:
     ) -> Iterator[tuple[str, str]]:
         """Paint a whole file: HTML of the progress and of the result, again and again.
 
-        Leaving off in the middle stops it, and so does `visitor.stop_painting`.
+        Leaving off in the middle stops it, and so does `visitor.stop_painting`; the frame under way is done first, and
+        whoever comes next waits for it.
 
         Raises:
             InputError: for what cannot be painted.
@@ -265,27 +274,26 @@ class Jobs:
             job: what is to be done.
             on_result: called with the identity of the result.
         """
-        visitor.stop_painting.clear()
         ticket = self._queue.join(visitor)
         try:
-            while before := self._queue.before(ticket):
-                yield (
-                    bar(None, f"Waiting for {'one painting' if before == 1 else f'{before} paintings'} to be done"),
-                    "",
-                )
-                if visitor.stop_painting.wait(REPORT_SECONDS):
-                    raise Cancelled("cancelled")
-            yield from self._painted(visitor, job, ticket, on_result)
-        finally:
-            self._queue.leave(ticket)
+            with visitor.painting() as stop:
+                while before := self._queue.before(ticket):
+                    paintings = "one painting" if before == 1 else f"{before} paintings"
+                    yield bar(None, f"Waiting for {paintings} to be done"), ""
+                    if stop.wait(REPORT_SECONDS):
+                        raise Cancelled("cancelled")
+                yield from self._painted(visitor, job, ticket, Run(stop), on_result)
+        except BaseException:
+            # What is under way already leaves the queue when it is done.
+            self._queue.leave_unless_begun(ticket)
+            raise
 
     def _painted(
-        self, visitor: Visitor, job: Job, ticket: Ticket, on_result: Callable[[str], None]
+        self, visitor: Visitor, job: Job, ticket: Ticket, run: Run, on_result: Callable[[str], None]
     ) -> Iterator[tuple[str, str]]:
         file = job.file
         visitor.storage.check(file.bytes)
         output = visitor.new_path(job.suffix)
-        run, stop = Run(), visitor.stop_painting
 
         def body() -> None:
             # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
@@ -296,7 +304,9 @@ class Jobs:
             try:
                 self._work(run, visitor, file, lambda report: job.make(output, report))
             finally:
-                # Here, too, since a page that is closed may leave off without a word.
+                if run.stop.is_set():
+                    output.unlink(missing_ok=True)
+                # Here, since nobody may be there any more who waits for the end.
                 self._queue.leave(ticket)
 
         self._queue.begin(ticket)
@@ -304,12 +314,12 @@ class Jobs:
         thread.start()
         try:
             while thread.is_alive():
-                # Nothing after "Cancelled.", however long the frame under way still takes.
-                if not stop.is_set():
-                    yield job.progress(run), job.shown()
+                yield job.progress(run), job.shown()
                 thread.join(REPORT_SECONDS)
+                if run.stop.is_set():
+                    raise Cancelled("cancelled")
         finally:
-            stop.set()
+            run.stop.set()
         if run.failure is not None:
             output.unlink(missing_ok=True)
             raise run.failure
@@ -321,7 +331,7 @@ class Jobs:
     def _work(self, run: Run, visitor: Visitor, file: StoredFile, make: Callable[[OnProgress], object]) -> None:
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
-            if visitor.stop_painting.is_set():
+            if run.stop.is_set():
                 raise Cancelled("cancelled")
             visitor.storage.check()
 

@@ -75,14 +75,15 @@ def keys_tab(jobs: KeyJobs, largest: int, examples: tuple[Example, ...]) -> None
             yield failure.html, "", READY, IDLE
 
     def stop(request: gr.Request) -> tuple[Any, ...]:
-        visitor_of(request).stop_painting.set()
-        return cancelled(), READY, IDLE
+        visitor_of(request).stop_painting()
+        return cancelled(), IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     film.input(choose, film, [keys, back, painted, shown, progress, result, *buttons], concurrency_limit=1, **quiet)
     dropped.input(take, [film, dropped, painted], [painted, shown, progress, watch], **quiet)
-    painting = watch.click(paint, [film, painted], [progress, result, *buttons], concurrency_limit=None, **quiet)
-    cancel.click(stop, None, [progress, *buttons], cancels=[painting], queue=False, **quiet)
+    watch.click(paint, [film, painted], [progress, result, *buttons], concurrency_limit=None, **quiet)
+    # As in paint_tab: it ends by itself.
+    cancel.click(stop, None, [progress, cancel], queue=False, **quiet)
 
 
 _NOTHING: tuple[Any, ...] = ({}, "", "", "", IDLE, IDLE)

@@ -123,8 +123,8 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
             yield failure.html, "", READY, IDLE
 
     def stop(request: gr.Request) -> tuple[Any, ...]:
-        visitor_of(request).stop_painting.set()
-        return cancelled(), READY, IDLE
+        visitor_of(request).stop_painting()
+        return cancelled(), IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result, *buttons], **quiet)
@@ -134,8 +134,9 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         slider.release(show_preview, inputs, preview, **latest)
     look.keep_colors.input(show_preview, inputs, preview, **latest)
     # Jobs has a line of its own, in which one sees how far it is.
-    painting = paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
-    cancel.click(stop, None, [progress, *buttons], cancels=[painting], queue=False, **quiet)
+    paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
+    # The painting ends by itself, and only then the next may begin: where Gradio cuts it off, an error may stay behind.
+    cancel.click(stop, None, [progress, cancel], queue=False, **quiet)
     return look.remembered
 
 

@@ -84,8 +84,8 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
             yield failure.html, "", READY, IDLE, IDLE
 
     def stop(request: gr.Request) -> tuple[Any, ...]:
-        visitor_of(request).stop_painting.set()
-        return cancelled(), "", READY, IDLE, IDLE
+        visitor_of(request).stop_painting()
+        return cancelled(), "", IDLE, IDLE
 
     def leave_it(request: gr.Request) -> Any:
         visitor_of(request).enough.set()
@@ -95,7 +95,8 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
     for dropped, other in ((content, style), (style, content)):
         dropped.input(ready, [dropped, other], paint, **quiet)
     wanted = [content, style, size, strokes, colors]
-    painting = paint.click(begin, wanted, [progress, result, *buttons], concurrency_limit=None, **quiet)
+    paint.click(begin, wanted, [progress, result, *buttons], concurrency_limit=None, **quiet)
     enough.click(leave_it, None, enough, queue=False, **quiet)
-    cancel.click(stop, None, [progress, result, *buttons], cancels=[painting], queue=False, **quiet)
+    # As in paint_tab: it ends by itself.
+    cancel.click(stop, None, [progress, result, enough, cancel], queue=False, **quiet)
     return {"size": size, "stroke_size": strokes, "keep_colors": colors}

@@ -8,7 +8,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,6 @@ class Visitor:
         admitted: whether it has shown the password.
         open_requests: how many are being answered; a page that is open always has one, see `here` in files.py.
         last_seen: when one was answered last, seconds of the monotonic clock.
-        stop_painting: ends the painting of a file that is under way.
         enough: ends one that is better the longer it takes, and keeps what there is.
         is_busy: whether there is work that should not be lost, such as a training.
         leave: called once when it is forgotten.
@@ -76,12 +76,12 @@ class Visitor:
     admitted: bool = False
     open_requests: int = 0
     last_seen: float = field(default_factory=time.monotonic)
-    stop_painting: threading.Event = field(default_factory=threading.Event)
     enough: threading.Event = field(default_factory=threading.Event)
     is_busy: Callable[[], bool] = lambda: False
     leave: Callable[[], None] = lambda: None
     pages: list[str] = field(default_factory=list)
     _files: dict[str, StoredFile] = field(default_factory=dict)
+    _paintings: list[threading.Event] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_path(self, suffix: str) -> Path:
@@ -123,6 +123,24 @@ class Visitor:
             gone, self.pages = self.pages[:-MOST_PAGES], self.pages[-MOST_PAGES:]
         return gone
 
+    @contextmanager
+    def painting(self) -> Iterator[threading.Event]:
+        """What a painting of a file looks at: it is set once this painting is to stop, and stays so."""
+        stop = threading.Event()
+        with self._lock:
+            self._paintings.append(stop)
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                self._paintings.remove(stop)
+
+    def stop_painting(self) -> None:
+        """End all paintings of files that are under way."""
+        with self._lock:
+            for stop in self._paintings:
+                stop.set()
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept for it."""
@@ -131,7 +149,7 @@ class Visitor:
 
     def forget(self) -> None:
         """Stop what is under way, and remove all files."""
-        self.stop_painting.set()
+        self.stop_painting()
         self.leave()
         with self._lock:
             files = list(self._files.values())
