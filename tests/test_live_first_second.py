@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from live_steps import Clock, Painter, Steps, inverted
-from media_files import barcode, make_video, read_barcode, read_video
+from media_files import barcode, colorful_picture, make_video, read_barcode, read_video
 
 from vidstyle.live import LiveSettings, Session, opening, run
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keys import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
-from vidstyle.live.painters import Painters
+from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.media.captions import TEXT_LINES, captioned
 from vidstyle.media.frame import Frame
 from vidstyle.media.window import beside_black
@@ -136,6 +136,35 @@ def test_with_a_window_a_file_waits_for_what_paints_and_a_recording_has_all_of_i
     assert recorded[-25:] == list(range(25))
     assert set(recorded[:-25]) <= {0}
     assert figures.sinks[0]["name"] == "window"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_recording_begins_with_a_painting(
+    watched: bool, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = Window()
+    monkeypatch.setattr(opening, "WindowSink", lambda *_: window)
+    monkeypatch.setattr("vidstyle.live.live_settings.check_window", lambda: None)
+    painted = StylePainter._painted
+
+    def slowly(self: StylePainter, pixels: np.ndarray) -> np.ndarray:
+        time.sleep(0.6)
+        return np.asarray(painted(self, pixels))
+
+    monkeypatch.setattr(StylePainter, "_painted", slowly)
+    clip = make_video(tmp_path / "still.mp4", pictures=[colorful_picture(0, 192, 128)] * 25, times=range(25))
+    source = read_video(clip)[0][1]
+    to = [*(["window"] if watched else []), str(tmp_path / "out.mp4")]
+    run(LiveSettings(style=style_file, camera=str(clip), to=to, device="cpu"))
+    recorded = [pixels.astype(int) for _, pixels in read_video(tmp_path / "out.mp4")]
+    assert len(recorded) >= 25
+    away = np.abs(recorded[-1] - source).mean()
+    assert away > 10, "this style changes nothing"
+    # With a window it may still be coming in softly.
+    assert np.abs(recorded[0] - recorded[-1]).mean() < (0.3 if watched else 0.1) * away
+    if watched:
+        assert np.abs(window.shown[0][0].astype(int) - source).mean() < 0.2 * away
 
 
 @pytest.mark.slow

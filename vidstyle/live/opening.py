@@ -1,8 +1,7 @@
 """From settings to a session: everything that takes time to open, and what has to be closed should something fail.
 
 A window comes first: it shows the camera within a second, while what paints is still being loaded.  What others see,
-recordings, streams and virtual cameras, begins when there is something that paints, with the camera's own picture until
-the first painting is done.
+recordings, streams and virtual cameras, begins with the first painting.
 """
 
 import contextlib
@@ -65,9 +64,10 @@ def run(
         mirror=settings.mirror,
     )
     watched = "window" in settings.to
-    # While somebody watches, a file stands at its first frame until it can be painted.
+    # A file stands at its first frame until that is painted, and whatever else shows it is there.
     begin = threading.Event()
-    source = _unless_stopped(partial(_open_source, settings, begin if watched else None), stop)
+    painted = threading.Event() if watched else begin
+    source = _unless_stopped(partial(_open_source, settings, begin), stop)
     with contextlib.ExitStack() as failing:
         failing.callback(source.close)
         # First of all, and its first picture, since loading what paints keeps Python busy.
@@ -92,11 +92,12 @@ def run(
         company or NOBODY,
         window=window,
         shown=shown,
+        painted=painted,
         learnt=paint.take,
         seconds=settings.seconds,
     )
     joining = threading.Thread(
-        target=_join, args=(session, settings, source, painters, begin), name="vidstyle-open", daemon=True
+        target=_join, args=(session, settings, source, painters, painted, begin), name="vidstyle-open", daemon=True
     )
     if watched:
         joining.start()
@@ -160,7 +161,7 @@ class _Painting:
         return given if isinstance(given, Style) and name == given.card.name else load_style(name)
 
 
-def _open_source(settings: LiveSettings, begin: threading.Event | None) -> LiveSource:
+def _open_source(settings: LiveSettings, begin: threading.Event) -> LiveSource:
     request = Request(settings.camera_size, settings.camera_fps)
     return open_source(
         settings.camera, request=request, size=settings.size, loop=settings.loop, planes=True, begin=begin
@@ -236,11 +237,14 @@ def _join(
     settings: LiveSettings,
     source: LiveSource,
     painters: "Painters[LivePaints]",
+    painted: threading.Event,
     begin: threading.Event,
 ) -> None:
-    """Open the rest while somebody watches already."""
+    """Open the rest while somebody watches already; nobody else sees anything before it is painted."""
     try:
         company = _company(settings, source, painters, session.state)
+        while not session.ended and not painted.wait(POLL_SECONDS):
+            pass
         if session.ended:
             company.close()
         elif session.join(_with_files(company, settings, source)):

@@ -47,6 +47,8 @@ class Session:
         company: who else takes part; of its sinks the figures are those of the first one.
         window: which is served in the caller's thread; a sink before all others.
         shown: set when the window has shown a picture.
+        painted: set when what is shown is painted, or is not to be; without a window nothing is shown until then, and
+            no frame counts.
         learnt: takes a style that has been learnt from them, and gives the name by which painters open it.
         seconds: after which to end.
         clock: seconds, as in the times of the source's frames.
@@ -61,19 +63,21 @@ class Session:
         *,
         window: WindowSink | None = None,
         shown: threading.Event | None = None,
+        painted: threading.Event | None = None,
         learnt: Callable[[Style], str] | None = None,
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
         self._window, self._seconds, self._clock = window, seconds, clock
-        self._company, self._shown, self._learnt = company, shown, learnt
+        self._company, self._shown, self._painted, self._learnt = company, shown, painted, learnt
         self._colors = Colors(source.color)
         self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
         self._captures: Channel[Frame] = Channel(1, newest=True)
         self._failures: list[BaseException] = []
         self._viewer.masking = company.masking
+        self._viewer.waits = painted is not None and window is None
         first = () if window is None else (window,)
         self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *company.sinks))
         self._joining = threading.Lock()
@@ -200,13 +204,19 @@ class Session:
 
     def _capture(self) -> None:
         last: float | None = None
+        waited_for = False
         for frame in self._source.frames():
             if frame.discontinuity or (last is not None and frame.time - last > GAP_SECONDS):
                 # The frame itself may give way to the next one.
                 self._breaks += 1
             last = frame.time
-            self._captured += 1
-            self._begun = self._clock() if self._begun is None else self._begun
+            if not self._waiting:
+                self._captured += 1
+                self._begun = self._clock() if self._begun is None else self._begun
+            elif waited_for:
+                continue
+            else:
+                waited_for = True
             self._captures.put(frame)
         self._captures.end()
 
@@ -236,8 +246,18 @@ class Session:
         self._waits.append(begin - frame.time)
         self._draws.append(end - begin)
         self._latest = shown
+        waits = self._waiting
+        if self._painted is not None and (self._viewer.has_painted or self.state.strength == 0):
+            self._painted.set()
+        if waits:
+            return
         for thread in self._all_sinks():
             thread.put(replace(frame, pixels=shown), end)
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether nothing is shown yet, but one frame is being painted."""
+        return self._viewer.waits and self._painted is not None and not self._painted.is_set()
 
     def _as_asked(self, frame: Frame) -> Frame:
         """The frame, or while the picture stands still the one from which on it does, at this frame's time."""

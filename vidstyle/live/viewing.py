@@ -34,7 +34,7 @@ class Masking:
 
 
 class ViewerStream(Generic[T]):
-    """Shows frames as a state says at that moment; never waits for a painting.
+    """Shows frames as a state says at that moment; waits for no painting but the first, and for that only if it is to.
 
     Args:
         painters: where the styles come from.
@@ -43,6 +43,7 @@ class ViewerStream(Generic[T]):
 
     Attributes:
         masking: finds where somebody is, and joins the painting with what is behind them; None for no such thing.
+        waits: whether the first painting is waited for, once there is a painter; see vidstyle.stream.Stream.
         style: what is painted with, or gone over to; of the first one even while it is still being opened.
     """
 
@@ -52,6 +53,7 @@ class ViewerStream(Generic[T]):
         self._painters, self._share = painters, share
         self.style = style
         self.masking: Masking | None = None
+        self.waits = False
         self._stream: Stream | None = None
         self._used: list[tuple[str, Paints]] = []
         self._blended = ""
@@ -105,6 +107,11 @@ class ViewerStream(Generic[T]):
         """Frames that have been painted so far."""
         return self._stream.paintings if self._stream is not None else 0
 
+    @property
+    def has_painted(self) -> bool:
+        """Whether something painted has been shown."""
+        return self._stream is not None and self._stream.has_painted
+
     def close(self) -> None:
         """Show nothing more."""
         if self._stream is not None:
@@ -119,6 +126,7 @@ class ViewerStream(Generic[T]):
 
         self._stream.look = Look(state.strength, state.keep_colors)
         self._stream.stroke_size = state.stroke_size
+        self._stream.waits = self.waits
         while self._pinned:
             self._stream.pin(*self._pinned.popleft())
         self._stream.submit(frame)

@@ -82,7 +82,7 @@ class FilePlayer:
             for frame in self._file:
                 if first is None:
                     first = frame.time
-                    yield from self._standing(frame)
+                    frame = yield from self._standing(frame)
                     if self.sound is not None:
                         self.sound.play(self._file.origin + Fraction(first), lambda: self._start, over)
                 due = self._start + frame.time - first
@@ -99,14 +99,17 @@ class FilePlayer:
             self._file.close()
         return end
 
-    def _standing(self, frame: Frame) -> Iterator[Frame]:
-        """The first frame until the file may begin."""
+    def _standing(self, frame: Frame) -> Generator[Frame, None, Frame]:
+        """The first frame until the file may begin; returns it as it is to be given then."""
         if self._begin is None or self._begin.is_set():
-            return
+            return frame
         while not self._begin.is_set() and not self._closed.is_set():
             yield replace(frame, pts=round(time.monotonic() / MICROSECOND), time_base=MICROSECOND, duration=0)
+            # What is given again goes on from what was.
+            frame = replace(frame, discontinuity=False)
             self._begin.wait(STANDING_SECONDS)
         self._start = time.monotonic()
+        return frame
 
     def close(self) -> None:
         """Make `frames` end at once."""
