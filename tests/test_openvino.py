@@ -1,6 +1,8 @@
 """The OpenVINO engine: the same pictures as torch, compiled once, whatever becomes of the cache."""
 
+import json
 import os
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from media_files import colorful_picture, psnr
+from media_files import colorful_picture, make_video, psnr, read_video
 from torch import nn
 
 from vidstyle import InputError
@@ -297,3 +299,21 @@ def test_engine_and_device_go_together(engine: str, device: str, monkeypatch: py
 def test_engines_that_nobody_has() -> None:
     with pytest.raises(InputError, match="engine='tensorrt': unknown; use auto, torch, openvino, cuda"):
         choose_engine("tensorrt", "auto", tiny_network())
+
+
+def test_the_command_compiles_and_finds_what_was_compiled(tmp_path: Path) -> None:
+    # By itself, since the command loads less of torch than these tests do.
+    clip = make_video(tmp_path / "clip.mp4", times=range(2))
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "LOCALAPPDATA": str(tmp_path / "cache")}
+    told = []
+    for name in ("first.mp4", "second.mp4"):
+        command = ["restyle", str(clip), str(tmp_path / name), "--engine", "openvino", "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "vidstyle", *command], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout)["engine"])
+    assert told == ["openvino", "openvino"]
+    assert list((tmp_path / "cache").rglob("openvino*"))
+    first, second = (read_video(tmp_path / name) for name in ("first.mp4", "second.mp4"))
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(first, second, strict=True))

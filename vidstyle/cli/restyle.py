@@ -241,6 +241,10 @@ def restyle(
                 from vidstyle.painting.keyed_films import restyle_by_keys
 
                 return restyle_by_keys(source, output, request, chosen, settings, report, bar.say, check)
+            from vidstyle.cli.quick_torch import torch_to_paint
+
+            with torch_to_paint():
+                import torch  # noqa: F401
             return restyling.restyle(source, output, style=chosen, style_at=keyframes, on_progress=report, **settings)
 
         summary = interruptible(paint)

@@ -166,6 +166,9 @@ class OpenVinoEngine(Engine):
 
     @torch.no_grad()
     def _graph(self, shape: tuple[int, ...]) -> Any:
+        # Whoever only paints may have left it out (vidstyle.cli.quick_torch); who traces may need it.
+        import torch._meta_registrations
+
         pixels = torch.zeros(shape, dtype=torch.uint8)
         # What depends on the size alone is computed now, and is a constant from then on.
         self._paint(pixels)
