@@ -10,7 +10,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 from media_files import colorful_picture, psnr
 
-from vidstyle.engines.frame_function import FrameFunction, frame_function, network_takes_planes
+from vidstyle.engines import network_takes_planes
+from vidstyle.engines.frame_function import FrameFunction, frame_function
 from vidstyle.media.frame import SWSCALE_MATRIX, Color
 from vidstyle.nets import JohnsonNet
 from vidstyle.nets.cells import fold_bytes, unfold_bytes

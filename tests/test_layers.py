@@ -28,6 +28,7 @@ FLOORS = (
     {"media"},
     {"perception"},
     {"nets"},
+    {"lazy_network"},
     {"style_files", "engines"},
     {"any_style"},
     {"styles"},

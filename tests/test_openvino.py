@@ -1,6 +1,5 @@
 """The OpenVINO engine: the same pictures as torch, compiled once, whatever becomes of the cache."""
 
-import json
 import os
 import subprocess
 import sys
@@ -18,12 +17,13 @@ from torch import nn
 from vidstyle import InputError
 from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
-from vidstyle.engines.frame_function import frame_function
+from vidstyle.engines.precision import integers_are_possible
 from vidstyle.engines.torch_cpu import TorchCpuEngine
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import FormNet, JohnsonNet, build_network
 from vidstyle.nets.realtime import Padding
 from vidstyle.processor import prefers_bfloat16
+from vidstyle.style_files import StyleCard, save_style
 from vidstyle.styles import load_style
 
 pytest.importorskip("openvino")
@@ -147,12 +147,12 @@ def test_all_convolutions_but_the_first_are_in_integers(own_cache: Path, monkeyp
 
 def test_integers_are_for_the_real_time_network_where_nothing_faster_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    paint, other = (frame_function(n, torch.float32) for n in (tiny_network(), JohnsonNet()))
-    assert int8.is_possible(paint, ["FP32", "INT8"])
-    assert not int8.is_possible(paint, ["FP32"])
-    assert not int8.is_possible(other, ["FP32", "INT8"])
+    ours, other = tiny_network(), JohnsonNet()
+    assert integers_are_possible(ours, ["FP32", "INT8"])
+    assert not integers_are_possible(ours, ["FP32"])
+    assert not integers_are_possible(other, ["FP32", "INT8"])
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert not int8.is_possible(paint, ["FP32", "INT8"])
+    assert not integers_are_possible(ours, ["FP32", "INT8"])
 
 
 def test_bounds_leave_out_what_is_rare_and_hold_zero() -> None:
@@ -301,19 +301,33 @@ def test_engines_that_nobody_has() -> None:
         choose_engine("tensorrt", "auto", tiny_network())
 
 
-def test_the_command_compiles_and_finds_what_was_compiled(tmp_path: Path) -> None:
-    # By itself, since the command loads less of torch than these tests do.
-    clip = make_video(tmp_path / "clip.mp4", times=range(2))
+def test_what_was_compiled_is_found_again_without_torch(tmp_path: Path) -> None:
+    # By itself, since torch is here already, and as the command does, which loads less of it.
+    clip, style = make_video(tmp_path / "clip.mp4", times=range(2)), tmp_path / "mine.safetensors"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "LOCALAPPDATA": str(tmp_path / "cache")}
-    told = []
-    for name in ("first.mp4", "second.mp4"):
-        command = ["restyle", str(clip), str(tmp_path / name), "--engine", "openvino", "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "vidstyle", *command], capture_output=True, text=True, env=environment
-        )
+    program = """import sys
+from vidstyle.cli.quick_torch import torch_to_paint
+from vidstyle.restyling import restyle
+with torch_to_paint():
+    restyle(*sys.argv[1:3], style=sys.argv[3], engine="openvino")
+print("torch" in sys.modules)"""
+
+    def painted_by(output: str) -> tuple[bool, list[np.ndarray]]:
+        command = [sys.executable, "-c", program, str(clip), str(tmp_path / output), str(style)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
-        told.append(json.loads(done.stdout)["engine"])
-    assert told == ["openvino", "openvino"]
-    assert list((tmp_path / "cache").rglob("openvino*"))
-    first, second = (read_video(tmp_path / name) for name in ("first.mp4", "second.mp4"))
-    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(first, second, strict=True))
+        return done.stdout == "True\n", [pixels for _, pixels in read_video(tmp_path / output)]
+
+    save_style(style, tiny_network(), StyleCard("mine", style, "realtime", {"channels": 16, "blocks": 1}))
+    loaded, first = painted_by("first.mp4")
+    assert loaded
+    loaded, second = painted_by("second.mp4")
+    assert not loaded
+    assert np.array_equal(first, second)
+    # By what is in the file, whatever its name.
+    torch.manual_seed(1)
+    other = build_network("realtime", {"channels": 16, "blocks": 1})
+    save_style(style, other, StyleCard("mine", style, "realtime", {"channels": 16, "blocks": 1}))
+    loaded, third = painted_by("third.mp4")
+    assert loaded
+    assert not np.array_equal(first, third)

@@ -51,7 +51,7 @@ def test_a_race_is_run_in_turn_and_lasts_as_long_as_it_may() -> None:
 def test_a_machine_is_measured_once(fastest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(engine, "prefers_bfloat16", lambda: True)
-    monkeypatch.setattr(engine.int8, "is_possible", lambda *_: True)
+    monkeypatch.setattr(engine, "integers_are_possible", lambda *_: True)
     raced: list[set[str]] = []
 
     def measured(runs: dict[str, precision.Run]) -> dict[str, float]:
@@ -69,7 +69,7 @@ def test_a_machine_is_measured_once(fastest: str, tmp_path: Path, monkeypatch: p
         broken.write_bytes(b"nonsense")
     assert engine.OpenVinoEngine(network)._precision == fastest
     assert len(raced) == 2, "whatever is wrong with the cache"
-    monkeypatch.setattr(engine.int8, "is_possible", lambda *_: False)
+    monkeypatch.setattr(engine, "integers_are_possible", lambda *_: False)
     assert engine.OpenVinoEngine(network)._precision == "bf16"
     assert len(raced) == 2, "there is nothing to choose"
 

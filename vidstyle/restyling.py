@@ -101,7 +101,10 @@ def restyle(
     )
     check_request(source, output, settings)
     timeline = Timeline(
-        [(at, which if isinstance(which, Style) else load_style(which, argument=argument)) for at, which in style_at]
+        [
+            (at, which if isinstance(which, Style) else load_style(which, argument=argument, lazy=True))
+            for at, which in style_at
+        ]
     )
     with contextlib.closing(PaintersByStyle()) as painters, _memory_errors(source):
         if source.is_dir():

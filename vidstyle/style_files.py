@@ -6,6 +6,7 @@ network's name and arguments, what is known of the picture, the recipe's hash, a
 
 import builtins
 import contextlib
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidstyle.errors import InputError, reason
+from vidstyle.lazy_network import REAL_TIME, AnyNetwork, LazyNetwork
 from vidstyle.output_files import written_beside
 from vidstyle.shipped import PHOTOS
 
@@ -88,6 +90,27 @@ class Style:
         return _sample_of(self.network)
 
 
+class LazyStyle(Style):
+    """A style of which only the card has been read."""
+
+    def __init__(self, card: StyleCard, lazy: LazyNetwork) -> None:
+        # What is read of it is found by the property below.
+        object.__setattr__(self, "card", card)
+        object.__setattr__(self, "lazy", lazy)
+
+    lazy: LazyNetwork
+
+    @property
+    def network(self) -> "nn.Module":
+        """The network.  Raises InputError for a file that holds none."""
+        return self.lazy.network
+
+
+def network_to_paint(style: Style) -> AnyNetwork:
+    """What engines take: the network of a style, or what loads it."""
+    return style.lazy if isinstance(style, LazyStyle) else style.network
+
+
 def _sample_of(network: "nn.Module") -> bytes:
     """The sample photograph as a network paints it, a PNG file."""
     import numpy as np
@@ -120,6 +143,19 @@ def load_style_file(path: Path) -> Style:
         card = _card(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return Style(card, network_of(card, tensors))
+
+
+def lazy_style_file(path: Path) -> LazyStyle | None:
+    """The style in a file, whose network is loaded when it is needed; None if engines cannot do without.
+
+    Raises:
+        InputError: for anything but a style file; for weights that do not fit, once they are loaded.
+    """
+    card = read_card(path)
+    if card.network not in REAL_TIME:
+        return None
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return LazyStyle(card, LazyNetwork(digest, lambda: load_style_file(path).network))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,16 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.hub_styles import fetched, is_on_hub
 from vidstyle.output_files import check_output
 from vidstyle.shipped import library
-from vidstyle.style_files import SUFFIX, Style, StyleCard, load_style_file, network_of, read_card, save_style
+from vidstyle.style_files import (
+    SUFFIX,
+    Style,
+    StyleCard,
+    lazy_style_file,
+    load_style_file,
+    network_of,
+    read_card,
+    save_style,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -186,7 +195,7 @@ def _share(part: str, mix: str) -> tuple[str, float]:
     return part, weight
 
 
-def load_style(style: str | Path, *, argument: str = "style") -> Style:
+def load_style(style: str | Path, *, argument: str = "style", lazy: bool = False) -> Style:
     """Load an installed style by name, any style file by path, or a mix of several.
 
     A mix is one network whose weights are the mean of the others': styles that were trained from one another lie so
@@ -198,12 +207,18 @@ def load_style(style: str | Path, *, argument: str = "style") -> Style:
     Args:
         style: `NAME`, a path, or `NAME:WEIGHT,NAME:WEIGHT`; a path may be that of a picture.
         argument: what the parameter is called that names it.
+        lazy: load weights when they are needed, see vidstyle.style_files.lazy_style_file.
 
     Raises:
         InputError: for an unknown name, a file that is no style, tensors that do not fit the network, and for a mix of
             different networks.
     """
-    parts = [(_load(path), share) for path, share in find_styles(style, argument=argument)]
+    found = find_styles(style, argument=argument)
+    if lazy and len(found) == 1 and not is_picture(found[0][0]):
+        lazily = lazy_style_file(found[0][0])
+        if lazily is not None:
+            return lazily
+    parts = [(_load(path), share) for path, share in found]
     return parts[0][0] if len(parts) == 1 else _mixed(str(style), parts)
 
 

@@ -12,7 +12,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.style_files import Style
+from vidstyle.style_files import Style, network_to_paint
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -96,7 +96,7 @@ def open_painter(
 
     def make() -> "Engine":
         return make_engine(
-            style.network,
+            network_to_paint(style),
             options.device,
             engine=options.engine,
             planes=planes,
@@ -250,18 +250,18 @@ def video_source(source: Path, options: Options, gpu: int | None = None) -> Sour
 
 def _as_planes(video: Source, output: Path, style: Style, options: Options) -> bool:
     """Whether colours need not be converted: everything from decoder to encoder takes the same planes."""
-    from vidstyle.engines.frame_function import network_takes_planes
+    from vidstyle.engines import network_takes_planes
     from vidstyle.media.output_containers import file_takes_planes
 
     written = file_takes_planes(output, video.format, options.codec)
-    return video.has_planes and written and network_takes_planes(style.network, video.color)
+    return video.has_planes and written and network_takes_planes(network_to_paint(style), video.color)
 
 
 def _gpu(style: Style, options: Options) -> int | None:
     """Number of the CUDA device that paints, and so may decode and encode as well; None if the processor paints."""
     from vidstyle.engines import choose_engine
 
-    _, device = choose_engine(options.engine, options.device, style.network)
+    _, device = choose_engine(options.engine, options.device, network_to_paint(style))
     return int(device.partition(":")[2]) if device.startswith("cuda") else None
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from vidstyle.engines.frame_function import network_takes_planes
+from vidstyle.engines import network_takes_planes
 from vidstyle.media.frame import Color, Frame, VideoFormat
 from vidstyle.media.sinks import FileSink
 from vidstyle.media.sources import FileSource

@@ -244,8 +244,9 @@ def restyle(
             from vidstyle.cli.quick_torch import torch_to_paint
 
             with torch_to_paint():
-                import torch  # noqa: F401
-            return restyling.restyle(source, output, style=chosen, style_at=keyframes, on_progress=report, **settings)
+                return restyling.restyle(
+                    source, output, style=chosen, style_at=keyframes, on_progress=report, **settings
+                )
 
         summary = interruptible(paint)
     for warning in summary.warnings:

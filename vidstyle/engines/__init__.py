@@ -1,16 +1,22 @@
 """Engines run a network on frames: one file a backend, one interface."""
 
 import copy
+import ctypes
 import re
+import sys
 from abc import ABC, abstractmethod
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.media.frame import Color, Frame
+from vidstyle.lazy_network import AnyNetwork, is_real_time, loaded
+from vidstyle.media.frame import MATRIX_WEIGHTS, Color, Frame
 
-if TYPE_CHECKING:
-    from torch import nn
+MOST_WORKERS = 4
+"""Frames painted side by side; more would only cost memory."""
+LARGE_FRAME = 4_000_000
+"""Pixels from which on frames are painted one by one, since each takes a gigabyte and keeps all cores busy."""
 
 
 class Engine(ABC):
@@ -62,12 +68,12 @@ def choose_device(device: str) -> str:
     Raises:
         InputError: for a device that is unknown or not there.
     """
+    if device == "cpu" or (device == "auto" and not _may_have_cuda()):
+        return "cpu"
     import torch
 
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        return device
     if is_openvinos(device):
         raise InputError(f"{parameter('device', device)}: paints frames, and nothing else; use one of {DEVICES}")
     kind, colon, index = device.partition(":")
@@ -86,6 +92,17 @@ def choose_device(device: str) -> str:
     if int(index or 0) >= count:
         raise InputError(f"{parameter('device', device)}: there {'is' if count == 1 else 'are'} only {count} here")
     return f"{kind}:{int(index or 0)}"
+
+
+def _may_have_cuda() -> bool:
+    """Whether it is worth loading torch, which takes a second, to ask it: without a driver there is no device."""
+    if "torch" in sys.modules or Path("/dev/kfd").exists():  # AMD's devices are named alike
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def is_openvinos(device: str) -> bool:
@@ -107,7 +124,12 @@ ENGINES = ("auto", "torch", "openvino", "cuda")
 """What an engine may be called."""
 
 
-def choose_engine(engine: str, device: str, network: "nn.Module") -> tuple[str, str]:
+def network_takes_planes(network: AnyNetwork, color: Color) -> bool:
+    """Whether frames for `network` may come as 8-bit planes of 4:2:0 with those colours."""
+    return is_real_time(network) and color.matrix in MATRIX_WEIGHTS and color.bits == 8
+
+
+def choose_engine(engine: str, device: str, network: AnyNetwork) -> tuple[str, str]:
     """Settle `auto`, and check that engine and device go together.
 
     CUDA comes first, then OpenVINO, which is measured to be the fastest on a CPU, then torch, which always works.
@@ -154,15 +176,14 @@ def _apart(engine: str, device: str) -> InputError:
     )
 
 
-def _best_on_cpu(network: "nn.Module") -> str:
+def _best_on_cpu(network: AnyNetwork) -> str:
     from vidstyle.engines import openvino
-    from vidstyle.nets import RealtimeNet
 
-    return "openvino" if isinstance(network, RealtimeNet) and openvino.is_usable() else "torch"
+    return "openvino" if is_real_time(network) and openvino.is_usable() else "torch"
 
 
 def make_engine(
-    network: "nn.Module",
+    network: AnyNetwork,
     device: str = "auto",
     *,
     engine: str = "auto",
@@ -188,23 +209,24 @@ def make_engine(
         # Said here, since looking for OpenVINO would load it.
         engine = "torch"
     kind, device = choose_engine(engine, device, network)
-    # Engines change the type of the weights and move them; a style can be painted with again.
-    network = copy.deepcopy(network)
     backend: Engine
-    if kind == "cuda":
-        from vidstyle.engines.cuda import CudaEngine
-
-        backend = CudaEngine(network, device, planes=planes)
-    elif kind == "openvino":
+    if kind == "openvino":
         from vidstyle.engines.openvino import OpenVinoEngine
 
-        backend = OpenVinoEngine(
+        # It changes nothing of the network.
+        return OpenVinoEngine(
             network,
             planes=planes,
             low_latency=low_latency,
             spare_cores=spare_cores,
             device="CPU" if device == "cpu" else device,
         )
+    # The others change the type of the weights and move them; a style can be painted with again.
+    network = copy.deepcopy(loaded(network))
+    if kind == "cuda":
+        from vidstyle.engines.cuda import CudaEngine
+
+        backend = CudaEngine(network, device, planes=planes)
     elif device != "cpu":
         from vidstyle.engines.torch_device import TorchDeviceEngine
 

@@ -27,18 +27,13 @@ def frame_function(network: nn.Module, dtype: torch.dtype, planes: Color | None 
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
 
     Raises:
-        ValueError: for planes, where network_takes_planes says that they are not for this network or these colours.
+        ValueError: for planes that vidstyle.engines.network_takes_planes does not allow.
     """
     if isinstance(network, RealtimeNet):
         return CellFunction(network, dtype, planes)
     if planes is not None:
         raise ValueError(f"{type(network).__name__} takes RGB, not planes")
     return FrameFunction(network, dtype)
-
-
-def network_takes_planes(network: nn.Module, color: Color) -> bool:
-    """Whether frames for `network` may come as 8-bit planes of 4:2:0 with those colours."""
-    return isinstance(network, RealtimeNet) and color.matrix in MATRIX_WEIGHTS and color.bits == 8
 
 
 class FrameFunction(nn.Module):

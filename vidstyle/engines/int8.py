@@ -7,7 +7,6 @@ The first convolution sees the picture itself, whose darkest tones are too fine 
 are drawn out of noise with integers as well.
 """
 
-import platform
 from functools import lru_cache
 from typing import Any
 
@@ -36,11 +35,6 @@ SIZE = (256, 144)
 
 Bounds = dict[str, tuple[float, float]]
 """By the name of a convolution, the least and the greatest of what goes into it."""
-
-
-def is_possible(paint: nn.Module, capabilities: list[str]) -> bool:
-    """Whether this processor, of which OpenVINO says `capabilities`, paints faster with integers than with floats."""
-    return isinstance(paint, CellFunction) and "INT8" in capabilities and platform.machine() in ("x86_64", "AMD64")
 
 
 @torch.inference_mode()

@@ -1,27 +1,31 @@
 """OpenVINO: the fastest engine on x86, and on Intel's GPUs and NPUs the general way."""
 
+import copy
 import dataclasses
 import hashlib
+import json
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from vidstyle import __version__
-from vidstyle.engines import Engine, int8
+from vidstyle.engines import LARGE_FRAME, MOST_WORKERS, Engine
 from vidstyle.engines.compiled_cache import CompiledCache
-from vidstyle.engines.frame_function import frame_function
-from vidstyle.engines.precision import fastest_precision
-from vidstyle.engines.torch_cpu import LARGE_FRAME, MOST_WORKERS
+from vidstyle.engines.precision import fastest_precision, integers_are_possible
 from vidstyle.errors import InputError, parameter, reason
+from vidstyle.lazy_network import AnyNetwork, LazyNetwork, loaded
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
 from vidstyle.processor import prefers_bfloat16, usable_cores
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vidstyle.engines.int8 import Bounds
 
 KEPT_SIZES = 4
 """Frame sizes whose networks stay in memory."""
@@ -51,7 +55,8 @@ def check_device(device: str) -> None:
 class OpenVinoEngine(Engine):
     """The network as one compiled graph, uint8 in and out; in bfloat16 or integers, whichever is faster here.
 
-    Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.
+    Compiling takes a few seconds, once for each style and frame size: what comes of it is kept on disk.  A lazy network
+    that was compiled before is not loaded, and neither is torch, which takes a second.
 
     Args:
         network, planes: see vidstyle.engines.frame_function.frame_function.
@@ -69,7 +74,7 @@ class OpenVinoEngine(Engine):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: AnyNetwork,
         *,
         planes: Color | None = None,
         low_latency: bool = False,
@@ -80,12 +85,15 @@ class OpenVinoEngine(Engine):
         self._on, self.device = device, "cpu" if device == "CPU" else device
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        # In float32 whatever the precision: the plugin converts weights itself.
-        self._paint = frame_function(network, torch.float32, planes)
+        self._network, self._planes = network, planes
         self._cache = CompiledCache("openvino")
         self._precision = precision or self._fastest_precision()
-        self._bounds: int8.Bounds | None = None
-        self._identity = _identity(network, planes)
+        self._bounds: Bounds | None = None
+        if isinstance(network, LazyNetwork):
+            self._identity = self._known_identity(network)
+        else:
+            self._identity = _identity(network, planes)
+            self._paint  # noqa: B018 (as it is now: whoever has the network may change it)
         self._cores = usable_cores(spare=spare_cores)
         self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
         # One more in flight than is painted, so that no stream waits for the pipeline.
@@ -164,15 +172,34 @@ class OpenVinoEngine(Engine):
             "INFERENCE_NUM_THREADS": self._cores,
         }
 
-    @torch.no_grad()
+    @cached_property
+    def _paint(self) -> "nn.Module":
+        """The network, from pixels to pixels."""
+        import torch
+
+        from vidstyle.engines.frame_function import frame_function
+
+        # In float32 whatever the precision: the plugin converts weights itself.
+        return frame_function(copy.deepcopy(loaded(self._network)), torch.float32, self._planes)
+
+    def _known_identity(self, network: LazyNetwork) -> str:
+        """The network's identity, by the file that it is in, if it has been loaded from it before."""
+
+        def compute() -> tuple[str, Callable[[], bytes]]:
+            identity = _identity(network.network, self._planes)
+            return identity, identity.encode
+
+        return self._cache.get(_digest(GRAPH, __version__, network.digest, self._planes), bytes.decode, compute)
+
     def _graph(self, shape: tuple[int, ...]) -> Any:
-        # Whoever only paints may have left it out (vidstyle.cli.quick_torch); who traces may need it.
-        import torch._meta_registrations
+        import torch
+
+        from vidstyle.engines import int8
 
         pixels = torch.zeros(shape, dtype=torch.uint8)
-        # What depends on the size alone is computed now, and is a constant from then on.
-        self._paint(pixels)
-        with warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings():
+            # What depends on the size alone is computed now, and is a constant from then on.
+            self._paint(pixels)
             # That tracing is deprecated, and that sizes become constants, which they shall.
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(self._paint, pixels, check_trace=False)
@@ -184,16 +211,26 @@ class OpenVinoEngine(Engine):
             int8.quantise(graph, self._bounds)
         return graph
 
+    def _bfloat16(self, processor: str, capabilities: list[str]) -> bool:
+        """Whether the processor has bfloat16, which torch knows, and is asked once if it need not be loaded else."""
+        if not isinstance(self._network, LazyNetwork):
+            return prefers_bfloat16()
+
+        def ask() -> tuple[bool, Callable[[], bytes]]:
+            prefers = prefers_bfloat16()
+            return prefers, lambda: json.dumps(prefers).encode()
+
+        return self._cache.get(_digest("bf16", __version__, processor, capabilities), json.loads, ask)
+
     def _fastest_precision(self) -> str:
         if self._on != "CPU":
             return "f16"
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        choices = ["bf16"] if prefers_bfloat16() else []
-        if int8.is_possible(self._paint, capabilities):
-            choices.append("int8")
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        choices = ["bf16"] * self._bfloat16(processor, capabilities)
+        choices += ["int8"] * integers_are_possible(self._network, capabilities)
         # On a core, since each frame has few.
         settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
-        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         key = _digest("precision", choices, settings, self._openvino.__version__, processor)
         return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
 
@@ -211,7 +248,7 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _identity(network: nn.Module, planes: Color | None) -> str:
+def _identity(network: "nn.Module", planes: Color | None) -> str:
     """What tells this network from every other."""
     settings = {name: value for name, value in vars(network).items() if isinstance(value, bool | int | float | str)}
     digest = hashlib.sha256(_digest(GRAPH, __version__, repr(network), settings, planes).encode())

@@ -4,6 +4,7 @@ What a processor says of itself does not tell: one with AVX-512 VNNI and AVX-512
 as bfloat16, one with AMX both alike.
 """
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vidstyle.engines.compiled_cache import CompiledCache
+from vidstyle.lazy_network import AnyNetwork, is_real_time
 
 SECONDS = 0.5
 """That a measurement takes, besides compiling what is measured."""
@@ -24,6 +26,12 @@ CHANNELS, LAYERS, HEIGHT, WIDTH = 48, 4, 90, 160
 LEVELS, RANGE = 256, 4.0
 
 Run = Callable[[], object]
+
+
+def integers_are_possible(network: AnyNetwork, capabilities: list[str]) -> bool:
+    """Whether this processor, of which OpenVINO says `capabilities`, paints with integers: in the layers of a real-time
+    network, see vidstyle.engines.int8."""
+    return is_real_time(network) and "INT8" in capabilities and platform.machine() in ("x86_64", "AMD64")
 
 
 def fastest_precision(

@@ -7,16 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 from torch import nn
 
-from vidstyle.engines import Engine
+from vidstyle.engines import LARGE_FRAME, MOST_WORKERS, Engine
 from vidstyle.engines.fitting import FittingFunction
 from vidstyle.engines.frame_function import frame_function
 from vidstyle.media.frame import Color, Frame
 from vidstyle.processor import prefers_bfloat16, usable_cores
-
-MOST_WORKERS = 4
-"""Frames painted side by side; more would only cost memory."""
-LARGE_FRAME = 4_000_000
-"""Pixels from which on frames are painted one by one, since each takes a gigabyte and keeps all cores busy."""
 
 
 class TorchCpuEngine(Engine):

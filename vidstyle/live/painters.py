@@ -67,8 +67,7 @@ class StylePainter:
     """
 
     def __init__(self, style: Style, device: str, color: Color | None, compiler: Compiler) -> None:
-        from vidstyle.engines import choose_engine, make_engine
-        from vidstyle.engines.frame_function import network_takes_planes
+        from vidstyle.engines import choose_engine, make_engine, network_takes_planes
 
         kind, self.device = choose_engine("auto", device, style.network)
         self._style, self._compiler = style, compiler
