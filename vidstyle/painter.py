@@ -77,7 +77,7 @@ class Painter:
             stroke_size=stroke_size,
         )
         check_channels(channels)
-        loaded = style if isinstance(style, Style) else load_style(style)
+        loaded = style if isinstance(style, Style) else load_style(style, lazy=True)
         self._options, self._card, self._channels = options, loaded.card, channels
         self._painter = open_painter(loaded, options, low_latency=True, sizes_vary=sizes_vary)
         # What does not go together is refused here, rather than with the first frame.

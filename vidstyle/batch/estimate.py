@@ -51,7 +51,9 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
                     result.append(Estimate(task, 1, PICTURE_SECONDS))
                     continue
                 if task.style_at not in loaded:
-                    loaded[task.style_at] = Timeline([(at, load_style(style)) for at, style in task.style_at])
+                    loaded[task.style_at] = Timeline(
+                        [(at, load_style(style, lazy=True)) for at, style in task.style_at]
+                    )
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))
             except InputError as error:
                 result.append(Estimate(task, None, None, str(error)))

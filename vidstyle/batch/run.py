@@ -139,7 +139,7 @@ def _in_one_style(
 
             try:
                 if timeline is None:
-                    timeline = Timeline([(at, load_style(style)) for at, style in style_at])
+                    timeline = Timeline([(at, load_style(style, lazy=True)) for at, style in style_at])
                 request = request_of(task.source, task.style_at, task.options)
                 outcome = Outcome(task, "done", _paint(task, timeline, request, report, painters, segment_seconds))
             except VidstyleError as error:

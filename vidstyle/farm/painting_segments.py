@@ -181,7 +181,9 @@ class SegmentPainter:
         if video.style_at not in self._timelines:
             # Of one style at a time, so that memory does not grow with all that were ever painted in.
             self._painters.close()
-            self._timelines = {video.style_at: Timeline([(at, load_style(style)) for at, style in video.style_at])}
+            self._timelines = {
+                video.style_at: Timeline([(at, load_style(style, lazy=True)) for at, style in video.style_at])
+            }
         return self._timelines[video.style_at]
 
     @contextlib.contextmanager
