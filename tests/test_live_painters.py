@@ -17,7 +17,7 @@ from vidstyle.live import compiling
 from vidstyle.live.compiling import Compiler, openvino_engine, warmed
 from vidstyle.live.painters import StylePainter
 from vidstyle.media.frame import Color
-from vidstyle.style_files import Style, StyleCard
+from vidstyle.style_files import Style, StyleCard, network_to_paint
 from vidstyle.styles import load_style
 
 needs_openvino = pytest.mark.skipif(not is_usable(), reason="OpenVINO cannot be used here")
@@ -47,7 +47,7 @@ class Slow(Compiler):
     ) -> None:
         def finish() -> None:
             if wanted():
-                take(warmed(openvino_engine(style.network, color), shape))
+                take(warmed(openvino_engine(network_to_paint(style), color), shape))
             over()
 
         self.asked.append(shape)
@@ -78,6 +78,30 @@ def test_torch_paints_until_openvino_is_there_and_both_paint_alike(style_file: P
     assert painter.engine == "torch_cpu"
     assert compiler.asked == [pixels.shape, (96, 96)]
     painter.close()
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_what_was_compiled_before_paints_from_the_first_frame_on(
+    style_file: Path, compiler: Slow, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pixels = planes()
+    size = pixels.shape[1], pixels.shape[0] * 2 // 3
+    fresh = StylePainter(load_style(style_file, lazy=True), "cpu", COLOR, compiler, size)
+    assert fresh.engine == "torch_cpu"
+    fresh.start(pixels).result(PATIENCE)
+    compiler.finish[0]()
+    expected = fresh.start(pixels).result(PATIENCE)
+    fresh.close()
+    style = load_style(style_file, lazy=True)
+    monkeypatch.setattr("vidstyle.style_files.load_style_file", lambda _: pytest.fail("the weights are not needed"))
+    again = StylePainter(style, "cpu", COLOR, compiler, size)
+    assert again.engine == "openvino"
+    assert np.array_equal(again.start(pixels).result(PATIENCE), expected)
+    assert again.notice == ""
+    assert compiler.asked == [pixels.shape]
+    again.close()
 
 
 @needs_openvino

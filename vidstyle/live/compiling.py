@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 import vidstyle
+from vidstyle.lazy_network import AnyNetwork
 from vidstyle.media.frame import Color
 from vidstyle.pipeline import Stopped
 from vidstyle.processor import BEHIND, give_way
-from vidstyle.style_files import Style
+from vidstyle.style_files import Style, network_to_paint
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from vidstyle.engines import Engine
     from vidstyle.engines.openvino import OpenVinoEngine
 
@@ -36,7 +35,7 @@ COMPILING = "compiling"
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from vidstyle.live.compiling import main; main()"
 
 
-def openvino_engine(network: "nn.Module", color: Color | None) -> "OpenVinoEngine":
+def openvino_engine(network: AnyNetwork, color: Color | None) -> "OpenVinoEngine":
     """What paints frames of live streams, one by one: planes of a colour, or RGB."""
     from vidstyle.engines import make_engine
 
@@ -90,7 +89,7 @@ class Compiler:
             try:
                 if not wanted():
                     return
-                engine = openvino_engine(style.network, color)
+                engine = openvino_engine(network_to_paint(style), color)
                 if not engine.is_compiled(shape):
                     self._ask(_request(style, color, shape))
                 if engine.is_compiled(shape) and not self._closed:

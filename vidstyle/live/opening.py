@@ -122,7 +122,7 @@ class _Painting:
         from vidstyle.live.compiling import Compiler
 
         self._shown = shown
-        self._settings, self._color = settings, source.color
+        self._settings, self._color, self._size = settings, source.color, (source.width, source.height)
         self._compiler = Compiler(on_note)
         self._learnt: dict[str, Style] = {}
         self._prepared = False
@@ -150,7 +150,13 @@ class _Painting:
             if self._shown is not None:
                 self._shown.wait(FIRST_PICTURE_SECONDS)
             self._compiler.prepare(planar=self._color is not None)
-        return StylePainter(self._style(name), self._settings.device, self._color, self._compiler)
+        from vidstyle.stream.lifting import painted_size
+
+        alone = self._shown is None and self._settings.control is None
+        # Where there are other styles to go over to, torch is needed for them, and had better be loaded before anything
+        # moves.
+        size = painted_size(self._size, self._settings.stroke_size) if alone else None
+        return StylePainter(self._style(name), self._settings.device, self._color, self._compiler, size)
 
     def _style(self, name: str) -> "Style":
         from vidstyle.style_files import Style
@@ -158,7 +164,7 @@ class _Painting:
         given = self._settings.style
         if name in self._learnt:
             return self._learnt[name]
-        return given if isinstance(given, Style) and name == given.card.name else load_style(name)
+        return given if isinstance(given, Style) and name == given.card.name else load_style(name, lazy=True)
 
 
 def _open_source(settings: LiveSettings, begin: threading.Event) -> LiveSource:

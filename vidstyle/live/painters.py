@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
-from vidstyle.live.compiling import COMPILING, Compiler
+from vidstyle.live.compiling import COMPILING, Compiler, openvino_engine, warmed
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
 from vidstyle.processor import give_way
 from vidstyle.stream.frame_painters import Paints
-from vidstyle.style_files import Style
+from vidstyle.style_files import LazyStyle, Style, network_to_paint
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
@@ -54,46 +54,78 @@ class LivePaints(Paints, Protocol):
 class StylePainter:
     """Paints in one style, for all streams; from the beginning, and better as soon as that is possible.
 
-    What is fastest on a processor has to be compiled for every size.  Meanwhile torch paints.
+    What is fastest on a processor has to be compiled for every size.  Meanwhile torch paints; if that was done before,
+    a lazy style needs no torch, which takes a second to load.
 
     Args:
         style: what to paint.
         device: `auto`, `cpu`, `cuda[:N]`, `mps`, `xpu[:N]`, or OpenVINO's `GPU` and `NPU`.
         color: what the planes stand for that will come; None for RGB.
         compiler: compiles in the background.
+        size: (width, height) at which frames will be painted, as far as that is known.
 
     Raises:
-        InputError: for a device that is not there.
+        InputError: for a device that is not there, and weights that do not fit.
     """
 
-    def __init__(self, style: Style, device: str, color: Color | None, compiler: Compiler) -> None:
-        from vidstyle.engines import choose_engine, make_engine, network_takes_planes
+    def __init__(
+        self,
+        style: Style,
+        device: str,
+        color: Color | None,
+        compiler: Compiler,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        from vidstyle.engines import choose_engine, network_takes_planes
 
-        kind, self.device = choose_engine("auto", device, style.network)
+        network = network_to_paint(style)
+        self._kind, self.device = choose_engine("auto", device, network)
         self._style, self._compiler = style, compiler
-        self._compiles = kind == "openvino" and self.device == "cpu"
-        self._color = color if color is not None and network_takes_planes(style.network, color) else None
+        self._compiles = self._kind == "openvino" and self.device == "cpu"
+        self._color = color if color is not None and network_takes_planes(network, color) else None
         self._colors = Colors(color)
-        self._first = make_engine(
-            style.network,
-            self.device,
-            engine="torch" if self._compiles else kind,
-            planes=self._color,
-            low_latency=True,
-            spare_cores=True,
-        )
+        self._made_first: Engine | None = None
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._asked_for: set[tuple[int, ...]] = set()
         self._compiling: set[tuple[int, ...]] = set()
         self._asked_at: dict[tuple[int, ...], float] = {}
         # Every frame is shown, painted anew or not: painting takes what time that leaves.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-painter", initializer=give_way)
-        self._at_once = AT_ONCE if kind == "cuda" else 1
+        self._at_once = AT_ONCE if self._kind == "cuda" else 1
         self._under_way: list[Future[Any]] = []
-        self._latest: Engine = self._first
+        self._latest: Engine = self._found(size) or self._first()
         self._newest: tuple[int, ...] = ()
         self._closed = False
         self._lock = threading.Lock()
+
+    def _found(self, size: tuple[int, int] | None) -> "Engine | None":
+        """What was compiled for a size before, if that is so."""
+        if size is None or not self._compiles or not isinstance(self._style, LazyStyle):
+            return None
+        width, height = size
+        shape = (height, width, 3) if self._color is None else (height * 3 // 2, width)
+        engine = openvino_engine(self._style.lazy, self._color)
+        if not engine.is_compiled(shape):
+            return None
+        self._asked_for.add(shape)
+        self._asked_at[shape] = time.monotonic()
+        self._compiled[shape] = warmed(engine, shape)
+        return engine
+
+    def _first(self) -> "Engine":
+        """What paints as long as nothing is compiled."""
+        if self._made_first is None:
+            from vidstyle.engines import make_engine
+
+            self._made_first = make_engine(
+                self._style.network,
+                self.device,
+                engine="torch" if self._compiles else self._kind,
+                planes=self._color,
+                low_latency=True,
+                spare_cores=True,
+            )
+        return self._made_first
 
     @property
     def engine(self) -> str:
@@ -125,8 +157,9 @@ class StylePainter:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
         def let_go(_: object = None) -> None:
-            for engine in [self._first, *self._compiled.values()]:
-                engine.close()
+            for engine in [self._made_first, *self._compiled.values()]:
+                if engine is not None:
+                    engine.close()
 
         with self._lock:
             last = self._under_way[-1:]
@@ -160,7 +193,7 @@ class StylePainter:
         self._newest = shape
         if self._compiles and shape not in self._asked_for:
             self._compiling.add(shape)
-        return self._compiled.get(shape, self._first)
+        return self._compiled[shape] if shape in self._compiled else self._first()
 
     def _compile_for(self, shape: tuple[int, ...]) -> None:
         if self._compiles and shape not in self._asked_for:

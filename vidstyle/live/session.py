@@ -231,13 +231,18 @@ class Session:
                 if finishing is not None:
                     finishing.result()
                 finishing = finisher.submit(self._finish, frame, finish, begin)
-                self._painters.keep(self.state.near | self._viewer.used)
+                self._painters.keep(self._may_be_next() | self._viewer.used)
             if finishing is not None:
                 finishing.result()
         with self._joining:
             self._drawn = True
             for thread in self._all_sinks():
                 thread.channel.end()
+
+    def _may_be_next(self) -> set[str]:
+        """The styles that somebody may go over to with the next key, where there are keys."""
+        nobody = self._window is None and self._company.control is None
+        return {self.state.style} if nobody else self.state.near
 
     def _finish(self, frame: Frame, finish: Callable[[], np.ndarray], begin: float) -> None:
         """Make of a frame that was begun at a time what is shown, and hand it on."""
