@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Result, contents
-from media_files import colorful_picture, make_video, read_video
+from media_files import Sound, colorful_picture, make_video, read_video
 from PIL import Image
 from waiting import PATIENCE, wait_until
 
@@ -164,6 +164,12 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 ) -> None:
     (holiday / "copy.mp4").write_bytes((holiday / "a.mp4").read_bytes())
     assert says in refused("restyle", *(argument.replace("{}", str(holiday)) for argument in arguments))
+
+
+def test_the_length_that_is_named_is_the_picture_s(refused: Callable[..., str], tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", times=range(4), sounds=[Sound(seconds=3)])
+    told = refused("restyle", str(clip), "--out", str(tmp_path / "p"), "--start", "1")
+    assert "nothing to paint after --start 1 s; it is 0.160 s long" in told
 
 
 def test_refusals_do_not_wait_for_torch(holiday: Path) -> None:

@@ -58,10 +58,18 @@ def open_container(path: Path, gpu: int | None = None, *, resident: bool = False
 
 
 def seconds_of(path: Path) -> float | None:
-    """How long a video is, as its container says, without decoding anything; None if it does not, or cannot be read."""
+    """How long a video's picture is, without decoding anything; None if nothing says so, or it cannot be read."""
     with contextlib.suppress(InputError, av.error.FFmpegError), open_container(path) as container:
-        return float(container.duration * MICROSECOND) if container.duration else None
+        streams = picture_streams(container)
+        return picture_seconds(container, streams[0]) if streams else None
     return None
+
+
+def picture_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+    """How long a track of pictures is, else its file, of which the sound may go on for longer; None if nothing says."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration * MICROSECOND) if container.duration else None
 
 
 def plays_of(path: Path) -> int:

@@ -16,7 +16,15 @@ from av.video.frame import VideoFrame
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.color import has_alpha
-from vidstyle.media.containers import MICROSECOND, alpha_decoder, open_container, picture_streams, plays_of, usual_rate
+from vidstyle.media.containers import (
+    MICROSECOND,
+    alpha_decoder,
+    open_container,
+    picture_seconds,
+    picture_streams,
+    plays_of,
+    usual_rate,
+)
 from vidstyle.media.converting import FrameConverter
 from vidstyle.media.cropping import crop_of
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE, Frame, VideoFormat
@@ -150,11 +158,8 @@ class FileSource:
         return True
 
     def _length(self) -> str:
-        seconds = self._container.duration and self._container.duration * MICROSECOND
-        # Sound may go on for longer.
-        if self._stream.duration and self._stream.time_base:
-            seconds = self._stream.duration * self._stream.time_base
-        return f"; it is {float(seconds):.3f} s long" if seconds else ""
+        seconds = picture_seconds(self._container, self._stream)
+        return f"; it is {seconds:.3f} s long" if seconds else ""
 
     def _describe(self, size: tuple[int, int] | None, scale: float | None) -> VideoFormat:
         assert self._pending is not None
