@@ -198,7 +198,32 @@ def test_of_two_inputs_none_is_taken_for_an_output_in_silence(
     other = tmp_path / "other.mp4"
     shutil.copy(clip, other)
     said = refused("restyle", clip, other, "--style", style_file)
-    assert "exists already; --overwrite replaces it, --out DIR paints both into a folder" in said
+    assert "exists already; --overwrite replaces it; if it is another input, --out DIR paints both" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--strength", "7"], "--strength 7"),
+        (["--style", "no_such_style"], "no such style"),
+        (["--style", ""], "no such style"),
+        (["--style-at", "0=no_such_style"], "--style-at no_such_style"),
+    ],
+)
+def test_what_is_asked_for_is_judged_before_what_is_there(
+    refused: Callable[..., str], clip: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    other = tmp_path / "other.mp4"
+    shutil.copy(clip, other)
+    assert says in refused("restyle", clip, other, *arguments)
+
+
+def test_a_style_file_in_this_folder_is_suggested(
+    refused: Callable[..., str], clip: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(style_file, tmp_path / "mine.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean mine.safetensors?" in refused("restyle", clip, tmp_path / "out.mp4", "--style", "mine")
 
 
 def test_a_video_is_no_mask_of_a_film_of_keys(refused: Callable[..., str], clip: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def restyle(
     if style is not None and style_at:
         raise InputError(f"{parameter('style')}, {parameter('style_at')}: name one style, or those of certain times")
     argument = "style_at" if style_at else "style"
-    style_at = style_at or [(0.0, style or DEFAULT_STYLE)]
+    style_at = style_at or [(0.0, DEFAULT_STYLE if style is None else style)]
     source = Path(source)
     output = (
         Path(output)

@@ -234,7 +234,7 @@ def _opened(path: Path, framework: str = "pt") -> Iterator[Any]:
         with safe_open(path, framework) as file:
             yield file
     except (SafetensorError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); styles are nothing else") from error
+        raise InputError(f"{path}: not a safetensors file ({error}); a style is one, or a picture") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from error
 

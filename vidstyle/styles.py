@@ -86,6 +86,8 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
     alike = {_plain(name): path for name, path in known.items()}
     if _plain(text) in alike:
         return alike[_plain(text)]
+    if text and Path(f"{text}{SUFFIX}").is_file():
+        raise InputError(f"{parameter(argument, text)}: no such style; did you mean {text}{SUFFIX}?")
     near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")

@@ -25,7 +25,9 @@ def demo(
         bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-*; only where nobody can get past the proxy.")
     ] = False,
     max_upload: Annotated[int, typer.Option(metavar="MB", help="Largest file that is taken.")] = 500,
-    max_stored: Annotated[int, typer.Option(metavar="MB", help="Of the files of all visitors together.")] = 10_000,
+    max_stored: Annotated[
+        int, typer.Option(metavar="MB", help="Megabytes that the files of all visitors may take together.")
+    ] = 10_000,
     queue: Annotated[int, typer.Option(help="Paintings that may wait for their turn.")] = 8,
     photos: Annotated[
         Optional[Path], typer.Option(help="Folder of photographs to make styles with, in place of those that ship.")

@@ -31,7 +31,9 @@ def live(
     camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
     sound: Annotated[bool, typer.Option(help="Record and stream the source's own sound, too.")] = True,
-    microphone: Annotated[bool, typer.Option("--microphone", help="The microphone's in its place.")] = False,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Record and stream a microphone in place of it.")
+    ] = False,
     microphone_name: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Another microphone than the usual one.")
     ] = None,
@@ -48,7 +50,12 @@ def live(
         ),
     ] = None,
     learn: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="With --keys: to learn from each what it does not show.")
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="With --keys: seconds to learn from each painted frame how to paint what it does not show.",
+        ),
     ] = 20.0,
     background: Annotated[
         Optional[str],
@@ -115,7 +122,8 @@ def live(
     elif not quiet:
         delay = figures.delay_ms
         size = f"{figures.painted_width}x{figures.painted_height}"
-        painted = f"painted at {size}" if figures.paintings else "nothing painted before the end"
+        count = f"{figures.paintings} painting{'s' * (figures.paintings != 1)}"
+        painted = f"{count} at {size}" if figures.paintings else "nothing painted before the end"
         say(
             f"{figures.camera}: {figures.captured} frame{'s' * (figures.captured != 1)} captured, "
             f"{figures.shown} shown, {figures.dropped} dropped, "

@@ -17,7 +17,7 @@ EngineName = Annotated[str, typer.Option(metavar="auto|torch|openvino|cuda", hel
 Strength = Annotated[float, typer.Option(help="0 is the source, 1 the painting.")]
 StrokeSize = Annotated[
     float,
-    typer.Option(help="Of strokes against the frame: 2 is twice as large, 0.5 half; no larger than the frame allows."),
+    typer.Option(help="Size of strokes against the frame: 2 is twice as large, 0.5 half."),
 ]
 PerceptualName = Annotated[
     Optional[str],

@@ -75,7 +75,10 @@ def restyle(
     ] = None,
     style_at: Annotated[
         Optional[list[str]],
-        typer.Option(metavar="TIME=STYLE", help="Style of a time; may be repeated, and each fades into the next."),
+        typer.Option(
+            metavar="TIME=STYLE",
+            help="Style at a time, seconds; may be repeated. From each time to the next, one fades into the other.",
+        ),
     ] = None,
     name: Annotated[
         Optional[str], typer.Option(metavar="TEMPLATE", help="Of files in --out, of {stem}, {style} and {suffix}.")
@@ -123,13 +126,16 @@ def restyle(
     learn: Annotated[
         Optional[float],
         typer.Option(
-            metavar="SECONDS", min=0, help="With --keys: to learn from them what none of them has seen. Default: 20.0."
+            metavar="SECONDS",
+            min=0,
+            help="With --keys: seconds to learn from them how to paint what none of them shows. Default: 20.0.",
         ),
     ] = None,
     keep_stretches: Annotated[
         Optional[Path],
         typer.Option(
-            metavar="FOLDER", help="With --keys: keep what is drawn there, without loss; a changed key costs its own."
+            metavar="FOLDER",
+            help="With --keys: keep what is drawn there, so that only what a changed key shows is drawn again.",
         ),
     ] = None,
     paint_steps: Annotated[
@@ -211,22 +217,22 @@ def restyle(
         wanted = Wanted(files, out, style or [], keyframes, name, settings, ray, resume, dry_run, quiet, as_json)
         restyle_many(wanted)
         return
-    source, output = _one_pair([Path(file) for file in files], style or [], name, overwrite=overwrite)
+    source, output = _one_pair([Path(file) for file in files], style or [], name)
     chosen = style[0] if style else None
     from vidstyle.cli.progress_bars import FrameBar
     from vidstyle.media.suffixes import VIDEO_SUFFIXES
     from vidstyle.restyle_options import Options, check_request, output_beside
+    from vidstyle.styles import DEFAULT_STYLE, label_of
 
-    # Before torch is loaded, which takes seconds.
-    if output is None:
-        from vidstyle.styles import DEFAULT_STYLE, label_of
-
-        styles = keyframes or [(0.0, chosen or DEFAULT_STYLE)]
-        label = label_of(styles, argument="style_at" if keyframes else "style")
-        output = output_beside(source, label, settings["codec"])
-    check_request(source, output, Options(**settings))
+    # Before anything is loaded; what was asked for first, and only then what is there already.
+    options = Options(**settings)
+    styles = keyframes or [(0.0, DEFAULT_STYLE if chosen is None else chosen)]
+    label = label_of(styles, argument="style_at" if keyframes else "style")
+    output = output or output_beside(source, label, options.codec)
+    _check_pair(source, output, overwrite=overwrite)
+    check_request(source, output, options)
     if by_keys:
-        request.check(source, output, Options(**settings), style_at=bool(keyframes))
+        request.check(source, output, options, style_at=bool(keyframes))
 
     with FrameBar(source.name, quiet=quiet) as bar:
 
@@ -265,7 +271,7 @@ def restyle(
         )
 
 
-def _one_pair(files: list[Path], style: list[str], name: str | None, *, overwrite: bool) -> tuple[Path, Path | None]:
+def _one_pair(files: list[Path], style: list[str], name: str | None) -> tuple[Path, Path | None]:
     """Input and output, where there is no --out."""
     if len(files) > 2:
         raise InputError(f"{len(files)} files: name the folder to paint them into, with --out DIR")
@@ -273,8 +279,13 @@ def _one_pair(files: list[Path], style: list[str], name: str | None, *, overwrit
         raise InputError("--style: one, or with --out DIR several, each of which gets a folder there")
     if name is not None:
         raise InputError("--name: names files in a folder; name that with --out DIR")
-    both_there = len(files) > 1 and all(os.path.isfile(file) for file in files)
-    if both_there and not overwrite and not os.path.samefile(*files):
-        # A pattern may have stood for two inputs, of which one would be gone.
-        raise InputError(f"{files[1]}: exists already; --overwrite replaces it, --out DIR paints both into a folder")
     return files[0], files[1] if len(files) > 1 else None
+
+
+def _check_pair(source: Path, output: Path, *, overwrite: bool) -> None:
+    """Whether the output may be one: a pattern may have stood for two inputs, of which one would be gone."""
+    both_there = os.path.isfile(source) and os.path.isfile(output)
+    if both_there and not overwrite and not os.path.samefile(source, output):
+        raise InputError(
+            f"{output}: exists already; --overwrite replaces it; if it is another input, --out DIR paints both"
+        )
