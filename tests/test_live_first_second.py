@@ -4,20 +4,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from live_sessions import Screen, near, scene
 from live_steps import Clock, Painter, Steps, inverted
 from media_files import barcode, colorful_picture, make_video, read_barcode, read_video
 
-from vidstyle.live import LiveSettings, Session, opening, run
+from vidstyle.live import Figures, LiveSettings, Session, opening, run
+from vidstyle.live.company import Company
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keys import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.media.captions import TEXT_LINES, captioned
+from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
 from vidstyle.media.window import beside_black
 
@@ -165,6 +170,63 @@ def test_a_recording_begins_with_a_painting(
     assert np.abs(recorded[0] - recorded[-1]).mean() < (0.3 if watched else 0.1) * away
     if watched:
         assert np.abs(window.shown[0][0].astype(int) - source).mean() < 0.2 * away
+
+
+class Camera:
+    """Shows pictures one after the other, and waits for nobody."""
+
+    name, notice, rate = "camera", "", 50.0
+    color = sound = None
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self._pictures = pictures
+        self.height, self.width = pictures[0].shape[:2]
+
+    def frames(self) -> Iterator[Frame]:
+        for number, picture in enumerate(self._pictures):
+            yield Frame(picture, round(time.monotonic() / MICROSECOND), MICROSECOND, discontinuity=number == 0)
+            time.sleep(1 / self.rate)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class SlowPainter(Painter):
+    """Inverts pictures, one at a time, a fifth of a second each."""
+
+    def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
+        self._in_flight = Future()
+        threading.Timer(0.2, self._in_flight.set_result, (255 - pixels,)).start()
+        return self._in_flight
+
+    def is_free(self) -> bool:
+        return self._in_flight is None or self._in_flight.done()
+
+
+def watched_from_the_start(pictures: list[np.ndarray]) -> tuple[list[np.ndarray], Figures]:
+    """What others than a window see of a camera, and the figures."""
+    screen = Screen()
+    painters: Painters[Any] = Painters(lambda _: SlowPainter(), {"a": SlowPainter()})
+    state, company = LiveState(["a"], "a"), Company([screen])
+    session = Session(Camera(pictures), painters, state, company, painted=threading.Event())
+    figures = session.run(threading.Event())
+    return [frame.pixels for frame in screen.frames], figures
+
+
+def test_what_others_see_begins_painted_though_the_camera_begins_dark() -> None:
+    dark, light = np.zeros(scene().shape, np.uint8), scene()
+    shown, figures = watched_from_the_start([dark] * 3 + [light] * 60)
+    assert near(shown[0], 255 - light) < 3
+    assert len(shown) == figures.shown == figures.captured
+    assert 10 < len(shown) < 60
+    assert figures.dropped == 0
+
+
+def test_a_source_that_ends_before_its_first_painting_is_shown_all_the_same() -> None:
+    shown, figures = watched_from_the_start([scene()])
+    assert len(shown) == 1
+    assert near(shown[0], 255 - scene()) < 3
+    assert (figures.captured, figures.shown, figures.dropped) == (1, 1, 0)
 
 
 @pytest.mark.slow

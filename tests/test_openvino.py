@@ -1,6 +1,7 @@
 """The OpenVINO engine: the same pictures as torch, compiled once, whatever becomes of the cache."""
 
 import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -19,11 +20,12 @@ from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
 from vidstyle.engines.precision import integers_are_possible
 from vidstyle.engines.torch_cpu import TorchCpuEngine
+from vidstyle.lazy_network import LazyNetwork
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import FormNet, JohnsonNet, build_network
 from vidstyle.nets.realtime import Padding
 from vidstyle.processor import prefers_bfloat16
-from vidstyle.style_files import StyleCard, save_style
+from vidstyle.style_files import StyleCard, network_to_paint, save_style
 from vidstyle.styles import load_style
 
 pytest.importorskip("openvino")
@@ -331,3 +333,30 @@ print("torch" in sys.modules)"""
     loaded, third = painted_by("third.mp4")
     assert loaded
     assert not np.array_equal(first, third)
+
+
+@pytest.mark.parametrize("becomes_of_it", ["another", "nothing"])
+def test_a_style_is_what_its_file_was_when_it_was_named(own_cache: Path, tmp_path: Path, becomes_of_it: str) -> None:
+    mine, arguments, pixels = tmp_path / "mine.safetensors", {"channels": 16, "blocks": 1}, noisy_picture(64, 48)
+    card = StyleCard("mine", mine, "realtime", arguments)
+    save_style(mine, tiny_network(), card)
+
+    def lazily() -> OpenVinoEngine:
+        network = network_to_paint(load_style(mine, lazy=True))
+        assert isinstance(network, LazyNetwork)
+        return OpenVinoEngine(network)
+
+    expected = painted(lazily(), pixels)
+    engine = lazily()
+    if becomes_of_it == "nothing":
+        mine.unlink()
+    else:
+        torch.manual_seed(1)
+        save_style(mine, build_network("realtime", arguments), card)
+    # Nothing has been compiled for this size.
+    painted(engine, noisy_picture(96, 64))
+    save_style(mine, tiny_network(), card)
+    assert np.array_equal(painted(lazily(), pixels), expected)
+    first = painted(lazily(), noisy_picture(96, 64))
+    shutil.rmtree(own_cache)
+    assert np.array_equal(first, painted(lazily(), noisy_picture(96, 64))), "what was kept is of the file as it was"

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,8 +155,19 @@ def lazy_style_file(path: Path) -> LazyStyle | None:
     card = read_card(path)
     if card.network not in REAL_TIME:
         return None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return LazyStyle(card, LazyNetwork(digest, lambda: load_style_file(path).network))
+    with _readable(path):
+        # Whatever becomes of the file, this is what its digest is of.
+        content = path.read_bytes()
+    return LazyStyle(card, LazyNetwork(hashlib.sha256(content).hexdigest(), partial(_network_in, card, content)))
+
+
+def _network_in(card: StyleCard, content: bytes) -> "nn.Module":
+    """The network of a style file that has been read."""
+    from safetensors.torch import load
+
+    with _readable(card.path):
+        tensors = load(content)
+    return network_of(card, tensors)
 
 
 @contextlib.contextmanager
@@ -225,14 +237,23 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, framework: str = "pt") -> Iterator[Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
+    with _readable(path):
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise InputError(f"{path}: too large to be a style ({size >> 20} MiB)")
         with safe_open(path, framework) as file:
             yield file
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises InputError for what goes wrong within while a style file is read."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (SafetensorError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a safetensors file ({error}); a style is one, or a picture") from error
     except OSError as error:

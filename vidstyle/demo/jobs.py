@@ -311,18 +311,24 @@ class Jobs:
 
         self._queue.begin(ticket)
         thread = threading.Thread(target=body, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:
+            self._queue.leave(ticket)
+            raise
         try:
             while thread.is_alive():
                 yield job.progress(run), job.shown()
                 thread.join(REPORT_SECONDS)
                 if run.stop.is_set():
                     raise Cancelled("cancelled")
-        finally:
+            if run.failure is not None:
+                raise run.failure
+        except BaseException:
             run.stop.set()
-        if run.failure is not None:
-            output.unlink(missing_ok=True)
-            raise run.failure
+            if not thread.is_alive():
+                output.unlink(missing_ok=True)
+            raise
         name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)

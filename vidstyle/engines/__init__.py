@@ -96,7 +96,8 @@ def choose_device(device: str) -> str:
 
 def _may_have_cuda() -> bool:
     """Whether it is worth loading torch, which takes a second, to ask it: without a driver there is no device."""
-    if "torch" in sys.modules or Path("/dev/kfd").exists():  # AMD's devices are named alike
+    # AMD's devices are named alike, and their drivers are not looked for.
+    if "torch" in sys.modules or Path("/dev/kfd").exists() or Path("/dev/dxg").exists():
         return True
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")

@@ -106,6 +106,7 @@ class StylePainter:
         shape = (height, width, 3) if self._color is None else (height * 3 // 2, width)
         engine = openvino_engine(self._style.lazy, self._color)
         if not engine.is_compiled(shape):
+            engine.close()
             return None
         self._asked_for.add(shape)
         self._asked_at[shape] = time.monotonic()

@@ -33,6 +33,8 @@ from vidstyle.style_files import Style
 POLL_SECONDS = 0.02
 GAP_SECONDS = 0.5
 """Between two frames of a source, from which on they have nothing to do with each other."""
+MOST_EARLY = 3
+"""Frames that are waited for at the most before anything is shown: others where the first is followed by cuts."""
 STOP_SECONDS = 0.3
 """How long threads are waited for at the end; a recording is waited for until it is finished."""
 
@@ -74,10 +76,11 @@ class Session:
         self._colors = Colors(source.color)
         self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
-        self._captures: Channel[Frame] = Channel(1, newest=True)
+        self._captures: Channel[tuple[Frame, bool]] = Channel(1, newest=True)
+        self._early: Frame | None = None
+        self._early_frames = self._early_drops = 0
         self._failures: list[BaseException] = []
         self._viewer.masking = company.masking
-        self._viewer.waits = painted is not None and window is None
         first = () if window is None else (window,)
         self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *company.sinks))
         self._joining = threading.Lock()
@@ -204,36 +207,40 @@ class Session:
 
     def _capture(self) -> None:
         last: float | None = None
-        waited_for = False
         for frame in self._source.frames():
             if frame.discontinuity or (last is not None and frame.time - last > GAP_SECONDS):
                 # The frame itself may give way to the next one.
                 self._breaks += 1
             last = frame.time
-            if not self._waiting:
+            early, dropped = self._waiting, self._captures.dropped
+            first = self._captured == 0
+            if not early:
                 self._captured += 1
                 self._begun = self._clock() if self._begun is None else self._begun
-            elif waited_for:
-                continue
-            else:
-                waited_for = True
-            self._captures.put(frame)
+            self._captures.put((frame, early))
+            if early or first:
+                # What gave way was early, too.
+                self._early_drops += self._captures.dropped - dropped
         self._captures.end()
 
     def _draw(self) -> None:
         # While a frame is lifted to its size, motion of the next one is looked for.
         with ThreadPoolExecutor(1, thread_name_prefix="vidstyle-finish") as finisher:
             finishing: Future[None] | None = None
-            while (frame := self._captures.get()) is not None:
+            while (captured := self._captures.get()) is not None:
+                frame, early = captured
                 begin = self._clock()
                 frame = self._as_asked(frame)
+                self._viewer.waits = early
                 finish = self._viewer.begin(frame, self.state)
+                ready = self._viewer.wears_paint or self.state.strength == 0
                 if finishing is not None:
                     finishing.result()
-                finishing = finisher.submit(self._finish, frame, finish, begin)
+                finishing = finisher.submit(self._finish, frame, finish, begin, early=early, ready=ready)
                 self._painters.keep(self._may_be_next() | self._viewer.used)
             if finishing is not None:
                 finishing.result()
+        self._hand_on_early()
         with self._joining:
             self._drawn = True
             for thread in self._all_sinks():
@@ -244,25 +251,42 @@ class Session:
         nobody = self._window is None and self._company.control is None
         return {self.state.style} if nobody else self.state.near
 
-    def _finish(self, frame: Frame, finish: Callable[[], np.ndarray], begin: float) -> None:
-        """Make of a frame that was begun at a time what is shown, and hand it on."""
+    def _finish(
+        self, frame: Frame, finish: Callable[[], np.ndarray], begin: float, *, early: bool, ready: bool
+    ) -> None:
+        """Make of a frame that was begun at a time what is shown, and hand it on, unless it is early.
+
+        ready: whether it was painted, or is not to be, before anything was waited for.
+        """
         shown = finish()
         end = self._clock()
+        self._latest = shown
+        if early:
+            self._early, self._early_frames = replace(frame, pixels=shown), self._early_frames + 1
+        if self._painted is not None and (ready or self._early_frames == MOST_EARLY):
+            self._painted.set()
+        if early:
+            return
         self._waits.append(begin - frame.time)
         self._draws.append(end - begin)
-        self._latest = shown
-        waits = self._waiting
-        if self._painted is not None and (self._viewer.has_painted or self.state.strength == 0):
-            self._painted.set()
-        if waits:
-            return
+        self._early = None
+        self._hand_on(replace(frame, pixels=shown), end)
+
+    def _hand_on(self, frame: Frame, drawn: float) -> None:
         for thread in self._all_sinks():
-            thread.put(replace(frame, pixels=shown), end)
+            thread.put(frame, drawn)
+
+    def _hand_on_early(self) -> None:
+        """If nothing came after it, what was waited for is all that there is."""
+        if self._early is not None and self._captured == 0:
+            self._captured = 1
+            self._begun = self._clock()
+            self._hand_on(self._early, self._begun)
 
     @property
     def _waiting(self) -> bool:
-        """Whether nothing is shown yet, but one frame is being painted."""
-        return self._viewer.waits and self._painted is not None and not self._painted.is_set()
+        """Whether nothing is shown yet, since nothing is painted."""
+        return self._window is None and self._painted is not None and not self._painted.is_set()
 
     def _as_asked(self, frame: Frame) -> Frame:
         """The frame, or while the picture stands still the one from which on it does, at this frame's time."""
@@ -397,7 +421,7 @@ class Session:
         return painted_size((self._source.width, self._source.height), self.state.stroke_size)
 
     def _dropped(self) -> int:
-        return self._captures.dropped + self._sinks[0].dropped
+        return self._captures.dropped - self._early_drops + self._sinks[0].dropped
 
     def figures(self) -> Figures:
         """What has been done so far."""

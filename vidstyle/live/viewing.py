@@ -34,7 +34,7 @@ class Masking:
 
 
 class ViewerStream(Generic[T]):
-    """Shows frames as a state says at that moment; waits for no painting but the first, and for that only if it is to.
+    """Shows frames as a state says at that moment; waits for no painting unless it is to.
 
     Args:
         painters: where the styles come from.
@@ -43,7 +43,7 @@ class ViewerStream(Generic[T]):
 
     Attributes:
         masking: finds where somebody is, and joins the painting with what is behind them; None for no such thing.
-        waits: whether the first painting is waited for, once there is a painter; see vidstyle.stream.Stream.
+        waits: whether paintings are waited for, once there is a painter; see vidstyle.stream.Stream.
         style: what is painted with, or gone over to; of the first one even while it is still being opened.
     """
 
@@ -108,9 +108,9 @@ class ViewerStream(Generic[T]):
         return self._stream.paintings if self._stream is not None else 0
 
     @property
-    def has_painted(self) -> bool:
-        """Whether something painted has been shown."""
-        return self._stream is not None and self._stream.has_painted
+    def wears_paint(self) -> bool:
+        """Whether a painting was there of the frame that was begun last, before it was waited for."""
+        return self._stream is not None and self._stream.wears_paint
 
     def close(self) -> None:
         """Show nothing more."""

@@ -27,14 +27,11 @@ class StyleSequence:
     newest: Key | None = None
     """What was given to the painter last, until its colours are known."""
 
-    def learn_colors(self) -> bool:
-        """Those of the newest painting, if there is one: even of a frame that came before a cut, since nothing else may
-        have been painted yet."""
-        if self.newest is None or not self.newest.painting.done():
-            return False
-        self.layout.learn_colors(self.newest)
-        self.newest = None
-        return True
+    def learn_colors(self) -> None:
+        """Once it is painted; even of a frame that came before a cut, since nothing else may have been painted yet."""
+        if self.newest is not None and self.newest.painting.done():
+            self.layout.learn_colors(self.newest)
+            self.newest = None
 
 
 def is_painted(key: Key) -> bool:

@@ -70,8 +70,8 @@ class Stream:
         depth: how many frames may be in here: as many may be submitted before the first result is taken.
         paintings: frames that have been painted so far.
         look, stroke_size: as above; may be replaced at any time.
-        waits: whether a live stream waits for its very first painting, rather than show a frame as it came.
-        has_painted: whether a live stream has a painting, so that nothing shows as it came.
+        waits: whether a live stream waits for a painting where none is done of what it shows.
+        wears_paint: whether one was done of the frame that was taken last, before it waited.
         blend: how much shows of the style that a live stream goes over to, 0 to 1, for as long as it is a number; it
             goes on by itself where it is None.
     """
@@ -95,7 +95,7 @@ class Stream:
         self.depth = look_ahead
         self.paintings = 0
         self.blend: float | None = None
-        self.waits = self.has_painted = False
+        self.waits = self.wears_paint = False
         self._times = [time for time, _ in styles]
         self._sequences = [self._sequence_of(painting_ahead(painter)) for _, painter in styles]
         self._steady, self._live, self._masks = steady, live, masks
@@ -269,7 +269,7 @@ class Stream:
         else:
             memory.carry(motion, seconds if 0 < seconds < math.inf else USUAL_SECONDS)
         if self._live:
-            self.has_painted |= sequence.learn_colors()
+            sequence.learn_colors()
             for _, pinned in self._named if sequence is self._sequences[-1] else ():
                 pinned.find(memory, picture_size(waiting.small), waiting.picture, self._operations.taken)
         if memory.gains_from_painting and sequence.painter.is_free() if self._live else memory.wants_painting:
@@ -280,14 +280,9 @@ class Stream:
     def _shown(self, sequence: StyleSequence, waiting: WaitingFrame, motion: Motion | None) -> Drawing:
         if sequence.painting is not None:
             return Drawing(sequence, sequence.painting)
-        usable = is_painted if self._live and not self._waits_now() else always
-        return Drawing(sequence, sequence.memory.view(motion, waiting.picture, usable))
-
-    def _waits_now(self) -> bool:
-        """Whether a live stream waits for what is being painted: once at the most."""
-        waits = self.waits and not self.has_painted
-        self.has_painted |= waits
-        return waits
+        self.wears_paint = any(is_painted(key) for key in sequence.memory.keys)
+        waits = not self._live or (self.waits and not self.wears_paint)
+        return Drawing(sequence, sequence.memory.view(motion, waiting.picture, always if waits else is_painted))
 
     def change(self, painter: Paints) -> None:
         """Of a live stream: go over to another style as soon as something is painted in it."""
