@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 
-NICENESS = 10
+NICENESS = 7
 """Of threads that take what others leave."""
 BEHIND = 5
 """Further steps of priority, of what gives way to work that gives way itself."""
