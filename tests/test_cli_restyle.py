@@ -143,6 +143,11 @@ def test_size_and_scale(
     assert Image.open(tmp_path / "out.png").size == size
 
 
+def test_sides_that_are_made_even_are_named(run_cli: Cli, clip: Path, style_file: Path, tmp_path: Path) -> None:
+    result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", style_file, "--size", "63x47")
+    assert "out.mp4: 64x48 in place of 63x47: h264 takes even sides" in result.err
+
+
 def test_stroke_size_chooses_the_size_that_is_painted(
     run_cli: Cli, clip: Path, picture: Path, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,7 @@ def test_of_two_inputs_none_is_taken_for_an_output_in_silence(
     ("arguments", "says"),
     [
         (["--strength", "7"], "--strength 7"),
+        (["--strength", "50%"], "'--strength': takes a number"),
         (["--style", "no_such_style"], "no such style"),
         (["--style", ""], "no such style"),
         (["--style-at", "0=no_such_style"], "--style-at no_such_style"),

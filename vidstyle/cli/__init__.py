@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import warnings
 from contextlib import suppress
@@ -129,6 +130,7 @@ def _usage_error(error: Any) -> int:
     """Say what the option parser has found; its exit code."""
     # The words of the library that has checked it come first.
     message = error.format_message().replace(": Value error, ", ": ")
+    message = re.sub(r"Input should be a valid (number|integer), unable to parse.*", r"takes a \1", message)
     if message.startswith("No such command") and "Did you mean" not in message:
         message = f"{message.rstrip('.')}; there are {', '.join(name for name, _ in commands(app))}"
     if message and "\n" not in message:

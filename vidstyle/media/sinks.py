@@ -158,8 +158,12 @@ class FileSink:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of the other tracks, a line each."""
+        """What a user should know of what has become otherwise, a line each."""
         notes = list(self._tracks.notes) if self._tracks else []
+        if self._encoded.coded_size != self._encoded.size:
+            (width, height), (asked_width, asked_height) = self._encoded.coded_size, self._encoded.size
+            even = f"{self._codec_name} takes even sides"
+            notes.append(f"{self.path}: {width}x{height} in place of {asked_width}x{asked_height}: {even}")
         if self._pictures.laid_down:
             notes.append(f"{self.path}: has no transparency as {self._codec_name}; the painting lies on the background")
         if self._unmarked:
