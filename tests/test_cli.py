@@ -38,7 +38,7 @@ def test_help_is_what_the_reference_says_in_two_columns(run_cli: Cli, monkeypatc
     lines = run_cli("restyle", "--help").out.splitlines()
     assert lines[0].endswith("restyle [OPTIONS] INPUT... [OUTPUT]")
     assert max(map(len, lines)) <= 80
-    assert "  --stroke-size NUMBER            Of strokes against the frame: 2 is twice as" in lines
+    assert "  --stroke-size NUMBER            Size of strokes against the frame: 2 is" in lines
     assert "  --steady, --no-steady           Let the paint of a video move with what it" in lines
     assert "  -h, --help                      Show this message and exit." in lines
     shown = " ".join(run_cli("--help").out.split())
@@ -124,7 +124,7 @@ import vidstyle.restyling, vidstyle.cli
 def restyle(*_, **__): raise ZeroDivisionError("a bug")
 vidstyle.restyling.restyle = restyle
 import sys
-sys.argv = ["vidstyle", "restyle", {str(clip)!r}, "out.mp4", "--style", "x"]
+sys.argv = ["vidstyle", "restyle", {str(clip)!r}, "out.mp4", "--style", "starry_night"]
 vidstyle.cli.main()
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -141,7 +141,7 @@ def test_what_is_neither_usage_nor_a_bug_exits_with_1(
         raise VidstyleError("the network\nhas melted")
 
     monkeypatch.setattr("vidstyle.restyling.restyle", fail)
-    result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", "x")
+    result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", "starry_night")
     assert (result.code, result.err) == (1, "vidstyle: error: the network has melted\n")
 
 
