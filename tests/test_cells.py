@@ -12,8 +12,9 @@ from media_files import colorful_picture, psnr
 
 from vidstyle.engines import network_takes_planes
 from vidstyle.engines.frame_function import FrameFunction, frame_function
+from vidstyle.lazy_network import REAL_TIME
 from vidstyle.media.frame import SWSCALE_MATRIX, Color
-from vidstyle.nets import JohnsonNet
+from vidstyle.nets import NETWORKS, JohnsonNet, RealtimeNet
 from vidstyle.nets.cells import fold_bytes, unfold_bytes
 from vidstyle.styles import load_style
 
@@ -104,3 +105,7 @@ def test_planes_are_for_the_real_time_network_and_known_colours_of_8_bits() -> N
         frame_function(JohnsonNet(), torch.float32, Color())
     with pytest.raises(ValueError, match="no planes of these colours"):
         frame_function(network, torch.float32, Color(matrix=7))
+
+
+def test_what_is_loaded_late_is_known_to_be_a_real_time_network_by_its_name() -> None:
+    assert {name for name, make in NETWORKS.items() if isinstance(make(), RealtimeNet)} == set(REAL_TIME)

@@ -17,7 +17,7 @@ from torch import nn
 from vidstyle import pipeline, restyle
 from vidstyle.engines.cuda import CudaEngine
 from vidstyle.engines.painting_queue import PaintingQueue
-from vidstyle.lazy_network import AnyNetwork, loaded
+from vidstyle.lazy_network import AnyNetwork, own_copy
 from vidstyle.media import codecs, device_frames, sources
 from vidstyle.media.codecs import GPU_CODECS, Codec
 from vidstyle.media.device_pixels import DevicePixels, uploaded
@@ -233,7 +233,7 @@ def test_what_paints_on_a_gpu_encodes_there(
     fake_cuda.install(monkeypatch)
 
     def make_engine(network: AnyNetwork, *_: object, planes: Color | None, **__: object) -> CudaEngine:
-        return CudaEngine(loaded(network), "cpu", planes=planes)
+        return CudaEngine(own_copy(network), "cpu", planes=planes)
 
     choose: Callable[..., tuple[str, str]] = lambda *_: ("cuda", f"cuda:{NOWHERE}")  # noqa: E731
     monkeypatch.setattr("vidstyle.engines.choose_engine", choose)

@@ -95,7 +95,7 @@ def test_what_was_compiled_before_paints_from_the_first_frame_on(
     expected = fresh.start(pixels).result(PATIENCE)
     fresh.close()
     style = load_style(style_file, lazy=True)
-    monkeypatch.setattr("vidstyle.style_files.load_style_file", lambda _: pytest.fail("the weights are not needed"))
+    monkeypatch.setattr("vidstyle.style_files.network_of", lambda *_: pytest.fail("the weights are not needed"))
     again = StylePainter(style, "cpu", COLOR, compiler, size)
     assert again.engine == "openvino"
     assert np.array_equal(again.start(pixels).result(PATIENCE), expected)

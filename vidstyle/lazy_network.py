@@ -1,5 +1,6 @@
 """A network that is loaded when it is needed: what was compiled of it before paints without, and without torch."""
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Union
@@ -31,9 +32,9 @@ class LazyNetwork:
 AnyNetwork = Union["nn.Module", LazyNetwork]
 
 
-def loaded(network: AnyNetwork) -> "nn.Module":
-    """The network itself."""
-    return network.network if isinstance(network, LazyNetwork) else network
+def own_copy(network: AnyNetwork) -> "nn.Module":
+    """The network, for one who changes the type of its weights and moves them: others may paint with it, too."""
+    return copy.deepcopy(network.network if isinstance(network, LazyNetwork) else network)
 
 
 def is_real_time(network: AnyNetwork) -> bool:

@@ -13,11 +13,12 @@ from vidstyle.media.frame import Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
-from vidstyle.styles import DEFAULT_STYLE, label_of, load_style
+from vidstyle.styles import DEFAULT_STYLE, label_of
 from vidstyle.video_runs import (
     OnProgress,
     PaintersByStyle,
     Timeline,
+    load_timeline,
     look_ahead,
     notes_of,
     open_stream,
@@ -100,12 +101,7 @@ def restyle(
         else output_beside(source, label_of(style_at, argument=argument), settings.codec)
     )
     check_request(source, output, settings)
-    timeline = Timeline(
-        [
-            (at, which if isinstance(which, Style) else load_style(which, argument=argument, lazy=True))
-            for at, which in style_at
-        ]
-    )
+    timeline = load_timeline(style_at, argument=argument)
     with contextlib.closing(PaintersByStyle()) as painters, _memory_errors(source):
         if source.is_dir():
             return _restyle_folder(source, output, timeline.only(), settings, on_progress, painters)

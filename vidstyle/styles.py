@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_STYLE = "starry_night"
 META_STYLE = "meta_realtime"
 """What makes styles of pictures, unless something else is named."""
-REAL_TIME = ("realtime", "form")
+LIVE_NETWORKS = ("realtime", "form")
 """Networks that paint live on any machine, the one within the other."""
 META_STYLES = (META_STYLE, "adain", "metanet_improved")
 """All that make styles of pictures, among the files that ship."""
@@ -45,7 +45,7 @@ def list_styles() -> list[StyleCard]:
 
 def live_styles() -> list[StyleCard]:
     """Cards of the installed styles that paint live on any machine: those of the real-time networks."""
-    return [card for card in list_styles() if card.network in REAL_TIME]
+    return [card for card in list_styles() if card.network in LIVE_NETWORKS]
 
 
 def _installed() -> list[Path]:

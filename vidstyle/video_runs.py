@@ -13,6 +13,7 @@ from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
 from vidstyle.style_files import Style, network_to_paint
+from vidstyle.styles import load_style
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -77,6 +78,22 @@ class Timeline:
     ) -> "list[tuple[float, PaintingQueue]]":
         """What paints each, when it is needed."""
         return [(time, painters.get(style, options, planes=planes)) for time, style in self.keyframes]
+
+
+def load_timeline(style_at: "Sequence[tuple[float, Style | str | Path]]", *, argument: str = "style") -> Timeline:
+    """The styles of certain times, which are loaded or named; those that are named load their weights when needed.
+
+    argument: what the parameter is called that names them.
+
+    Raises:
+        InputError: see Timeline and vidstyle.styles.load_style.
+    """
+    return Timeline(
+        [
+            (time, style if isinstance(style, Style) else load_style(style, argument=argument, lazy=True))
+            for time, style in style_at
+        ]
+    )
 
 
 def open_painter(

@@ -10,8 +10,7 @@ from vidstyle import pipeline
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.media.images import upright_size
-from vidstyle.styles import load_style
-from vidstyle.video_runs import PaintersByStyle, Timeline, open_video, read_frames, stream_of
+from vidstyle.video_runs import PaintersByStyle, Timeline, load_timeline, open_video, read_frames, stream_of
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -51,9 +50,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
                     result.append(Estimate(task, 1, PICTURE_SECONDS))
                     continue
                 if task.style_at not in loaded:
-                    loaded[task.style_at] = Timeline(
-                        [(at, load_style(style, lazy=True)) for at, style in task.style_at]
-                    )
+                    loaded[task.style_at] = load_timeline(task.style_at)
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))
             except InputError as error:
                 result.append(Estimate(task, None, None, str(error)))

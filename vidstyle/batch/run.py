@@ -14,8 +14,7 @@ from vidstyle.errors import VidstyleError, reason
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import check_request
 from vidstyle.restyling import Summary, restyle_file
-from vidstyle.styles import load_style
-from vidstyle.video_runs import PaintersByStyle, Timeline
+from vidstyle.video_runs import PaintersByStyle, Timeline, load_timeline
 
 Named = Callable[[VidstyleError], str]
 """Words an error for whoever reads it."""
@@ -139,7 +138,7 @@ def _in_one_style(
 
             try:
                 if timeline is None:
-                    timeline = Timeline([(at, load_style(style, lazy=True)) for at, style in style_at])
+                    timeline = load_timeline(style_at)
                 request = request_of(task.source, task.style_at, task.options)
                 outcome = Outcome(task, "done", _paint(task, timeline, request, report, painters, segment_seconds))
             except VidstyleError as error:

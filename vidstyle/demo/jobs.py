@@ -181,12 +181,6 @@ class JobQueue:
         with self._lock:
             self._seen.pop(ticket, None)
 
-    def leave_unless_begun(self, ticket: Ticket) -> None:
-        """Make room, if what waits has not begun."""
-        with self._lock:
-            if self._seen.get(ticket) != math.inf:
-                self._seen.pop(ticket, None)
-
     def _drop_absent(self) -> None:
         latest = time.monotonic() - ABSENT_SECONDS
         self._seen = {ticket: seen for ticket, seen in self._seen.items() if seen > latest}
@@ -275,47 +269,33 @@ class Jobs:
             on_result: called with the identity of the result.
         """
         ticket = self._queue.join(visitor)
-        try:
-            with visitor.painting() as stop:
+        with visitor.painting() as stop:
+            run = Run(stop)
+            try:
                 while before := self._queue.before(ticket):
                     paintings = "one painting" if before == 1 else f"{before} paintings"
                     yield bar(None, f"Waiting for {paintings} to be done"), ""
                     if stop.wait(REPORT_SECONDS):
                         raise Cancelled("cancelled")
-                yield from self._painted(visitor, job, ticket, Run(stop), on_result)
-        except BaseException:
-            # What is under way already leaves the queue when it is done.
-            self._queue.leave_unless_begun(ticket)
-            raise
+                visitor.storage.check(job.file.bytes)
+                output = visitor.new_path(job.suffix)
+                self._queue.begin(ticket)
+                thread = threading.Thread(target=self._work, args=(run, visitor, job, output, ticket), daemon=True)
+                thread.start()
+            except BaseException:
+                self._queue.leave(ticket)
+                raise
+            yield from self._painted(visitor, job, run, thread, output, on_result)
 
     def _painted(
-        self, visitor: Visitor, job: Job, ticket: Ticket, run: Run, on_result: Callable[[str], None]
+        self,
+        visitor: Visitor,
+        job: Job,
+        run: Run,
+        thread: threading.Thread,
+        output: Path,
+        on_result: Callable[[str], None],
     ) -> Iterator[tuple[str, str]]:
-        file = job.file
-        visitor.storage.check(file.bytes)
-        output = visitor.new_path(job.suffix)
-
-        def body() -> None:
-            # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
-            # else the machine does would come first, too.
-            if self._others_come_first():
-                # What paints webcams gives way to what shows them.
-                give_way(BEHIND)
-            try:
-                self._work(run, visitor, file, lambda report: job.make(output, report))
-            finally:
-                if run.stop.is_set():
-                    output.unlink(missing_ok=True)
-                # Here, since nobody may be there any more who waits for the end.
-                self._queue.leave(ticket)
-
-        self._queue.begin(ticket)
-        thread = threading.Thread(target=body, daemon=True)
-        try:
-            thread.start()
-        except BaseException:
-            self._queue.leave(ticket)
-            raise
         try:
             while thread.is_alive():
                 yield job.progress(run), job.shown()
@@ -329,12 +309,20 @@ class Jobs:
             if not thread.is_alive():
                 output.unlink(missing_ok=True)
             raise
+        file = job.file
         name = f"{Path(file.name).stem} - {job.title[:LONGEST_TITLE]}{job.suffix}"
         result = visitor.keep(output, name, "result")
         on_result(result)
         yield job.finished(run), self._shown(visitor, file, output, result)
 
-    def _work(self, run: Run, visitor: Visitor, file: StoredFile, make: Callable[[OnProgress], object]) -> None:
+    def _work(self, run: Run, visitor: Visitor, job: Job, output: Path, ticket: Ticket) -> None:
+        """In a thread of its own, and to its end, whether or not somebody is still there who waits for it."""
+        # What reads, paints and writes is started from here.  Without webcams nobody gains by it, and whatever
+        # else the machine does would come first, too.
+        if self._others_come_first():
+            # What paints webcams gives way to what shows them.
+            give_way(BEHIND)
+
         def report(progress: Progress, frames: int | None) -> None:
             run.progress, run.frames = progress, frames
             if run.stop.is_set():
@@ -342,13 +330,17 @@ class Jobs:
             visitor.storage.check()
 
         try:
-            make(report)
+            job.make(output, report)
         except VidstyleError as error:
             run.failure = (
-                error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, file.path))
+                error if isinstance(error, Cancelled | NoRoomError) else InputError(without_path(error, job.file.path))
             )
         except Exception as error:  # raised again in the thread that reports
             run.failure = error
+        finally:
+            if run.stop.is_set():
+                output.unlink(missing_ok=True)
+            self._queue.leave(ticket)
 
     def _shown(self, visitor: Visitor, file: StoredFile, output: Path, result: str) -> str:
         arrived = f'<vs-arrived key="{result}"></vs-arrived>'

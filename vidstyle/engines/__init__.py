@@ -1,6 +1,5 @@
 """Engines run a network on frames: one file a backend, one interface."""
 
-import copy
 import ctypes
 import re
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle.errors import InputError, parameter
-from vidstyle.lazy_network import AnyNetwork, is_real_time, loaded
+from vidstyle.lazy_network import AnyNetwork, is_real_time, own_copy
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color, Frame
 
 MOST_WORKERS = 4
@@ -214,7 +213,6 @@ def make_engine(
     if kind == "openvino":
         from vidstyle.engines.openvino import OpenVinoEngine
 
-        # It changes nothing of the network.
         return OpenVinoEngine(
             network,
             planes=planes,
@@ -222,8 +220,7 @@ def make_engine(
             spare_cores=spare_cores,
             device="CPU" if device == "cpu" else device,
         )
-    # The others change the type of the weights and move them; a style can be painted with again.
-    network = copy.deepcopy(loaded(network))
+    network = own_copy(network)
     if kind == "cuda":
         from vidstyle.engines.cuda import CudaEngine
 

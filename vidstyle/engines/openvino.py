@@ -1,6 +1,5 @@
 """OpenVINO: the fastest engine on x86, and on Intel's GPUs and NPUs the general way."""
 
-import copy
 import dataclasses
 import hashlib
 import json
@@ -17,7 +16,7 @@ from vidstyle.engines import LARGE_FRAME, MOST_WORKERS, Engine
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.precision import fastest_precision, integers_are_possible
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.lazy_network import AnyNetwork, LazyNetwork, loaded
+from vidstyle.lazy_network import AnyNetwork, LazyNetwork, own_copy
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
 from vidstyle.processor import prefers_bfloat16, usable_cores
@@ -85,15 +84,17 @@ class OpenVinoEngine(Engine):
         self._on, self.device = device, "cpu" if device == "CPU" else device
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        self._network, self._planes = network, planes
+        self._planes = planes
         self._cache = CompiledCache("openvino")
-        self._precision = precision or self._fastest_precision()
-        self._bounds: Bounds | None = None
         if isinstance(network, LazyNetwork):
+            self._network: AnyNetwork = network
             self._identity = self._known_identity(network)
         else:
+            # As it is now: whoever has the network may change it.
+            self._network = own_copy(network)
             self._identity = _identity(network, planes)
-            self._paint  # noqa: B018 (as it is now: whoever has the network may change it)
+        self._precision = precision or self._fastest_precision()
+        self._bounds: Bounds | None = None
         self._cores = usable_cores(spare=spare_cores)
         self._streams = 1 if low_latency else min(self._cores, MOST_WORKERS)
         # One more in flight than is painted, so that no stream waits for the pipeline.
@@ -180,7 +181,7 @@ class OpenVinoEngine(Engine):
         from vidstyle.engines.frame_function import frame_function
 
         # In float32 whatever the precision: the plugin converts weights itself.
-        return frame_function(copy.deepcopy(loaded(self._network)), torch.float32, self._planes)
+        return frame_function(own_copy(self._network), torch.float32, self._planes)
 
     def _known_identity(self, network: LazyNetwork) -> str:
         """The network's identity, by the file that it is in, if it has been loaded from it before."""

@@ -23,7 +23,6 @@ from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary, restyle_file, summary_of
 from vidstyle.stream import Lazily
 from vidstyle.stream.state import read_state, write_state
-from vidstyle.styles import load_style
 from vidstyle.video_runs import (
     OpenVideo,
     PaintersByStyle,
@@ -31,6 +30,7 @@ from vidstyle.video_runs import (
     comes_in_segments,
     encoding_of,
     joined_sink,
+    load_timeline,
     notes_of,
     open_video,
     read_frames,
@@ -181,9 +181,7 @@ class SegmentPainter:
         if video.style_at not in self._timelines:
             # Of one style at a time, so that memory does not grow with all that were ever painted in.
             self._painters.close()
-            self._timelines = {
-                video.style_at: Timeline([(at, load_style(style, lazy=True)) for at, style in video.style_at])
-            }
+            self._timelines = {video.style_at: load_timeline(video.style_at)}
         return self._timelines[video.style_at]
 
     @contextlib.contextmanager
