@@ -157,5 +157,5 @@ def test_loops_that_are_called_by_others_become_part_of_them() -> None:
                 used = loop.py_func.__code__.co_names
                 called |= {name: loop.py_func.__globals__[name] for name in used if name in loop.py_func.__globals__}
     parts = {name: loop for name, loop in called.items() if isinstance(loop, Dispatcher)}
-    assert "_differ" in parts
+    assert "_fit" in parts
     assert [name for name, loop in parts.items() if not loop.targetoptions["forceinline"]] == []

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from vidstyle.stream.key_maps import PULLED, pull
-from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along, planes_along
-from vidstyle.stream.motion import inside, ramp
-from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
+from vidstyle.stream.map_loops import ALIKE_SIDE, carry_map, likeness, mixed, natural, picture_along, planes_along
+from vidstyle.stream.motion import inside, largest, ramp
+from vidstyle.stream.plane_drawing import draw_planes
+from vidstyle.stream.plane_rows import PAD, mark
 from vidstyle.stream.planes import sample
 
 SIZES = [(12, 12), (23, 37), (90, 160)]
@@ -49,6 +50,16 @@ def test_pictures_are_moved_and_mixed_to_the_level(height: int, width: int) -> N
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
+def test_pictures_are_alike_as_opencv_blurs_what_they_differ_by(height: int, width: int) -> None:
+    rng = np.random.default_rng(width)
+    one, change = (rng.integers(0, most, (height, width, 3), np.uint8) for most in (200, 40))
+    other, out = one + change, np.empty((height, width), np.float32)
+    likeness(one, other, 10.0, 30.0, out)
+    expected = 1 - ramp(largest(cv2.blur(change, (ALIKE_SIDE,) * 2)).astype(np.float32), 10, 30)
+    assert np.abs(out - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
 def test_planes_are_moved_as_opencv_samples(height: int, width: int) -> None:
     rng = np.random.default_rng(width)
     planes = rng.uniform(-200, 200, (6, height, width)).astype(np.float32)
@@ -59,11 +70,11 @@ def test_planes_are_moved_as_opencv_samples(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("cubic", [False, True])
-@pytest.mark.parametrize("size", [(48, 64), (97, 131), (61, 250)])
-def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: bool) -> None:
+@pytest.mark.parametrize(("size", "pixels"), [((48, 64), 4), ((48, 64), 2), ((97, 131), 4), ((61, 250), 4)])
+def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], pixels: int, cubic: bool) -> None:
     rng = np.random.default_rng(size[1])
     height, width = size
-    h, w = -(-height // 4), -(-width // 4)
+    h, w = -(-height // pixels), -(-width // pixels)
     # As painted and to be resampled, of two planes, in two places; and the last output.
     keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(8)]
     last = rng.integers(0, 256, (2, *size), np.uint8)
@@ -77,19 +88,23 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], cubic: b
     overs, nothing = np.ones((1, h, w), np.float32), np.zeros((h, w), np.float32)
     changed = np.ones((h, w), bool)
     changed[:, w // 2 :] = False
-    marks, out = np.empty((4, h, w), np.uint8), np.empty((2, *size), np.uint8)
-    mark(overs, nothing, nothing, changed, marks)
+    runs, counts, out = (
+        np.empty((4, h, w // 2 + 1, 2), np.int16),
+        np.empty((4, h), np.int64),
+        np.empty((2, *size), np.uint8),
+    )
+    mark(overs, nothing, nothing, changed, runs, counts)
     fields, flow, tints = (np.zeros((count, h, w), np.float32) for count in (2, 2, 4))
     shifts = np.stack(cv2.split(shift))
     kept = padded.reshape(2, 2, 2, *padded.shape[1:])
-    draw_planes(out, before, kept, np.array([1]), shifts, overs, flow, fields, tints, marks, keys[0], cubic)
+    draw_planes(out, before, kept, np.array([1]), shifts, overs, flow, fields, tints, runs, counts, keys[0], cubic)
     scale = np.array([width / w, height / h], np.float32)
     places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
     moves = cv2.resize(shift * scale, (width, height))
     places += moves
     way = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     stands = (moves == 0).all(-1)
-    unchanged, drawn = slice(4 * (w // 2 + 1), None), slice(0, 4 * (w // 2 - 1))
+    unchanged, drawn = slice(pixels * (w // 2 + 1), None), slice(0, pixels * (w // 2 - 1))
     for channel in range(2):
         expected = cv2.remap(keys[5 + 2 * channel], places, None, way, borderMode=cv2.BORDER_REPLICATE)
         expected[stands] = keys[1 + 2 * channel][stands]

@@ -12,6 +12,7 @@ from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import lifted, painted_size
 from vidstyle.stream.memory import Memory
 from vidstyle.stream.motion import Motion, find_motion, small_picture
+from vidstyle.stream.opencv_threads import opencv_threads
 from vidstyle.stream.planes import picture_size, resized
 
 
@@ -41,6 +42,14 @@ def measure_carrying(frames: Iterable[Frame]) -> dict[str, float]:
         `flow_ms`, looking for motion; `memory_ms`, maps and laying over; `lift_ms`, shrinking a frame to the size that
         is painted, and lifting what shows to its own.
     """
+    opencv_threads.hold()
+    try:
+        return _measured(frames)
+    finally:
+        opencv_threads.let_go()
+
+
+def _measured(frames: Iterable[Frame]) -> dict[str, float]:
     memory, layout = Memory(), Layout()
     flow, laying, lifting = watches = _Stopwatch(), _Stopwatch(), _Stopwatch()
     before: np.ndarray | None = None

@@ -13,6 +13,8 @@ from vidstyle.errors import InputError, parameter
 
 LARGE_FRAME = 6_000_000
 """Pixels, from which on memory counts for more than the last percent of a file's size."""
+FAST_X264 = {"preset": "veryfast", "subq": "1"}
+"""Of what x264 refines motion by, the preset has 2: files are 5 % smaller, for a quarter of the encoder's time."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
         "h264": Codec(
             "libx264",
             ("yuv420p", "yuv420p"),
-            {"preset": "veryfast"},
+            FAST_X264,
             # Of 4K, x264 holds 25 MB a frame: twenty of them, or half as many.
-            large_options={"preset": "veryfast", "x264-params": "rc-lookahead=4:sync-lookahead=0"},
+            large_options=FAST_X264 | {"x264-params": "rc-lookahead=4:sync-lookahead=0"},
             quality=(18, 51),
         ),
         "hevc": Codec(

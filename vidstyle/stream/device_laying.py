@@ -39,7 +39,7 @@ from vidstyle.stream.laying import (
     TINT_SHARE,
 )
 from vidstyle.stream.memory import MOST_KEYS
-from vidstyle.stream.plane_drawing import VISIBLE
+from vidstyle.stream.plane_rows import VISIBLE
 
 
 class DeviceLayout:

@@ -26,8 +26,8 @@ from vidstyle.stream.key_maps import (
     SURE,
     patches,
 )
+from vidstyle.stream.map_loops import ALIKE_SIDE
 from vidstyle.stream.memory import MOST_KEYS
-from vidstyle.stream.motion import ALIKE_SIDE
 
 Step = Callable[[], None]
 SHIFT_X, SHIFT_Y, OVER = (slice(number * MOST_KEYS, (number + 1) * MOST_KEYS) for number in range(3))

@@ -6,15 +6,13 @@ pixel to pixel, all with robust penalties.  One linear system is made of it and 
 red and black pixels in turns.
 """
 
-import itertools
-import math
-import threading
 from typing import Any
 
 import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import number_at, number_between, put
+from vidstyle.stream.thread_room import ThreadRoom
 
 SMOOTHNESS, LEVELS, SLOPES = 10.0, 2.5, 5.0
 """Weights of the flow's slopes, of grey levels and of their slopes, all slopes over two pixels."""
@@ -30,13 +28,7 @@ EDGE = 2
 """Pixels around a picture, as many as slopes of slopes reach."""
 
 
-class _Held(threading.local):
-    """Room of each thread."""
-
-    room = np.empty(0, np.float32)
-
-
-_held = _Held()
+_held = ThreadRoom()
 
 
 def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray) -> None:
@@ -50,7 +42,7 @@ def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray
     framed, whole = (height + 2 * EDGE, width + 2 * EDGE), (2, height + 2, width + 2)
     # Pixels of even and of odd columns apart, with one of zero around: those of one colour are beside each other.
     apart = (2, height + 2, (width + 1) // 2 + 2)
-    mean, change, before, after, system, edges, step = _room(
+    mean, change, before, after, system, edges, step = _held.arrays(
         framed, framed, whole, whole, (5, *apart), (2, *apart), (2, *apart)
     )
     _begin(picture, searched, pad, flow, mean, change, before, after)
@@ -61,15 +53,6 @@ def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray
         _set_up(mean, change, before, after, system, edges)
         _solve(system, edges, step, before, after)
     flow[:] = after[:, 1:-1, 1:-1]
-
-
-def _room(*shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """Arrays of float32 for this thread until it asks again: new ones would take as long as a sweep does."""
-    sizes = [math.prod(shape) for shape in shapes]
-    if sum(sizes) > _held.room.size:
-        _held.room = np.empty(sum(sizes), np.float32)
-    parts = np.split(_held.room[: sum(sizes)], list(itertools.accumulate(sizes))[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 @compiled(part=True)

@@ -20,40 +20,40 @@ READ_ONLY, ELSEWHERE = "alias.scope", "noalias"
 """LLVM's words for an access in a scope, and for one that is never where those in it are."""
 
 
-def _emitted(function: Callable[..., Any]) -> Any:
+def emitted(function: Callable[..., Any]) -> Any:
     """What compiled loops call; as a type checker sees it, with the arguments that they give."""
     return intrinsic(function)
 
 
-@_emitted
+@emitted
 def word_at(_typing: Any, _array: Any, _index: Any) -> Any:
     """Four bytes of a contiguous array of uint8 from a place on, an int64, as a uint32: the first is the lowest."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = builder.bitcast(_place(context, builder, signature, given), ir.IntType(32).as_pointer())
+        place = builder.bitcast(place_of(context, builder, signature, given), ir.IntType(32).as_pointer())
         return _marked(builder, builder.load(place, align=1), READ_ONLY)
 
     return types.uint32(_array, types.int64), emit
 
 
-@_emitted
+@emitted
 def number_at(_typing: Any, _array: Any, _index: Any) -> Any:
     """A number of a contiguous array at a place, an int64."""
     return _loaded(_array, READ_ONLY)
 
 
-@_emitted
+@emitted
 def taken(_typing: Any, _array: Any, _index: Any) -> Any:
     """A number of a contiguous array at a place, an int64, that `put` writes to."""
     return _loaded(_array, ELSEWHERE)
 
 
-@_emitted
+@emitted
 def put(_typing: Any, _array: Any, _index: Any, _value: Any) -> Any:
     """Write a number into a contiguous array at a place, an int64."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        _marked(builder, builder.store(given[2], _place(context, builder, signature, given)), ELSEWHERE)
+        _marked(builder, builder.store(given[2], place_of(context, builder, signature, given)), ELSEWHERE)
         return context.get_dummy_value()
 
     return types.void(_array, types.int64, _array.dtype), emit
@@ -61,12 +61,12 @@ def put(_typing: Any, _array: Any, _index: Any, _value: Any) -> Any:
 
 def _loaded(array: Any, mark: str) -> Any:
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return _marked(builder, builder.load(_place(context, builder, signature, given)), mark)
+        return _marked(builder, builder.load(place_of(context, builder, signature, given)), mark)
 
     return array.dtype(array, types.int64), emit
 
 
-def _place(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+def place_of(context: Any, builder: Any, signature: Any, given: Any) -> Any:
     """Where in memory an index of an array is, the first two of what is given."""
     return builder.gep(context.make_array(signature.args[0])(context, builder, given[0]).data, [given[1]])
 

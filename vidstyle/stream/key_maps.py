@@ -6,13 +6,13 @@ On the processor, by OpenCV; vidstyle.stream.device_key_maps has the same on a d
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
-from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along
+from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along, pile
 from vidstyle.stream.motion import Motion, alike, inside, largest, ramp
 from vidstyle.stream.planes import sample
 from vidstyle.stream.state import State, part, within
@@ -257,7 +257,7 @@ class KeyMaps:
         for one in self._maps.values():
             one.carry(motion)
         covered = [1 - one.shown for one in self._maps.values()]
-        uncovered = share_of(np.prod(covered, axis=0), cares) if covered else 1.0
+        uncovered = share_of(reduce(np.multiply, covered), cares) if covered else 1.0
         stale = judges and self._seen is not None and is_stale(self._seen, motion.now, cares)
         return Carried(uncovered, self._bare, stale)
 
@@ -265,13 +265,12 @@ class KeyMaps:
         return float(self._maps[key.number].shown.mean())
 
     def least(self, keys: Sequence[Key]) -> Key:
-        layers, _ = self._layers(keys, self._maps[keys[0].number].trust.shape)
+        layers, *_ = self._layers(keys, self._maps[keys[0].number].trust.shape)
         return min(layers[:-1], key=lambda layer: float(layer.visible.sum())).key
 
     def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> View:
-        layers, uncovered = self._layers(keys, now.shape[:2])
+        layers, uncovered, owner = self._layers(keys, now.shape[:2])
         everywhere = np.ones(now.shape[:2], bool)
-        owner = _owner(layers, uncovered)
         nothing = np.zeros(now.shape[:2], np.float32)
         visible = {layer.key.number: layer.visible for layer in layers}
         if motion is None or self._seen is None:
@@ -323,17 +322,18 @@ class KeyMaps:
         self._visible = {int(number): visible for number, visible in part("visible", state).items()}
         self._maps = {key.number: _Map.of(part(f"map{place}", state)) for place, key in enumerate(keys)}
 
-    def _layers(self, keys: Sequence[Key], shape: tuple[int, ...]) -> tuple[tuple[Layer, ...], np.ndarray]:
-        """The keys in one frame, and what none of them covers."""
-        uncovered = np.ones(shape, np.float32)
-        layers = []
-        for key in keys:
-            one = self._maps[key.number]
-            over = np.asarray(one.shown * one.left(key.gone) if key is not keys[-1] else one.shown, np.float32)
-            visible = uncovered * over
-            uncovered = uncovered - visible
-            layers.append(Layer(key, one.shift if one.moved else None, over, visible))
-        return tuple(layers), uncovered
+    def _layers(self, keys: Sequence[Key], shape: tuple[int, ...]) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray]:
+        """The keys in one frame, what none covers, and the number of the one that shows most, -1 if none does."""
+        overs, visible = np.empty((2, len(keys), *shape), np.float32)
+        uncovered, owner = np.empty(shape, np.float32), np.empty(shape, np.int16)
+        maps = [self._maps[key.number] for key in keys]
+        for key, one, over in zip(keys, maps, overs, strict=True):
+            np.multiply(one.shown, one.left(key.gone) if key is not keys[-1] else 1, out=over)
+        numbers = np.array([key.number % MOST_NUMBER for key in keys], np.int16)
+        pile(overs, numbers, visible, uncovered, owner)
+        shifts = (one.shift if one.moved else None for one in maps)
+        layers = tuple(Layer(*parts) for parts in zip(keys, shifts, overs, visible, strict=True))
+        return layers, uncovered, owner
 
     def _remember(self, view: View, seen: np.ndarray) -> None:
         """What the output has been painted from, place by place."""
@@ -367,12 +367,6 @@ def is_stale(seen: np.ndarray, now: np.ndarray, cares: np.ndarray | None = None)
     if cares is not None and (shows := cares > 0.5).any():
         change = change[shows]
     return bool(np.median(np.abs(change - np.median(change))) > STALE_LEVELS)
-
-
-def _owner(layers: tuple[Layer, ...], uncovered: np.ndarray) -> np.ndarray:
-    """The number of the key that shows most at each position, -1 where none does; (h, w) int16."""
-    numbers = np.array([-1, *(layer.key.number % MOST_NUMBER for layer in layers)], np.int16)
-    return numbers[np.stack([uncovered, *(layer.visible for layer in layers)]).argmax(0)]
 
 
 def pull(shift: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from vidstyle.stream.key_maps import Key, View
 from vidstyle.stream.map_loops import planes_along
 from vidstyle.stream.memory import MOST_KEYS
-from vidstyle.stream.plane_drawing import PAD, draw_planes, mark
+from vidstyle.stream.plane_drawing import draw_planes
+from vidstyle.stream.plane_rows import PAD, mark
 from vidstyle.stream.planes import empty, is_planar, luma_of, picture_size, planes_of
 
 SHARPEN, SHARPEN_RADIUS = 0.1, 0.8
@@ -78,8 +79,10 @@ class Layout:
 
     def _make_room(self, pixels: np.ndarray) -> None:
         self._shape = pixels.shape
-        sizes = [(2, len(planes), MOST_KEYS + 1, *_padded(planes[0]).shape) for planes in _stacked(pixels)]
-        self._planes = [np.empty(size, np.uint8) for size in sizes]
+        self._planes = []
+        for planes in _stacked(pixels):
+            padded = (side + 2 * PAD for side in planes.shape[1:])
+            self._planes.append(np.empty((2, len(planes), MOST_KEYS + 1, *padded), np.uint8))
 
     def learn_colors(self, key: Key) -> None:
         """From the painting of a key, for frames of which nothing has been painted yet."""
@@ -106,8 +109,8 @@ class Layout:
         for planes, kept in zip(_stacked(painting), self._planes, strict=True):
             for number, plane in enumerate(planes):
                 soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
-                kept[0, number, slot] = _padded(plane)
-                kept[1, number, slot] = _padded(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0))
+                _pad(plane, kept[0, number, slot])
+                _pad(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0), kept[1, number, slot])
         self._slots[key.number] = slot
         self._fits[key.number] = self._newest_fit = _Fit(painting, key.source)
 
@@ -121,9 +124,10 @@ class Layout:
         shifts = _planar(*(still if layer.shift is None else layer.shift for layer in view.layers))
         overs = np.stack([layer.over for layer in view.layers])
         flow = _planar(still if view.flow is None else view.flow)
-        marks = np.empty((len(overs) + 3, *shape), np.uint8)
-        mark(overs, view.uncovered, view.fading, changed, marks)
-        colored = marks[len(overs)].any() and (held < 1).any()
+        counts = np.empty((len(overs) + 3, shape[0]), np.int64)
+        runs = np.empty((*counts.shape, shape[1] // 2 + 1, 2), np.int16)
+        mark(overs, view.uncovered, view.fading, changed, runs, counts)
+        colored = counts[len(overs)].any() and (held < 1).any()
         tints = self._colors(view) if colored else np.zeros((6, *shape), np.float32)
         luma = np.ascontiguousarray(luma_of(source))
         result = empty(picture_size(source), planar=is_planar(source))
@@ -132,9 +136,13 @@ class Layout:
         channel = 0
         for number, (out, before, keys) in enumerate(zip(outs, _stacked(last), self._planes, strict=True)):
             chosen = slice(2 * channel, 2 * (channel + len(out)))
-            padded = np.stack([_padded(plane) for plane in before])
+            padded = np.empty((len(before), *keys.shape[-2:]), np.uint8)
+            for plane, room in zip(before, padded, strict=True):
+                _pad(plane, room)
+            colors = tints[chosen]
             # Of chroma nobody sees so much.
-            draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, tints[chosen], marks, luma, number == 0)
+            cubic = number == 0
+            draw_planes(out, padded, keys, slots, shifts, overs, flow, fields, colors, runs, counts, luma, cubic)
             channel += len(out)
         return result if is_planar(source) else cv2.merge([*outs[0]], result)
 
@@ -192,9 +200,9 @@ class _Fit:
         return np.ascontiguousarray(pairs.reshape(*luma.shape, 6).transpose(2, 0, 1))
 
 
-def _padded(plane: np.ndarray) -> np.ndarray:
-    """A plane (H, W) with its border repeated around it, as it is resampled."""
-    return np.asarray(cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE))
+def _pad(plane: np.ndarray, to: np.ndarray) -> None:
+    """Write a plane (H, W) with its border repeated around it, as it is resampled."""
+    cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE, to)
 
 
 def _stacked(pixels: np.ndarray) -> list[np.ndarray]:

@@ -12,6 +12,9 @@ from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import between, number_at, number_between, put, taken, word_at
 from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
 
+ALIKE_SIDE = 3
+"""Positions along the square in which `likeness` judges."""
+
 
 @compiled(part=True)
 def _placed(place: Any, end: Any) -> Any:
@@ -124,6 +127,47 @@ def _bordered(line: np.ndarray) -> None:
     line[0], line[w + 1] = line[2], line[w - 1]
 
 
+@compiled(part=True)
+def _apart(one: np.ndarray, other: np.ndarray, at: Any) -> Any:
+    """How far two pictures differ in one number."""
+    return np.int32(abs(np.int32(number_at(one, at)) - np.int32(number_at(other, at))))
+
+
+@compiled(part=True)
+def _three(sums: np.ndarray, at: Any) -> Any:
+    """The sum of one channel of three pixels beside each other."""
+    return np.int32(taken(sums, at) + taken(sums, at + 3) + taken(sums, at + 6))
+
+
+@compiled("numpy")
+def likeness(one: np.ndarray, other: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+    """How far two pictures look the same, 0 to 1: by the mean difference of each channel around them.
+
+    Args:
+        one, other: (h, w, 3) uint8.
+        low, high: grey levels up to which they do, and from which on they do not.
+        out: (h, w) float32, to be written.
+    """
+    h, w = np.int64(out.shape[0]), np.int64(out.shape[1])
+    side = 3 * w
+    first, second, written = one.reshape(-1), other.reshape(-1), out.reshape(-1)
+    sums = np.empty(side + 6, np.int32)
+    least, more, zero, unit = np.float32(low), np.float32(1 / (high - low)), np.float32(0), np.float32(1)
+    for y in range(h):
+        above, own, below = _mirrored(y - 1, h) * side, y * side, _mirrored(y + 1, h) * side
+        for i in range(side):
+            total = _apart(first, second, above + i) + _apart(first, second, own + i) + _apart(first, second, below + i)
+            put(sums, i + 3, np.int32(total))
+        for i in range(3):
+            put(sums, np.int64(i), taken(sums, np.int64(i + 6)))
+            put(sums, side + 3 + i, taken(sums, side - 3 + i))
+        for x in range(w):
+            red, green, blue = _three(sums, 3 * x), _three(sums, 3 * x + 1), _three(sums, 3 * x + 2)
+            most = np.int32(max(max(red, green), blue) + np.int32(4))
+            level = np.float32(np.int32(most // np.int32(9)))
+            put(written, y * w + x, unit - min(max((level - least) * more, zero), unit))
+
+
 @compiled("numpy")
 def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
     """How natural strokes look, 0 to 1, by how a map changes from place to place; 0 where it leads out of the frame.
@@ -158,6 +202,37 @@ def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None
             there = px >= zero and py >= zero and px <= end_x and py <= end_y
             level = one - min(max((most * eighth - least) * more, zero), one)
             out[y, x] = level if there else zero
+
+
+@compiled("numpy")
+def pile(overs: np.ndarray, numbers: np.ndarray, visible: np.ndarray, uncovered: np.ndarray, owner: np.ndarray) -> None:
+    """What shows of layers over each other, and which of them shows most.
+
+    Args:
+        overs: (n, h, w) float32, how far each covers what is below it, the one on top first.
+        numbers: (n,) int16.
+        visible: (n, h, w) float32, how much of each shows; to be written, as are these:
+        uncovered: (h, w) float32, how much none of them covers.
+        owner: (h, w) int16, the number of the layer that shows most, -1 where less than nothing does.
+    """
+    count, size = np.int64(overs.shape[0]), np.int64(owner.size)
+    covers, shows = overs.reshape(-1), visible.reshape(-1)
+    rest, owners, most = uncovered.reshape(-1), owner.reshape(-1), np.empty(size, np.float32)
+    for i in range(size):
+        put(rest, i, np.float32(1))
+        put(most, i, np.float32(0))
+        put(owners, i, np.int16(-1))
+    for k in range(count):
+        begin, number = k * size, np.int32(numbers[k])
+        for i in range(size):
+            room, best = taken(rest, i), taken(most, i)
+            part = room * number_at(covers, begin + i)
+            put(shows, begin + i, part)
+            put(rest, i, room - part)
+            put(owners, i, np.int16(number if part > best else np.int32(taken(owners, i))))
+            put(most, i, max(part, best))
+    for i in range(size):
+        put(owners, i, np.int16(np.int32(taken(owners, i)) if taken(most, i) > taken(rest, i) else np.int32(-1)))
 
 
 @compiled("numpy")

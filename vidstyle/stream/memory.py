@@ -97,7 +97,9 @@ class Memory:
         """Go on to the next frame, `seconds` after the last."""
         if not motion.still:
             # What is not shown wears nothing out.
-            age = min(1.0, share_of(np.abs(motion.flow).sum(-1), self.cares) / MUCH_MOTION)
+            # NumPy's own sum along a short axis takes ten times as long.
+            ways = np.abs(motion.flow)
+            age = min(1.0, share_of(ways[..., 0] + ways[..., 1], self.cares) / MUCH_MOTION)
             for key in self.keys:
                 key.age += age * key.gives_way
         # What has been asked for and does not show yet is not asked for again.

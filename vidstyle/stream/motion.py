@@ -11,6 +11,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from vidstyle.stream.map_loops import likeness
 from vidstyle.stream.patch_flow import dense_flow
 from vidstyle.stream.planes import is_planar, places, planes_of, sample
 
@@ -61,8 +62,6 @@ ALIKE_LEVELS = (3.0, 8.0)
 at the most.  From twice that on it is not."""
 ALIKE_SPREAD = 0.25
 """Share of the spread of a frame's luma that it is between the two."""
-ALIKE_SIDE = 3
-"""Positions along the square in which that is judged."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,9 @@ def small_picture(pixels: np.ndarray) -> np.ndarray:
     shrink = max(LEAST_SHRINK, round(max(height, width) / FLOW_SIDE))
     size = FINER * -(-width // shrink), FINER * -(-height // shrink)
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-    return np.dstack(small) if is_planar(pixels) else np.asarray(cv2.cvtColor(small[0], cv2.COLOR_RGB2YCrCb))
+    return (
+        np.asarray(cv2.merge(small)) if is_planar(pixels) else np.asarray(cv2.cvtColor(small[0], cv2.COLOR_RGB2YCrCb))
+    )
 
 
 def averaged(picture: np.ndarray) -> np.ndarray:
@@ -214,8 +215,9 @@ def _difference(before: np.ndarray, now: np.ndarray) -> np.ndarray:
 
 def alike(one: np.ndarray, other: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
     """How far two pictures (h, w, 3) uint8 look the same: (h, w) float32, 0 to 1."""
-    change = cv2.blur(cv2.absdiff(one, other), (ALIKE_SIDE, ALIKE_SIDE))
-    return np.asarray(1 - ramp(largest(change).astype(np.float32), *levels), np.float32)
+    result = np.empty(one.shape[:2], np.float32)
+    likeness(one, other, *levels, result)
+    return result
 
 
 def inside(shift: np.ndarray) -> np.ndarray:

@@ -14,6 +14,9 @@ import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.stream.flow_refinement import refine
+from vidstyle.stream.gathering import put, taken
+from vidstyle.stream.lanes import all_eight, at_least_one, eight_at, put_eight, sum_of_eight
+from vidstyle.stream.thread_room import ThreadRoom
 
 PATCH = 8
 """Pixels along the side of a patch."""
@@ -31,6 +34,11 @@ RIDGE = 1.0
 """Added to the squared slopes of a patch, grey levels a pixel: what is plain goes nowhere."""
 SHORTEST = 32
 """Pixels along the longer side of the smallest picture, about."""
+OF_PATCH = 11
+"""Numbers that are known of a patch: its flow, x before y, and what is left of its difference then; what `_slopes`
+gives; sums of the difference times slopes, as its next step takes them; and whether that step is worth a try."""
+
+_held = ThreadRoom()
 
 
 def dense_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -56,12 +64,17 @@ def dense_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
     for one, other in reversed(pairs):
         if one.shape != flow.shape[1:]:
             flow = _enlarged(flow, one.shape)
-        picture = one.astype(np.float32)
-        across = cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
-        down = cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
-        searched = cv2.copyMakeBorder(other, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE).astype(np.float32)
-        found = search_patches(picture, across, down, searched, flow, STRIDE, PASSES)
-        lay_patches(picture, searched, found, STRIDE, flow)
+        height, width = one.shape
+        rows, columns = (-(-(side - PATCH) // STRIDE) + 1 for side in (height, width))
+        picture, across, down, weights, searched, patches = _held.arrays(
+            *[one.shape] * 4, (height + 2 * PAD, width + 2 * PAD), (rows, columns, OF_PATCH)
+        )
+        picture[:] = one
+        cv2.Scharr(picture, cv2.CV_32F, 1, 0, across, 1 / 32, borderType=cv2.BORDER_REPLICATE)
+        cv2.Scharr(picture, cv2.CV_32F, 0, 1, down, 1 / 32, borderType=cv2.BORDER_REPLICATE)
+        searched[:] = cv2.copyMakeBorder(other, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE)
+        search_patches(picture, across, down, searched, flow, patches)
+        lay_patches(picture, searched, patches, weights, flow)
         refine(picture, searched, PAD, flow)
     return flow
 
@@ -87,68 +100,85 @@ def _corner(place: Any, limit: Any) -> Any:
     place: float32, in the picture; limit: its pixels along that side.
     """
     place = min(max(place, np.float32(1 - PATCH)), np.float32(limit - 1)) + np.float32(PAD)
-    whole = np.uintp(np.int64(place))
+    whole = np.int64(place)
     return whole, place - np.float32(whole)
 
 
-@compiled(error_model="numpy", part=True)
-def _between(searched: np.ndarray, y: Any, x: Any, share: Any) -> Any:
-    """What lies a share of a pixel right of one."""
-    return searched[y, x] + share * (searched[y, x + np.uintp(1)] - searched[y, x])
+@compiled(part=True)
+def _eight_between(numbers: np.ndarray, at: Any, share: Any) -> Any:
+    """What lies a share of a pixel right of eight."""
+    left = eight_at(numbers, at)
+    return left + share * (eight_at(numbers, at + 1) - left)
 
 
 @compiled(error_model="numpy", part=True)
-def _differ(picture: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any) -> Any:
-    """Squared difference between a patch and what lies (u, v) from it, without that of their means."""
-    one = np.uintp(1)
-    y, fy = _corner(np.float32(top) + v, picture.shape[0])
-    x, fx = _corner(np.float32(left) + u, picture.shape[1])
-    total, squares = np.float32(0), np.float32(0)
-    # Columns outside, so that eight of them are computed at a time.
-    for k in range(np.uintp(PATCH)):
-        above = _between(searched, y, x + k, fx)
-        for r in range(np.uintp(PATCH)):
-            below = _between(searched, y + r + one, x + k, fx)
-            change = above + fy * (below - above) - picture[top + r, left + k]
-            total += change
-            squares += change * change
-            above = below
-    return squares - total * total * np.float32(1 / PATCH**2)
-
-
-@compiled(error_model="numpy", part=True)
-def _step(
-    picture: np.ndarray, across: np.ndarray, down: np.ndarray, searched: np.ndarray, top: Any, left: Any, u: Any, v: Any
-) -> Any:
-    """The step of Gauss and Newton from (u, v), x before y, pixels; equation 3 of Kroeger et al., without means."""
-    one = np.uintp(1)
-    y, fy = _corner(np.float32(top) + v, picture.shape[0])
-    x, fx = _corner(np.float32(left) + u, picture.shape[1])
-    zero = np.float32(0)
-    total, sum_x, sum_y, with_x, with_y, xx, xy, yy = zero, zero, zero, zero, zero, zero, zero, zero
-    for k in range(np.uintp(PATCH)):
-        above = _between(searched, y, x + k, fx)
-        for r in range(np.uintp(PATCH)):
-            below = _between(searched, y + r + one, x + k, fx)
-            change = above + fy * (below - above) - picture[top + r, left + k]
-            above = below
-            gx, gy = across[top + r, left + k], down[top + r, left + k]
-            total += change
-            sum_x += gx
-            sum_y += gy
-            with_x += change * gx
-            with_y += change * gy
-            xx += gx * gx
-            xy += gx * gy
-            yy += gy * gy
-    share = np.float32(1 / PATCH**2)
-    with_x -= total * sum_x * share
-    with_y -= total * sum_y * share
-    xx += np.float32(RIDGE) - sum_x * sum_x * share
-    yy += np.float32(RIDGE) - sum_y * sum_y * share
-    xy -= sum_x * sum_y * share
+def _slopes(across: np.ndarray, down: np.ndarray, place: Any, width: Any) -> Any:
+    """Of a patch the sums of its slopes, x before y, and minus the inverse of H in equation 3 of Kroeger et al.: what
+    belongs to x, to both and to y.  Their means are taken out."""
+    none = all_eight(np.float32(0))
+    all_x, all_y, all_xx, all_xy, all_yy = none, none, none, none, none
+    for _ in range(PATCH):
+        gx, gy = eight_at(across, place), eight_at(down, place)
+        all_x, all_y = all_x + gx, all_y + gy
+        all_xx, all_xy, all_yy = all_xx + gx * gx, all_xy + gx * gy, all_yy + gy * gy
+        place += width
+    sum_x, sum_y, share = (
+        sum_of_eight(all_x),
+        sum_of_eight(all_y),
+        np.float32(1 / PATCH**2),
+    )
+    xx = sum_of_eight(all_xx) + np.float32(RIDGE) - sum_x * sum_x * share
+    yy = sum_of_eight(all_yy) + np.float32(RIDGE) - sum_y * sum_y * share
+    xy = sum_of_eight(all_xy) - sum_x * sum_y * share
     inverse = np.float32(1) / (xx * yy - xy * xy)
-    return (xy * with_y - yy * with_x) * inverse, (xy * with_x - xx * with_y) * inverse
+    return sum_x, sum_y, -yy * inverse, xy * inverse, -xx * inverse
+
+
+@compiled(error_model="numpy", part=True)
+def _fit(
+    picture: np.ndarray,
+    across: np.ndarray,
+    down: np.ndarray,
+    searched: np.ndarray,
+    size: Any,
+    top: Any,
+    left: Any,
+    u: Any,
+    v: Any,
+) -> Any:
+    """How a patch and what lies (u, v) from it differ.
+
+    Returns:
+        The squared difference without that of means, the mean one, and sums of it times the slopes, x before y.
+    """
+    height, width = size
+    y, fy = _corner(np.float32(top) + v, height)
+    x, fx = _corner(np.float32(left) + u, width)
+    stride = width + 2 * PAD
+    at, place = y * stride + x, top * width + left
+    right, below = all_eight(fx), all_eight(fy)
+    none = all_eight(np.float32(0))
+    total, squares, with_x, with_y = none, none, none, none
+    upper = _eight_between(searched, at, right)
+    for _ in range(PATCH):
+        at += stride
+        lower = _eight_between(searched, at, right)
+        change = upper + below * (lower - upper) - eight_at(picture, place)
+        total, squares = total + change, squares + change * change
+        with_x, with_y = (
+            with_x + change * eight_at(across, place),
+            with_y + change * eight_at(down, place),
+        )
+        upper = lower
+        place += width
+    whole = sum_of_eight(total)
+    mean = whole * np.float32(1 / PATCH**2)
+    return (
+        sum_of_eight(squares) - whole * mean,
+        mean,
+        sum_of_eight(with_x),
+        sum_of_eight(with_y),
+    )
 
 
 @compiled(error_model="numpy")
@@ -158,91 +188,109 @@ def search_patches(
     down: np.ndarray,
     searched: np.ndarray,
     flow: np.ndarray,
-    stride: int,
-    passes: int,
-) -> np.ndarray:
-    """Flow of patches, (rows, columns, 2) float32, x before y; the last of a row ends where the picture does.
+    patches: np.ndarray,
+) -> None:
+    """Find the flow of patches, STRIDE pixels from each other; the last of a row ends where the picture does.
 
-    Each begins with what the flow says, or one of the neighbours that came before, whichever fits best.
+    Each begins with what the flow says, or one of the neighbours that came before, whichever fits best, and takes a
+    step of Gauss and Newton from there, should it fit better.
 
     Args:
         picture, across, down: (H, W) float32, grey levels, and their slopes.
         searched: (H + 2 PAD, W + 2 PAD) float32, the other picture.
         flow: (2, H, W) float32, where to begin.
-        stride: pixels from patch to patch.
-        passes: 1 from the top left to the bottom right, 2 and back again.
+        patches: (rows, columns, OF_PATCH) float32, to be written; see there.
     """
-    height, width = picture.shape
-    rows, columns = (height - PATCH + stride - 1) // stride + 1, (width - PATCH + stride - 1) // stride + 1
-    found, least = np.empty((rows, columns, 2), np.float32), np.empty((rows, columns), np.float32)
-    half = np.uintp(PATCH // 2)
-    for turn in range(passes):
+    height, width = np.int64(picture.shape[0]), np.int64(picture.shape[1])
+    size = height, width
+    own, others = picture.reshape(-1), searched.reshape(-1)
+    gx, gy = across.reshape(-1), down.reshape(-1)
+    rows, columns, _ = patches.shape
+    half, nothing = PATCH // 2, np.float32(0)
+    for turn in range(PASSES):
         way = 1 if turn % 2 == 0 else -1
         for nth_row in range(rows):
             i = nth_row if way == 1 else rows - 1 - nth_row
-            top = np.uintp(min(i * stride, height - PATCH))
+            top = min(np.int64(i) * STRIDE, height - PATCH)
             for nth in range(columns):
                 j = nth if way == 1 else columns - 1 - nth
-                left = np.uintp(min(j * stride, width - PATCH))
+                left = min(np.int64(j) * STRIDE, width - PATCH)
                 if turn == 0:
+                    sum_x, sum_y, of_x, both, of_y = _slopes(gx, gy, top * width + left, width)
+                    patches[i, j, 3], patches[i, j, 4] = sum_x, sum_y
+                    patches[i, j, 5], patches[i, j, 6], patches[i, j, 7] = of_x, both, of_y
                     u, v = flow[0, top + half, left + half], flow[1, top + half, left + half]
-                    best = _differ(picture, searched, top, left, u, v)
+                    best, mean, with_x, with_y = _fit(own, gx, gy, others, size, top, left, u, v)
+                    goes_on = True
                 else:
-                    u, v, best = found[i, j, 0], found[i, j, 1], least[i, j]
+                    u, v, best = patches[i, j, 0], patches[i, j, 1], patches[i, j, 2]
+                    sum_x, sum_y = patches[i, j, 3], patches[i, j, 4]
+                    of_x, both, of_y = patches[i, j, 5], patches[i, j, 6], patches[i, j, 7]
+                    mean, with_x, with_y = nothing, patches[i, j, 8], patches[i, j, 9]
+                    goes_on = patches[i, j, 10] > nothing
                 for side in range(2):
                     if (nth if side == 0 else nth_row) == 0:
                         continue
-                    beside_u = found[i, j - way, 0] if side == 0 else found[i - way, j, 0]
-                    beside_v = found[i, j - way, 1] if side == 0 else found[i - way, j, 1]
+                    beside_u = patches[i, j - way, 0] if side == 0 else patches[i - way, j, 0]
+                    beside_v = patches[i, j - way, 1] if side == 0 else patches[i - way, j, 1]
                     if max(abs(beside_u - u), abs(beside_v - v)) > np.float32(APART):
-                        other = _differ(picture, searched, top, left, beside_u, beside_v)
+                        fit = _fit(own, gx, gy, others, size, top, left, beside_u, beside_v)
+                        if fit[0] < best:
+                            best, mean, with_x, with_y = fit
+                            u, v, goes_on = beside_u, beside_v, True
+                if goes_on:
+                    with_x, with_y = with_x - mean * sum_x, with_y - mean * sum_y
+                    by_u, by_v = STEP * (of_x * with_x + both * with_y), STEP * (both * with_x + of_y * with_y)
+                    goes_on = False
+                    # Farther than that it has lost its way.
+                    if abs(by_u) + abs(by_v) < np.float32(PATCH):
+                        by_u, by_v = u + by_u, v + by_v
+                        other, mean, with_x, with_y = _fit(own, gx, gy, others, size, top, left, by_u, by_v)
                         if other < best:
-                            best, u, v = other, beside_u, beside_v
-                step_u, step_v = _step(picture, across, down, searched, top, left, u, v)
-                step_u, step_v = u + STEP * step_u, v + STEP * step_v
-                # Farther than that it has lost its way.
-                if abs(step_u - u) + abs(step_v - v) < np.float32(PATCH):
-                    other = _differ(picture, searched, top, left, step_u, step_v)
-                    if other < best:
-                        best, u, v = other, step_u, step_v
-                found[i, j, 0], found[i, j, 1], least[i, j] = u, v, best
-    return found
+                            best, u, v, goes_on = other, by_u, by_v, True
+                            patches[i, j, 8], patches[i, j, 9] = with_x - mean * sum_x, with_y - mean * sum_y
+                patches[i, j, 0], patches[i, j, 1], patches[i, j, 2] = u, v, best
+                patches[i, j, 10] = np.float32(1) if goes_on else nothing
 
 
 @compiled(error_model="numpy")
-def lay_patches(picture: np.ndarray, searched: np.ndarray, found: np.ndarray, stride: int, flow: np.ndarray) -> None:
+def lay_patches(
+    picture: np.ndarray, searched: np.ndarray, patches: np.ndarray, weights: np.ndarray, flow: np.ndarray
+) -> None:
     """Each pixel's flow, the mean of its patches' by how well they fit there: equation 9 of Kroeger et al.
 
     Args:
+        weights: (H, W) float32, whose content does not matter.
         flow: (2, H, W) float32, to be written; the others as in `search_patches`.
     """
-    height, width = picture.shape
-    one = np.uintp(1)
-    weights, shares = np.zeros((height, width), np.float32), np.empty((PATCH, PATCH), np.float32)
+    height, width = np.int64(picture.shape[0]), np.int64(picture.shape[1])
+    stride = width + 2 * PAD
+    pixels, others = picture.reshape(-1), searched.reshape(-1)
+    total, flow_x, flow_y = weights.reshape(-1), flow[0].reshape(-1), flow[1].reshape(-1)
+    total[:] = np.float32(0)
     flow[:] = np.float32(0)
-    for i in range(found.shape[0]):
-        top = np.uintp(min(i * stride, height - PATCH))
-        for j in range(found.shape[1]):
-            left = np.uintp(min(j * stride, width - PATCH))
-            u, v = found[i, j, 0], found[i, j, 1]
+    one = all_eight(np.float32(1))
+    for i in range(patches.shape[0]):
+        top = min(np.int64(i) * STRIDE, height - PATCH)
+        for j in range(patches.shape[1]):
+            left = min(np.int64(j) * STRIDE, width - PATCH)
+            u, v = patches[i, j, 0], patches[i, j, 1]
             y, fy = _corner(np.float32(top) + v, height)
             x, fx = _corner(np.float32(left) + u, width)
-            for k in range(np.uintp(PATCH)):
-                above = _between(searched, y, x + k, fx)
-                for r in range(np.uintp(PATCH)):
-                    below = _between(searched, y + r + one, x + k, fx)
-                    change = above + fy * (below - above) - picture[top + r, left + k]
-                    shares[r, k] = np.float32(1) / max(np.float32(1), abs(change))
-                    above = below
-            for r in range(np.uintp(PATCH)):
-                for k in range(np.uintp(PATCH)):
-                    weights[top + r, left + k] += shares[r, k]
-                for k in range(np.uintp(PATCH)):
-                    flow[0, top + r, left + k] += u * shares[r, k]
-                for k in range(np.uintp(PATCH)):
-                    flow[1, top + r, left + k] += v * shares[r, k]
-    for row in range(np.uintp(height)):
-        for column in range(np.uintp(width)):
-            share = np.float32(1) / weights[row, column]
-            flow[0, row, column] *= share
-            flow[1, row, column] *= share
+            along, down, right, below = all_eight(u), all_eight(v), all_eight(fx), all_eight(fy)
+            at, to = y * stride + x, top * width + left
+            upper = _eight_between(others, at, right)
+            for _ in range(PATCH):
+                at += stride
+                lower = _eight_between(others, at, right)
+                change = upper + below * (lower - upper) - eight_at(pixels, to)
+                upper = lower
+                share = one / at_least_one(change)
+                put_eight(total, to, eight_at(total, to) + share)
+                put_eight(flow_x, to, eight_at(flow_x, to) + along * share)
+                put_eight(flow_y, to, eight_at(flow_y, to) + down * share)
+                to += width
+    for place in range(height * width):
+        share = np.float32(1) / taken(total, place)
+        put(flow_x, place, taken(flow_x, place) * share)
+        put(flow_y, place, taken(flow_y, place) * share)

@@ -10,13 +10,8 @@ import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import between, number_at, put, taken, word_at
+from vidstyle.stream.plane_rows import PAD, VISIBLE, down_from, find_spans, place_spans, widen
 
-VISIBLE = 0.004
-"""Share below which nothing is drawn: a grey level."""
-PAD = 3
-"""Pixels around a plane that is resampled: what lies farther outside than one pixel is as there."""
-WHOLE = 16
-"""Pixels of a row that are resampled together, though something may show in some of them only."""
 CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
 BYTE, ONE_ON, TWO_ON, THREE_ON = np.uint32(255), np.uint32(8), np.uint32(16), np.uint32(24)
@@ -64,113 +59,6 @@ def _linear(pixels: np.ndarray, at: Any, stride: Any, fx: Any, fy: Any) -> Any:
     return between(left, right, byte_of(below, first), byte_of(below, ONE_ON), fx, fy)
 
 
-@compiled(part=True)
-def _between(line: np.ndarray, at: Any, f: Any) -> Any:
-    """A number between two in a row."""
-    first = number_at(line, at)
-    return first + f * (number_at(line, at + 1) - first)
-
-
-@compiled("numpy", part=True)
-def _blend_row(maps: np.ndarray, rows: Any, line: np.ndarray) -> None:
-    """A map (h, w) between two of its rows, and how far behind the first one: (w + 1,), the last one twice."""
-    top, bottom, down = rows
-    w = maps.shape[1]
-    for x in range(w):
-        above = maps[top, x]
-        line[x] = above + down * (maps[bottom, x] - above)
-    line[w] = line[w - 1]
-
-
-@compiled("numpy", part=True)
-def _spans(shows: np.ndarray, begins: np.ndarray, whole: Any, spans: np.ndarray) -> Any:
-    """Where something shows in a row of positions (w,): the pixels at which it begins and ends, and how often.
-
-    whole: pixels that are taken or left together.
-    """
-    w, width, count = shows.shape[0], begins[shows.shape[0]], 0
-    for x in range(w):
-        if shows[x]:
-            begin = begins[x] // whole * whole
-            end = min((begins[x + 1] + whole - 1) // whole * whole, width)
-            if count and begin <= spans[count - 1, 1]:
-                spans[count - 1, 1] = end
-            else:
-                spans[count, 0], spans[count, 1] = begin, end
-                count += 1
-    return count
-
-
-@compiled("numpy")
-def mark(overs: np.ndarray, uncovered: np.ndarray, fading: np.ndarray, changed: np.ndarray, marks: np.ndarray) -> None:
-    """What is to be drawn between four positions each; see `draw_planes`.
-
-    Args:
-        overs: (n, h, w) float32, how far each layer covers what is below it.
-        uncovered, fading: (h, w) float32, of the View.
-        changed: (h, w) bool, where anything is to be drawn anew.
-        marks: (n + 3, h, w) uint8, 0 or 1, to be written.
-    """
-    layers, h, w = overs.shape
-    least = np.float32(VISIBLE)
-    # Bits: of each layer whether it covers anything, and whether what is above it leaves it any room; then the others.
-    bits, room = np.zeros((h + 1, w + 1), np.uint32), np.empty(w, np.float32)
-    for y in range(h):
-        for x in range(w):
-            bits[y, x] = np.uint32(uncovered[y, x] >= least) | np.uint32(fading[y, x] >= least) << np.uint32(1)
-            bits[y, x] |= np.uint32(changed[y, x]) << np.uint32(2)
-            room[x] = np.float32(1)
-        for k in range(layers):
-            first = np.uint32(2 * k + 3)
-            for x in range(w):
-                shows = np.uint32(overs[k, y, x] >= least) | np.uint32(room[x] >= least) << np.uint32(1)
-                bits[y, x] |= shows << first
-                room[x] *= np.float32(1) - overs[k, y, x]
-    one = np.uint32(1)
-    for y in range(h):
-        for x in range(w):
-            bits[y, x] |= bits[y, x + 1] | bits[y + 1, x] | bits[y + 1, x + 1]
-        for x in range(w):
-            alters = bits[y, x] >> np.uint32(2) & one
-            marks[layers, y, x] = bits[y, x] & alters
-            marks[layers + 1, y, x] = bits[y, x] >> one & alters
-            marks[layers + 2, y, x] = alters ^ one
-        for k in range(layers):
-            first = np.uint32(2 * k + 3)
-            for x in range(w):
-                shows = bits[y, x] >> first & bits[y, x] >> (first + one)
-                marks[k, y, x] = shows & bits[y, x] >> np.uint32(2) & one
-
-
-@compiled("numpy", part=True)
-def _place(
-    span: Any, columns: Any, lines: Any, scales: Any, row: Any, ends: Any, stride: Any, places: np.ndarray, behind: Any
-) -> None:
-    """Where the pixels of a span come from: what they lie behind in a padded plane, and how far.
-
-    Args:
-        span: its begin and end.
-        columns: (W,) int32 and float32: the position before each pixel, and how far it lies behind it.
-        lines: (w + 1,) each, x and y of where it is taken from, in positions away.
-        scales: pixels of a position along x and y.
-        row: of the pixels, in the padded plane.
-        ends: the first place that can be taken from, and the last along x and y.
-        stride: of the padded plane.
-        places: (W,) int32, to be written.
-        behind: (W,) float32 each, along x and y, to be written.
-    """
-    left, share = columns
-    for x in range(span[0], span[1]):
-        at, f = np.int64(number_at(left, x)), number_at(share, x)
-        px = np.float32(PAD) + np.float32(np.int32(x)) + scales[0] * _between(lines[0], at, f)
-        py = row + scales[1] * _between(lines[1], at, f)
-        px, py = min(max(px, ends[0]), ends[1]), min(max(py, ends[0]), ends[2])
-        whole_x, whole_y = np.int32(px), np.int32(py)
-        put(places, x, whole_y * np.int32(stride) + whole_x)
-        put(behind[0], x, px - np.float32(whole_x))
-        put(behind[1], x, py - np.float32(whole_y))
-
-
 @compiled("numpy")
 def draw_planes(
     out: np.ndarray,
@@ -182,7 +70,8 @@ def draw_planes(
     flow: np.ndarray,
     fields: np.ndarray,
     tints: np.ndarray,
-    marks: np.ndarray,
+    runs: np.ndarray,
+    run_counts: np.ndarray,
     luma: np.ndarray,
     cubic: bool,
 ) -> None:
@@ -200,128 +89,140 @@ def draw_planes(
         fields: (2, h, w) float32: `held` and `fading` of the View.
         tints: (2 C, h, w) float32, gain and offset in turns by which the frame's luma becomes what is drawn where
             nothing else is there.
-        marks: (n + 3, h, w) uint8, 0 or 1, of what lies right and below of each position: where each layer shows,
-            where none does, where the last output does as well, and where nothing changes and `out` is `last`.
+        runs: (n + 3, h, m, 2) int16, in the rows between positions the first and the one after the last of those right
+            of which each layer shows, none does, the last output does as well, and nothing changes and `out` is `last`.
+        run_counts: (n + 3, h) int64, how many there are.
         luma: (H, W) or (2 H, 2 W) uint8, the frame's own, contiguous.
         cubic: whether keys are resampled by cubic convolution rather than linearly.
     """
-    count, height, width = out.shape
-    h, w = marks.shape[1:]
+    count, height, full = out.shape
+    h, w = flow.shape[1:]
     layers = slots.shape[0]
-    stride = np.int64(width + 2 * PAD)
+    width = np.int64(full)
+    stride = width + 2 * PAD
     area = stride * (np.int64(height) + 2 * PAD)
     moved_keys = np.int64(keys.shape[1]) * keys.shape[2] * area
     finer = np.int64(luma.shape[1] // width)
+    moves, hides, tinted = shifts.reshape(-1), overs.reshape(-1), tints.reshape(-1)
+    moved_last, of_fields = flow.reshape(-1), fields.reshape(-1)
     painted, before, light = keys.reshape(-1), last.reshape(-1), luma.reshape(-1)
     one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
     most = np.float32(255)
-    scales = (np.float32(width / w), np.float32(height / h))
+    scale_x, scale_y = np.float32(width / w), np.float32(height / h)
     ends = (np.float32(PAD - 1), np.float32(width + PAD), np.float32(height + PAD))
+    limits = ((width, scale_x, scale_y), ends, stride)
     left, share = np.empty(width, np.int32), np.empty(width, np.float32)
-    columns = (left, share)
+    each = width // w if width % w == 0 and width // w in (2, 4) else 0
     begins = np.empty(w + 1, np.int64)
     begins[:] = width
     for x in range(width - 1, -1, -1):
         # What lies before the first position is as there.
-        place = min(max((x + 0.5) / scales[0] - 0.5, 0.0), w - 1.0)
+        place = min(max((x + 0.5) / scale_x - 0.5, 0.0), w - 1.0)
         left[x] = np.int32(place)
         share[x] = np.float32(place - left[x])
         begins[left[x]] = x
     for x in range(w - 1, -1, -1):
         begins[x] = min(begins[x], begins[x + 1])
-    across, along, covers = np.empty(w + 1, np.float32), np.empty(w + 1, np.float32), np.empty(w + 1, np.float32)
-    lines = (across, along)
-    gains, offsets = np.empty(w + 1, np.float32), np.empty(w + 1, np.float32)
-    places, behind_x, behind_y = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.float32)
-    behind = (behind_x, behind_y)
-    totals, rest, shown = np.empty((count, width), np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
-    spans, counts = np.empty((layers + 3, w // 2 + 1, 2), np.int64), np.zeros(layers + 3, np.int64)
+    # Two rows each of x, y and how far it covers of each layer; of the last output's x, y, `held` and `fading`; tints.
+    pair = 2 * width
+    of_last, of_tints = 3 * layers * pair, (3 * layers + 4) * pair
+    wide = np.empty((3 * layers + 4 + 2 * count) * pair, np.float32)
+    places, behind = np.empty(width, np.int32), np.empty(2 * width, np.float32)
+    totals, rest, shown = np.empty(count * width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    lumens = np.empty(width, np.float32)
+    spans, counts = np.empty((layers + 3, runs.shape[2], 2), np.int64), np.zeros(layers + 3, np.int64)
     bare, fades, stays = layers, layers + 1, layers + 2
     looked_at = -1
     for y in range(height):
-        place = min(max((y + 0.5) / scales[1] - 0.5, 0.0), h - 1.0)
+        place = min(max((y + 0.5) / scale_y - 0.5, 0.0), h - 1.0)
         top = int(place)
-        rows, row = (top, min(top + 1, h - 1), np.float32(place - top)), np.float32(y + PAD)
+        down = np.float32(place - top)
+        row = (np.float32(y + PAD), down)
         if top != looked_at:
             looked_at = top
-            for k in range(layers + 3):
-                counts[k] = _spans(marks[k, top], begins, WHOLE if k != stays else 1, spans[k])
+            rows = (top, min(top + 1, h - 1))
+            find_spans(runs, run_counts, top, begins, spans, counts)
+            for k in range(layers):
+                if counts[k]:
+                    widen(moves, 2 * k, (2, h, w), rows, each, left, share, wide, 3 * k * pair)
+                    widen(hides, k, (1, h, w), rows, each, left, share, wide, (3 * k + 2) * pair)
+            if counts[bare] or counts[fades]:
+                widen(moved_last, 0, (2, h, w), rows, each, left, share, wide, of_last)
+                widen(of_fields, 0, (2, h, w), rows, each, left, share, wide, of_last + 2 * pair)
+            if counts[bare]:
+                widen(tinted, 0, (2 * count, h, w), rows, each, left, share, wide, of_tints)
         if counts[stays] != 1 or spans[stays, 0, 1] - spans[stays, 0, 0] != width:
             totals[:] = nothing
             rest[:] = one
+            own = (np.int64(y) + PAD) * stride + PAD
             for k in range(layers):
-                own = (np.int64(y) + PAD) * stride + PAD
-                if counts[k]:
-                    _blend_row(shifts[2 * k], rows, across)
-                    _blend_row(shifts[2 * k + 1], rows, along)
-                    _blend_row(overs[k], rows, covers)
+                first = 3 * k * pair
+                place_spans(spans, k, counts[k], wide, (first, first + pair), row, limits, places, behind)
                 for n in range(counts[k]):
                     span = (spans[k, n, 0], spans[k, n, 1])
-                    _place(span, columns, lines, scales, row, ends, stride, places, behind)
                     for x in range(span[0], span[1]):
                         under = taken(rest, x)
-                        over = under * _between(covers, np.int64(number_at(left, x)), number_at(share, x))
+                        over = under * down_from(wide, first + 2 * pair + x, width, down)
                         put(shown, x, over)
                         put(rest, x, under - over)
                     for c in range(count):
-                        total, begin = totals[c], (c * keys.shape[2] + slots[k]) * area
+                        begin, total = (c * keys.shape[2] + slots[k]) * area, c * width
                         for x in range(span[0], span[1]):
-                            at = np.int64(taken(places, x))
-                            fx, fy = taken(behind_x, x), taken(behind_y, x)
-                            stands = at == own + np.int64(x) and fx == nothing and fy == nothing
-                            at += begin if stands else begin + moved_keys
+                            at = taken(places, x)
+                            fx, fy = taken(behind, x), taken(behind, width + x)
+                            stands = at == np.int32(own + x) and fx == nothing and fy == nothing
+                            at = np.int64(at) + (begin if stands else begin + moved_keys)
                             if cubic:
                                 value = _cubic(painted, at, stride, fx, fy)
                             else:
                                 value = _linear(painted, at, stride, fx, fy)
-                            put(total, x, taken(total, x) + taken(shown, x) * value)
-            if counts[bare] or counts[fades]:
-                _blend_row(flow[0], rows, across)
-                _blend_row(flow[1], rows, along)
-                _blend_row(fields[0], rows, covers)
+                            put(totals, total + x, taken(totals, total + x) + taken(shown, x) * value)
+            ways, holds, fading = (of_last, of_last + pair), of_last + 2 * pair, of_last + 3 * pair
             lit = np.int64(y) * finer * luma.shape[1]
+            place_spans(spans, bare, counts[bare], wide, ways, row, limits, places, behind)
             for n in range(counts[bare]):
                 span = (spans[bare, n, 0], spans[bare, n, 1])
-                _place(span, columns, lines, scales, row, ends, stride, places, behind)
                 for x in range(span[0], span[1]):
-                    under = rest[x]
-                    shown[x] = under if under >= least else nothing
-                    rest[x] = under - shown[x]
-                for c in range(count):
-                    _blend_row(tints[2 * c], rows, gains)
-                    _blend_row(tints[2 * c + 1], rows, offsets)
-                    total = totals[c]
+                    under = taken(rest, x)
+                    over = under if under >= least else nothing
+                    put(shown, x, over)
+                    put(rest, x, under - over)
+                if finer == 2:
                     for x in range(span[0], span[1]):
-                        at, f = np.int64(number_at(left, x)), number_at(share, x)
-                        held = _between(covers, at, f)
-                        lumen = np.float32(np.int32(number_at(light, lit + x * finer)))
-                        colored = lumen * _between(gains, at, f) + _between(offsets, at, f)
+                        put(lumens, x, np.float32(np.int32(number_at(light, lit + 2 * x))))
+                else:
+                    for x in range(span[0], span[1]):
+                        put(lumens, x, np.float32(np.int32(number_at(light, lit + x))))
+                for c in range(count):
+                    gains, total = of_tints + 2 * c * pair, c * width
+                    for x in range(span[0], span[1]):
+                        held = down_from(wide, holds + x, width, down)
+                        gain = down_from(wide, gains + x, width, down)
+                        colored = taken(lumens, x) * gain + down_from(wide, gains + pair + x, width, down)
                         at = c * area + np.int64(taken(places, x))
-                        moved = _linear(before, at, stride, taken(behind_x, x), taken(behind_y, x))
+                        moved = _linear(before, at, stride, taken(behind, x), taken(behind, width + x))
                         value = held * moved + (one - held) * colored
-                        put(total, x, taken(total, x) + taken(shown, x) * value)
+                        put(totals, total + x, taken(totals, total + x) + taken(shown, x) * value)
             for x in range(width):
                 # What shows too little to be looked at is made up for.
                 rest[x] = one / max(one - rest[x], least)
             for c in range(count):
-                total = totals[c]
+                total = c * width
                 for x in range(width):
-                    total[x] *= rest[x]
-            if counts[fades]:
-                _blend_row(fields[1], rows, covers)
+                    put(totals, total + x, taken(totals, total + x) * taken(rest, x))
+            place_spans(spans, fades, counts[fades], wide, ways, row, limits, places, behind)
             for n in range(counts[fades]):
                 span = (spans[fades, n, 0], spans[fades, n, 1])
-                _place(span, columns, lines, scales, row, ends, stride, places, behind)
                 for c in range(count):
-                    total = totals[c]
+                    total = c * width
                     for x in range(span[0], span[1]):
-                        at, value = c * area + np.int64(taken(places, x)), taken(total, x)
-                        moved = _linear(before, at, stride, taken(behind_x, x), taken(behind_y, x))
-                        faded = _between(covers, np.int64(number_at(left, x)), number_at(share, x))
-                        put(total, x, value + faded * (moved - value))
+                        at, value = c * area + np.int64(taken(places, x)), taken(totals, total + x)
+                        moved = _linear(before, at, stride, taken(behind, x), taken(behind, width + x))
+                        put(totals, total + x, value + down_from(wide, fading + x, width, down) * (moved - value))
             for c in range(count):
+                total = c * width
                 for x in range(width):
-                    out[c, y, x] = np.uint8(np.int32(min(max(totals[c, x] + half, nothing), most)))
+                    out[c, y, x] = np.uint8(np.int32(min(max(taken(totals, total + x) + half, nothing), most)))
         for c in range(count):
             for n in range(counts[stays]):
                 for x in range(spans[stays, n, 0], spans[stays, n, 1]):

@@ -29,6 +29,7 @@ from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Memory
 from vidstyle.stream.motion import FINER, Motion, find_motion, small_picture
+from vidstyle.stream.opencv_threads import opencv_threads
 from vidstyle.stream.pinned import Pinned
 from vidstyle.stream.pixel_operations import Lays, PixelOperations, ProcessorOperations, operations_on
 from vidstyle.stream.planes import picture_size
@@ -109,6 +110,8 @@ class Stream:
         self._picture: Any = None
         self._small_shape: tuple[int, ...] = ()
         self._result: ShownFrame | None = None
+        self._open = True
+        opencv_threads.hold()
 
     def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame, which must not be written to while it is in here."""
@@ -169,6 +172,9 @@ class Stream:
     def close(self) -> None:
         """Look for nothing more.  The painters are their owner's."""
         self._searches.shutdown(wait=False, cancel_futures=True)
+        if self._open:
+            self._open = False
+            opencv_threads.let_go()
 
     def begin_at(self, time: float) -> None:
         """The sequence began at a time, seconds, though its first frame here is a later one."""
