@@ -46,8 +46,6 @@ def refine(picture: np.ndarray, searched: np.ndarray, pad: int, flow: np.ndarray
         framed, framed, whole, whole, (5, *apart), (2, *apart), (2, *apart)
     )
     _begin(picture, searched, pad, flow, mean, change, before, after)
-    for room in (before, after):
-        room[:, 0], room[:, -1], room[..., 0], room[..., -1] = 0, 0, 0, 0
     edges[:], step[:] = 0, 0
     for _ in range(ROUNDS):
         _set_up(mean, change, before, after, system, edges)
@@ -102,9 +100,12 @@ def _begin(
     _repeat_border(mean)
     _repeat_border(change)
     for n in range(2):
-        for y in range(height):
-            for x in range(width):
-                before[n, y + 1, x + 1] = after[n, y + 1, x + 1] = flow[n, y, x]
+        for one in (before[n], after[n]):
+            one[0, :] = one[height + 1, :] = zero
+            for y in range(height):
+                one[y + 1, 0] = one[y + 1, width + 1] = zero
+                for x in range(width):
+                    one[y + 1, x + 1] = flow[n, y, x]
 
 
 @compiled(error_model="numpy", part=True)

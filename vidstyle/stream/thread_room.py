@@ -7,9 +7,11 @@ takes as long as some of the loops that fill them.
 import itertools
 import math
 import threading
-from collections.abc import Sequence
 
 import numpy as np
+
+MOST_KNOWN = 64
+"""Shapes whose arrays are remembered at the most."""
 
 
 class ThreadRoom(threading.local):
@@ -17,11 +19,17 @@ class ThreadRoom(threading.local):
 
     def __init__(self) -> None:
         self._room = np.empty(0, np.float32)
+        self._parts: dict[tuple[tuple[int, ...], ...], list[np.ndarray]] = {}
 
-    def arrays(self, *shapes: Sequence[int]) -> list[np.ndarray]:
+    def arrays(self, *shapes: tuple[int, ...]) -> list[np.ndarray]:
         """Arrays of float32, uninitialised: this thread's until it asks again."""
-        ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
-        if ends[-1] > self._room.size:
-            self._room = np.empty(ends[-1], np.float32)
-        parts = np.split(self._room[: ends[-1]], ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        if shapes not in self._parts:
+            ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
+            if ends[-1] > self._room.size:
+                self._room = np.empty(ends[-1], np.float32)
+                self._parts.clear()
+            elif len(self._parts) == MOST_KNOWN:
+                self._parts.clear()
+            parts = np.split(self._room[: ends[-1]], ends[:-1])
+            self._parts[shapes] = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return self._parts[shapes]
