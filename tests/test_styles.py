@@ -121,6 +121,20 @@ def test_an_unknown_name_suggests_its_neighbours() -> None:
         load_style("zzz")
 
 
+@pytest.mark.parametrize(
+    ("asked", "suggested"),
+    [
+        ("monet", "water_lilies"),
+        ("Paul Cézanne", "cezanne or jourdans_cottage or mont_sainte_victoire"),
+        ("van gogh", "saint_remy or starry_night or starry_night_light"),
+        ("kanagawa", "great_wave"),
+    ],
+)
+def test_an_artist_or_a_title_suggests_styles(asked: str, suggested: str) -> None:
+    with pytest.raises(InputError, match=rf"'{asked}': no such style; did you mean {suggested}\?"):
+        load_style(asked)
+
+
 class Bomb:
     """Unpickled, it makes a file."""
 

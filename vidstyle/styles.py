@@ -5,7 +5,7 @@ import difflib
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ LIVE_NETWORKS = ("realtime", "form")
 """Networks that paint live on any machine, the one within the other."""
 META_STYLES = (META_STYLE, "adain", "metanet_improved")
 """All that make styles of pictures, among the files that ship."""
+NEAREST, SHORTEST_WORD = 3, 4
+"""Names that are suggested for one that there is none of, at the most; and letters of what may be an artist's."""
 
 
 def list_styles() -> list[StyleCard]:
@@ -88,9 +90,23 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
         return alike[_plain(text)]
     if text and Path(f"{text}{SUFFIX}").is_file():
         raise InputError(f"{parameter(argument, text)}: no such style; did you mean {text}{SUFFIX}?")
-    near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
+    near = _told_of(text, known) or difflib.get_close_matches(text.lower(), known, n=NEAREST, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
+
+
+def _told_of(text: str, known: Mapping[str, Path]) -> list[str]:
+    """The names of styles whose title or artist has these words, such as `monet`."""
+    words = _plain(text)
+    if len(words) < SHORTEST_WORD:
+        return []
+    cards = []
+    for path in known.values():
+        # A broken file is no reason to suggest nothing.
+        with contextlib.suppress(InputError):
+            cards.append(read_card(path))
+    told = [card for card in cards if words in _plain(f"{card.title} {card.artist}")]
+    return [card.name for card in sorted(told, key=lambda card: card.network not in LIVE_NETWORKS)][:NEAREST]
 
 
 def _plain(name: str) -> str:
