@@ -17,6 +17,7 @@ from vidstyle.keys import KeyOptions, restyle_with_keys
 from vidstyle.keys.drawing import Drawer
 from vidstyle.keys.key_files import CONTACT_SHEET, find_keys, likeness, read_key
 from vidstyle.media.images import Picture, read_image, write_picture
+from vidstyle.media.sources import FileSource
 
 Cli = Callable[..., Result]
 FRAMES, CUT = 12, 6
@@ -289,6 +290,17 @@ def test_keys_of_another_film_are_said_to_fit_little(film: Path, keys: Path, tmp
     warnings = "\n".join(done.warnings)
     assert "1 of 2 keys hardly fit their frames (000000.png by" in warnings
     assert "the film has only 12 frames, and none for 000400.png" in warnings
+
+
+def test_keys_that_nobody_has_painted_are_named(film: Path, keys: Path, tmp_path: Path) -> None:
+    as_they_were = [frame.pixels.copy() for frame in FileSource(film)]
+    write_key(keys / "000000.png", as_they_were[0])
+    write_key(keys / "000006.png", 255 - as_they_were[6])
+    warnings = "\n".join(restyle_with_keys(film, tmp_path / "out.mkv", keys).warnings)
+    assert "1 of 2 keys are frames as they were (000000.png); paint over these pictures" in warnings
+    write_key(keys / "000000.png", as_they_were[0] // 10 * 9)
+    warnings = "\n".join(restyle_with_keys(film, tmp_path / "again.mkv", keys).warnings)
+    assert "as they were" not in warnings
 
 
 def test_a_painting_fits_its_frame_and_no_other() -> None:

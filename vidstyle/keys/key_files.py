@@ -22,6 +22,8 @@ ALIKE_WIDTH = 64
 """Pixels along a picture in which a key and its frame are compared."""
 STRANGE = 0.12
 """How far a key fits its frame, from 0 to 1, below which it may be of another film."""
+UNPAINTED_LEVELS = 1.5
+"""Grey levels up to which a key, made small, may differ from its frame on average, and be the frame."""
 NAMED = 5
 
 
@@ -120,6 +122,13 @@ def likeness(key: np.ndarray, frame: np.ndarray) -> float:
     )
     pairs = [(one.astype(np.float32), other.astype(np.float32)), (_edges(one), _edges(other))]
     return max(abs(_correlation(a, b)) for a, b in pairs)
+
+
+def is_unpainted(key: np.ndarray, frame: np.ndarray) -> bool:
+    """Whether a key is the frame as it was; both RGB (H, W, 3) uint8, of any sizes."""
+    height = max(8, round(ALIKE_WIDTH * frame.shape[0] / frame.shape[1]))
+    one, other = (cv2.resize(p, (ALIKE_WIDTH, height), interpolation=cv2.INTER_AREA) for p in (key, frame))
+    return float(cv2.absdiff(one, other).mean()) <= UNPAINTED_LEVELS
 
 
 def _edges(luma: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vidstyle.keys.drawing import PaintedKey, painted
-from vidstyle.keys.key_files import STRANGE, KeyFile, check_shape, likeness, read_key
+from vidstyle.keys.key_files import STRANGE, KeyFile, check_shape, is_unpainted, likeness, read_key
 from vidstyle.media.mask_files import read_mask
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.planes import resized
@@ -89,11 +89,14 @@ class Fits:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._found: dict[int, float] = {}
+        self._unpainted: list[int] = []
 
     def add(self, index: int, frame: np.ndarray) -> None:
         """A frame that there is a key of, (H, W, 3) uint8."""
         pixels, _ = self._keys.pixels(index)
         self._found[index] = likeness(pixels, frame)
+        if is_unpainted(pixels, frame):
+            self._unpainted.append(index)
 
     def notes(self, folder: Path, frames: int | None) -> list[str]:
         """What a user should know, of a film of so many frames, or of a part of one."""
@@ -104,6 +107,9 @@ class Fits:
                 ", ..." if len(beyond) > 3 else ""
             )
             notes.append(f"{folder}: the film has only {frames} frames, and none for {which}")
+        if self._unpainted:
+            some = f"{len(self._unpainted)} of {len(self._found)} keys are frames as they were"
+            notes.append(f"{folder}: {some} ({self._keys.files[self._unpainted[0]].name}); paint over these pictures")
         strange = {index: fit for index, fit in self._found.items() if fit < STRANGE}
         if strange:
             index = min(strange, key=strange.__getitem__)
