@@ -17,6 +17,7 @@ import vidstyle
 from vidstyle.compiled import compiled_elsewhere, is_compiling
 from vidstyle.live import compiling
 from vidstyle.pipeline import Stopped
+from vidstyle.stream import patch_flow
 
 LOOPS = """
 from numbers_used import FACTOR
@@ -159,3 +160,15 @@ def test_loops_that_are_called_by_others_become_part_of_them() -> None:
     parts = {name: loop for name, loop in called.items() if isinstance(loop, Dispatcher)}
     assert "_fit" in parts
     assert [name for name, loop in parts.items() if not loop.targetoptions["forceinline"]] == []
+
+
+def test_what_writes_vector_code_counts_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digests() -> list[str]:
+        return [vidstyle.compiled._used(loop.py_func) for loop in (patch_flow.lay_patches, patch_flow.search_patches)]
+
+    before, real = digests(), vidstyle.compiled._file
+    # Eight numbers at a time are read by what is in another file.
+    monkeypatch.setattr(
+        vidstyle.compiled, "_file", lambda path: "changed" if path.endswith("gathering.py") else real(path)
+    )
+    assert all(one != other for one, other in zip(before, digests(), strict=True))

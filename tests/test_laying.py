@@ -44,6 +44,15 @@ def by_device(painting: np.ndarray, shift: float) -> np.ndarray:
     return np.asarray(drawn.numpy())
 
 
+@pytest.mark.parametrize("change", [lambda one: one[:-4], lambda one: one.astype(np.float32)])
+def test_a_painting_that_does_not_fit_is_refused(change: Any) -> None:
+    ones, nothing = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
+    key = key_of(change(painted()))
+    view = View(key.source, None, (Layer(key, None, ones, ones),), nothing, nothing, nothing, ones > 0, begins=False)
+    with pytest.raises(ValueError, match="has no room in one of"):
+        Layout().draw(view, np.zeros_like(painted()))
+
+
 @pytest.mark.parametrize("kind", ["RGB", "planes"])
 @pytest.mark.parametrize("drawn_by", [by_processor, by_device])
 def test_only_what_has_moved_is_sharpened(drawn_by: Any, kind: str) -> None:

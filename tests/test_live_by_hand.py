@@ -23,6 +23,7 @@ from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import MICROSECOND
 from vidstyle.stream import Stream, laying, prepare
+from vidstyle.stream.memory import MOST_KEYS
 
 FPS = 25
 RED = (200, 40, 40)
@@ -145,6 +146,22 @@ def test_of_three_painted_frames_the_first_is_shown_no_more() -> None:
         stream.result()
     levels = [round(key.painting.result().mean()) for key in stream._sequences[0].memory.keys if not key.gives_way]
     assert sorted(levels) == [40 + 5 * 21, 40 + 5 * 31]
+    stream.close()
+
+
+def test_two_frames_that_come_at_once_find_room() -> None:
+    scenery = landscape()
+    stream = Stream([(0.0, Painter(inverted))], live=True)
+    for n in range(40):
+        # Something comes into sight in every frame, so that there are as many paintings as there may be.
+        pixels = view(scenery, 6 * n)
+        pixels[20:60, 20 + 3 * n : 60 + 3 * n] = (40, 200, 90) if n % 2 else (200, 40, 90)
+        if n == 30:
+            stream.pin("one", pixels, plain(40))
+            stream.pin("other", pixels, plain(200))
+        stream.submit(Frame(pixels, n, MICROSECOND * 40_000))
+        stream.result()
+        assert len(stream._sequences[0].memory.keys) <= MOST_KEYS + 1
     stream.close()
 
 

@@ -34,6 +34,18 @@ def test_maps_are_carried_as_opencv_samples(height: int, width: int) -> None:
     assert np.abs((1 - ramp(pull(moved), *PULLED)) * inside(moved) - looks).max() < 1e-4
 
 
+def test_the_last_digit_of_motion_takes_no_paint_from_the_border() -> None:
+    looks = np.empty((20, 30), np.float32)
+    for way in (-1e-4, 1e-4):
+        shift = np.full((20, 30, 2), way, np.float32)
+        natural(shift, *PULLED, looks)
+        assert looks.min() == 1
+        assert inside(shift).all()
+    natural(np.full((20, 30, 2), (-1.5, 0), np.float32), *PULLED, looks)
+    assert (looks[:, 0] == 0).all()
+    assert (looks[:, 1:] == 1).all()
+
+
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_pictures_are_moved_and_mixed_to_the_level(height: int, width: int) -> None:
     rng = np.random.default_rng(height)

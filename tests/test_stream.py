@@ -287,8 +287,8 @@ def test_live_never_shows_the_camera_itself_nor_a_hole() -> None:
     color = (90, 210, 40)
     painter = Waiting(lambda pixels: np.broadcast_to(np.uint8(color), pixels.shape).copy())
     stream = Stream([(0.0, painter)], live=True)
-    # A cut among them: nothing has been painted of what comes then.
-    for frame in frames_of([*panning(8, 12), *[scene(1)] * 4, *panning(6, 20)]):
+    # A cut among them: nothing has been painted of what comes then, and it fades in once something has.
+    for frame in frames_of([*panning(8, 12), *[scene(1)] * 14, *panning(6, 20)]):
         stream.submit(frame)
         assert np.abs(stream.result().pixels.astype(int) - color).max() <= 3
         if frame.pts % 5 == 4:

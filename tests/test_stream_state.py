@@ -80,22 +80,22 @@ def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_passed_over_is_remembered_and_hardly_anything_of_it_is_painted() -> None:
-    pictures = frames(moving(40)[:40])
+    pictures = frames(moving(64)[:64])
     painter = grain()
     whole = run(Stream([(0.0, painter)]), pictures)
     lazy_painter = grain()
     lazily = Lazily(lazy_painter)
     stream = Stream([(0.0, lazily)])
-    for frame in pictures[:25]:
+    for frame in pictures[:48]:
         stream.submit(frame)
         stream.pass_over()
     assert not lazy_painter.seen
     # A few frames are drawn for what shows of the last one in the next.
-    for frame in pictures[25:30]:
+    for frame in pictures[48:54]:
         stream.submit(frame)
         stream.result()
     lazily.lazy = False
-    later = [stream.submit(frame) or stream.result().pixels for frame in pictures[30:]]
+    later = [stream.submit(frame) or stream.result().pixels for frame in pictures[54:]]
     assert stream.paintings == len(painter.seen) > len(lazy_painter.seen)
-    far = [np.abs(one.astype(int) - other).mean() for one, other in zip(whole[30:], later, strict=True)]
+    far = [np.abs(one.astype(int) - other).mean() for one, other in zip(whole[54:], later, strict=True)]
     assert max(far) < 0.5

@@ -115,6 +115,13 @@ class _Kept(FunctionCache):
         return (*super()._index_key(sig, codegen), self.used)
 
 
+def _files(function: FunctionType) -> set[str]:
+    """The file of a function, and those of ours that functions it could call come from."""
+    around = [one for one in function.__globals__.values() if isinstance(one, FunctionType)]
+    ours = [one for one in around if one.__module__.startswith(f"{__package__}.")]
+    return {one.__code__.co_filename for one in (function, *ours)}
+
+
 @cache
 def _file(path: str) -> str:
     """A digest of what is in a file."""
@@ -130,8 +137,8 @@ def _used(function: Callable[..., Any]) -> str:
             code = value.py_func.__code__
             text = f"{code.co_code!r} {code.co_consts!r} {_used(value.py_func)}" if value.py_func != function else ""
         elif isinstance(definition := getattr(value, "_defn", None), FunctionType):
-            # One of Numba's intrinsics; what it calls is beside it.
-            text = _file(definition.__code__.co_filename)
+            # One of Numba's intrinsics; what it calls is beside it, or was imported there.
+            text = " ".join(_file(path) for path in sorted(_files(definition)))
         elif isinstance(value, (bool, int, float, complex, str)) or type(value).__module__ == "numpy":
             text = repr(value)
         else:

@@ -153,8 +153,8 @@ def _restyle_video(
         told = reporting(report, video.format.frames, [painter for _, painter in opened.painters])
         done = pipeline.run(frames, stream, sink, told, sink.close)
     finally:
-        sink.abort()  # leaves a finished file alone
         stream.close()
+        sink.abort()  # leaves a finished file alone
         # A thread that is stopped in the middle of decoding closes its file itself.
         with contextlib.suppress(ValueError):
             frames.close()
@@ -193,15 +193,15 @@ def _restyle_pictures(
     options = dataclasses.replace(options, steady=False)  # they have nothing to do with each other
     painter = painters.get(style, options, sizes_vary=True)
     engine = painter.engine
-    stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     report(Progress(), len(pictures))
     sink = PictureSink(folder, names, source.details, overwrite=options.overwrite)
     frames = source if options.mask is None else _masked(source, options.mask)
+    stream = open_stream([(0.0, painter)], options, look_ahead=engine.depth)
     try:
         done = pipeline.run(frames, stream, sink, reporting(report, len(pictures), [painter]), sink.close)
     finally:
-        sink.abort()
         stream.close()
+        sink.abort()
     return summary_of(done, sink, source.notes, device=engine.device, engine=engine.name, style=style.card.name)
 
 

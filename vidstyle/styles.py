@@ -73,26 +73,34 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
     if is_on_hub(text):
         return fetched(text)
     if is_picture(text):
-        if not Path(text).is_file():
+        if not _is_file(text):
             raise InputError(f"{style}: no such picture to make a style of")
         return Path(text)
     if text.endswith(SUFFIX) or "/" in text or "\\" in text:
-        if not Path(style).is_file():
+        if not _is_file(text):
             raise InputError(f"{style}: no such style file")
         return Path(style)
     known = {path.stem: path for path in _installed()}
     if text in known:
         return known[text]
-    if Path(style).is_file():
+    if _is_file(text):
         return Path(style)
     alike = {_plain(name): path for name, path in known.items()}
     if _plain(text) in alike:
         return alike[_plain(text)]
-    if text and Path(f"{text}{SUFFIX}").is_file():
+    if text and _is_file(f"{text}{SUFFIX}"):
         raise InputError(f"{parameter(argument, text)}: no such style; did you mean {text}{SUFFIX}?")
-    near = _told_of(text, known) or difflib.get_close_matches(text.lower(), known, n=NEAREST, cutoff=0.5)
+    close = difflib.get_close_matches(text.lower(), known, n=NEAREST, cutoff=0.5)
+    near = list(dict.fromkeys((*close, *_told_of(text, known))))[:NEAREST]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
+
+
+def _is_file(path: str) -> bool:
+    """Whether there is such a file; no system has one of a name that it cannot have."""
+    with contextlib.suppress(OSError, ValueError):
+        return Path(path).is_file()
+    return False
 
 
 def _told_of(text: str, known: Mapping[str, Path]) -> list[str]:
@@ -105,8 +113,8 @@ def _told_of(text: str, known: Mapping[str, Path]) -> list[str]:
         # A broken file is no reason to suggest nothing.
         with contextlib.suppress(InputError):
             cards.append(read_card(path))
-    told = [card for card in cards if words in _plain(f"{card.title} {card.artist}")]
-    return [card.name for card in sorted(told, key=lambda card: card.network not in LIVE_NETWORKS)][:NEAREST]
+    told = [card for card in cards if f"_{words}_" in f"_{_plain(f'{card.title} {card.artist}')}_"]
+    return [card.name for card in sorted(told, key=lambda card: card.network not in LIVE_NETWORKS)]
 
 
 def _plain(name: str) -> str:
@@ -143,7 +151,7 @@ def find_styles(style: str | Path, *, argument: str = "style") -> list[tuple[Pat
         InputError: if one of them does not exist, or has a share that is not above 0.
     """
     text = str(style)
-    if isinstance(style, Path) or "," not in text or Path(text).is_file():
+    if isinstance(style, Path) or "," not in text or _is_file(text):
         return [(find_style(style, argument=argument), 1.0)]
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)

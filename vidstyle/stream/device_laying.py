@@ -92,7 +92,7 @@ class DeviceLayout:
             return self._tinted(source) if self._last is None else self._last
         self._buffers.maps.copy_(view.maps())
         if self._last is None:
-            self._buffers.last.copy_(source)
+            self._buffers.last.copy_(self._tinted(source))
             self._buffers.maps[HELD].zero_()
             self._buffers.maps[CHANGED].fill_(1.0)
         order = [self._slots[key.number] for key in view.layers]

@@ -26,7 +26,7 @@ from vidstyle.stream.key_maps import (
     SURE,
     patches,
 )
-from vidstyle.stream.map_loops import ALIKE_SIDE
+from vidstyle.stream.map_loops import ALIKE_SIDE, BEYOND
 from vidstyle.stream.memory import MOST_KEYS
 
 Step = Callable[[], None]
@@ -324,9 +324,11 @@ class _Places:
         return F.grid_sample(maps, torch.stack((across, down), -1), mode, "border", align_corners=False)
 
     def inside(self, shift: Tensor) -> Tensor:
-        """Whether places plus their shifts (N, 2, h, w) are in the frame, (N, h, w) float32, 0 or 1."""
+        """Whether places plus their shifts (N, 2, h, w) are in the frame, or no farther than BEYOND from it, (N, h, w)
+        float32, 0 or 1."""
         across, down = self._columns + shift[:, 0], self._rows + shift[:, 1]
-        here = (across >= 0) & (down >= 0) & (across <= self._width - 1) & (down <= self._height - 1)
+        here = (across >= -BEYOND) & (down >= -BEYOND)
+        here &= (across <= self._width - 1 + BEYOND) & (down <= self._height - 1 + BEYOND)
         return here.float()
 
 

@@ -118,7 +118,7 @@ class Layout:
         shape = view.changed.shape
         still = np.zeros((*shape, 2), np.float32)
         changed = view.changed if self._last is not None else np.ones_like(view.changed)
-        last = source if self._last is None else self._last
+        last = self._tinted(source) if self._last is None else self._last
         held = view.held if self._last is not None else np.zeros_like(view.held)
         slots = np.array([self._slots[layer.key.number] for layer in view.layers], np.int64)
         shifts = _planar(*(still if layer.shift is None else layer.shift for layer in view.layers))
@@ -202,6 +202,10 @@ class _Fit:
 
 def _pad(plane: np.ndarray, to: np.ndarray) -> None:
     """Write a plane (H, W) with its border repeated around it, as it is resampled."""
+    height, width = to.shape
+    if (plane.shape, plane.dtype) != ((height - 2 * PAD, width - 2 * PAD), to.dtype):
+        # OpenCV would write into another array.
+        raise ValueError(f"a plane of {plane.shape} {plane.dtype} has no room in one of {to.shape} {to.dtype}")
     cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE, to)
 
 

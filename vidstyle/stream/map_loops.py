@@ -12,6 +12,9 @@ from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import between, number_at, number_between, put, taken, word_at
 from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
 
+BEYOND = 0.5
+"""Positions outside of a picture up to which what is taken from there is what its border has: where nothing moves, the
+last digit of motion may lead there."""
 ALIKE_SIDE = 3
 """Positions along the square in which `likeness` judges."""
 
@@ -170,7 +173,8 @@ def likeness(one: np.ndarray, other: np.ndarray, low: float, high: float, out: n
 
 @compiled("numpy")
 def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
-    """How natural strokes look, 0 to 1, by how a map changes from place to place; 0 where it leads out of the frame.
+    """How natural strokes look, 0 to 1, by how a map changes from place to place; 0 where it leads farther out
+    of the frame than BEYOND.
 
     Args:
         shift: (h, w, 2) float32, x before y, positions.
@@ -181,7 +185,7 @@ def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None
     rows = np.empty((3, 2, w + 2), np.float32)
     least, more, eighth = np.float32(low), np.float32(1 / (high - low)), np.float32(1 / 8)
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    end_x, end_y = np.float32(w - 1), np.float32(h - 1)
+    begin, end_x, end_y = np.float32(-BEYOND), np.float32(w - 1 + BEYOND), np.float32(h - 1 + BEYOND)
     for y in range(h):
         for n in range(3):
             line = shift[_mirrored(y - 1 + n, h)].reshape(-1)
@@ -199,7 +203,7 @@ def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None
                 down = d[x] - a[x] + two * (d[x + 1] - a[x + 1]) + d[x + 2] - a[x + 2]
                 most = max(most, max(abs(across), abs(down)))
             px, py = np.float32(np.int32(x)) + rows[1, 0, x + 1], row + rows[1, 1, x + 1]
-            there = px >= zero and py >= zero and px <= end_x and py <= end_y
+            there = px >= begin and py >= begin and px <= end_x and py <= end_y
             level = one - min(max((most * eighth - least) * more, zero), one)
             out[y, x] = level if there else zero
 

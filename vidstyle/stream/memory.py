@@ -165,7 +165,8 @@ class Memory:
                     self.drop(key)
                 break
         shown = [key for key in self.keys if usable(key)]
-        if len(shown) > MOST_KEYS:
+        # Frames from elsewhere may have come at once.
+        while len(shown) > MOST_KEYS:
             least = self._maps.least(shown)
             self.drop(least)
             shown.remove(least)

@@ -11,7 +11,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
-from vidstyle.stream.map_loops import likeness
+from vidstyle.stream.map_loops import BEYOND, likeness
 from vidstyle.stream.patch_flow import dense_flow
 from vidstyle.stream.planes import is_planar, places, planes_of, sample
 
@@ -221,9 +221,10 @@ def alike(one: np.ndarray, other: np.ndarray, levels: tuple[float, float]) -> np
 
 
 def inside(shift: np.ndarray) -> np.ndarray:
-    """Which places plus their shifts (h, w, 2) are inside the frame, (h, w) bool."""
+    """Which places plus their shifts (h, w, 2) are inside the frame, or no farther than BEYOND from it, (h, w) bool."""
     height, width = shift.shape[:2]
-    return np.asarray(cv2.inRange(places(shift), (0, 0), (width - 1, height - 1)) > 0)
+    end = width - 1 + BEYOND, height - 1 + BEYOND
+    return np.asarray(cv2.inRange(places(shift), (-BEYOND, -BEYOND), end) > 0)
 
 
 def largest(picture: np.ndarray) -> np.ndarray:

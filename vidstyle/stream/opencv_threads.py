@@ -20,23 +20,24 @@ class OpenCvThreads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holders = 0
-        self._before = 1
+        self._before: int | None = None
 
     def hold(self) -> None:
         """One from now on."""
         with self._lock:
-            if self._holders == 0:
+            if self._holders == 0 and usable_cores() <= FEW:
                 self._before = cv2.getNumThreads()
-                if usable_cores() <= FEW:
-                    cv2.setNumThreads(1)
+                cv2.setNumThreads(1)
             self._holders += 1
 
     def let_go(self) -> None:
-        """As many as there were, once nobody holds it."""
+        """As many as there were, once nobody holds them, unless somebody has asked for others meanwhile."""
         with self._lock:
             self._holders -= 1
-            if self._holders == 0:
-                cv2.setNumThreads(self._before)
+            if self._holders == 0 and self._before is not None:
+                if cv2.getNumThreads() == 1:
+                    cv2.setNumThreads(self._before)
+                self._before = None
 
 
 opencv_threads = OpenCvThreads()

@@ -11,6 +11,7 @@ Whoever paints holds nothing of the sequence, and may paint for others meanwhile
 
 import dataclasses
 import math
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -110,8 +111,9 @@ class Stream:
         self._picture: Any = None
         self._small_shape: tuple[int, ...] = ()
         self._result: ShownFrame | None = None
-        self._open = True
         opencv_threads.hold()
+        # Of one that nobody has closed as well.
+        self._let_go = weakref.finalize(self, opencv_threads.let_go)
 
     def submit(self, frame: Frame[Any]) -> None:
         """Take the next frame, which must not be written to while it is in here."""
@@ -172,9 +174,7 @@ class Stream:
     def close(self) -> None:
         """Look for nothing more.  The painters are their owner's."""
         self._searches.shutdown(wait=False, cancel_futures=True)
-        if self._open:
-            self._open = False
-            opencv_threads.let_go()
+        self._let_go()
 
     def begin_at(self, time: float) -> None:
         """The sequence began at a time, seconds, though its first frame here is a later one."""
