@@ -76,6 +76,11 @@ def test_pictures_stand_upright(paint_cli: Callable[..., Result], pictures: Path
     assert corner_colors(upright) == corner_colors(read_image(pictures / "turned.jpg"))
 
 
+def test_an_installed_style_is_no_picture_to_paint_like(run_cli: Callable[..., Result], tmp_path: Path) -> None:
+    said = run_cli("paint", "cat.jpg", "starry_night", tmp_path / "out.png").err
+    assert "starry_night: paint takes pictures to paint like; vidstyle restyle cat.jpg --style starry_night" in said
+
+
 def test_too_large_a_picture_is_refused_before_it_is_decoded(paint_cli: Callable[..., Result], pictures: Path) -> None:
     Image.new("1", (20_000, 5_001)).save(pictures / "huge.png")
     for files in (("huge", "a"), ("photo", "huge")):

@@ -135,6 +135,19 @@ def test_an_artist_or_a_title_suggests_styles(asked: str, suggested: str) -> Non
         load_style(asked)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_no_style(name: str) -> None:
+    with pytest.raises(InputError, match="no such style"):
+        find_style(name)
+
+
+def test_a_folder_of_that_name_is_no_style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    with pytest.raises(InputError, match="'mine': is a folder"):
+        find_style("mine")
+
+
 class Bomb:
     """Unpickled, it makes a file."""
 

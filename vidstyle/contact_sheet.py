@@ -55,8 +55,7 @@ def frame_at(source: Path, seconds: float | None = None) -> np.ndarray:
     from vidstyle.media.animations import AnimationSource, is_animation
     from vidstyle.media.sources import FileSource
 
-    if not source.is_file():
-        raise InputError(f"{source}: no such file")
+    _check_is_file(source)
     if is_image(source):
         if seconds is not None:
             raise InputError(f"{parameter('at')}: is for videos, and {source} is a picture")
@@ -74,6 +73,11 @@ def frame_at(source: Path, seconds: float | None = None) -> np.ndarray:
     return np.array(image if factor == 1 else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
 
 
+def _check_is_file(source: Path) -> None:
+    if not source.is_file():
+        raise InputError(f"{source}: {'is a folder' if source.is_dir() else 'no such file'}")
+
+
 def frame_and_cells(
     source: Path, seconds: float | None, styles: Sequence[str | Path] = (), options: Options | None = None
 ) -> Iterator[Cell]:
@@ -84,8 +88,7 @@ def frame_and_cells(
     """
     for style in styles:
         label_of([(0.0, style)])
-    if not source.is_file():
-        raise InputError(f"{source}: no such file")
+    _check_is_file(source)
     with ThreadPoolExecutor(1, thread_name_prefix="vidstyle-sheet") as reader:
         reading = reader.submit(frame_at, source, seconds)
         # This takes longer than all else together.

@@ -88,6 +88,8 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
     alike = {_plain(name): path for name, path in known.items()}
     if _plain(text) in alike:
         return alike[_plain(text)]
+    if text and _is_folder(text):
+        raise InputError(f"{parameter(argument, text)}: is a folder")
     if text and _is_file(f"{text}{SUFFIX}"):
         raise InputError(f"{parameter(argument, text)}: no such style; did you mean {text}{SUFFIX}?")
     close = difflib.get_close_matches(text.lower(), known, n=NEAREST, cutoff=0.5)
@@ -100,6 +102,12 @@ def _is_file(path: str) -> bool:
     """Whether there is such a file; no system has one of a name that it cannot have."""
     with contextlib.suppress(OSError, ValueError):
         return Path(path).is_file()
+    return False
+
+
+def _is_folder(path: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return Path(path).is_dir()
     return False
 
 

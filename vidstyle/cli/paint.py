@@ -11,6 +11,7 @@ from vidstyle.cli.messages import say
 from vidstyle.cli.options import Device, PerceptualName, PerceptualWeights, RecomputeActivations
 from vidstyle.errors import InputError
 from vidstyle.interruption import signals_as_event
+from vidstyle.shipped import library
 
 
 def paint(
@@ -53,7 +54,11 @@ def paint(
     """Paint CONTENT like one STYLE or several by optimisation: slow and beautiful.  Ctrl-C keeps the picture so far."""
     *styles, last = files
     if not styles:
-        raise InputError("paint takes CONTENT, one STYLE or more, and OUT: the picture to make is missing")
+        raise InputError("paint takes CONTENT, one STYLE or more, and OUT, the picture to make: one of them is missing")
+    for style in styles:
+        if not Path(style).exists() and (library() / f"{style}.safetensors").is_file():
+            hint = f"vidstyle restyle {content} --style {style} paints in the installed style"
+            raise InputError(f"{style}: paint takes pictures to paint like; {hint}")
     out = Path(last)
     if video and (preview or snapshots or plot):
         raise InputError("--preview, --snapshots and --plot: are for pictures, not for --video")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 PICTURE_WIDTH = 39
 """Characters; two pictures and what is between them fill a terminal of 80."""
-FIGURES = "Less is better; warp error source is the clip's own. docs/styles.md has more."
+FIGURES = "Less is better. docs/styles.md has more."
+SOURCE_FIGURES = "Less is better; warp error source is the clip's own. docs/styles.md has more."
 
 
 def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
@@ -42,8 +43,7 @@ def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
     if console.measure(table, options=unbounded).maximum > console.width:
         table = _narrow(cards)
     console.print(table)
-    if any(card.metrics for card in cards):
-        console.print(Text(FIGURES))
+    _say_what_figures_mean(console, cards)
 
 
 def print_style(card: "StyleCard") -> None:
@@ -63,7 +63,13 @@ def print_style(card: "StyleCard") -> None:
         if value:
             table.add_row(name, escape(value))
     console.print(table)
-    if card.metrics:
+    _say_what_figures_mean(console, [card])
+
+
+def _say_what_figures_mean(console: Console, cards: "Sequence[StyleCard]") -> None:
+    if any("warp_error_source" in card.metrics for card in cards):
+        console.print(Text(SOURCE_FIGURES))
+    elif any(card.metrics for card in cards):
         console.print(Text(FIGURES))
 
 
