@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from vidstyle.stream.key_maps import PULLED, pull
-from vidstyle.stream.map_loops import ALIKE_SIDE, carry_map, likeness, mixed, natural, picture_along, planes_along
+from vidstyle.stream.map_loops import (
+    ALIKE_SIDE,
+    BEYOND,
+    carry_map,
+    likeness,
+    mixed,
+    natural,
+    picture_along,
+    planes_along,
+)
 from vidstyle.stream.motion import inside, largest, ramp
 from vidstyle.stream.plane_drawing import draw_planes
 from vidstyle.stream.plane_rows import PAD, mark
@@ -41,9 +50,9 @@ def test_the_last_digit_of_motion_takes_no_paint_from_the_border() -> None:
         natural(shift, *PULLED, looks)
         assert looks.min() == 1
         assert inside(shift).all()
-    natural(np.full((20, 30, 2), (-1.5, 0), np.float32), *PULLED, looks)
-    assert (looks[:, 0] == 0).all()
-    assert (looks[:, 1:] == 1).all()
+    natural(np.full((20, 30, 2), (-BEYOND - 1.5, 0), np.float32), *PULLED, looks)
+    assert (looks[:, :2] == 0).all()
+    assert (looks[:, 2:] == 1).all()
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -91,8 +100,8 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], pixels: 
     keys = [cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), 1.5) for _ in range(8)]
     last = rng.integers(0, 256, (2, *size), np.uint8)
     padded, before = (
-        np.stack([cv2.copyMakeBorder(one, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE) for one in planes])
-        for planes in (keys, last)
+        np.stack([cv2.copyMakeBorder(one, PAD, PAD, PAD, PAD, border) for one in planes])
+        for planes, border in ((keys, cv2.BORDER_REFLECT), (last, cv2.BORDER_REPLICATE))
     )
     shift = smooth(rng, h, w, 2, most=2.0)
     # What has not moved is drawn from what was painted.
@@ -118,7 +127,7 @@ def test_one_key_is_drawn_as_opencv_resamples_it(size: tuple[int, int], pixels: 
     stands = (moves == 0).all(-1)
     unchanged, drawn = slice(pixels * (w // 2 + 1), None), slice(0, pixels * (w // 2 - 1))
     for channel in range(2):
-        expected = cv2.remap(keys[5 + 2 * channel], places, None, way, borderMode=cv2.BORDER_REPLICATE)
+        expected = cv2.remap(keys[5 + 2 * channel], places, None, way, borderMode=cv2.BORDER_REFLECT)
         expected[stands] = keys[1 + 2 * channel][stands]
         assert np.array_equal(out[channel][:, unchanged], last[channel][:, unchanged])
         # OpenCV rounds places to a thirty-second of a pixel.

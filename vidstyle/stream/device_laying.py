@@ -253,7 +253,7 @@ class _Buffers:
         """(C, H, W) uint8: see vidstyle.stream.plane_drawing.draw_planes, whose terms these are."""
         shown = grid.enlarged(self.maps)
         places = grid.moved(shown[SHIFT_X], shown[SHIFT_Y])
-        values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "border", align_corners=False)
+        values = F.grid_sample(keys, places, "bicubic" if cubic else "bilinear", "reflection", align_corners=False)
         stands = (shown[SHIFT_X] == 0) & (shown[SHIFT_Y] == 0)
         values = torch.where(stands[:, None], painted, values)
         total, rest = torch.zeros_like(values[0]), torch.ones_like(shown[:1])

@@ -109,8 +109,9 @@ class Layout:
         for planes, kept in zip(_stacked(painting), self._planes, strict=True):
             for number, plane in enumerate(planes):
                 soft = cv2.GaussianBlur(plane, (0, 0), SHARPEN_RADIUS)
-                _pad(plane, kept[0, number, slot])
-                _pad(cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0), kept[1, number, slot])
+                _pad(plane, kept[0, number, slot], cv2.BORDER_REFLECT)
+                sharp = cv2.addWeighted(plane, 1 + SHARPEN, soft, -SHARPEN, 0)
+                _pad(sharp, kept[1, number, slot], cv2.BORDER_REFLECT)
         self._slots[key.number] = slot
         self._fits[key.number] = self._newest_fit = _Fit(painting, key.source)
 
@@ -138,7 +139,7 @@ class Layout:
             chosen = slice(2 * channel, 2 * (channel + len(out)))
             padded = np.empty((len(before), *keys.shape[-2:]), np.uint8)
             for plane, room in zip(before, padded, strict=True):
-                _pad(plane, room)
+                _pad(plane, room, cv2.BORDER_REPLICATE)
             colors = tints[chosen]
             # Of chroma nobody sees so much.
             cubic = number == 0
@@ -200,13 +201,13 @@ class _Fit:
         return np.ascontiguousarray(pairs.reshape(*luma.shape, 6).transpose(2, 0, 1))
 
 
-def _pad(plane: np.ndarray, to: np.ndarray) -> None:
-    """Write a plane (H, W) with its border repeated around it, as it is resampled."""
+def _pad(plane: np.ndarray, to: np.ndarray, border: int) -> None:
+    """Write a plane (H, W) with what is around it, OpenCV's BORDER_REPLICATE or BORDER_REFLECT, as it is resampled."""
     height, width = to.shape
     if (plane.shape, plane.dtype) != ((height - 2 * PAD, width - 2 * PAD), to.dtype):
         # OpenCV would write into another array.
         raise ValueError(f"a plane of {plane.shape} {plane.dtype} has no room in one of {to.shape} {to.dtype}")
-    cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE, to)
+    cv2.copyMakeBorder(plane, PAD, PAD, PAD, PAD, border, to)
 
 
 def _stacked(pixels: np.ndarray) -> list[np.ndarray]:

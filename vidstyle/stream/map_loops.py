@@ -12,9 +12,9 @@ from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import between, number_at, number_between, put, taken, word_at
 from vidstyle.stream.plane_drawing import ONE_ON, THREE_ON, TWO_ON, byte_of
 
-BEYOND = 0.5
-"""Positions outside of a picture up to which what is taken from there is what its border has: where nothing moves, the
-last digit of motion may lead there."""
+BEYOND = 2.0
+"""Positions outside of a picture up to which a key shows, mirrored: what comes in at the border while a camera pans, as
+long as it looks like what is beside it, and where nothing moves but the last digit of motion."""
 ALIKE_SIDE = 3
 """Positions along the square in which `likeness` judges."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vidstyle.compiled import compiled
 from vidstyle.stream.gathering import between, number_at, put, taken, word_at
-from vidstyle.stream.plane_rows import PAD, VISIBLE, down_from, find_spans, place_spans, widen
+from vidstyle.stream.plane_rows import OUTSIDE, PAD, VISIBLE, down_from, find_spans, place_spans, widen
 
 CUBIC = -0.75
 """The slope of cubic convolution (Keys 1981, equation 4, with a free slope) at its first zero; OpenCV's."""
@@ -80,8 +80,8 @@ def draw_planes(
     Args:
         out: (C, H, W) uint8, to be drawn.
         last: (C, H + 2 PAD, W + 2 PAD) uint8, the last output, with its border repeated around it.
-        keys: (2, C, K, H + 2 PAD, W + 2 PAD) uint8, the planes of keys, likewise: as painted, which is what is drawn
-            where nothing has moved, and to be resampled.
+        keys: (2, C, K, H + 2 PAD, W + 2 PAD) uint8, the planes of keys, mirrored around them: as painted, which is what
+            is drawn where nothing has moved, and to be resampled.
         slots: (n,) int64, which of them are the layers, the one on top first; at least one.
         shifts, overs: (2 n, h, w), x and y in turns, and (n, h, w) float32, of each layer; see
             vidstyle.stream.key_maps.Layer.
@@ -109,8 +109,13 @@ def draw_planes(
     one, half, nothing, least = np.float32(1), np.float32(0.5), np.float32(0), np.float32(VISIBLE)
     most = np.float32(255)
     scale_x, scale_y = np.float32(width / w), np.float32(height / h)
-    ends = (np.float32(PAD - 1), np.float32(width + PAD), np.float32(height + PAD))
-    limits = ((width, scale_x, scale_y), ends, stride)
+    scales, farthest = (width, scale_x, scale_y), PAD + OUTSIDE
+    limits = (scales, (np.float32(PAD - 1), np.float32(width + PAD), np.float32(height + PAD)), stride)
+    key_limits = (
+        scales,
+        (np.float32(PAD - 1 - OUTSIDE), np.float32(width + farthest), np.float32(height + farthest)),
+        stride,
+    )
     left, share = np.empty(width, np.int32), np.empty(width, np.float32)
     each = width // w if width % w == 0 and width // w in (2, 4) else 0
     begins = np.empty(w + 1, np.int64)
@@ -157,7 +162,7 @@ def draw_planes(
             own = (np.int64(y) + PAD) * stride + PAD
             for k in range(layers):
                 first = 3 * k * pair
-                place_spans(spans, k, counts[k], wide, (first, first + pair), row, limits, places, behind)
+                place_spans(spans, k, counts[k], wide, (first, first + pair), row, key_limits, places, behind)
                 for n in range(counts[k]):
                     span = (spans[k, n, 0], spans[k, n, 1])
                     for x in range(span[0], span[1]):

@@ -14,8 +14,9 @@ from vidstyle.stream.gathering import number_at, put, taken
 
 VISIBLE = 0.004
 """Share below which nothing is drawn: a grey level."""
-PAD = 3
-"""Pixels around a plane that is resampled: what lies farther outside than one pixel is as there."""
+PAD, OUTSIDE = 12, 9
+"""Pixels around a plane that is resampled, and those of a key that can be seen: what lies farther outside is as there.
+Of the last output it is one."""
 WHOLE = 8
 """Pixels of a row that are resampled together, though something may show in some of them only."""
 
