@@ -55,8 +55,9 @@ def paint(
     *styles, last = files
     if not styles:
         raise InputError("paint takes CONTENT, one STYLE or more, and OUT, the picture to make: one of them is missing")
+    installed = {path.stem for path in library().glob("*.safetensors")}
     for style in styles:
-        if not Path(style).exists() and (library() / f"{style}.safetensors").is_file():
+        if style in installed and not Path(style).exists():
             hint = f"vidstyle restyle {content} --style {style} paints in the installed style"
             raise InputError(f"{style}: paint takes pictures to paint like; {hint}")
     out = Path(last)

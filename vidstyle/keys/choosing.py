@@ -177,7 +177,7 @@ def _reason(trace: Trace) -> str:
     if not gone.any():
         return WORN
     pulled = pull(trace.shift) > PULLED[0]
-    outside = ~inside(trace.shift)
+    outside = ~inside(trace.shift, beyond=0)
     return WORN if (gone & pulled & ~outside).sum() > 0.5 * gone.sum() else SIGHT
 
 

@@ -217,7 +217,7 @@ def pile(overs: np.ndarray, numbers: np.ndarray, visible: np.ndarray, uncovered:
         numbers: (n,) int16.
         visible: (n, h, w) float32, how much of each shows; to be written, as are these:
         uncovered: (h, w) float32, how much none of them covers.
-        owner: (h, w) int16, the number of the layer that shows most, -1 where less than nothing does.
+        owner: (h, w) int16, the number of the layer that shows most, -1 where more of what none covers does.
     """
     count, size = np.int64(overs.shape[0]), np.int64(owner.size)
     covers, shows = overs.reshape(-1), visible.reshape(-1)

@@ -91,9 +91,7 @@ def small_picture(pixels: np.ndarray) -> np.ndarray:
     shrink = max(LEAST_SHRINK, round(max(height, width) / FLOW_SIDE))
     size = FINER * -(-width // shrink), FINER * -(-height // shrink)
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-    return (
-        np.asarray(cv2.merge(small)) if is_planar(pixels) else np.asarray(cv2.cvtColor(small[0], cv2.COLOR_RGB2YCrCb))
-    )
+    return np.asarray(cv2.merge(small) if is_planar(pixels) else cv2.cvtColor(small[0], cv2.COLOR_RGB2YCrCb))
 
 
 def averaged(picture: np.ndarray) -> np.ndarray:
@@ -220,11 +218,11 @@ def alike(one: np.ndarray, other: np.ndarray, levels: tuple[float, float]) -> np
     return result
 
 
-def inside(shift: np.ndarray) -> np.ndarray:
-    """Which places plus their shifts (h, w, 2) are inside the frame, or no farther than BEYOND from it, (h, w) bool."""
+def inside(shift: np.ndarray, beyond: float = BEYOND) -> np.ndarray:
+    """Which places plus their shifts (h, w, 2) are inside the frame, or no farther from it than that, (h, w) bool."""
     height, width = shift.shape[:2]
-    end = width - 1 + BEYOND, height - 1 + BEYOND
-    return np.asarray(cv2.inRange(places(shift), (-BEYOND, -BEYOND), end) > 0)
+    end = width - 1 + beyond, height - 1 + beyond
+    return np.asarray(cv2.inRange(places(shift), (-beyond, -beyond), end) > 0)
 
 
 def largest(picture: np.ndarray) -> np.ndarray:

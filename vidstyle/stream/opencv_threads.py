@@ -18,7 +18,8 @@ class OpenCvThreads:
     """How many threads OpenCV has: one while anybody holds them, on few cores."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Of a stream that nobody has closed it is let go of wherever garbage is collected, in here as well.
+        self._lock = threading.RLock()
         self._holders = 0
         self._before: int | None = None
 
