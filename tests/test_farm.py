@@ -130,8 +130,11 @@ def test_other_joints_do_not_show(
     assert segments[1].follows == (replay < 1)
     whole, shown = ([pixels.astype(int) for _, pixels in read_video(path)] for path in (one, other))
     # The pan is 3 pixels a frame: what was 3 further to the right.
-    errors = [np.abs(now[:, :-3] - before[:, 3:]).mean() for before, now in pairwise(shown)]
-    assert errors[39] < 1.1 * np.mean(errors)
+    alone, joined = (
+        [np.abs(now[:, :-3] - before[:, 3:]).mean() for before, now in pairwise(film)] for film in (whole, shown)
+    )
+    # A frame that is painted may differ from the last; it does so in the whole film, too.
+    assert joined[39] < 1.1 * max(np.mean(joined), alone[39])
     least = min(psnr(a, b) for a, b in zip(whole, shown, strict=True))
     assert least > (40 if replay > 1 else 99)
 
