@@ -124,7 +124,7 @@ def test_a_picture_becomes_a_style_of_its_colors(library: Path, tmp_path: Path) 
         with torch.inference_mode():
             style = load_style(tmp_path / f"{name}.png")
         assert (style.card.name, style.card.network) == (name, "realtime")
-        assert style.card.arguments == {**PAINTER, "strokes": dict(STROKES)}
+        assert style.card.arguments == {**PAINTER, "strokes": dict(STROKES), "padding_mode": "replicate"}
         painted[name] = style.network(photo).mean((0, 2, 3))
     assert painted["red"].argmax() == 0
     assert painted["blue"].argmax() == 2
@@ -135,6 +135,18 @@ def test_strokes_under_a_pictures_style_are_as_large_as_one_asks_for(library: Pa
     usual, wide = (styles.style_of(tmp_path / "a.png", stroke_size=size).card.arguments["strokes"] for size in (1, 1.5))
     assert (wide["width"], wide["length"]) == pytest.approx((1.5 * usual["width"], 1.5 * usual["length"]))
     assert wide["strength"] == usual["strength"]
+
+
+def test_a_pictures_style_has_the_strokes_that_what_writes_it_has_learnt_with(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1)
+    learnt = {"strength": 0.2, "width": 1.0, "length": 1.3, "clear": 0.015}
+    arguments = {"kernels": 3, "size": 8, "painter": PAINTER | {"strokes": learnt}}
+    meta = tmp_path / "meta.safetensors"
+    save_style(meta, MetaRealtimeNet(**arguments), StyleCard("meta", meta, "meta-realtime", arguments))
+    # Away from faces and letters, however large they are.
+    for size in (1.0, 2.0):
+        made = styles.style_of(tmp_path / "a.png", meta, stroke_size=size).card.arguments["strokes"]
+        assert made == learnt | {"width": size * 1.0, "length": size * 1.3}
 
 
 def test_pictures_mix_with_styles(one_thread: None, library: Path, tmp_path: Path) -> None:

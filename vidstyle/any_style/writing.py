@@ -23,7 +23,10 @@ LONGEST = 3.0
 STROKE_SIZES = (0.5, 2.0)
 """Of strokes against those in the picture: finer ones would be lost, and broader ones are more than a network sees."""
 STROKES = (("strength", 0.3), ("width", 1.2), ("length", 1.5))
-"""What is drawn under what the real-time network paints in any picture's style; see vidstyle.nets.strokes."""
+"""What is drawn under what the real-time network paints in any picture's style, where what writes it has learnt with no
+others; see vidstyle.nets.strokes."""
+SIZES = ("width", "length")
+"""Of these, what grows with strokes."""
 
 
 def is_picture(style: str | Path) -> bool:
@@ -78,7 +81,10 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
     arguments = dict(writer.painter)
     if isinstance(writer, MetaRealtimeNet):
-        arguments["strokes"] = {name: value * (1 if name == "strength" else stroke_size) for name, value in STROKES}
+        strokes = dict(STROKES) | arguments.get("strokes", {})
+        arguments["strokes"] = strokes | {name: strokes[name] * stroke_size for name in SIZES}
+        # With zeros around pictures it draws a line along their borders.
+        arguments["padding_mode"] = "replicate"
         with torch.inference_mode(False):
             network = build_network(writer.paints_with, arguments)
         assert isinstance(network, RealtimeNet)
