@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -73,42 +74,30 @@ def find_style(style: str | Path, *, argument: str = "style") -> Path:
     if is_on_hub(text):
         return fetched(text)
     if is_picture(text):
-        if not _is_file(text):
+        # Of a name that no file can have this says no, where a Path's own raises.
+        if not os.path.isfile(text):
             raise InputError(f"{style}: no such picture to make a style of")
         return Path(text)
     if text.endswith(SUFFIX) or "/" in text or "\\" in text:
-        if not _is_file(text):
+        if not os.path.isfile(text):
             raise InputError(f"{style}: no such style file")
         return Path(style)
     known = {path.stem: path for path in _installed()}
     if text in known:
         return known[text]
-    if _is_file(text):
+    if os.path.isfile(text):
         return Path(style)
     alike = {_plain(name): path for name, path in known.items()}
     if _plain(text) in alike:
         return alike[_plain(text)]
-    if text and _is_folder(text):
+    if text and os.path.isdir(text):
         raise InputError(f"{parameter(argument, text)}: is a folder")
-    if text and _is_file(f"{text}{SUFFIX}"):
+    if text and os.path.isfile(f"{text}{SUFFIX}"):
         raise InputError(f"{parameter(argument, text)}: no such style; did you mean {text}{SUFFIX}?")
     close = difflib.get_close_matches(text.lower(), known, n=NEAREST, cutoff=0.5)
     near = list(dict.fromkeys((*close, *_told_of(text, known))))[:NEAREST]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     raise InputError(f"{parameter(argument, text)}: no such style; {hint}")
-
-
-def _is_file(path: str) -> bool:
-    """Whether there is such a file; no system has one of a name that it cannot have."""
-    with contextlib.suppress(OSError, ValueError):
-        return Path(path).is_file()
-    return False
-
-
-def _is_folder(path: str) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return Path(path).is_dir()
-    return False
 
 
 def _told_of(text: str, known: Mapping[str, Path]) -> list[str]:
@@ -159,7 +148,7 @@ def find_styles(style: str | Path, *, argument: str = "style") -> list[tuple[Pat
         InputError: if one of them does not exist, or has a share that is not above 0.
     """
     text = str(style)
-    if isinstance(style, Path) or "," not in text or _is_file(text):
+    if isinstance(style, Path) or "," not in text or os.path.isfile(text):
         return [(find_style(style, argument=argument), 1.0)]
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)

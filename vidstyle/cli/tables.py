@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 PICTURE_WIDTH = 39
 """Characters; two pictures and what is between them fill a terminal of 80."""
-FIGURES = "Less is better. docs/styles.md has more."
-SOURCE_FIGURES = "Less is better; warp error source is the clip's own. docs/styles.md has more."
+FIGURES, SOURCE = "Less is better{}. docs/styles.md has more.", "; warp error source is the clip's own"
 
 
 def print_styles(cards: "list[StyleCard]", *, figures: bool = False) -> None:
@@ -67,10 +66,9 @@ def print_style(card: "StyleCard") -> None:
 
 
 def _say_what_figures_mean(console: Console, cards: "Sequence[StyleCard]") -> None:
-    if any("warp_error_source" in card.metrics for card in cards):
-        console.print(Text(SOURCE_FIGURES))
-    elif any(card.metrics for card in cards):
-        console.print(Text(FIGURES))
+    names = {name for card in cards for name in card.metrics}
+    if names:
+        console.print(Text(FIGURES.format(SOURCE if "warp_error_source" in names else "")))
 
 
 def _short(cards: "list[StyleCard]") -> Iterator[str]:

@@ -115,20 +115,21 @@ def likeness(key: np.ndarray, frame: np.ndarray) -> float:
 
     key, frame: RGB (H, W, 3) uint8, of any sizes.
     """
-    height = max(8, round(ALIKE_WIDTH * frame.shape[0] / frame.shape[1]))
-    one, other = (
-        cv2.resize(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (ALIKE_WIDTH, height), interpolation=cv2.INTER_AREA)
-        for p in (key, frame)
-    )
+    one, other = _made_small(*(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (key, frame)))
     pairs = [(one.astype(np.float32), other.astype(np.float32)), (_edges(one), _edges(other))]
     return max(abs(_correlation(a, b)) for a, b in pairs)
 
 
 def is_unpainted(key: np.ndarray, frame: np.ndarray) -> bool:
     """Whether a key is the frame as it was; both RGB (H, W, 3) uint8, of any sizes."""
-    height = max(8, round(ALIKE_WIDTH * frame.shape[0] / frame.shape[1]))
-    one, other = (cv2.resize(p, (ALIKE_WIDTH, height), interpolation=cv2.INTER_AREA) for p in (key, frame))
-    return float(cv2.absdiff(one, other).mean()) <= UNPAINTED_LEVELS
+    return float(cv2.absdiff(*_made_small(key, frame)).mean()) <= UNPAINTED_LEVELS
+
+
+def _made_small(key: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both at ALIKE_WIDTH, in the frame's proportions."""
+    size = ALIKE_WIDTH, max(8, round(ALIKE_WIDTH * frame.shape[0] / frame.shape[1]))
+    one, other = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (key, frame))
+    return one, other
 
 
 def _edges(luma: np.ndarray) -> np.ndarray:

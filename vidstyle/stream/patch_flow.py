@@ -122,11 +122,7 @@ def _slopes(across: np.ndarray, down: np.ndarray, place: Any, width: Any) -> Any
         all_x, all_y = all_x + gx, all_y + gy
         all_xx, all_xy, all_yy = all_xx + gx * gx, all_xy + gx * gy, all_yy + gy * gy
         place += width
-    sum_x, sum_y, share = (
-        sum_of_eight(all_x),
-        sum_of_eight(all_y),
-        np.float32(1 / PATCH**2),
-    )
+    sum_x, sum_y, share = sum_of_eight(all_x), sum_of_eight(all_y), np.float32(1 / PATCH**2)
     xx = sum_of_eight(all_xx) + np.float32(RIDGE) - sum_x * sum_x * share
     yy = sum_of_eight(all_yy) + np.float32(RIDGE) - sum_y * sum_y * share
     xy = sum_of_eight(all_xy) - sum_x * sum_y * share
@@ -165,20 +161,12 @@ def _fit(
         lower = _eight_between(searched, at, right)
         change = upper + below * (lower - upper) - eight_at(picture, place)
         total, squares = total + change, squares + change * change
-        with_x, with_y = (
-            with_x + change * eight_at(across, place),
-            with_y + change * eight_at(down, place),
-        )
+        with_x, with_y = with_x + change * eight_at(across, place), with_y + change * eight_at(down, place)
         upper = lower
         place += width
     whole = sum_of_eight(total)
     mean = whole * np.float32(1 / PATCH**2)
-    return (
-        sum_of_eight(squares) - whole * mean,
-        mean,
-        sum_of_eight(with_x),
-        sum_of_eight(with_y),
-    )
+    return sum_of_eight(squares) - whole * mean, mean, sum_of_eight(with_x), sum_of_eight(with_y)
 
 
 @compiled(error_model="numpy")
