@@ -56,9 +56,11 @@ def test_a_file_that_cannot_be_so_small_is_said_to_be_larger(noisy: Path, tmp_pa
 
 def test_every_codec_is_told_in_its_own_words() -> None:
     asked = BitRate(600, 900)
-    for name in ("h264", "hevc", "vp9"):
-        assert asked.options(name, CODECS[name]) == {"b": "600", "maxrate": "900", "bufsize": "1800"}
-    assert asked.options("av1", CODECS["av1"]) == {"b": "600"}
+    limited = {"b": "600", "maxrate": "900", "bufsize": "1800"}
+    assert asked.options("h264", CODECS["h264"]) == limited | {"threads": "1"}
+    for name in ("hevc", "vp9"):
+        assert asked.options(name, CODECS[name]) == limited
+    assert asked.options("av1", CODECS["av1"]) == {"b": "600", "svtav1-params": "lp=1"}
 
 
 def test_quality_decides_where_no_size_is_asked_for(noisy: Path) -> None:

@@ -10,6 +10,9 @@ NICENESS = 7
 BEHIND = 5
 """Further steps of priority, of what gives way to work that gives way itself."""
 
+OPENCV_AVX512 = 13
+"""OpenCV's CPU_AVX_512F, which its Python has no name for."""
+
 
 def prefers_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
@@ -17,6 +20,13 @@ def prefers_bfloat16() -> bool:
 
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def has_avx512() -> bool:
+    """Whether this processor and its system have AVX-512."""
+    import cv2
+
+    return cv2.checkHardwareSupport(OPENCV_AVX512)
 
 
 def usable_cores(*, spare: bool = False) -> int:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.codecs import Codec
@@ -11,6 +12,11 @@ BUFFER_SECONDS = 2.0
 """Over which a rate is kept."""
 OVERHEAD = 0.97
 """Of a file, what is not its container's."""
+SAME_EVERY_TIME = MappingProxyType({"libx264": {"threads": "1"}, "libsvtav1": {"svtav1-params": "lp=1"}})
+"""Options of encoders whose files at a rate else depend on which of their threads is first.
+
+x265 is another, which would need half as long again.
+"""
 LEAST_RATE = 20_000
 UNKNOWN_SOUND = 192_000
 """Bits a second of a track of sound that does not tell."""
@@ -39,8 +45,9 @@ class BitRate:
         asked = {"b": str(self.mean)}
         # SVT-AV1 takes a limit beside a quality only.
         if codec.encoder == "libsvtav1":
-            return asked
-        return asked | {"maxrate": str(self.most), "bufsize": str(round(self.most * BUFFER_SECONDS))}
+            return asked | dict(SAME_EVERY_TIME[codec.encoder])
+        limit = {"maxrate": str(self.most), "bufsize": str(round(self.most * BUFFER_SECONDS))}
+        return asked | limit | dict(SAME_EVERY_TIME.get(codec.encoder, {}))
 
 
 def heeds_rates(codec: Codec) -> bool:

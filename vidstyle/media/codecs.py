@@ -10,6 +10,7 @@ import av
 from av.codec.hwaccel import HWAccel
 
 from vidstyle.errors import InputError, parameter
+from vidstyle.processor import has_avx512
 
 LARGE_FRAME = 6_000_000
 """Pixels, from which on memory counts for more than the last percent of a file's size."""
@@ -201,7 +202,15 @@ def codecs_taken(container: av.container.OutputContainer) -> frozenset[str]:
 
 def encoder_options(codec: Codec, width: int, height: int) -> dict[str, str]:
     """What the encoder is told for frames of a size, pixels, but for their quality."""
-    return dict(codec.large_options if width * height >= LARGE_FRAME and codec.large_options else codec.options)
+    options = codec.large_options if width * height >= LARGE_FRAME and codec.large_options else codec.options
+    # What x264 writes with AVX-512 differs from run to run at some widths, and is no sooner written.
+    return joined(options, {"x264-params": "asm=AVX2"} if codec.encoder == "libx264" and has_avx512() else {})
+
+
+def joined(options: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Options of an encoder and more of them; of lists of its own options (x264-params), both."""
+    lists = {name for name in more if name in options and name.endswith("-params")}
+    return {**options, **more} | {name: f"{options[name]}:{more[name]}" for name in lists}
 
 
 def choose_codec(name: str | None, output: Path, *, alpha: bool = False, hdr: bool = False) -> tuple[str, Codec]:

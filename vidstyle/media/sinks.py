@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.media.bit_rates import BitRate
-from vidstyle.media.codecs import choose_codec, encoder_options, on_gpu, opens, quality_options
+from vidstyle.media.codecs import choose_codec, encoder_options, joined, on_gpu, opens, quality_options
 from vidstyle.media.color import WHITE
 from vidstyle.media.containers import location
 from vidstyle.media.encoder_pictures import EncodedFormat, EncoderPictures
@@ -112,9 +112,9 @@ class FileSink:
         self.video = replace(video, color=replace(video.color, full_range=full_range))
         options = encoder_options(self._codec, video.width, video.height)
         if bit_rate is None:
-            options |= quality_options(self._codec_name, self._codec, quality, finer)
+            options = joined(options, quality_options(self._codec_name, self._codec, quality, finer))
         else:
-            options |= bit_rate.options(self._codec_name, self._codec)
+            options = joined(options, bit_rate.options(self._codec_name, self._codec))
         self._palette: OnePalette | None = None
         self._tracks: Tracks | None = None
         self._durations: dict[int | None, int] = {}  # of the frames in the encoder, by pts
@@ -200,11 +200,11 @@ class FileSink:
     def _add_stream(self, options: dict[str, str]) -> av.VideoStream:
         video, color = self.video, self.video.color
         if self._encoded.alpha:
-            options = options | dict(self._codec.alpha_options)
+            options = joined(options, self._codec.alpha_options)
         tags, marking, unmarked = written(video.marks, self._container.format.name, self._codec.encoder)
         self._unmarked = names_of(unmarked)
-        for name, said in (light_options(self._codec.encoder, video.mastering or Mastering()) | marking).items():
-            options = options | {name: f"{options[name]}:{said}" if name in options else said}
+        for more in (light_options(self._codec.encoder, video.mastering or Mastering()), marking):
+            options = joined(options, more)
         accelerator = None if self._device is None else self._device.accelerator()
         stream = self._container.add_stream(self._codec.encoder, rate=video.rate, options=options, hwaccel=accelerator)
         assert isinstance(stream, av.VideoStream)
