@@ -70,6 +70,17 @@ def test_few_frames_are_painted() -> None:
     assert len(painter.seen) <= 16
 
 
+def test_what_something_quick_has_passed_wears_its_paint_again() -> None:
+    still = view(landscape(), 40)
+    # From one side to the other within the fifth of a second for which nothing is painted anew.
+    passing = [with_disc(still, 30 + 40 * n, 70, (230, 60, 40)) for n in range(5)]
+    painter = grain()
+    held = painted([still] * 8 + passing[1:], painter)
+    path = (slice(45, 95), slice(45, 115))
+    assert len(painter.seen) == 1
+    assert psnr(held[-1][path], held[7][path]) > 35
+
+
 @pytest.mark.parametrize("change_to", [(200, 40, 40), (0, 0, 0)])
 def test_what_changes_is_painted_afresh(change_to: tuple[int, int, int]) -> None:
     still = view(landscape(), 40)

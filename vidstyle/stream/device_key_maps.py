@@ -114,7 +114,9 @@ class DeviceKeyMaps:
     def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
         with self._here():
             judges &= self._begun
-            uncovered, staleness = self._carry(motion, cares, list(self._slots.values()), judges=judges)
+            uncovered, staleness = self._carry(
+                motion, cares, [self._slots[number] for number in sorted(self._slots)], judges=judges
+            )
         return Carried(uncovered if self._slots else 1.0, self._bare, judges and staleness > STALE_LEVELS)
 
     def share(self, key: Key) -> float:

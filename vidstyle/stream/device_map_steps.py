@@ -17,10 +17,14 @@ from vidstyle.stream.key_maps import (
     BARE_SIDE,
     FADE,
     LEAST_CHANGE,
+    LEAST_NEAR,
     LEAST_SHARE,
     LEAST_SHOWN,
+    NEAR,
+    NEAR_SPREAD,
     PULLED,
     RECOVERY,
+    SEARCHED,
     SHARE,
     STALE_BLUR,
     SURE,
@@ -114,7 +118,7 @@ class MapSteps:
         """Of the frame that comes next; see vidstyle.stream.motion.Motion.
 
         cares: see vidstyle.stream.key_maps.CarriesKeys.
-        carried: which slots are.
+        carried: which slots are, the newest key's last.
         """
         count = self.shape[0] * self.shape[1]
         array = self._frame.array
@@ -126,6 +130,7 @@ class MapSteps:
         numbers[_STILL], numbers[_LOW], numbers[_HIGH] = still, *levels
         numbers[_CARRIED:] = 0
         numbers[[_CARRIED + slot for slot in carried]] = 1
+        numbers[[_CARRIED + slot for slot in carried[-SEARCHED:]]] = 2
         self._frame.send()
 
     def send_order(self, slots: Sequence[int], numbers: Sequence[int], gone: Sequence[float]) -> None:
@@ -217,14 +222,31 @@ class MapSteps:
         natural = (1 - _ramp(_pull(shift), *PULLED)) * self._places.inside(shift)
         same = self._alike(seen, self._now) * natural.masked_fill(still, 1.0)
         trust = torch.minimum(trust + RECOVERY * still, same)
+        searched = (self._settings[_CARRIED:] > 1)[:, None, None]
+        bare = _uncovered(_ramp(trust, *SURE), carried) > 0.5
+        shift, trust, seen = self._found_again(shift, trust, seen, bare & searched)
         shown = _ramp(trust, *SURE)
         after = torch.cat((shift, trust[:, None], shown[:, None], seen), 1)
         after = torch.where(carried[:, None, None, None], after, before)
         self._keys_next.copy_(after)
         shown = after[:, _SHOWN]
-        uncovered = (1 - shown).masked_fill(~carried[:, None, None], 1.0).prod(0)
-        self._found[_UNCOVERED].copy_(self._share(uncovered))
+        self._found[_UNCOVERED].copy_(self._share(_uncovered(shown, carried)))
         self._found[_SHARES:].copy_(shown.mean((1, 2)))
+
+    def _found_again(self, shift: Tensor, trust: Tensor, seen: Tensor, bare: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same three, gone on with where they are lost, by vidstyle.stream.key_maps; bare: (slots, h, w) bool."""
+        sure = (trust >= SURE[1]).float()[:, None]
+        around = torch.cat((shift * sure, sure, (shift * shift).sum(1, keepdim=True) * sure), 1)
+        around = F.avg_pool2d(around, 2 * NEAR + 1, stride=1, padding=NEAR, divisor_override=1)
+        count = around[:, 2]
+        number = count.clamp(min=1)[:, None]
+        ways = around[:, :2] / number
+        spread = around[:, 3] / number[:, 0] - (ways * ways).sum(1)
+        lost = bare & (trust < SURE[0]) & (count >= LEAST_NEAR) & (spread <= NEAR_SPREAD)
+        shift = torch.where(lost[:, None], ways, shift)
+        seen = torch.where(lost[:, None], self._places.sampled(self._source, shift).round(), seen)
+        found = lost & (self._places.inside(shift) > 0) & (self._apart(seen, self._now) <= self._settings[_LOW])
+        return shift, trust.masked_fill(found, 1.0), seen
 
     def _judge(self) -> None:
         down, across = self._blurs
@@ -278,8 +300,12 @@ class MapSteps:
 
     def _alike(self, one: Tensor, other: Tensor) -> Tensor:
         """See vidstyle.stream.motion.alike; (N, 3, h, w) and (3, h, w) of whole numbers, to (N, h, w)."""
+        return 1 - _ramp(self._apart(one, other), self._settings[_LOW], self._settings[_HIGH])
+
+    def _apart(self, one: Tensor, other: Tensor) -> Tensor:
+        """The same in whole grey levels: how far they are apart around each position, in the channel that is most."""
         change = _boxed((one - other).abs().flatten(0, 1), ALIKE_SIDE).round()
-        return 1 - _ramp(change.unflatten(0, (-1, 3)).amax(1), self._settings[_LOW], self._settings[_HIGH])
+        return change.unflatten(0, (-1, 3)).amax(1)
 
     def _share(self, where: Tensor) -> Tensor:
         """See vidstyle.stream.key_maps.share_of."""
@@ -340,6 +366,11 @@ def _stays(flow: Tensor) -> Tensor:
 def _ramp(x: Tensor, low: "float | Tensor", high: "float | Tensor") -> Tensor:
     """See vidstyle.stream.motion.ramp."""
     return ((x - low) / (high - low)).clamp(0, 1)
+
+
+def _uncovered(shown: Tensor, carried: Tensor) -> Tensor:
+    """How much none of the keys (slots, h, w) that are carried (slots,) can be shown, (h, w)."""
+    return (1 - shown).masked_fill(~carried[:, None, None], 1.0).prod(0)
 
 
 def _boxed(levels: Tensor, side: int) -> Tensor:

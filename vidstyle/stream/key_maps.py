@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from vidstyle.stream.map_loops import carry_map, mixed, natural, picture_along, pile
+from vidstyle.stream.map_loops import carry_map, found_again, go_on, mixed, natural, picture_along, pile
 from vidstyle.stream.motion import Motion, alike, inside, largest, ramp
 from vidstyle.stream.planes import sample
 from vidstyle.stream.state import State, part, within
@@ -23,6 +23,11 @@ SURE = (0.4, 0.6)
 """Trust up to which a key is not shown at all, and from which on it is fully."""
 RECOVERY = 0.05
 """Trust that a key gains a frame at the most, where it is right again."""
+NEAR, LEAST_NEAR, NEAR_SPREAD = 3, 3, 0.25
+"""Positions to each side that a map goes on from where it is lost, how many of these must be sure, and by how many
+squared positions it may differ between them, on average."""
+SEARCHED = 2
+"""Keys, the newest, whose lost places are looked for."""
 LIFE_FRAMES = 40.0
 """Frames for which a key is shown while everything moves; in as many more it goes over to the next, patch by patch."""
 FADE = 0.2
@@ -206,6 +211,24 @@ class _Map:
         self.trust = np.minimum(self.trust + np.float32(RECOVERY * motion.still), same)
         self.shown = ramp(self.trust, *SURE)
 
+    def find_again(self, bare: np.ndarray, motion: Motion) -> None:
+        """Where it is lost, and no key shows, go on with the map beside that, and show what looks as it did.
+
+        What moves quickly drags along the paint of what stands behind it, and leaves it lost.
+
+        Args:
+            bare: (h, w) bool, where no key shows.
+            motion: as for `carry`.
+        """
+        lost = bare & (self.trust < SURE[0])
+        if not lost.any():
+            return
+        shift, seen, levels = self.shift.copy(), self.seen.copy(), np.stack((self.trust, self.shown))
+        go_on(self.shift, self.trust, self.source, (NEAR, SURE[1], LEAST_NEAR, NEAR_SPREAD), lost, shift, seen)
+        found_again(seen, motion.now, lost, motion.alike_levels[0], levels)
+        self.shift, self.seen, self.moved = shift, seen, True
+        self.trust, self.shown = levels
+
     def left(self, gone: float) -> np.ndarray | float:
         """How much of it has not gone over to the next key yet, (h, w) or all of it; it moves with the paint."""
         if gone <= 0:
@@ -248,16 +271,15 @@ class KeyMaps:
 
     def place(self, key: Key, motion: Motion) -> None:
         self.begin(key)
-        self._maps[key.number].carry(motion)
+        self._carry([self._maps[key.number]], motion)
 
     def drop(self, key: Key) -> None:
         del self._maps[key.number]
 
     def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
-        for one in self._maps.values():
-            one.carry(motion)
-        covered = [1 - one.shown for one in self._maps.values()]
-        uncovered = share_of(reduce(np.multiply, covered), cares) if covered else 1.0
+        maps = [self._maps[number] for number in sorted(self._maps)]
+        self._carry(maps, motion)
+        uncovered = share_of(_uncovered(maps), cares) if maps else 1.0
         stale = judges and self._seen is not None and is_stale(self._seen, motion.now, cares)
         return Carried(uncovered, self._bare, stale)
 
@@ -322,6 +344,14 @@ class KeyMaps:
         self._visible = {int(number): visible for number, visible in part("visible", state).items()}
         self._maps = {key.number: _Map.of(part(f"map{place}", state)) for place, key in enumerate(keys)}
 
+    def _carry(self, maps: Sequence[_Map], motion: Motion) -> None:
+        """Maps, the newest last."""
+        for one in maps:
+            one.carry(motion)
+        if maps and (bare := _uncovered(maps) > 0.5).any():
+            for one in maps[-SEARCHED:]:
+                one.find_again(bare, motion)
+
     def _layers(self, keys: Sequence[Key], shape: tuple[int, ...]) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray]:
         """The keys in one frame, what none covers, and the number of the one that shows most, -1 if none does."""
         overs, visible = np.empty((2, len(keys), *shape), np.float32)
@@ -342,6 +372,11 @@ class KeyMaps:
         shares = np.stack([view.uncovered - stays, stays, *(layer.visible for layer in view.layers)])
         self._seen = np.empty_like(view.now)
         mixed(pictures, shares, self._seen)
+
+
+def _uncovered(maps: Sequence[_Map]) -> np.ndarray:
+    """How much none of some maps, one or more, can be shown, (h, w)."""
+    return reduce(np.multiply, (1 - one.shown for one in maps))
 
 
 def _along(picture: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -78,6 +78,19 @@ def carry_map(
             put(level, np.int64(x), number_between(levels, at, np.int64(1), w, fx, fy))
 
 
+@compiled("numpy", part=True)
+def _pixel_along(pixels: np.ndarray, from_where: Any, w: Any, written: np.ndarray, to: Any) -> None:
+    """One pixel of three bytes, from where `_come_from` says."""
+    at, fx, fy = from_where
+    a = 3 * at
+    c = a + 3 * w
+    # The second word ends where the second pixel does.
+    words = (word_at(pixels, a), word_at(pixels, a + 2), word_at(pixels, c), word_at(pixels, c + 2))
+    put(written, to, np.uint8(np.int32(_byte_between(words, np.uint32(0), ONE_ON, fx, fy))))
+    put(written, to + 1, np.uint8(np.int32(_byte_between(words, ONE_ON, TWO_ON, fx, fy))))
+    put(written, to + 2, np.uint8(np.int32(_byte_between(words, TWO_ON, THREE_ON, fx, fy))))
+
+
 @compiled("numpy")
 def picture_along(picture: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
     """A picture (h, w, 3) uint8 at every place plus its shift (h, w, 2), linearly; beyond the border as at it."""
@@ -86,15 +99,7 @@ def picture_along(picture: np.ndarray, shift: np.ndarray, out: np.ndarray) -> No
         pixels, ways, written = picture.reshape(-1), shift[y].reshape(-1), out[y].reshape(-1)
         row = np.float32(y)
         for x in range(w):
-            at, fx, fy = _come_from(x, row, _shift_at(ways, x), h, w)
-            a = 3 * at
-            c = a + 3 * w
-            # The second word ends where the second pixel does.
-            words = (word_at(pixels, a), word_at(pixels, a + 2), word_at(pixels, c), word_at(pixels, c + 2))
-            to = np.int64(3 * x)
-            put(written, to, np.uint8(np.int32(_byte_between(words, np.uint32(0), ONE_ON, fx, fy))))
-            put(written, to + 1, np.uint8(np.int32(_byte_between(words, ONE_ON, TWO_ON, fx, fy))))
-            put(written, to + 2, np.uint8(np.int32(_byte_between(words, TWO_ON, THREE_ON, fx, fy))))
+            _pixel_along(pixels, _come_from(x, row, _shift_at(ways, x), h, w), w, written, np.int64(3 * x))
 
 
 @compiled("numpy")
@@ -169,6 +174,88 @@ def likeness(one: np.ndarray, other: np.ndarray, low: float, high: float, out: n
             most = np.int32(max(max(red, green), blue) + np.int32(4))
             level = np.float32(np.int32(most // np.int32(9)))
             put(written, y * w + x, unit - min(max((level - least) * more, zero), unit))
+
+
+@compiled("numpy", part=True)
+def _around(ways: np.ndarray, levels: np.ndarray, place: tuple[int, int], size: tuple[int, int], rule: Any) -> Any:
+    """Of the shifts around a place where a map is sure: how many, their mean, and how far apart they lie, squared."""
+    (y, x), (h, w), (reach, sure) = place, size, rule
+    zero = np.float32(0)
+    count, along, down, squares = zero, zero, zero, zero
+    for v in range(max(y - reach, 0), min(y + reach + 1, h)):
+        for u in range(max(x - reach, 0), min(x + reach + 1, w)):
+            at = np.int64(v * w + u)
+            one = np.float32(1) if number_at(levels, at) >= sure else zero
+            a, d = one * number_at(ways, 2 * at), one * number_at(ways, 2 * at + 1)
+            count, along, down, squares = count + one, along + a, down + d, squares + a * a + d * d
+    number = max(count, np.float32(1))
+    along, down = along / number, down / number
+    return count, along, down, squares / number - along * along - down * down
+
+
+@compiled("numpy")
+def go_on(
+    shift: np.ndarray,
+    trust: np.ndarray,
+    source: np.ndarray,
+    rules: tuple[int, float, float, float],
+    lost: np.ndarray,
+    moved: np.ndarray,
+    seen: np.ndarray,
+) -> None:
+    """Go on with a map where it is lost: as it is on average around there.
+
+    Args:
+        shift: (h, w, 2) float32, x before y, positions.
+        trust: (h, w) float32, 0 to 1.
+        source: (h, w, 3) uint8, what the map leads to.
+        rules: positions to each side that count as around; trust from which on the map is sure there; in how many of
+            them it must be; squared positions by which it may differ between them, on average.
+        lost: (h, w) bool, where to go on; no longer where it leads farther out of the picture than BEYOND, or nowhere.
+        moved, seen: `shift`, and `source` where that leads to, to be written there.
+    """
+    h, w = np.int64(lost.shape[0]), np.int64(lost.shape[1])
+    pixels, written, ways, levels = source.reshape(-1), seen.reshape(-1), shift.reshape(-1), trust.reshape(-1)
+    rule = np.int64(rules[0]), np.float32(rules[1])
+    begin, end_x, end_y = np.float32(-BEYOND), np.float32(w - 1 + BEYOND), np.float32(h - 1 + BEYOND)
+    for y in range(h):
+        for x in range(w):
+            if lost[y, x]:
+                count, along, down, apart = _around(ways, levels, (y, x), (h, w), rule)
+                sure = count >= rules[2] and apart <= rules[3]
+                if sure:
+                    moved[y, x, 0], moved[y, x, 1] = along, down
+                    place = _come_from(x, np.float32(y), (along, down), h, w)
+                    _pixel_along(pixels, place, w, written, 3 * (y * w + x))
+                px, py = np.float32(x) + along, np.float32(y) + down
+                lost[y, x] = sure and px >= begin and py >= begin and px <= end_x and py <= end_y
+
+
+@compiled("numpy")
+def found_again(seen: np.ndarray, now: np.ndarray, lost: np.ndarray, most: float, out: np.ndarray) -> None:
+    """What looks as it did.
+
+    Args:
+        seen, now: (h, w, 3) uint8.
+        lost: (h, w) bool, where to look.
+        most: grey levels that the mean difference of each channel around there may have, see `likeness`.
+        out: (2, h, w) float32, becomes 1 there.
+    """
+    h, w = np.int64(lost.shape[0]), np.int64(lost.shape[1])
+    first, second = seen.reshape(-1), now.reshape(-1)
+    for y in range(h):
+        for x in range(w):
+            if lost[y, x]:
+                worst = np.int32(0)
+                for c in range(3):
+                    total = np.int32(4)
+                    for v in range(y - 1, y + 2):
+                        row = _mirrored(v, h) * w
+                        for u in range(x - 1, x + 2):
+                            total += _apart(first, second, np.int64(3 * (row + _mirrored(u, w)) + c))
+                    worst = max(worst, total)
+                if np.float32(worst // np.int32(9)) <= most:
+                    out[0, y, x] = out[1, y, x] = np.float32(1)
 
 
 @compiled("numpy")
