@@ -49,6 +49,11 @@ def test_a_file_is_no_larger_than_it_may_be(size: int, noisy: Path, tmp_path: Pa
     assert 0.3 * size < out.stat().st_size <= size
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
+def test_a_file_may_be_as_large_as_it_likes(codec: str, noisy: Path, tmp_path: Path) -> None:
+    assert repaint(noisy, tmp_path / "out.mkv", codec=codec, max_size=2 * 10**9).warnings == []
+
+
 def test_a_file_that_cannot_be_so_small_is_said_to_be_larger(noisy: Path, tmp_path: Path) -> None:
     (warning,) = repaint(noisy, tmp_path / "out.mkv", codec="vp9", max_size=45_000).warnings
     assert re.search(r"out.mkv: \d+ kB, more than the 45 kB asked for", warning)

@@ -60,3 +60,11 @@ def test_encoders_write_the_same_file_every_time(options: dict[str, object], noi
     for out in outs:
         repaint(noisy_pan, out, **options)
     assert len({out.read_bytes() for out in outs}) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mov"])
+def test_containers_are_the_same_every_time(suffix: str, noisy_pan: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / f"{number}{suffix}" for number in range(2)]
+    for out in outs:
+        repaint(noisy_pan, out, end=0.5)
+    assert outs[0].read_bytes() == outs[1].read_bytes()

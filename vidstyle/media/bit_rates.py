@@ -17,6 +17,9 @@ SAME_EVERY_TIME = MappingProxyType({"libx264": {"threads": "1"}, "libsvtav1": {"
 
 x265 is another, which would need half as long again.
 """
+MOST_RATE = MappingProxyType({"libsvtav1": 100_000_000})
+"""Bits a second that encoders take at the most; others take OTHER_MOST_RATE, whose buffer they count in 31 bits."""
+OTHER_MOST_RATE = 1_000_000_000
 LEAST_RATE = 20_000
 UNKNOWN_SOUND = 192_000
 """Bits a second of a track of sound that does not tell."""
@@ -42,12 +45,14 @@ class BitRate:
         """
         if not heeds_rates(codec):
             raise InputError(f"{parameter('codec', name)}: has no bit rate to choose; take h264, hevc, av1 or vp9")
-        asked = {"b": str(self.mean)}
+        limit = MOST_RATE.get(codec.encoder, OTHER_MOST_RATE)
+        mean, most = min(self.mean, limit), min(self.most, limit)
+        asked = {"b": str(mean)}
         # SVT-AV1 takes a limit beside a quality only.
         if codec.encoder == "libsvtav1":
             return asked | dict(SAME_EVERY_TIME[codec.encoder])
-        limit = {"maxrate": str(self.most), "bufsize": str(round(self.most * BUFFER_SECONDS))}
-        return asked | limit | dict(SAME_EVERY_TIME.get(codec.encoder, {}))
+        limited = asked | {"maxrate": str(most), "bufsize": str(round(most * BUFFER_SECONDS))}
+        return limited | dict(SAME_EVERY_TIME.get(codec.encoder, {}))
 
 
 def heeds_rates(codec: Codec) -> bool:

@@ -17,12 +17,14 @@ FASTSTART = {"movflags": "+faststart"}
 """The index in front, so that a browser can start playing at once."""
 NEGATIVE_TIMES = {"avoid_negative_ts": "disabled"}
 """Audio may start a little before 0 to warm its decoder up; FFmpeg would delay the whole file for it."""
+SAME_NUMBERS = {"fflags": "+bitexact"}
+"""Tracks are told apart by their places, where FFmpeg would draw numbers: the same input gives the same file."""
 CONTAINER_OPTIONS = {
     "mp4": FASTSTART,
     "mov": FASTSTART,
     "ipod": FASTSTART,
-    "matroska": NEGATIVE_TIMES,
-    "webm": NEGATIVE_TIMES,
+    "matroska": NEGATIVE_TIMES | SAME_NUMBERS,
+    "webm": NEGATIVE_TIMES | SAME_NUMBERS,
 }
 """By FFmpeg's name of the container."""
 PLAYS_OPTIONS = {"gif": "loop", "apng": "plays", "webp": "loop"}
