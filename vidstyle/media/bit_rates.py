@@ -47,12 +47,11 @@ class BitRate:
             raise InputError(f"{parameter('codec', name)}: has no bit rate to choose; take h264, hevc, av1 or vp9")
         limit = MOST_RATE.get(codec.encoder, OTHER_MOST_RATE)
         mean, most = min(self.mean, limit), min(self.most, limit)
-        asked = {"b": str(mean)}
+        asked = {"b": str(mean)} | SAME_EVERY_TIME.get(codec.encoder, {})
         # SVT-AV1 takes a limit beside a quality only.
         if codec.encoder == "libsvtav1":
-            return asked | dict(SAME_EVERY_TIME[codec.encoder])
-        limited = asked | {"maxrate": str(most), "bufsize": str(round(most * BUFFER_SECONDS))}
-        return limited | dict(SAME_EVERY_TIME.get(codec.encoder, {}))
+            return asked
+        return asked | {"maxrate": str(most), "bufsize": str(round(most * BUFFER_SECONDS))}
 
 
 def heeds_rates(codec: Codec) -> bool:

@@ -43,6 +43,13 @@ def _come_from(x: Any, row: Any, shift: Any, h: Any, w: Any) -> Any:
 
 
 @compiled(part=True)
+def _is_there(px: Any, py: Any, h: Any, w: Any) -> Any:
+    """Whether a place lies in a map (h, w), or no farther from it than BEYOND."""
+    begin, end_x, end_y = np.float32(-BEYOND), np.float32(w - 1 + BEYOND), np.float32(h - 1 + BEYOND)
+    return (px >= begin) & (py >= begin) & (px <= end_x) & (py <= end_y)
+
+
+@compiled(part=True)
 def _byte_between(words: Any, first: Any, second: Any, fx: Any, fy: Any) -> Any:
     """One channel between four pixels, of each row two words: so far behind in the first one, and in the second."""
     one, two, three, four = words
@@ -217,7 +224,6 @@ def go_on(
     h, w = np.int64(lost.shape[0]), np.int64(lost.shape[1])
     pixels, written, ways, levels = source.reshape(-1), seen.reshape(-1), shift.reshape(-1), trust.reshape(-1)
     rule = np.int64(rules[0]), np.float32(rules[1])
-    begin, end_x, end_y = np.float32(-BEYOND), np.float32(w - 1 + BEYOND), np.float32(h - 1 + BEYOND)
     for y in range(h):
         for x in range(w):
             if lost[y, x]:
@@ -227,8 +233,7 @@ def go_on(
                     moved[y, x, 0], moved[y, x, 1] = along, down
                     place = _come_from(x, np.float32(y), (along, down), h, w)
                     _pixel_along(pixels, place, w, written, 3 * (y * w + x))
-                px, py = np.float32(x) + along, np.float32(y) + down
-                lost[y, x] = sure and px >= begin and py >= begin and px <= end_x and py <= end_y
+                lost[y, x] = sure and _is_there(np.float32(x) + along, np.float32(y) + down, h, w)
 
 
 @compiled("numpy")
@@ -272,7 +277,6 @@ def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None
     rows = np.empty((3, 2, w + 2), np.float32)
     least, more, eighth = np.float32(low), np.float32(1 / (high - low)), np.float32(1 / 8)
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    begin, end_x, end_y = np.float32(-BEYOND), np.float32(w - 1 + BEYOND), np.float32(h - 1 + BEYOND)
     for y in range(h):
         for n in range(3):
             line = shift[_mirrored(y - 1 + n, h)].reshape(-1)
@@ -290,9 +294,8 @@ def natural(shift: np.ndarray, low: float, high: float, out: np.ndarray) -> None
                 down = d[x] - a[x] + two * (d[x + 1] - a[x + 1]) + d[x + 2] - a[x + 2]
                 most = max(most, max(abs(across), abs(down)))
             px, py = np.float32(np.int32(x)) + rows[1, 0, x + 1], row + rows[1, 1, x + 1]
-            there = px >= begin and py >= begin and px <= end_x and py <= end_y
             level = one - min(max((most * eighth - least) * more, zero), one)
-            out[y, x] = level if there else zero
+            out[y, x] = level if _is_there(px, py, h, w) else zero
 
 
 @compiled("numpy")
