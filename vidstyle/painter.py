@@ -47,7 +47,7 @@ class Painter:
 
     Args:
         style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
-        device, engine, strength, keep_colors, steady, stroke_size: see Options.
+        device, engine, strength, keep_colors, steady, stroke_size, optimise: see Options.
         channels: order of the colours in arrays and tensors: `rgb`, or `bgr` as OpenCV has it.
         sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
 
@@ -65,6 +65,7 @@ class Painter:
         keep_colors: bool = False,
         steady: bool = True,
         stroke_size: float = 1.0,
+        optimise: int = 0,
         channels: Channels = "rgb",
         sizes_vary: bool = False,
     ) -> None:
@@ -75,6 +76,7 @@ class Painter:
             keep_colors=keep_colors,
             steady=steady,
             stroke_size=stroke_size,
+            optimise=optimise,
         )
         check_channels(channels)
         loaded = style if isinstance(style, Style) else load_style(style, lazy=True)

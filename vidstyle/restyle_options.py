@@ -29,6 +29,8 @@ StrokeSize = Annotated[
         description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
     ),
 ]
+MOST_STEPS = 200
+Steps = Annotated[int, Field(ge=0, le=MOST_STEPS, description=f"takes 0 (none) to {MOST_STEPS} steps")]
 Side = Annotated[int, Field(strict=True)]
 Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -50,6 +52,7 @@ class Options:
         keep_colors: the source's colours with the painting's luminance.
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
+        optimise: steps by which each painting is brought nearer to the style's picture.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
             no more than a few times as many bits as its source (vidstyle.media.bit_rates).
@@ -73,6 +76,7 @@ class Options:
     keep_colors: bool = False
     steady: bool = True
     stroke_size: StrokeSize = 1.0
+    optimise: Steps = 0
     codec: str | None = None
     quality: int | None = None
     bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
@@ -109,6 +113,7 @@ class OptionFields(TypedDict, total=False):
     keep_colors: bool
     steady: bool
     stroke_size: float
+    optimise: int
     codec: str | None
     quality: int | None
     bitrate: int | None

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from vidstyle.shipped import PHOTOS
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from vidstyle.perception.style_grams import Grams
+
 FORMAT = "1"
 """Version of the metadata, under the key `vidstyle`."""
 SUFFIX = ".safetensors"
@@ -32,6 +34,8 @@ LARGEST_ARGUMENT = 1024
 LARGEST_METRIC = 1e9
 SAMPLE = PHOTOS / "cat.jpg"
 """What a notebook shows a style with."""
+GRAMS = "picture."
+"""What the names of tensors begin with that are no weights: Gram matrices of the picture, by layer."""
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
 
@@ -81,10 +85,17 @@ class StyleCard:
 
 @dataclass(frozen=True)
 class Style:
-    """A style ready to paint: its card and its network, in evaluation mode, float32, on the CPU."""
+    """A style ready to paint: its card and its network, in evaluation mode, float32, on the CPU.
+
+    Attributes:
+        card: what is known of it.
+        network: its network.
+        grams: of its picture, see vidstyle.perception.style_grams; empty where nobody knows them any more.
+    """
 
     card: StyleCard
     network: "nn.Module" = field(repr=False)
+    grams: "Grams" = field(default_factory=dict, repr=False, compare=False)
 
     def _repr_png_(self) -> builtins.bytes:
         """A photograph that comes with the program, painted: what a notebook shows of a style."""
@@ -94,17 +105,24 @@ class Style:
 class LazyStyle(Style):
     """A style of which only the card has been read."""
 
-    def __init__(self, card: StyleCard, lazy: LazyNetwork) -> None:
-        # What is read of it is found by the property below.
+    def __init__(self, card: StyleCard, lazy: LazyNetwork, read_grams: "Callable[[], Grams]") -> None:
+        # What is read of it is found by the properties below.
         object.__setattr__(self, "card", card)
         object.__setattr__(self, "lazy", lazy)
+        object.__setattr__(self, "_read_grams", read_grams)
 
     lazy: LazyNetwork
+    _read_grams: "Callable[[], Grams]"
 
     @property
     def network(self) -> "nn.Module":
         """The network.  Raises InputError for a file that holds none."""
         return self.lazy.network
+
+    @property
+    def grams(self) -> "Grams":
+        """Of its picture.  Raises InputError for what is none."""
+        return self._read_grams()
 
 
 def network_to_paint(style: Style) -> AnyNetwork:
@@ -143,7 +161,8 @@ def load_style_file(path: Path) -> Style:
     with _opened(path) as file:
         card = _card(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Style(card, network_of(card, tensors))
+    grams = _grams_of(card, tensors)
+    return Style(card, network_of(card, tensors), grams)
 
 
 def lazy_style_file(path: Path) -> LazyStyle | None:
@@ -158,16 +177,41 @@ def lazy_style_file(path: Path) -> LazyStyle | None:
     with _readable(path):
         # Whatever becomes of the file, this is what its digest is of.
         content = path.read_bytes()
-    return LazyStyle(card, LazyNetwork(hashlib.sha256(content).hexdigest(), partial(_network_in, card, content)))
+    lazy = LazyNetwork(hashlib.sha256(content).hexdigest(), partial(_network_in, card, content))
+    return LazyStyle(card, lazy, partial(_grams_in, card, content))
 
 
 def _network_in(card: StyleCard, content: bytes) -> "nn.Module":
     """The network of a style file that has been read."""
+    tensors = _tensors_in(card, content)
+    _grams_of(card, tensors)
+    return network_of(card, tensors)
+
+
+def _grams_in(card: StyleCard, content: bytes) -> "Grams":
+    return _grams_of(card, _tensors_in(card, content))
+
+
+def _tensors_in(card: StyleCard, content: bytes) -> "dict[str, Tensor]":
     from safetensors.torch import load
 
     with _readable(card.path):
-        tensors = load(content)
-    return network_of(card, tensors)
+        return load(content)
+
+
+def _grams_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "Grams":
+    """Takes what is no weight out of the tensors of a style file."""
+    import torch
+
+    from vidstyle.perception.style_grams import gram_shapes
+
+    given = {name: tensors.pop(name) for name in list(tensors) if name.startswith(GRAMS)}
+    if not given:
+        return {}
+    expected = {GRAMS + layer: torch.empty(shape, device="meta") for layer, shape in gram_shapes().items()}
+    for name in sorted(expected.keys() | given.keys()):
+        _check_tensor(card, name, expected.get(name), given.get(name))
+    return {name.removeprefix(GRAMS): tensor.float() for name, tensor in given.items()}
 
 
 @contextlib.contextmanager
@@ -213,8 +257,10 @@ def network_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "nn.Module":
     return network
 
 
-def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
+def save_style(path: Path, network: "nn.Module", card: StyleCard, grams: "Grams | None" = None) -> None:
     """Write a style file, replacing `path` in one step; weights are stored in half precision.
+
+    grams: of the style's picture, where they are known, see vidstyle.perception.style_grams.
 
     Raises:
         InputError: if it cannot be written.
@@ -229,7 +275,11 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard) -> None:
         "metrics": json.dumps(card.metrics, sort_keys=True),
     } | {key: getattr(card, key) for key in ("title", "artist", "year", "licence", "recipe")}
     tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in (
+            *network.state_dict().items(),
+            *((GRAMS + layer, gram) for layer, gram in (grams or {}).items()),
+        )
     }
     with written_beside(path) as partial:
         partial.write_bytes(save(tensors, metadata))
@@ -279,7 +329,11 @@ def _card(path: Path, file: Any) -> StyleCard:
             for name, value in metrics.items()
             if isinstance(value, int | float) and abs(value) < LARGEST_METRIC
         },
-        parameters=sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()),  # noqa: SIM118
+        parameters=sum(
+            math.prod(file.get_slice(name).get_shape())
+            for name in file.keys()  # noqa: SIM118
+            if not name.startswith(GRAMS)
+        ),
         bytes=path.stat().st_size,
         **{key: metadata.get(key, "") for key in ("title", "artist", "year", "licence", "recipe")},
     )

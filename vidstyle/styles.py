@@ -195,7 +195,7 @@ def write_style_of(
     """
     check_style_output(out, overwrite=overwrite)
     style = style_of(picture, by, stroke_size=stroke_size)
-    save_style(out, style.network, style.card)
+    save_style(out, style.network, style.card, style.grams)
     return read_card(out)
 
 
@@ -263,6 +263,7 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     Where one of them has a sense of form (vidstyle.nets.form), all others get one that adds nothing.
     """
     from vidstyle.nets.form import begun_from
+    from vidstyle.perception.style_grams import mixed_grams
 
     first = next((style for style, _ in parts if style.card.network == "form"), parts[0][0])
     base, states = first.network.state_dict(), []
@@ -285,7 +286,8 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     given = [(style.card.arguments, share) for style, share in parts]
     arguments = like.arguments | _mixed_padding([arguments for arguments, _ in given]) | _mixed_strokes(given)
     card = StyleCard(name, Path(name), like.network, arguments, title, parameters=like.parameters, bytes=like.bytes)
-    return Style(card, network_of(card, mean))
+    grams = mixed_grams([(style.grams, share) for style, share in parts])
+    return Style(card, network_of(card, mean), grams)
 
 
 def _mixed_padding(parts: list[dict[str, Any]]) -> dict[str, Any]:

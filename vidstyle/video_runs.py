@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
+    from vidstyle.perception.style_grams import Grams
     from vidstyle.stream import Paints, Stream
     from vidstyle.stream.pixel_operations import PixelOperations
 
@@ -112,7 +113,8 @@ def open_painter(
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        return make_engine(
+        grams = _grams_for(style) if options.optimise else {}
+        engine = make_engine(
             network_to_paint(style),
             options.device,
             engine=options.engine,
@@ -120,8 +122,23 @@ def open_painter(
             low_latency=low_latency,
             sizes_vary=sizes_vary,
         )
+        if not options.optimise:
+            return engine
+        from vidstyle.engines.optimising import OptimisingEngine
+
+        return OptimisingEngine(engine, grams, options.optimise, planes)
 
     return PaintingQueue(make)
+
+
+def _grams_for(style: Style) -> "Grams":
+    """Of the style's picture.  Raises InputError for a style that does not know it."""
+    if not style.grams:
+        raise InputError(
+            f"{parameter('optimise')}: {style.card.name} does not know its picture: train it again, or name the "
+            f"picture itself as {parameter('style')}"
+        )
+    return style.grams
 
 
 def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:
@@ -187,7 +204,7 @@ class PaintersByStyle:
         self, style: Style, options: Options, *, planes: Color | None = None, sizes_vary: bool = False
     ) -> "PaintingQueue":
         """See open_painter."""
-        key = (id(style), options.device, options.engine, planes, sizes_vary)
+        key = (id(style), options.device, options.engine, options.optimise, planes, sizes_vary)
         if key not in self._kept:
             # With the style, whose number nothing else can have then.
             self._kept[key] = style, open_painter(style, options, planes=planes, sizes_vary=sizes_vary)

@@ -75,6 +75,7 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     from vidstyle.any_style.polish import polished_weights
     from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
+    from vidstyle.perception.style_grams import grams_of
 
     pixels = resize_shorter_side(shown, stroke_side(PICTURE_SIDE, stroke_size))
     writer = _meta_network(meta)
@@ -103,7 +104,7 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
         title=path.stem.replace("_", " "),
         parameters=sum(tensor.numel() for tensor in weights.values()),
     )
-    return Style(card, network)
+    return Style(card, network, grams_of(picture))
 
 
 def stroke_side(side: int, stroke_size: float) -> int:

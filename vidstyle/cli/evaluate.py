@@ -60,7 +60,8 @@ def evaluate(
             say(f"warning: {style.card.name}: no {recipes / style.card.name}.toml names its picture; see --picture")
         figures = measure(style, measured, device=device, judge=judge, picture=image)
         if write:
-            save_style(style.card.path, style.network, replace(style.card, metrics=style.card.metrics | figures))
+            card = replace(style.card, metrics=style.card.metrics | figures)
+            save_style(card.path, style.network, card, style.grams)
         rows.append({"style": style.card.name} | figures)
     if as_json:
         print(json.dumps(rows, indent=2))

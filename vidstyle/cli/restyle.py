@@ -99,6 +99,14 @@ def restyle(
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     stroke_size: StrokeSize = 1.0,
+    optimise: Annotated[
+        int,
+        typer.Option(
+            metavar="STEPS",
+            min=0,
+            help="Bring each painting nearer to the style's picture, as `paint` does: 16 show, and take their time.",
+        ),
+    ] = 0,
     keys: Annotated[
         Optional[str],
         typer.Option(
@@ -176,6 +184,7 @@ def restyle(
         "strength": strength,
         "keep_colors": keep_colors,
         "stroke_size": stroke_size,
+        "optimise": optimise,
         "steady": steady,
         "codec": codec.value if codec else None,
         "quality": quality,

@@ -232,7 +232,8 @@ def _check_style(visitor: Visitor, path: Path, name: str, gallery: Gallery) -> d
         if picture is not None:
             style = style_of(picture)
             original = as_jpeg(shrunk(read_shown(picture), SAMPLE_SIDE))
-            save_style(accepted, style.network, replace(style.card, title=Path(name).stem.replace("_", " ")))
+            card = replace(style.card, title=Path(name).stem.replace("_", " "))
+            save_style(accepted, style.network, card, style.grams)
             name = Path(name).stem + SUFFIX
         else:
             path.rename(accepted)

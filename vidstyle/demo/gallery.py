@@ -69,7 +69,7 @@ class Gallery:
             one, other = self.card(visitor, first).path, self.card(visitor, second).path
             style = load_style(f"{one}:{1 - share:g},{other}:{share:g}")
             path = visitor.new_path(SUFFIX)
-            save_style(path, style.network, style.card)
+            save_style(path, style.network, style.card, style.grams)
             known = visitor.file(visitor.keep(path, key, "mix"))
         return read_card(known.path)
 

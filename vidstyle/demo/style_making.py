@@ -228,7 +228,8 @@ def _finish(training: Training) -> None:
     """Hand the style over to its visitor."""
     style = load_style(training.output)
     path = training.visitor.new_path(SUFFIX)
-    save_style(path, style.network, dataclasses.replace(style.card, title=training.title, artist=training.artist))
+    card = dataclasses.replace(style.card, title=training.title, artist=training.artist)
+    save_style(path, style.network, card, style.grams)
     identity = training.visitor.keep(path, f"{training.title}{SUFFIX}", "style")
     original = training.visitor.new_path(".jpg")
     original.write_bytes(as_jpeg(shrunk(read_shown(training.picture_file), SAMPLE_SIDE)))

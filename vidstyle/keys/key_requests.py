@@ -102,3 +102,7 @@ def check_keyed_request(source: Path, output: Path, options: Options) -> None:
         raise InputError(
             f"{parameter('keys')}: keys are carried along with what moves; leave out {parameter('steady', False)}"
         )
+    if options.optimise:
+        raise InputError(
+            f"{parameter('optimise')}: is for what styles paint, and keys are painted already; leave one of the two out"
+        )

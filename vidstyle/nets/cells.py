@@ -65,8 +65,36 @@ def yuv_cells(red: float, blue: float, *, full_range: bool) -> Cells:
         red, blue: weights of red and blue in luma, K_R and K_B.
         full_range: whether luma takes 0 to 255, rather than 16 to 235 with chroma 16 to 240.
     """
-    luma_span, chroma_span = (255.0, 255.0) if full_range else (219.0, 224.0)
-    black = 0.0 if full_range else 16.0
+    to_yuv, black, low, high = yuv_of_rgb(red, blue, full_range=full_range)
+    to_rgb = torch.linalg.inv(to_yuv.double()).float()
+    # Which of the 2x2 chroma samples of a cell each of its 4x4 pixels belongs to.
+    sample = torch.tensor([(y // 2) * 2 + x // 2 for y in range(FOLD) for x in range(FOLD)])
+    belongs = F.one_hot(sample, PIXELS // 4).float()
+    spread = (torch.eye(PIXELS), belongs, belongs)
+    gather = (torch.eye(PIXELS), *(belongs.T.contiguous() / 4,) * 2)
+    counts = torch.tensor([PIXELS, PIXELS // 4, PIXELS // 4])
+    return Cells(
+        to_rgb=torch.cat([torch.kron(s, to_rgb[:, [c]]) for c, s in enumerate(spread)], 1),
+        from_rgb=torch.cat([torch.kron(g, to_yuv[[c]]) for c, g in enumerate(gather)], 0),
+        middle=torch.stack(((low[0] + high[0]) / 2, *black[1:])).repeat_interleave(counts),
+        lowest=low.repeat_interleave(counts),
+        highest=high.repeat_interleave(counts),
+        grid=grid_filters(torch.eye(3).repeat_interleave(counts, 1), torch.cat(gather)),
+        planes=True,
+    )
+
+
+def yuv_of_rgb(red: float, blue: float, *, full_range: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What bytes of Y, U and V are of RGB in [0, 1], ITU-T H.273, equations 32 to 44.
+
+    Args:
+        red, blue: weights of red and blue in luma, K_R and K_B.
+        full_range: whether luma takes 0 to 255, rather than 16 to 235 with chroma 16 to 240.
+
+    Returns:
+        A matrix (3, 3) for RGB; what black has; the least and the greatest that they may be, (3,) each.
+    """
+    luma_span, chroma_span, least = (255.0, 255.0, 0.0) if full_range else (219.0, 224.0, 16.0)
     luma = torch.tensor([red, 1 - red - blue, blue])
     unit = torch.eye(3)
     to_yuv = torch.stack(
@@ -76,24 +104,9 @@ def yuv_cells(red: float, blue: float, *, full_range: bool) -> Cells:
             (unit[0] - luma) / (2 * (1 - red)) * chroma_span,
         )
     )
-    to_rgb = torch.linalg.inv(to_yuv.double()).float()
-    # Which of the 2x2 chroma samples of a cell each of its 4x4 pixels belongs to.
-    sample = torch.tensor([(y // 2) * 2 + x // 2 for y in range(FOLD) for x in range(FOLD)])
-    belongs = F.one_hot(sample, PIXELS // 4).float()
-    spread = (torch.eye(PIXELS), belongs, belongs)
-    gather = (torch.eye(PIXELS), *(belongs.T.contiguous() / 4,) * 2)
-    low = [black, *(0.0 if full_range else 16.0,) * 2]
-    high = [black + luma_span, *(255.0 if full_range else 240.0,) * 2]
-    counts = torch.tensor([PIXELS, PIXELS // 4, PIXELS // 4])
-    return Cells(
-        to_rgb=torch.cat([torch.kron(s, to_rgb[:, [c]]) for c, s in enumerate(spread)], 1),
-        from_rgb=torch.cat([torch.kron(g, to_yuv[[c]]) for c, g in enumerate(gather)], 0),
-        middle=torch.tensor([black + luma_span / 2, 128.0, 128.0]).repeat_interleave(counts),
-        lowest=torch.tensor(low).repeat_interleave(counts),
-        highest=torch.tensor(high).repeat_interleave(counts),
-        grid=grid_filters(torch.eye(3).repeat_interleave(counts, 1), torch.cat(gather)),
-        planes=True,
-    )
+    black, low = torch.tensor([least, 128.0, 128.0]), torch.full((3,), least)
+    high = torch.tensor([255.0, 255.0, 255.0] if full_range else [235.0, 240.0, 240.0])
+    return to_yuv, black, low, high
 
 
 class CellNet(nn.Module):

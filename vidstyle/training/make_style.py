@@ -13,6 +13,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter
 from vidstyle.nets import MetaNetwork
 from vidstyle.output_files import check_output
 from vidstyle.perception import metrics
+from vidstyle.perception.style_grams import grams_of
 from vidstyle.perception.tensors import load_style_image, to_pixels
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.training.comparing import does_better, keep_the_better
@@ -180,7 +181,10 @@ def _finish(trainer: TrainingLoop, out: Path) -> StyleCard:
         recipe=recipe.hash(),
         metrics=measure_style(trainer),
     )
-    save_style(out, trainer.network, card)
+    # What makes styles of pictures has none of its own.
+    several = isinstance(trainer.network, MetaNetwork)
+    pictures = [] if several else [load_style_image(path, recipe.style.shorter_side) for path in recipe.style.pictures]
+    save_style(out, trainer.network, card, grams_of(*pictures) if pictures else None)
     assert trainer.checkpoint is not None
     trainer.checkpoint.unlink(missing_ok=True)
     return read_card(out)

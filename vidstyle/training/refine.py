@@ -61,7 +61,7 @@ def refine_style(
     style = style_of(picture, by, stroke_size=stroke_size)
     with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder:
         start, trained = (Path(folder) / f"{name}{SUFFIX}" for name in ("start", "trained"))
-        save_style(start, style.network, style.card)
+        save_style(start, style.network, style.card, style.grams)
         recipe = quick_recipe(
             out.stem,
             StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side),
@@ -74,5 +74,6 @@ def refine_style(
             recipe, trained, device=device, on_progress=on_progress, on_picture=on_picture, on_warning=on_note
         )
         assert card is not None
-        save_style(out, load_style(trained).network, replace(card, name=out.stem, path=out))
+        made = load_style(trained)
+        save_style(out, made.network, replace(card, name=out.stem, path=out), made.grams)
     return read_card(out)

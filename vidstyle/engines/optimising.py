@@ -1,0 +1,153 @@
+"""Paintings of a network, brought nearer to the style's picture by some steps of optimisation each."""
+
+import copy
+import dataclasses
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vidstyle.engines import Engine
+from vidstyle.errors import InputError, parameter
+from vidstyle.media.device_pixels import DevicePixels, written
+from vidstyle.media.frame import MATRIX_WEIGHTS, Color, Frame
+from vidstyle.nets.cells import split_planes, yuv_of_rgb
+from vidstyle.perception.adam import PlainAdam
+from vidstyle.perception.features import Embedded
+from vidstyle.perception.losses import normalised_content_loss, range_loss, total_variation
+from vidstyle.perception.style_grams import LAYERS, Grams, PictureDistance, own_network
+from vidstyle.processor import prefers_bfloat16
+
+CONTENT_LAYER = "relu3_1"
+STYLE, CONTENT, SMOOTHNESS, RANGE = 15.0, 3.0, 60.0, 10.0
+"""Weights of the terms.  What is finer than a painting needs to be flickers when it is moved."""
+FIRST_STEP, LAST_STEP = 0.012, 0.4
+"""Length of the first step, of values in [0, 1], and of the last one as a share of it."""
+BETAS = 0.8, 0.99
+LEAST_SIDE = 48
+"""Pixels that the perceptual network takes along each side; what is smaller goes on as its borders are."""
+MOST_PIXELS = 2_000_000
+"""Of a painting; steps take 1 kB a pixel."""
+
+
+class OptimisingEngine(Engine):
+    """What another engine paints, each painting brought nearer to the style's picture.
+
+    The loss is that of Gatys et al. 2016 (equation 7): distance of Gram matrices, and of content from the frame.  Steps
+    are Adam's, from the painting of the network on.  What comes of a frame depends on that frame alone, as with any
+    engine.
+
+    Args:
+        engine: what paints; it is closed together with this one.
+        grams: of the style's picture.
+        steps: for each painting.
+        planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
+    """
+
+    def __init__(self, engine: Engine, grams: Grams, steps: int, planes: Color | None) -> None:
+        self._engine, self._steps = engine, steps
+        self.name, self.device, self.depth = engine.name, engine.device, engine.depth
+        kind = engine.device.partition(":")[0]
+        # What OpenVINO alone computes on has no gradients.
+        self._device = torch.device(engine.device if kind in ("cuda", "mps", "xpu") else "cpu")
+        self._dtype = torch.bfloat16 if self._device.type == "cpu" and prefers_bfloat16() else torch.float32
+        network = copy.deepcopy(own_network()).to(self._device, self._dtype)
+        self._perceptual = network.to(memory_format=torch.channels_last)
+        self._distance = PictureDistance(grams, self._device)
+        self._colors = _Colors(planes, self._device)
+        self._sources: deque[Any] = deque()
+
+    @property
+    def compiling(self) -> bool:  # type: ignore[override]
+        """Whether the engine that paints is."""
+        return self._engine.compiling
+
+    def submit(self, frame: Frame[Any]) -> None:
+        height, width = frame.pixels.shape[:2]
+        if height * width > MOST_PIXELS:
+            raise InputError(
+                f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
+                f"{parameter('stroke_size')} be larger"
+            )
+        self._engine.submit(frame)
+        self._sources.append(frame.pixels)
+
+    def result(self) -> Frame[Any]:
+        source, frame = self._sources.popleft(), self._engine.result()
+        with torch.inference_mode(False), torch.no_grad():
+            pixels = self._nearer(self._on_device(frame.pixels), self._on_device(source))
+        kept: Any = written(pixels) if isinstance(frame.pixels, DevicePixels) else pixels.cpu().numpy()
+        return dataclasses.replace(frame, pixels=kept)
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _on_device(self, pixels: np.ndarray | DevicePixels) -> Tensor:
+        if isinstance(pixels, DevicePixels):
+            return pixels.for_current_stream()
+        return torch.from_numpy(pixels).to(self._device)
+
+    def _nearer(self, pixels: Tensor, frame: Tensor) -> Tensor:
+        """A painting after its steps, as it was given: RGB (H, W, 3) or planes (3 H / 2, W) uint8."""
+        picture = self._colors.rgb(pixels)
+        content = self._seen(self._colors.rgb(frame), [CONTENT_LAYER])[CONTENT_LAYER]
+        adam = PlainAdam([picture], betas=BETAS)
+        for step in range(self._steps):
+            with torch.enable_grad():
+                picture.requires_grad_()
+                seen = self._seen(picture, LAYERS)
+                loss = (
+                    STYLE * self._distance(seen)
+                    + CONTENT * normalised_content_loss(seen[CONTENT_LAYER], content)
+                    + SMOOTHNESS * total_variation(picture)
+                    + RANGE * range_loss(picture)
+                )
+            (picture.grad,) = torch.autograd.grad(loss, picture)
+            adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / self._steps))
+        return self._colors.pixels(picture.detach())
+
+    def _seen(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
+        """Features of RGB (1, 3, H, W)."""
+        lacking = [max(0, LEAST_SIDE - side) for side in picture.shape[-2:]]
+        if any(lacking):
+            picture = F.pad(picture, (0, lacking[1], 0, lacking[0]), mode="replicate")
+        return self._perceptual.compact(picture.to(self._dtype), layers)
+
+
+class _Colors:
+    """Between pixels, RGB (H, W, 3) or planes (3 H / 2, W) uint8, and RGB (1, 3, H, W) in [0, 1].
+
+    planes: what planes stand for; None for RGB.
+    """
+
+    def __init__(self, planes: Color | None, device: torch.device) -> None:
+        self._planar = planes is not None
+        if planes is not None:
+            to_yuv, black, low, high = yuv_of_rgb(*MATRIX_WEIGHTS[planes.matrix], full_range=planes.full_range)
+            self._to_rgb = torch.linalg.inv(to_yuv.double()).float().to(device)
+            self._to_yuv, self._black, self._low, self._high = (x.to(device) for x in (to_yuv, black, low, high))
+
+    def rgb(self, pixels: Tensor) -> Tensor:
+        """Pixels as RGB, channels last."""
+        if not self._planar:
+            # (H, W, 3) seen as (1, 3, H, W) is channels last already.
+            return pixels.permute(2, 0, 1)[None].float() / 255
+        luma, u, v = (plane[None, None].float() for plane in split_planes(pixels))
+        chroma = F.interpolate(torch.cat((u, v), 1), scale_factor=2.0, mode="bilinear")
+        yuv = torch.cat((luma, chroma), 1) - self._black[:, None, None]
+        rgb = torch.einsum("ij,njhw->nihw", self._to_rgb, yuv).clamp_(0, 1)
+        return rgb.contiguous(memory_format=torch.channels_last)
+
+    def pixels(self, rgb: Tensor) -> Tensor:
+        """The inverse, rounded and within range."""
+        if not self._planar:
+            return (255 * rgb[0]).permute(1, 2, 0).round_().clamp_(0, 255).to(torch.uint8).contiguous()
+        yuv = torch.einsum("ij,njhw->nihw", self._to_yuv, rgb) + self._black[:, None, None]
+        levels = torch.maximum(torch.minimum(yuv, self._high[:, None, None]), self._low[:, None, None])
+        luma, chroma = levels[:, :1], F.avg_pool2d(levels[:, 1:], 2)
+        whole = torch.cat((luma.flatten(), chroma.flatten())).round_().to(torch.uint8)
+        return whole.reshape(-1, rgb.shape[-1])
