@@ -126,7 +126,7 @@ def open_painter(
             return engine
         from vidstyle.engines.optimising import OptimisingEngine
 
-        return OptimisingEngine(engine, grams, options.optimise, planes)
+        return OptimisingEngine(engine, grams, options.optimise, planes, compiled=not sizes_vary)
 
     return PaintingQueue(make)
 

@@ -1,9 +1,8 @@
 """Paintings of a network, brought nearer to the style's picture by some steps of optimisation each."""
 
-import copy
 import dataclasses
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidstyle.engines import Engine
+from vidstyle.engines import Engine, openvino
+from vidstyle.engines.compiled_gradient import CompiledGradient
+from vidstyle.engines.picture_gradient import LEAST_SIDE, PictureGradient
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.device_pixels import DevicePixels, written
 from vidstyle.media.frame import MATRIX_WEIGHTS, Color, Frame
 from vidstyle.nets.cells import split_planes, yuv_of_rgb
 from vidstyle.perception.adam import PlainAdam
-from vidstyle.perception.features import Embedded
-from vidstyle.perception.losses import normalised_content_loss, range_loss, total_variation
-from vidstyle.perception.style_grams import LAYERS, Grams, PictureDistance, own_network
-from vidstyle.processor import prefers_bfloat16
+from vidstyle.perception.style_grams import Grams
 
-CONTENT_LAYER = "relu3_1"
-STYLE, CONTENT, SMOOTHNESS, RANGE = 15.0, 3.0, 60.0, 10.0
-"""Weights of the terms.  What is finer than a painting needs to be flickers when it is moved."""
 FIRST_STEP, LAST_STEP = 0.012, 0.4
 """Length of the first step, of values in [0, 1], and of the last one as a share of it."""
 BETAS = 0.8, 0.99
-LEAST_SIDE = 48
-"""Pixels that the perceptual network takes along each side; what is smaller goes on as its borders are."""
 MOST_PIXELS = 2_000_000
 """Of a painting; steps take 1 kB a pixel."""
 
@@ -46,18 +39,23 @@ class OptimisingEngine(Engine):
         grams: of the style's picture.
         steps: for each painting.
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
+        compiled: have the gradient compiled, for each size of frames, where that can be done.
     """
 
-    def __init__(self, engine: Engine, grams: Grams, steps: int, planes: Color | None) -> None:
+    def __init__(
+        self, engine: Engine, grams: Grams, steps: int, planes: Color | None, *, compiled: bool = False
+    ) -> None:
         self._engine, self._steps = engine, steps
         self.name, self.device, self.depth = engine.name, engine.device, engine.depth
         kind = engine.device.partition(":")[0]
-        # What OpenVINO alone computes on has no gradients.
+        # What OpenVINO alone computes on has the processor beside it.
         self._device = torch.device(engine.device if kind in ("cuda", "mps", "xpu") else "cpu")
-        self._dtype = torch.bfloat16 if self._device.type == "cpu" and prefers_bfloat16() else torch.float32
-        network = copy.deepcopy(own_network()).to(self._device, self._dtype)
-        self._perceptual = network.to(memory_format=torch.channels_last)
-        self._distance = PictureDistance(grams, self._device)
+        gradient = PictureGradient()
+        self._targets = [target.to(self._device) for target in gradient.targets(grams)]
+        self._content = gradient.to(self._device).content
+        self._gradient: Callable[..., Tensor] = gradient
+        if self._device.type == "cpu" and compiled and openvino.is_usable():
+            self._gradient = CompiledGradient(gradient)
         self._colors = _Colors(planes, self._device)
         self._sources: deque[Any] = deque()
 
@@ -94,28 +92,15 @@ class OptimisingEngine(Engine):
     def _nearer(self, pixels: Tensor, frame: Tensor) -> Tensor:
         """A painting after its steps, as it was given: RGB (H, W, 3) or planes (3 H / 2, W) uint8."""
         picture = self._colors.rgb(pixels)
-        content = self._seen(self._colors.rgb(frame), [CONTENT_LAYER])[CONTENT_LAYER]
+        height, width = picture.shape[-2:]
+        around = [0, max(0, LEAST_SIDE - width), 0, max(0, LEAST_SIDE - height)]
+        picture, source = (F.pad(rgb, around, mode="replicate") for rgb in (picture, self._colors.rgb(frame)))
+        content = self._content(source)
         adam = PlainAdam([picture], betas=BETAS)
         for step in range(self._steps):
-            with torch.enable_grad():
-                picture.requires_grad_()
-                seen = self._seen(picture, LAYERS)
-                loss = (
-                    STYLE * self._distance(seen)
-                    + CONTENT * normalised_content_loss(seen[CONTENT_LAYER], content)
-                    + SMOOTHNESS * total_variation(picture)
-                    + RANGE * range_loss(picture)
-                )
-            (picture.grad,) = torch.autograd.grad(loss, picture)
+            picture.grad = self._gradient(picture, content, *self._targets)
             adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / self._steps))
-        return self._colors.pixels(picture.detach())
-
-    def _seen(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor | Embedded]:
-        """Features of RGB (1, 3, H, W)."""
-        lacking = [max(0, LEAST_SIDE - side) for side in picture.shape[-2:]]
-        if any(lacking):
-            picture = F.pad(picture, (0, lacking[1], 0, lacking[0]), mode="replicate")
-        return self._perceptual.compact(picture.to(self._dtype), layers)
+        return self._colors.pixels(picture[..., :height, :width])
 
 
 class _Colors:
