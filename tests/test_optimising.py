@@ -31,7 +31,8 @@ from vidstyle.errors import InputError
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import MATRIX_BT709, MATRIX_SMPTE170M, Color, Frame
 from vidstyle.perception import losses
-from vidstyle.perception.style_grams import LAYERS, Grams, PictureDistance, gram_shapes, grams_of, own_network
+from vidstyle.perception.features import Embedded
+from vidstyle.perception.style_grams import LAYERS, Grams, gram_shapes, grams_of, own_network
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.style_files import GRAMS, StyleCard, load_style_file, read_card, save_style
 from vidstyle.styles import list_styles, load_style, write_style_of
@@ -85,10 +86,22 @@ def frame_of(size: tuple[int, int] = (64, 48)) -> np.ndarray:
     return np.ascontiguousarray(landscape(3)[: size[1], : size[0]])
 
 
+def picture_distance(grams: Grams, features: dict[str, Tensor | Embedded]) -> Tensor:
+    """The mean of |G - A| / |A| over LAYERS, of features as the perceptual network that ships has them."""
+    found = []
+    for layer, weight in LAYERS.items():
+        seen = features[layer]
+        assert isinstance(seen, Embedded)
+        root = seen.root.float()
+        gram, target = (root @ g @ root.T for g in (losses.gram_matrix(seen.narrow), grams[layer][None]))
+        found.append(weight * losses.gram_distance(gram, target))
+    return torch.stack(found).sum() / sum(LAYERS.values())
+
+
 @torch.no_grad()
 def distance(grams: Grams, rgb: np.ndarray) -> float:
     features = own_network().compact(to_tensor(rgb)[None], LAYERS)
-    return float(PictureDistance(grams, torch.device("cpu"))(features))
+    return float(picture_distance(grams, features))
 
 
 def as_rgb(planes: np.ndarray, color: Color) -> np.ndarray:
@@ -104,7 +117,7 @@ def as_rgb(planes: np.ndarray, color: Color) -> np.ndarray:
 
 def test_a_picture_is_at_no_distance_from_itself(picture: Tensor, grams: Grams) -> None:
     with torch.no_grad():
-        found = PictureDistance(grams, torch.device("cpu"))(own_network().compact(picture, LAYERS))
+        found = picture_distance(grams, own_network().compact(picture, LAYERS))
     assert float(found) < 0.001
     assert distance(grams, frame_of((128, 96))) > 0.3
 
@@ -162,7 +175,7 @@ def test_the_gradient_is_that_of_the_loss(grams: Grams) -> None:
     with torch.no_grad():
         content = network.compact(source, [CONTENT_LAYER])[CONTENT_LAYER]
     loss = (
-        STYLE * PictureDistance(grams, torch.device("cpu"))(seen)
+        STYLE * picture_distance(grams, seen)
         + CONTENT * losses.normalised_content_loss(seen[CONTENT_LAYER], content)
         + SMOOTHNESS * losses.total_variation(picture)
         + RANGE * losses.range_loss(picture)

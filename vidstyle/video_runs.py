@@ -126,7 +126,8 @@ def open_painter(
             return engine
         from vidstyle.engines.optimising import OptimisingEngine
 
-        return OptimisingEngine(engine, grams, options.optimise, planes, compiled=not sizes_vary)
+        compiled = engine.name == "openvino" and not sizes_vary
+        return OptimisingEngine(engine, grams, options.optimise, planes, compiled=compiled)
 
     return PaintingQueue(make)
 

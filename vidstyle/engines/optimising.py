@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidstyle.engines import Engine, openvino
+from vidstyle.engines import Engine
 from vidstyle.engines.compiled_gradient import CompiledGradient
 from vidstyle.engines.picture_gradient import LEAST_SIDE, PictureGradient
 from vidstyle.errors import InputError, parameter
@@ -39,7 +39,7 @@ class OptimisingEngine(Engine):
         grams: of the style's picture.
         steps: for each painting.
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
-        compiled: have the gradient compiled, for each size of frames, where that can be done.
+        compiled: on a processor, have OpenVINO compile the gradient, for each size of frames.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OptimisingEngine(Engine):
         self._targets = [target.to(self._device) for target in gradient.targets(grams)]
         self._content = gradient.to(self._device).content
         self._gradient: Callable[..., Tensor] = gradient
-        if self._device.type == "cpu" and compiled and openvino.is_usable():
+        if compiled and self._device.type == "cpu":
             self._gradient = CompiledGradient(gradient)
         self._colors = _Colors(planes, self._device)
         self._sources: deque[Any] = deque()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vidstyle.perception.features import Embedded
-from vidstyle.perception.losses import gram_distance, gram_matrix
+from vidstyle.perception.losses import gram_matrix
 from vidstyle.perception.perceptual_network import OWN, PerceptualNetwork
 
 LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 3.0}
@@ -18,7 +18,7 @@ Grams = dict[str, Tensor]
 @lru_cache(maxsize=1)
 def own_network() -> PerceptualNetwork:
     """The perceptual network that ships, float32, on the CPU."""
-    # It is kept, and gradients are asked of it, whatever mode the first caller is in.
+    # It is kept, whatever mode the first caller is in.
     with torch.inference_mode(False):
         return PerceptualNetwork(OWN).eval()
 
@@ -50,31 +50,3 @@ def narrow(features: Tensor | Embedded) -> Tensor:
     """The few features that others are a map of."""
     assert isinstance(features, Embedded)
     return features.narrow
-
-
-class PictureDistance:
-    """How far paintings are from a style's picture: the mean of |G - A| / |A| over LAYERS.
-
-    Gatys et al. 2016, equation 4, relative and as a root (vidstyle.perception.losses.gram_distance), in VGG-19's
-    features as the perceptual network that ships has them.
-
-    Args:
-        grams: of the picture.
-        device: where paintings are.
-    """
-
-    def __init__(self, grams: Grams, device: torch.device) -> None:
-        stack = own_network().stack
-        self._roots = {layer: stack.get_buffer(f"root_{layer}").float().to(device) for layer in LAYERS}
-        self._targets = {
-            layer: (root @ grams[layer].float().to(device) @ root.T)[None] for layer, root in self._roots.items()
-        }
-
-    def __call__(self, features: dict[str, Tensor | Embedded]) -> Tensor:
-        """Of features at LAYERS, as PerceptualNetwork.compact gives them."""
-        distances = [
-            weight * gram_distance(root @ gram_matrix(narrow(features[layer])) @ root.T, self._targets[layer])
-            for layer, weight in LAYERS.items()
-            for root in (self._roots[layer],)
-        ]
-        return torch.stack(distances).sum() / sum(LAYERS.values())
