@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -245,11 +246,31 @@ def test_it_is_the_engine_within_to_others(grams: Grams) -> None:
 
 
 def test_what_would_take_all_memory_is_refused(grams: Grams) -> None:
-    engine = OptimisingEngine(Still(), grams, 1, None)
-    wide = np.zeros((2, MOST_PIXELS // 2 + 1, 3), np.uint8)
-    with pytest.raises(InputError, match="is too large for it"):
-        engine.submit(Frame(wide, 0, Fraction(1)))
-    assert paint_one(engine, frame_of()).shape == (48, 64, 3)
+    width = MOST_PIXELS // 2 + 2
+    for color, shape in ((None, (2, width, 3)), (VIDEO, (3, width))):
+        engine = OptimisingEngine(Still(), grams, 1, color)
+        with pytest.raises(InputError, match=f"a painting of {width}x2 is too large for it"):
+            engine.submit(Frame(np.zeros(shape, np.uint8), 0, Fraction(1)))
+        small = frame_of() if color is None else to_planes(frame_of())
+        assert paint_one(engine, small).shape == small.shape
+
+
+def test_what_others_ask_of_torch_changes_nothing(grams: Grams, one_thread: None) -> None:
+    engine, found = OptimisingEngine(Still(), grams, 3, None), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        # As the queue does, in a thread that begins later.
+        with ThreadPoolExecutor(1) as pool:
+            found.append(pool.submit(paint_one, engine, frame_of((160, 96))).result())
+    assert (found[0] == found[1]).all()
+
+
+def test_what_is_refused_is_no_plan(known_style: Path, tmp_path: Path, run_cli: Callable[..., Result]) -> None:
+    source = make_video(tmp_path / "film.mkv", pictures=[landscape(3, 640, 360)] * 3, times=(0, 1, 2))
+    wanted = ("--style", known_style, "--optimise", 2, "--stroke-size", 0.25, "--out", tmp_path / "out")
+    planned = run_cli("restyle", source, *wanted, "--dry-run", "--json")
+    assert planned.code == 1
+    assert "is too large for it" in planned.out
 
 
 def test_a_style_file_keeps_what_it_knows_of_its_picture(known_style: Path, style_file: Path, grams: Grams) -> None:
@@ -270,6 +291,9 @@ def test_a_style_file_keeps_what_it_knows_of_its_picture(known_style: Path, styl
         ({f"{GRAMS}relu5_1": None}, "tensor picture.relu5_1 is missing"),
         ({f"{GRAMS}relu1_1": torch.full((17, 17), torch.nan)}, "not finite"),
         ({f"{GRAMS}relu1_1": torch.zeros(17, 17, dtype=torch.int32)}, "not floating-point"),
+        ({f"{GRAMS}relu1_1": torch.zeros(17, 17)}, "picture.relu1_1 is no Gram matrix"),
+        ({f"{GRAMS}relu1_1": torch.full((17, 17), 3e38)}, "picture.relu1_1 is no Gram matrix"),
+        ({f"{GRAMS}relu1_1": torch.ones(17, 17).triu()}, "picture.relu1_1 is no Gram matrix"),
     ],
 )
 @pytest.mark.parametrize("lazy", [False, True])

@@ -36,6 +36,8 @@ SAMPLE = PHOTOS / "cat.jpg"
 """What a notebook shows a style with."""
 GRAMS = "picture."
 """What the names of tensors begin with that are no weights: Gram matrices of the picture, by layer."""
+LEAST_GRAM, LARGEST_GRAM = 1e-5, 65504.0
+"""Of the largest entry of one; pictures of one colour have 0.01 and more, and half precision ends there."""
 TRIAL_SIDE = 64
 """Pixels of the picture that a network paints to show that it can."""
 
@@ -211,7 +213,12 @@ def _grams_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "Grams":
     expected = {GRAMS + layer: torch.empty(shape, device="meta") for layer, shape in gram_shapes().items()}
     for name in sorted(expected.keys() | given.keys()):
         _check_tensor(card, name, expected.get(name), given.get(name))
-    return {name.removeprefix(GRAMS): tensor.float() for name, tensor in given.items()}
+    grams = {name.removeprefix(GRAMS): tensor.float() for name, tensor in given.items()}
+    for layer, gram in grams.items():
+        # What would be divided by, or squared, must be left of it.
+        if not torch.equal(gram, gram.T) or not LEAST_GRAM < float(gram.abs().max()) < LARGEST_GRAM:
+            raise InputError(f"{card.path}: its tensor {GRAMS}{layer} is no Gram matrix of a picture")
+    return grams
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
 PROBED = 3
 """Sizes of frames that are timed; others are taken for as fast a pixel as the nearest one."""
-PICTURE_SECONDS = 1.0
-"""A picture takes about so long, whatever it is."""
+PICTURE_SECONDS, STEP_SECONDS = 1.0, 0.07
+"""A picture takes about so long, whatever it is, and each step by which it is brought nearer to its style's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
             try:
                 if task.picture:
                     upright_size(task.source)
-                    result.append(Estimate(task, 1, PICTURE_SECONDS))
+                    result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * task.options.optimise))
                     continue
                 if task.style_at not in loaded:
                     loaded[task.style_at] = load_timeline(task.style_at)
@@ -76,14 +76,19 @@ def _probed(task: Task, painters: object, video: object) -> float:
     """Seconds that a frame takes from decoder to stream; encoders run beside that, and are as fast as a rule."""
     stream = stream_of(painters, replace(task.options, strict=False), look_ahead=pipeline.LOOK_AHEAD)  # type: ignore[arg-type]
     frames = read_frames(video, replace(task.options, strict=False))  # type: ignore[arg-type]
-    begin, count = time.perf_counter(), 0
+    begin, count, taken = time.perf_counter(), 0, 0
     try:
         for count, frame in enumerate(islice(frames, WARM_FRAMES + PROBE_FRAMES), 1):
             stream.submit(frame)
             if count >= stream.depth:
                 stream.result()
+                taken += 1
             if count == WARM_FRAMES:
                 begin = time.perf_counter()
+        if not taken:
+            # All of it is on the way: painted or refused.
+            for _ in range(count):
+                stream.result()
         timed = count - WARM_FRAMES if count > WARM_FRAMES else count
         return (time.perf_counter() - begin) / max(1, timed)
     finally:

@@ -103,7 +103,6 @@ def restyle(
         int,
         typer.Option(
             metavar="STEPS",
-            min=0,
             help="Bring each painting nearer to the style's picture, as `paint` does: 16 show, and take their time.",
         ),
     ] = 0,

@@ -19,6 +19,7 @@ from vidstyle.media.frame import MATRIX_WEIGHTS, Color, Frame
 from vidstyle.nets.cells import split_planes, yuv_of_rgb
 from vidstyle.perception.adam import PlainAdam
 from vidstyle.perception.style_grams import Grams
+from vidstyle.processor import usable_cores
 
 FIRST_STEP, LAST_STEP = 0.012, 0.4
 """Length of the first step, of values in [0, 1], and of the last one as a share of it."""
@@ -57,6 +58,7 @@ class OptimisingEngine(Engine):
         if compiled and self._device.type == "cpu":
             self._gradient = CompiledGradient(gradient)
         self._colors = _Colors(planes, self._device)
+        self._cores = usable_cores()
         self._sources: deque[Any] = deque()
 
     @property
@@ -65,7 +67,7 @@ class OptimisingEngine(Engine):
         return self._engine.compiling
 
     def submit(self, frame: Frame[Any]) -> None:
-        height, width = frame.pixels.shape[:2]
+        height, width = self._colors.size(frame.pixels)
         if height * width > MOST_PIXELS:
             raise InputError(
                 f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
@@ -76,6 +78,9 @@ class OptimisingEngine(Engine):
 
     def result(self) -> Frame[Any]:
         source, frame = self._sources.popleft(), self._engine.result()
+        # Whoever has asked for fewer, such as an engine that paints frames side by side, has for all threads to come;
+        # and what comes of sums depends on how many add them up.
+        torch.set_num_threads(self._cores)
         with torch.inference_mode(False), torch.no_grad():
             pixels = self._nearer(self._on_device(frame.pixels), self._on_device(source))
         kept: Any = written(pixels) if isinstance(frame.pixels, DevicePixels) else pixels.cpu().numpy()
@@ -115,6 +120,11 @@ class _Colors:
             to_yuv, black, low, high = yuv_of_rgb(*MATRIX_WEIGHTS[planes.matrix], full_range=planes.full_range)
             self._to_rgb = torch.linalg.inv(to_yuv.double()).float().to(device)
             self._to_yuv, self._black, self._low, self._high = (x.to(device) for x in (to_yuv, black, low, high))
+
+    def size(self, pixels: np.ndarray | DevicePixels) -> tuple[int, int]:
+        """Height and width of a picture."""
+        height, width = pixels.shape[:2]
+        return (height * 2 // 3 if self._planar else height, width)
 
     def rgb(self, pixels: Tensor) -> Tensor:
         """Pixels as RGB, channels last."""

@@ -73,7 +73,7 @@ class _Workers(ThreadPoolExecutor):
     """Threads that each compute on `cores` cores."""
 
     def __init__(self, threads: int, cores: int) -> None:
-        # torch keeps this number for each thread that sets it.
+        # torch keeps this number for each thread that sets it, and for those that begin later.
         super().__init__(
             threads, thread_name_prefix="vidstyle-paint", initializer=torch.set_num_threads, initargs=(cores,)
         )

@@ -31,6 +31,8 @@ def grams_of(*pictures: Tensor) -> Grams:
     """
     seen = [own_network().compact(picture.float().cpu(), LAYERS) for picture in pictures]
     found = [{layer: gram_matrix(narrow(features[layer]))[0] for layer in LAYERS} for features in seen]
+    # Which it is, but for rounding.
+    found = [{layer: (gram + gram.T) / 2 for layer, gram in grams.items()} for grams in found]
     return mixed_grams([(grams, 1 / len(found)) for grams in found])
 
 
