@@ -111,3 +111,16 @@ def test_flicker_weighs_a_ramp_by_its_slope() -> None:
     # One row down to the line, a column before it and one behind, each at half its weight.
     expected = 0.5 * (1 / (47 * 64) + 2 * 24 / (48 * 63))
     torch.testing.assert_close(losses.flicker_loss(painted, ramp), torch.tensor(expected), rtol=1e-3, atol=0)
+
+
+def test_gram_matrices_have_gradients_where_torch_computes_in_half_precision_by_itself() -> None:
+    torch.manual_seed(0)
+    features = torch.rand(1, 8, 12, 12)
+    found = []
+    for half in (False, True):
+        x = features.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            gram = losses.gram_matrix(x)
+        gram.square().sum().backward()
+        found.append(x.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=0.03, atol=1e-6)

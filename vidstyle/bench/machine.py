@@ -93,10 +93,9 @@ def _openvino() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from vidstyle.engines.compiled_cache import SUFFIX, cache_folder
+    from vidstyle.engines.compiled_cache import cache_folder, compiled_sizes
 
-    folder = cache_folder()
-    sizes = [path.stat().st_size for path in folder.rglob(f"*{SUFFIX}")]
+    folder, sizes = cache_folder(), compiled_sizes()
     said = f"{_short(folder)}: {len(sizes)} compiled networks, {sum(sizes) / 1e6:.0f} MB"
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if os.access(there, os.W_OK):

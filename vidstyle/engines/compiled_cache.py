@@ -13,6 +13,8 @@ from vidstyle.output_files import is_hidden, written_beside
 
 LARGEST_CACHE = 512 << 20
 """Bytes; the entries that have been unused for longest make room."""
+LARGEST_NOTE = 4096
+"""Bytes of what is remembered beside networks, such as which precision is the fastest; networks are larger."""
 DIGEST_SIZE = hashlib.sha256().digest_size
 SUFFIX = ".compiled"
 
@@ -22,6 +24,12 @@ T = TypeVar("T")
 def cache_folder() -> Path:
     """Where this platform keeps what programs can make again: `$XDG_CACHE_HOME/vidstyle` if that is set."""
     return user_cache_path("vidstyle", appauthor=False)
+
+
+def compiled_sizes() -> list[int]:
+    """Bytes of each network that is kept."""
+    sizes = (path.stat().st_size for path in cache_folder().rglob(f"*{SUFFIX}"))
+    return [size for size in sizes if size > LARGEST_NOTE]
 
 
 class CompiledCache:

@@ -27,7 +27,8 @@ class _OwnProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,), (gradient,) = ctx.saved_tensors, gradients
-        return torch.bmm(x, gradient + gradient.transpose(1, 2))
+        # Where torch computes in half precision by itself, products come in that, and what went in may not have been.
+        return torch.bmm(x, (gradient + gradient.transpose(1, 2)).to(x.dtype))
 
 
 def gram_matrix(features: Tensor | Embedded) -> Tensor:
