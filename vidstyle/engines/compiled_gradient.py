@@ -1,7 +1,6 @@
 """The gradient of vidstyle.engines.picture_gradient, compiled by OpenVINO: half of torch's time on a processor."""
 
 import hashlib
-import warnings
 from collections import OrderedDict
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from vidstyle import __version__
 from vidstyle.engines.compiled_cache import CompiledCache
-from vidstyle.engines.openvino import import_openvino
+from vidstyle.engines.openvino import converted, digest, import_openvino
 from vidstyle.engines.picture_gradient import PictureGradient
 from vidstyle.processor import prefers_bfloat16, usable_cores
 
@@ -54,22 +53,14 @@ class CompiledGradient:
         }
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         shape = tuple(inputs[0].shape)
-        told = (
-            GRAPH,
-            __version__,
-            self._weights,
-            shape,
-            sorted(settings.items()),
-            self._openvino.__version__,
-            processor,
-        )
-        key = hashlib.sha256(repr(told).encode()).hexdigest()
+        versions = GRAPH, __version__, self._openvino.__version__
+        key = digest(*versions, self._weights, shape, sorted(settings.items()), processor)
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
 
         def build() -> tuple[Any, Any]:
-            compiled = self._core.compile_model(self._graph(inputs), "CPU", settings)
+            compiled = self._core.compile_model(converted(self._gradient, *inputs), "CPU", settings)
             return compiled, lambda: compiled.export_model().getvalue()
 
         return self._cache.get(key, load, build)
@@ -80,12 +71,3 @@ class CompiledGradient:
         for tensor in self._gradient.state_dict().values():
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()
-
-    def _graph(self, inputs: list[Tensor]) -> Any:
-        example = tuple(inputs)
-        with torch.no_grad(), warnings.catch_warnings():
-            # That tracing is deprecated, and that sizes become constants, which they shall.
-            warnings.simplefilter("ignore")
-            traced = torch.jit.trace(self._gradient, example, check_trace=False)
-            shapes = [self._openvino.PartialShape(list(tensor.shape)) for tensor in example]
-            return self._openvino.convert_model(traced, example_input=example, input=shapes)

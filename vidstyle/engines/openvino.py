@@ -22,7 +22,7 @@ from vidstyle.privacy import silence_openvino
 from vidstyle.processor import prefers_bfloat16, usable_cores
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from vidstyle.engines.int8 import Bounds
 
@@ -161,7 +161,7 @@ class OpenVinoEngine(Engine):
     def _key(self, shape: tuple[int, ...]) -> str:
         processor = self._core.get_property(self._on, "FULL_DEVICE_NAME")
         settings = sorted(self._settings(shape).items())
-        return _digest(self._identity, shape, self._precision, settings, self._openvino.__version__, processor)
+        return digest(self._identity, shape, self._precision, settings, self._openvino.__version__, processor)
 
     def _settings(self, shape: tuple[int, ...]) -> dict[str, Any]:
         if self._on != "CPU":
@@ -190,7 +190,7 @@ class OpenVinoEngine(Engine):
             identity = _identity(network.network, self._planes)
             return identity, identity.encode
 
-        return self._cache.get(_digest(GRAPH, __version__, network.digest, self._planes), bytes.decode, compute)
+        return self._cache.get(digest(GRAPH, __version__, network.digest, self._planes), bytes.decode, compute)
 
     def _graph(self, shape: tuple[int, ...]) -> Any:
         import torch
@@ -198,14 +198,10 @@ class OpenVinoEngine(Engine):
         from vidstyle.engines import int8
 
         pixels = torch.zeros(shape, dtype=torch.uint8)
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad():
             # What depends on the size alone is computed now, and is a constant from then on.
             self._paint(pixels)
-            # That tracing is deprecated, and that sizes become constants, which they shall.
-            warnings.simplefilter("ignore")
-            traced = torch.jit.trace(self._paint, pixels, check_trace=False)
-            fixed = self._openvino.PartialShape(list(shape))
-            graph = self._openvino.convert_model(traced, example_input=pixels, input=[fixed])
+        graph = converted(self._paint, pixels)
         if self._precision == "int8":
             if self._bounds is None:
                 self._bounds = int8.measure_bounds(self._paint)
@@ -221,7 +217,7 @@ class OpenVinoEngine(Engine):
             prefers = prefers_bfloat16()
             return prefers, lambda: json.dumps(prefers).encode()
 
-        return self._cache.get(_digest("bf16", __version__, processor, capabilities), json.loads, ask)
+        return self._cache.get(digest("bf16", __version__, processor, capabilities), json.loads, ask)
 
     def _fastest_precision(self) -> str:
         if self._on != "CPU":
@@ -232,8 +228,21 @@ class OpenVinoEngine(Engine):
         choices += ["int8"] * integers_are_possible(self._network, capabilities)
         # On a core, since each frame has few.
         settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
-        key = _digest("precision", choices, settings, self._openvino.__version__, processor)
+        key = digest("precision", choices, settings, self._openvino.__version__, processor)
         return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
+
+
+def converted(module: "nn.Module", *inputs: "Tensor") -> Any:
+    """OpenVINO's model of what torch computes of inputs of just these shapes."""
+    import torch
+
+    openvino = import_openvino()
+    with torch.no_grad(), warnings.catch_warnings():
+        # That tracing is deprecated, and that sizes become constants, which they shall.
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(module, inputs, check_trace=False)
+        fixed = [openvino.PartialShape(list(tensor.shape)) for tensor in inputs]
+        return openvino.convert_model(traced, example_input=inputs, input=fixed)
 
 
 def import_openvino() -> Any:
@@ -252,12 +261,13 @@ def import_openvino() -> Any:
 def _identity(network: "nn.Module", planes: Color | None) -> str:
     """What tells this network from every other."""
     settings = {name: value for name, value in vars(network).items() if isinstance(value, bool | int | float | str)}
-    digest = hashlib.sha256(_digest(GRAPH, __version__, repr(network), settings, planes).encode())
+    told = hashlib.sha256(digest(GRAPH, __version__, repr(network), settings, planes).encode())
     for name, tensor in network.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.float().numpy().tobytes())
-    return digest.hexdigest()
+        told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        told.update(tensor.float().numpy().tobytes())
+    return told.hexdigest()
 
 
-def _digest(*values: object) -> str:
+def digest(*values: object) -> str:
+    """What tells these values from all others, as the name of a file."""
     return hashlib.sha256(repr(values).encode()).hexdigest()

@@ -77,7 +77,7 @@ class PictureGradient(nn.Module):
         found = []
         for layer in LAYERS:
             gram = grams[layer].float()
-            size = _length(self.get_buffer(f"square_{layer}").cpu(), gram)
+            size = _length(self.get_buffer(f"square_{layer}"), gram)
             found.append(torch.stack((gram, torch.ones_like(gram) / size)))
         return found
 
@@ -98,7 +98,7 @@ class PictureGradient(nn.Module):
         return layer
 
     def _style(self, x: Tensor, layer: str, target: Tensor) -> Tensor:
-        square = self.get_buffer(f"square_{layer}").to(x.dtype)
+        square = self.get_buffer(f"square_{layer}")
         narrow = torch.cat((x, torch.ones_like(x[:, :1])), 1)
         channels, places = narrow.shape[1], x.shape[2] * x.shape[3]
         flat = narrow.flatten(2)[0]
@@ -139,11 +139,11 @@ class _Layer(nn.Module):
         return cls(convolution.get_parameter("weight"), convolution.get_parameter("bias"))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
+        return F.conv2d(x, self.weight, self.bias)
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Of what went in, from that of what came out, both of the same size."""
-        return F.conv2d(gradient, self.back.to(gradient.dtype), padding=self.back.shape[-1] // 2)
+        return F.conv2d(gradient, self.back, padding=self.back.shape[-1] // 2)
 
 
 def _begins_block(name: str) -> bool:

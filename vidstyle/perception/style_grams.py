@@ -30,10 +30,15 @@ def grams_of(*pictures: Tensor) -> Grams:
     pictures: each (1, 3, H, W) in [0, 1], as large as strokes are to be.
     """
     seen = [own_network().compact(picture.float().cpu(), LAYERS) for picture in pictures]
-    found = [{layer: gram_matrix(narrow(features[layer]))[0] for layer in LAYERS} for features in seen]
-    # Which it is, but for rounding.
-    found = [{layer: (gram + gram.T) / 2 for layer, gram in grams.items()} for grams in found]
-    return mixed_grams([(grams, 1 / len(found)) for grams in found])
+    return mixed_grams([({layer: _gram(found[layer]) for layer in LAYERS}, 1 / len(seen)) for found in seen])
+
+
+def _gram(features: Tensor | Embedded) -> Tensor:
+    """Of the few features that others are a map of."""
+    assert isinstance(features, Embedded)
+    gram = gram_matrix(features.narrow)[0]
+    # Symmetric, which it is but for rounding.
+    return (gram + gram.T) / 2
 
 
 def mixed_grams(parts: list[tuple[Grams, float]]) -> Grams:
@@ -46,9 +51,3 @@ def mixed_grams(parts: list[tuple[Grams, float]]) -> Grams:
 def gram_shapes() -> dict[str, tuple[int, int]]:
     """What Grams have, by layer."""
     return {layer: (size, size) for layer, size in zip(LAYERS, (17, 33, 65, 129, 129), strict=True)}
-
-
-def narrow(features: Tensor | Embedded) -> Tensor:
-    """The few features that others are a map of."""
-    assert isinstance(features, Embedded)
-    return features.narrow

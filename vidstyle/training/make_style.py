@@ -182,9 +182,9 @@ def _finish(trainer: TrainingLoop, out: Path) -> StyleCard:
         metrics=measure_style(trainer),
     )
     # What makes styles of pictures has none of its own.
-    several = isinstance(trainer.network, MetaNetwork)
-    pictures = [] if several else [load_style_image(path, recipe.style.shorter_side) for path in recipe.style.pictures]
-    save_style(out, trainer.network, card, grams_of(*pictures) if pictures else None)
+    of_pictures = isinstance(trainer.network, MetaNetwork)
+    pictures = (load_style_image(path, recipe.style.shorter_side) for path in recipe.style.pictures)
+    save_style(out, trainer.network, card, None if of_pictures else grams_of(*pictures))
     assert trainer.checkpoint is not None
     trainer.checkpoint.unlink(missing_ok=True)
     return read_card(out)
