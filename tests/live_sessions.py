@@ -95,9 +95,11 @@ def scene(seed: int = 0, size: tuple[int, int] = LARGE) -> np.ndarray:
 
 
 def panned(count: int, pixels: int = 2) -> list[np.ndarray]:
-    """Looking along a scene, some pixels a frame."""
+    """Looking along a scene, some pixels a frame, and back again from its end."""
     whole = scene()
-    return [np.ascontiguousarray(whole[:, pixels * n : pixels * n + LARGE[0]]) for n in range(count)]
+    last = whole.shape[1] - LARGE[0]
+    lefts = (last - abs(pixels * n % (2 * last) - last) for n in range(count))
+    return [np.ascontiguousarray(whole[:, left : left + LARGE[0]]) for left in lefts]
 
 
 def near(one: np.ndarray, other: np.ndarray) -> float:
