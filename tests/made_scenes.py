@@ -93,6 +93,22 @@ class Painter:
         return True
 
 
+class Warm(Painter):
+    """Goes on from paint that is there already; `begun` is what of, for each painting that does."""
+
+    warm_starts = True
+
+    def __init__(self, paint: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(paint)
+        self.begun: list[np.ndarray] = []
+
+    def start_from(self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray]) -> "Future[np.ndarray]":
+        """Paint, and begin from what `begin` makes of that."""
+        painting = self.start(pixels).result()
+        self.begun.append(begin(painting))
+        return done(self.begun[-1])
+
+
 def grain(seed: int = 1, sigma: float = 110) -> Painter:
     """Adds other grain to every frame, as coarse as strokes: paint that nothing in the picture calls for."""
     random = np.random.default_rng(seed)

@@ -139,6 +139,16 @@ def test_other_joints_do_not_show(
     assert least > (40 if replay > 1 else 99)
 
 
+def test_optimised_paintings_go_on_over_joints(segment_painter: SegmentPainter, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", pictures=pictures(None), times=range(FRAMES), options={"g": "9"})
+    one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
+    style = Path("starry_night")
+    restyle(source, one, style=style, codec="ffv1", engine="torch", optimise=4)
+    segments = paint(segment_painter, video_of(source, other, style, optimise=4), 1)
+    assert segments[1].follows
+    assert same(one, other)
+
+
 def test_short_videos_and_animations_are_painted_as_a_whole(
     segment_painter: SegmentPainter, style_file: Path, clip: Path, tmp_path: Path
 ) -> None:

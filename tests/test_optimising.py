@@ -223,6 +223,20 @@ def test_frames_in_flight_each_have_their_own_source(grams: Grams) -> None:
         assert (result.pixels == expected).all()
 
 
+def test_from_paint_that_is_there_a_fifth_of_the_steps_do(grams: Grams) -> None:
+    frame, paint = frame_of(), np.ascontiguousarray(frame_of()[:, ::-1])
+    few, many = (OptimisingEngine(Still(), grams, steps, None) for steps in (5, 10))
+    few.submit_from(Frame(frame, 0, Fraction(1)), lambda painted: painted)
+    alone = few.result().pixels
+    assert (paint_one(OptimisingEngine(Still(), grams, 1, None), frame) == alone).all()
+    many.submit_from(Frame(frame, 0, Fraction(1)), lambda painted: np.where(painted == frame, paint, 0))
+    found = many.result().pixels
+    assert np.abs(found.astype(int) - paint).mean() < 0.5 * np.abs(found.astype(int) - frame).mean()
+    # Two steps, towards the content of the frame.
+    assert (found != paint).any()
+    assert many.warm_starts
+
+
 def test_odd_sides_and_small_ones(grams: Grams) -> None:
     for size in ((17, 33), (16, 16), (61, 19)):
         painted = paint_one(OptimisingEngine(Still(), grams, 2, None), frame_of(size))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_scenes import Painter, landscape, run, scene, strokes, to_planes, view
+from made_scenes import Painter, Warm, landscape, run, scene, strokes, to_planes, view
 
 from vidstyle.errors import VidstyleError
 from vidstyle.media.frame import Frame
@@ -54,10 +54,11 @@ def two_styles() -> list[tuple[float, Painter]]:
     [
         (lambda: Stream([(0.0, grain())], look_ahead=4), np.asarray),
         (lambda: Stream([(0.0, grain())]), to_planes),
+        (lambda: Stream([(0.0, Warm(grain().paint))], look_ahead=4), np.asarray),
         (lambda: Stream([(0.0, grain())], steady=False, look_ahead=3), np.asarray),
         pytest.param(lambda: Stream(two_styles(), look_ahead=4), np.asarray, marks=pytest.mark.slow),
     ],
-    ids=["rgb", "planes", "each by itself", "three styles"],
+    ids=["rgb", "planes", "warm starts", "each by itself", "three styles"],
 )
 def test_a_sequence_that_goes_on_elsewhere_shows_the_same_bytes(
     at: int, make: Callable[[], Stream], kind: Callable[[np.ndarray], np.ndarray], tmp_path: Path
@@ -77,6 +78,15 @@ def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.npz").write_bytes(b"PK\3\4 and so on")
     with pytest.raises(VidstyleError, match="cannot be read"):
         read_state(tmp_path / "state.npz")
+
+
+def test_a_painting_that_takes_those_before_it_is_not_put_off() -> None:
+    painter = Warm(grain().paint)
+    stream = Stream([(0.0, Lazily(painter))])
+    for frame in frames(moving(22)[:22]):
+        stream.submit(frame)
+        stream.pass_over()
+    assert 1 < stream.paintings == 1 + len(painter.begun)
 
 
 def test_what_is_passed_over_is_remembered_and_hardly_anything_of_it_is_painted() -> None:

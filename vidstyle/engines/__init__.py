@@ -4,6 +4,7 @@ import ctypes
 import re
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,23 +24,29 @@ class Engine(ABC):
 
     At most `depth` frames are in flight, all of one size: when as many have been submitted, or before a frame of
     another size, `result` comes before the next `submit`.  An engine holds nothing of a sequence of frames: what comes
-    of a frame depends on that frame alone.  vidstyle.engines.painting_queue drives one for everyone.
+    of a frame depends on what is submitted with it alone.  vidstyle.engines.painting_queue drives one for everyone.
 
     Attributes:
         name: of the backend.
         device: what it runs on, as torch names it, or OpenVINO.
         depth: frames in flight.
         compiling: whether `submit` is taking its time since the network is being compiled; to be read by any thread.
+        warm_starts: whether paintings may begin from others, by `submit_from`.
     """
 
     name: str
     device: str
     depth: int
     compiling: bool = False
+    warm_starts: bool = False
 
     @abstractmethod
     def submit(self, frame: Frame[Any]) -> None:
         """Start painting `frame`."""
+
+    def submit_from(self, frame: Frame[Any], begin: Callable[[Any], Any]) -> None:
+        """Start painting `frame` from what `begin` makes of the network's painting: pixels as it is given them."""
+        raise NotImplementedError(f"{self.name} paints each frame afresh")
 
     @abstractmethod
     def result(self) -> Frame[Any]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidstyle import __version__
 from vidstyle.engines.compiled_cache import CompiledCache
@@ -16,7 +16,8 @@ from vidstyle.processor import prefers_bfloat16, usable_cores
 
 GRAPH = 1
 """Goes up when another graph is made."""
-KEPT_SIZES = 2
+KEPT_GRAPHS = 4
+"""Two for each size of frames."""
 
 
 class CompiledGradient:
@@ -31,21 +32,29 @@ class CompiledGradient:
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self._cache = CompiledCache("openvino")
-        self._requests: OrderedDict[torch.Size, Any] = OrderedDict()
+        self._modules = {"gradient": gradient, "content": _Content(gradient)}
+        self._requests: OrderedDict[tuple[str, torch.Size], Any] = OrderedDict()
 
     def __call__(self, picture: Tensor, content: Tensor, *targets: Tensor) -> Tensor:
         """The gradient, (1, 3, H, W) as the painting."""
-        inputs = [picture.contiguous(), content.contiguous(), *targets]
-        if picture.shape not in self._requests:
-            self._requests[picture.shape] = self._compiled(inputs).create_infer_request()
-            if len(self._requests) > KEPT_SIZES:
+        return self._computed("gradient", [picture.contiguous(), content.contiguous(), *targets])
+
+    def content(self, frame: Tensor) -> Tensor:
+        """See PictureGradient.content."""
+        return self._computed("content", [frame.contiguous()])
+
+    def _computed(self, name: str, inputs: list[Tensor]) -> Tensor:
+        key = name, inputs[0].shape
+        if key not in self._requests:
+            self._requests[key] = self._compiled(name, inputs).create_infer_request()
+            if len(self._requests) > KEPT_GRAPHS:
                 self._requests.popitem(last=False)
-        found = self._requests[picture.shape].infer(
+        found = self._requests[key].infer(
             {number: tensor.numpy() for number, tensor in enumerate(inputs)}, share_inputs=True
         )
         return torch.from_numpy(found[0])
 
-    def _compiled(self, inputs: list[Tensor]) -> Any:
+    def _compiled(self, name: str, inputs: list[Tensor]) -> Any:
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if prefers_bfloat16() else "f32",
             "NUM_STREAMS": 1,
@@ -54,13 +63,13 @@ class CompiledGradient:
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         shape = tuple(inputs[0].shape)
         versions = GRAPH, __version__, self._openvino.__version__
-        key = digest(*versions, self._weights, shape, sorted(settings.items()), processor)
+        key = digest(*versions, name, self._weights, shape, sorted(settings.items()), processor)
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
 
         def build() -> tuple[Any, Any]:
-            compiled = self._core.compile_model(converted(self._gradient, *inputs), "CPU", settings)
+            compiled = self._core.compile_model(converted(self._modules[name], *inputs), "CPU", settings)
             return compiled, lambda: compiled.export_model().getvalue()
 
         return self._cache.get(key, load, build)
@@ -71,3 +80,14 @@ class CompiledGradient:
         for tensor in self._gradient.state_dict().values():
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()
+
+
+class _Content(nn.Module):
+    """PictureGradient.content as a network."""
+
+    def __init__(self, gradient: PictureGradient) -> None:
+        super().__init__()
+        self._gradient = gradient
+
+    def forward(self, frame: Tensor) -> Tensor:
+        return self._gradient.content(frame)

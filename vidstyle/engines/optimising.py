@@ -1,6 +1,7 @@
 """Paintings of a network, brought nearer to the style's picture by some steps of optimisation each."""
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ from vidstyle.processor import usable_cores
 FIRST_STEP, LAST_STEP = 0.012, 0.4
 """Length of the first step, of values in [0, 1], and of the last one as a share of it."""
 BETAS = 0.8, 0.99
+WARM_SHARE = 0.2
+"""Of the steps, where a painting begins from paint that is there already."""
 MOST_PIXELS = 2_000_000
 """Of a painting; steps take 1 kB a pixel."""
 
@@ -32,16 +35,17 @@ class OptimisingEngine(Engine):
     """What another engine paints, each painting brought nearer to the style's picture.
 
     The loss is that of Gatys et al. 2016 (equation 7): distance of Gram matrices, and of content from the frame.  Steps
-    are Adam's, from the painting of the network on.  What comes of a frame depends on that frame alone, as with any
-    engine.
+    are Adam's, from the painting of the network on; from paint that is there already, a fifth of them do.
 
     Args:
         engine: what paints; it is closed together with this one.
         grams: of the style's picture.
-        steps: for each painting.
+        steps: for each painting that begins from the network's alone.
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
         compiled: on a processor, have OpenVINO compile the gradient, for each size of frames.
     """
+
+    warm_starts = True
 
     def __init__(
         self, engine: Engine, grams: Grams, steps: int, planes: Color | None, *, compiled: bool = False
@@ -56,10 +60,11 @@ class OptimisingEngine(Engine):
         self._content = gradient.to(self._device).content
         self._gradient: Callable[..., Tensor] = gradient
         if compiled and self._device.type == "cpu":
-            self._gradient = CompiledGradient(gradient)
+            self._gradient = compiled_gradient = CompiledGradient(gradient)
+            self._content = compiled_gradient.content
         self._colors = _Colors(planes, self._device)
         self._cores = usable_cores()
-        self._sources: deque[Any] = deque()
+        self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
 
     @property
     def compiling(self) -> bool:  # type: ignore[override]
@@ -67,6 +72,12 @@ class OptimisingEngine(Engine):
         return self._engine.compiling
 
     def submit(self, frame: Frame[Any]) -> None:
+        self._submit(frame, None)
+
+    def submit_from(self, frame: Frame[Any], begin: Callable[[Any], Any]) -> None:
+        self._submit(frame, begin)
+
+    def _submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None) -> None:
         height, width = self._colors.size(frame.pixels)
         if height * width > MOST_PIXELS:
             raise InputError(
@@ -74,15 +85,18 @@ class OptimisingEngine(Engine):
                 f"{parameter('stroke_size')} be larger"
             )
         self._engine.submit(frame)
-        self._sources.append(frame.pixels)
+        self._sources.append((frame.pixels, begin))
 
     def result(self) -> Frame[Any]:
-        source, frame = self._sources.popleft(), self._engine.result()
+        (source, begin), frame = self._sources.popleft(), self._engine.result()
+        begun, steps = frame.pixels, self._steps
+        if begin is not None:
+            begun, steps = begin(begun), math.ceil(steps * WARM_SHARE)
         # Whoever has asked for fewer, such as an engine that paints frames side by side, has for all threads to come;
         # and what comes of sums depends on how many add them up.
         torch.set_num_threads(self._cores)
         with torch.inference_mode(False), torch.no_grad():
-            pixels = self._nearer(self._on_device(frame.pixels), self._on_device(source))
+            pixels = self._nearer(self._on_device(begun), self._on_device(source), steps)
         kept: Any = written(pixels) if isinstance(frame.pixels, DevicePixels) else pixels.cpu().numpy()
         return dataclasses.replace(frame, pixels=kept)
 
@@ -94,7 +108,7 @@ class OptimisingEngine(Engine):
             return pixels.for_current_stream()
         return torch.from_numpy(pixels).to(self._device)
 
-    def _nearer(self, pixels: Tensor, frame: Tensor) -> Tensor:
+    def _nearer(self, pixels: Tensor, frame: Tensor, steps: int) -> Tensor:
         """A painting after its steps, as it was given: RGB (H, W, 3) or planes (3 H / 2, W) uint8."""
         picture = self._colors.rgb(pixels)
         height, width = picture.shape[-2:]
@@ -102,9 +116,9 @@ class OptimisingEngine(Engine):
         picture, source = (F.pad(rgb, around, mode="replicate") for rgb in (picture, self._colors.rgb(frame)))
         content = self._content(source)
         adam = PlainAdam([picture], betas=BETAS)
-        for step in range(self._steps):
+        for step in range(steps):
             picture.grad = self._gradient(picture, content, *self._targets)
-            adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / self._steps))
+            adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / steps))
         return self._colors.pixels(picture[..., :height, :width])
 
 

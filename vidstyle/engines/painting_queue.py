@@ -46,13 +46,26 @@ class PaintingQueue:
             RuntimeError: once the queue is closed.
             Exception: what the engine raises when it takes a frame; what it raises later is in the future.
         """
+        return self._start(pixels, None)
+
+    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
+        """The same from what `begin` makes of the network's painting, by an engine with `warm_starts`."""
+        return self._start(pixels, begin)
+
+    @property
+    def warm_starts(self) -> bool:
+        """Whether paintings may begin from what is there already."""
+        return self.engine.warm_starts
+
+    def _start(self, pixels: Any, begin: Callable[[Any], Any] | None) -> "Future[Any]":
         painting: Future[Any] = Future()
         engine = self.engine
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._takes(engine, pixels.shape))
             if self._closed:
                 raise RuntimeError("the painter has been closed")
-            engine.submit(Frame(pixels, 0, Fraction(1)))
+            frame = Frame(pixels, 0, Fraction(1))
+            engine.submit(frame) if begin is None else engine.submit_from(frame, begin)
             self._in_flight.append((painting, pixels.shape))
             if self._collector is None:
                 self._collector = threading.Thread(

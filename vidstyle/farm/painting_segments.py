@@ -109,7 +109,8 @@ class SegmentPainter:
                 carries=carries,
                 least=video.least,
                 most=video.most,
-                replay=video.replay,
+                # A painting that is optimised takes those before it.
+                replay=0.0 if options.optimise else video.replay,
             )
             frames = sum(segment.frames for segment in segments)
             assert isinstance(source, FileSource)

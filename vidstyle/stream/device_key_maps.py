@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vidstyle.media.device_pixels import for_current_stream, ready_event
 from vidstyle.stream.device_map_steps import MapSteps, Step
-from vidstyle.stream.key_maps import MOST_NUMBER, STALE_LEVELS, Carried, Key
+from vidstyle.stream.key_maps import MOST_NUMBER, STALE_LEVELS, Carried, Key, Layer
 from vidstyle.stream.memory import MOST_KEYS
 from vidstyle.stream.motion import Motion
 
@@ -127,6 +127,15 @@ class DeviceKeyMaps:
             steps = self._arranged(keys)
             shows: list[float] = steps.layered()[1].sum((1, 2))[: len(keys) - 1].tolist()
         return keys[shows.index(min(shows))]
+
+    def layers(self, keys: Sequence[Key]) -> list[Layer]:
+        """By maps on the processor."""
+        with self._here():
+            found = self._arranged(keys).layered()
+            over, visible, _, shift = (tensor[: len(keys)].cpu().numpy() for tensor in found)
+        ways = np.ascontiguousarray(shift.transpose(0, 2, 3, 1))
+        parts = zip(keys, ways, over, visible, strict=True)
+        return [Layer(key, way if way.any() else None, covers, shows) for key, way, covers, shows in parts]
 
     def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> DeviceView:
         begins = motion is None or not self._begun

@@ -40,6 +40,7 @@ from vidstyle.stream.laying import (
 )
 from vidstyle.stream.memory import MOST_KEYS
 from vidstyle.stream.plane_rows import VISIBLE
+from vidstyle.stream.warm_starts import WarmStart
 
 
 class DeviceLayout:
@@ -312,6 +313,27 @@ class _Grid:
         padded = F.pad(where[None, None].float(), (0, 1, 0, 1), mode="replicate")
         near = F.max_pool2d(padded, 2, stride=1)[0, 0] > 0
         return near.index_select(0, self._top).index_select(1, self._left)
+
+
+def begun(painting: Tensor, paints: list[Tensor], start: WarmStart) -> Tensor:
+    """A painting with the paints of keys laid over it; see vidstyle.stream.warm_starts.begun."""
+    device, shape = painting.device, start.worn.shape
+    results = []
+    for number, fresh in enumerate(channels_of(painting)):
+        size = (fresh.shape[1], fresh.shape[2])
+        grid = _Grid(size, (shape[0], shape[1]), device)
+        levels = fresh.float()
+        for layer, pixels in zip(start.layers, paints, strict=True):
+            paint = channels_of(pixels)[number].float()
+            if layer.shift is not None:
+                across, down = grid.enlarged(torch.from_numpy(layer.shift).permute(2, 0, 1).to(device))
+                places = grid.moved(across[None], down[None])
+                way = "bicubic" if number == 0 else "bilinear"
+                paint = F.grid_sample(paint[None], places, way, "border", align_corners=False)[0]
+            share = grid.enlarged(torch.from_numpy(layer.share)[None].to(device))
+            levels = levels + share * (paint - fresh)
+        results.append(to_bytes(levels))
+    return joined(results)
 
 
 def blurred(levels: Tensor, sigma: float, spread: float = 6.0) -> Tensor:

@@ -13,11 +13,12 @@ from vidstyle.engines.fitting import device_errors
 from vidstyle.media.device_pixels import DevicePixels, uploaded, written
 from vidstyle.stream.composing import Look
 from vidstyle.stream.device_key_maps import DeviceKeyMaps, DeviceView
-from vidstyle.stream.device_laying import DeviceLayout
+from vidstyle.stream.device_laying import DeviceLayout, begun
 from vidstyle.stream.device_lifting import composed, lifted, masked, mixed
 from vidstyle.stream.device_map_steps import Step
 from vidstyle.stream.device_planes import resized, size_of
 from vidstyle.stream.key_maps import Key
+from vidstyle.stream.warm_starts import WarmStart
 
 
 class DeviceOperations:
@@ -80,6 +81,13 @@ class DeviceOperations:
 
     def layout(self) -> "_Layout":
         return _Layout(self)
+
+    def begun(self, painting: np.ndarray | DevicePixels, start: WarmStart) -> DevicePixels:
+        paintings = [layer.painting.result() for layer in start.layers]
+        # On the stream of whoever paints: on the other one, what draws may be being recorded.
+        with self._on(None):
+            paints = [self._tensor(pixels) for pixels in paintings]
+            return written(begun(self._tensor(painting), paints, start))
 
     def key_maps(self) -> DeviceKeyMaps:
         stream = self._maps_stream

@@ -1,7 +1,8 @@
 """What paints frames, for a stream: engines, and anything else that makes a picture of one."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import cv2
 import numpy as np
@@ -24,6 +25,22 @@ class Paints(Protocol):
 
 
 @runtime_checkable
+class PaintsOn(Paints, Protocol):
+    """The same with paintings that may begin from paint that is there already: optimisation takes fewer steps then.
+
+    Attributes:
+        warm_starts: whether they may.
+    """
+
+    @property
+    def warm_starts(self) -> bool: ...
+
+    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
+        """Begin to paint pixels from what `begin` makes of what the network paints."""
+        ...
+
+
+@runtime_checkable
 class PaintsFrames(Protocol):
     """Anything that makes a picture of a frame: a filter, a network, another program."""
 
@@ -35,6 +52,11 @@ class PaintsFrames(Protocol):
 def painting_ahead(painter: Paints | PaintsFrames) -> Paints:
     """A painter as streams take them."""
     return painter if isinstance(painter, Paints) else _Ahead(painter)
+
+
+def may_begin_warm(painter: Paints) -> TypeGuard[PaintsOn]:
+    """Whether its paintings may begin from paint that is there already."""
+    return isinstance(painter, PaintsOn) and painter.warm_starts
 
 
 class _Ahead:

@@ -65,6 +65,7 @@ class Key:
         replaces: whether all keys before it go once it can be shown.
         gives_way: whether it goes over to the next key when it is old.
         age: frames of motion since it was painted.
+        worn: see vidstyle.stream.warm_starts.WarmStart; None if it was not begun from other keys.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Key:
     replaces: bool = False
     gives_way: bool = True
     age: float = 0.0
+    worn: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def gone(self) -> float:
@@ -163,6 +165,9 @@ class CarriesKeys(Protocol):
 
     def least(self, keys: Sequence[Key]) -> Key:
         """The key that shows least, but for the newest, which is the last."""
+
+    def layers(self, keys: Sequence[Key]) -> Sequence[Layer]:
+        """What shows of some keys, the oldest first, in the frame that has been carried on to."""
 
     def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> Any:
         """What to show of a frame by some keys, the oldest first, once it has been carried on to.
@@ -287,8 +292,10 @@ class KeyMaps:
         return float(self._maps[key.number].shown.mean())
 
     def least(self, keys: Sequence[Key]) -> Key:
-        layers, *_ = self._layers(keys, self._maps[keys[0].number].trust.shape)
-        return min(layers[:-1], key=lambda layer: float(layer.visible.sum())).key
+        return min(self.layers(keys)[:-1], key=lambda layer: float(layer.visible.sum())).key
+
+    def layers(self, keys: Sequence[Key]) -> tuple[Layer, ...]:
+        return self._layers(keys, self._maps[keys[0].number].trust.shape)[0]
 
     def view(self, keys: Sequence[Key], motion: Motion | None, now: np.ndarray, cares: np.ndarray | None) -> View:
         layers, uncovered, owner = self._layers(keys, now.shape[:2])

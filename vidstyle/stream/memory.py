@@ -18,6 +18,7 @@ import numpy as np
 from vidstyle.stream.key_maps import LIFE_FRAMES, CarriesKeys, Key, KeyMaps, share_of
 from vidstyle.stream.motion import Motion, averaged
 from vidstyle.stream.state import State, numbers, part, within
+from vidstyle.stream.warm_starts import WarmStart, warm_start
 
 MUCH_MOTION = 0.125
 """Positions a frame, on average, that count as everything moving; a still picture keeps its key."""
@@ -76,7 +77,7 @@ class Memory:
                 "numbers": numbers(key.number, key.replaces, key.gives_way, key.age),
                 "source": key.source,
                 "painting": key.painting.result(),
-            }
+            } | ({} if key.worn is None else {"worn": key.worn})
             state |= within(f"key{place}", what)
         return state
 
@@ -90,7 +91,9 @@ class Memory:
             number, replaces, gives_way, age = key["numbers"]
             painting: Future[Any] = Future()
             painting.set_result(key["painting"])
-            self.keys.append(Key(int(number), key["source"], painting, bool(replaces), bool(gives_way), float(age)))
+            known = Key(int(number), key["source"], painting, bool(replaces), bool(gives_way), float(age))
+            known.worn = key.get("worn")
+            self.keys.append(known)
         self._maps.restore(self.keys, part("maps", state))
 
     def carry(self, motion: Motion, seconds: float) -> None:
@@ -127,9 +130,16 @@ class Memory:
         bare = self._bare > BARE or self._stale
         return not self.keys or bare or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
 
-    def add(self, small: np.ndarray, painting: "Future[Any]") -> None:
-        """The frame of a `small_picture` is being painted, and becomes a key."""
-        key = Key(self._numbered(), averaged(small), painting, replaces=self._stale)
+    def warm_start(self) -> WarmStart | None:
+        """What the painting of the frame may begin from; None if it is to be painted afresh."""
+        return warm_start(self._maps.layers(self.keys)) if self.keys and not self._stale else None
+
+    def add(self, small: np.ndarray, painting: "Future[Any]", worn: np.ndarray | None = None) -> None:
+        """The frame of a `small_picture` is being painted, and becomes a key.
+
+        worn: see vidstyle.stream.warm_starts.WarmStart, if the painting begins from one.
+        """
+        key = Key(self._numbered(), averaged(small), painting, replaces=self._stale, worn=worn)
         self._maps.begin(key)
         self.keys.append(key)
         self._need = self._waited = self._since = 0.0

@@ -10,6 +10,7 @@ from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import lifted
 from vidstyle.stream.masks import laid_by
 from vidstyle.stream.planes import resized
+from vidstyle.stream.warm_starts import WarmStart, begun
 
 
 class Lays(Protocol):
@@ -52,6 +53,12 @@ class PixelOperations(Protocol):
     def layout(self) -> Lays:
         """What lays keys over each other, for one sequence in one style."""
 
+    def begun(self, painting: Any, start: WarmStart) -> Any:
+        """A painting, as whoever paints gives it, with the paint that is there already laid over it; from any thread.
+
+        It waits for the paintings of the keys that this is of.
+        """
+
     def key_maps(self) -> CarriesKeys:
         """What says where they are to be laid, for the same sequence and style."""
 
@@ -92,6 +99,9 @@ class ProcessorOperations:
 
     def layout(self) -> Layout:
         return Layout()
+
+    def begun(self, painting: np.ndarray, start: WarmStart) -> np.ndarray:
+        return begun(painting, start)
 
     def key_maps(self) -> KeyMaps:
         return KeyMaps()

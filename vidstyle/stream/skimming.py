@@ -1,10 +1,11 @@
 """Going through frames that are not shown: what is remembered of them comes about, and nothing is painted in vain."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 
 import numpy as np
 
-from vidstyle.stream.frame_painters import Paints
+from vidstyle.stream.frame_painters import Paints, may_begin_warm
 
 
 class Lazily:
@@ -24,6 +25,16 @@ class Lazily:
     def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
         """See vidstyle.stream.Paints."""
         return _Unstarted(self._painter, pixels) if self.lazy else self._painter.start(pixels)
+
+    @property
+    def warm_starts(self) -> bool:
+        """See vidstyle.stream.frame_painters.PaintsOn."""
+        return may_begin_warm(self._painter)
+
+    def start_from(self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray]) -> "Future[np.ndarray]":
+        """The same; such a painting takes those before it, and is never put off."""
+        assert may_begin_warm(self._painter)
+        return self._painter.start_from(pixels, begin)
 
     def is_free(self) -> bool:
         """See vidstyle.stream.Paints."""

@@ -25,7 +25,7 @@ import numpy as np
 from vidstyle.media.frame import Frame
 from vidstyle.processor import usable_cores
 from vidstyle.stream.composing import Look
-from vidstyle.stream.frame_painters import Paints, PaintsFrames, painting_ahead
+from vidstyle.stream.frame_painters import Paints, PaintsFrames, may_begin_warm, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Memory
@@ -280,8 +280,17 @@ class Stream:
                 pinned.find(memory, picture_size(waiting.small), waiting.picture, self._operations.taken)
         if memory.gains_from_painting and sequence.painter.is_free() if self._live else memory.wants_painting:
             self.paintings += 1
-            memory.add(waiting.picture, sequence.painter.start(self._operations.for_painter(waiting.small)))
+            self._paint(sequence, waiting)
             sequence.newest = memory.keys[-1]
+
+    def _paint(self, sequence: StyleSequence, waiting: WaitingFrame) -> None:
+        """Have a frame painted that becomes a key."""
+        memory, painter, pixels = sequence.memory, sequence.painter, self._operations.for_painter(waiting.small)
+        if may_begin_warm(painter) and (start := memory.warm_start()) is not None:
+            begin = partial(self._operations.begun, start=start)
+            memory.add(waiting.picture, painter.start_from(pixels, begin), start.worn)
+        else:
+            memory.add(waiting.picture, painter.start(pixels))
 
     def _shown(self, sequence: StyleSequence, waiting: WaitingFrame, motion: Motion | None) -> Drawing:
         if sequence.painting is not None:
