@@ -77,6 +77,20 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
     assert np.abs(painted[-1][1].astype(int) - barcode(len(painted) - 1)).mean() > 10
 
 
+def test_paintings_are_brought_nearer(run_cli: Cli, bars: Path, style_file: Path, tmp_path: Path) -> None:
+    shown = []
+    for steps in (0, 3):
+        output = tmp_path / f"{steps}.mkv"
+        options = ("--style", "starry_night", "--camera", bars, "--optimise", steps, "--device", "cpu")
+        assert run_cli("live", *options, "--to", output, "--overwrite").code == 0
+        shown.append(read_video(output)[-1][1].astype(int))
+    assert np.abs(shown[0] - shown[1]).mean() > 1
+    result = run_cli("live", "--style", style_file, "--camera", bars, "--optimise", 3, "--to", tmp_path / "no.mkv")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "--optimise: noise does not know its picture" in result.err
+    assert not (tmp_path / "no.mkv").exists()
+
+
 @pytest.mark.parametrize(("to", "shape"), [("pipe:", (HEIGHT, WIDTH, 3)), ("pipe:yuv420p", (HEIGHT * 3 // 2, WIDTH))])
 def test_a_pipe_gets_raw_frames_and_a_loop_goes_on(
     to: str, shape: tuple[int, ...], bars: Path, style_file: Path

@@ -17,6 +17,7 @@ from vidstyle.live import compiling
 from vidstyle.live.compiling import Compiler, openvino_engine, warmed
 from vidstyle.live.painters import StylePainter
 from vidstyle.media.frame import Color
+from vidstyle.perception.style_grams import Grams
 from vidstyle.style_files import Style, StyleCard, network_to_paint
 from vidstyle.styles import load_style
 
@@ -181,4 +182,45 @@ def test_a_network_that_takes_rgb_only_paints_planes_all_the_same(compiler: Slow
     painted = painter.start(planes()).result(PATIENCE)
     shown = cv2.cvtColor(painted, cv2.COLOR_YUV2RGB_I420)
     assert np.abs(shown.astype(int) - (255 - colorful_picture(0))).mean() < 8
+    painter.close()
+
+
+@pytest.fixture
+def grams() -> Grams:
+    return load_style("starry_night").grams
+
+
+def test_paintings_are_brought_nearer_from_paint_that_is_there(
+    style_file: Path, compiler: Slow, grams: Grams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style, pixels = load_style(style_file), planes()
+    plain = StylePainter(style, "cpu", COLOR, compiler)
+    painter = StylePainter(style, "cpu", COLOR, compiler, grams=grams, steps=5)
+    assert (plain.warm_starts, painter.warm_starts) == (False, True)
+    painting = plain.start(pixels).result(PATIENCE)
+    # What is painted afresh is wanted at once.
+    assert np.array_equal(painter.start(pixels).result(PATIENCE), painting)
+    nearer = painter.start_from(pixels, lambda painted: painted).result(PATIENCE)
+    assert (nearer != painting).any()
+    paint = np.ascontiguousarray(painting[:, ::-1])
+    seen: list[np.ndarray] = []
+    begun = painter.start_from(pixels, lambda painted: seen.append(painted) or paint).result(PATIENCE)
+    assert np.array_equal(seen[0], painting)
+    assert 0 < np.abs(begun.astype(int) - paint).mean() < np.abs(begun.astype(int) - painting).mean()
+    # Nobody's session ends since a key has made strokes too small.
+    monkeypatch.setattr("vidstyle.engines.optimising.MOST_PIXELS", 100)
+    assert np.array_equal(painter.start_from(pixels, lambda _: paint).result(PATIENCE), painting)
+    plain.close()
+    painter.close()
+
+
+def test_networks_of_rgb_are_brought_nearer_as_well(compiler: Slow, grams: Grams) -> None:
+    style = load_style("johnson_starry_night")
+    plain = StylePainter(style, "cpu", COLOR, compiler)
+    painter = StylePainter(style, "cpu", COLOR, compiler, grams=grams, steps=4)
+    one = plain.start(planes()).result(PATIENCE)
+    other = painter.start_from(planes(), lambda painted: painted).result(PATIENCE)
+    assert one.shape == other.shape == planes().shape
+    assert (one != other).any()
+    plain.close()
     painter.close()

@@ -13,6 +13,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.stream import Stream
 from vidstyle.stream.device_operations import DeviceOperations
 from vidstyle.stream.key_maps import Key, Layer
+from vidstyle.stream.memory import ROUNDS
 from vidstyle.stream.planes import planes_of
 from vidstyle.stream.warm_starts import WarmStart, begun, warm_start
 
@@ -75,6 +76,51 @@ def test_after_a_cut_or_a_fade_it_is_painted_afresh() -> None:
     keys = stream._sequences[0].memory.keys
     assert keys[-1].worn is None
     assert 0 < len(painter.begun) < len(painter.seen)
+
+
+def live(pictures: Sequence[np.ndarray], painter: Warm) -> tuple[list[np.ndarray], Stream]:
+    stream, shown = Stream([(0.0, painter)], live=True), []
+    for number, pixels in enumerate(pictures):
+        stream.submit(Frame(pixels, number, Fraction(1, 25), discontinuity=number == 0))
+        shown.append(stream.result().pixels)
+    return shown, stream
+
+
+def test_a_live_picture_that_stands_still_comes_nearer_for_some_rounds() -> None:
+    levels = iter(range(10, 250, 10))
+    painter = Warm(lambda pixels: pixels)
+    start_from = painter.start_from
+    # Each goes on from the last, and is lighter by as much.
+    painter.start_from = lambda pixels, begin: done(  # type: ignore[method-assign]
+        np.minimum(start_from(pixels, begin).result(), 250) + np.uint8(next(levels) // 10)
+    )
+    shown, stream = live([scene(1)] * 20, painter)
+    assert len(painter.begun) == ROUNDS
+    assert stream.paintings == ROUNDS + 1
+    # What came of them is shown, and nothing else is kept.
+    assert len(stream._sequences[0].memory.keys) == 1
+    means = [float(picture.mean()) for picture in shown]
+    assert means[-1] > means[0] + 10
+    assert means[-1] == means[-2]
+
+
+def test_a_live_stream_that_hurries_paints_afresh() -> None:
+    painter = Warm(grain().paint)
+    _, stream = live([*[scene(1)] * 12, *[scene(3)] * 12], painter)
+    assert len(painter.begun) == 2 * ROUNDS
+    assert stream.paintings == 2 + 2 * ROUNDS
+
+
+def test_frames_from_elsewhere_are_not_painted_over() -> None:
+    painter = Warm(grain().paint)
+    stream = Stream([(0.0, painter)], live=True)
+    picture, painted_elsewhere = scene(1), np.full_like(scene(1), 200)
+    stream.pin("key", picture, painted_elsewhere)
+    for number in range(30):
+        stream.submit(Frame(picture, number, Fraction(1, 25), discontinuity=number == 0))
+        shown = stream.result().pixels
+    assert np.abs(shown.astype(int) - 200).mean() < 5
+    assert len(painter.begun) <= ROUNDS
 
 
 def made_start(planar: bool) -> tuple[np.ndarray, WarmStart]:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidstyle.errors import InputError, reason
+from vidstyle.errors import InputError, parameter, reason
 from vidstyle.lazy_network import REAL_TIME, AnyNetwork, LazyNetwork
 from vidstyle.output_files import written_beside
 from vidstyle.shipped import PHOTOS
@@ -130,6 +130,20 @@ class LazyStyle(Style):
 def network_to_paint(style: Style) -> AnyNetwork:
     """What engines take: the network of a style, or what loads it."""
     return style.lazy if isinstance(style, LazyStyle) else style.network
+
+
+def known_grams(style: Style) -> "Grams":
+    """Gram matrices of a style's picture, to bring paintings nearer to it.
+
+    Raises:
+        InputError: for a style that does not know its picture.
+    """
+    if not style.grams:
+        raise InputError(
+            f"{parameter('optimise')}: {style.card.name} does not know its picture: train it again, or name the "
+            f"picture itself as {parameter('style')}"
+        )
+    return style.grams
 
 
 def _sample_of(network: "nn.Module") -> bytes:

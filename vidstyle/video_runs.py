@@ -12,7 +12,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.frame import Color, Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import Options
-from vidstyle.style_files import Style, network_to_paint
+from vidstyle.style_files import Style, known_grams, network_to_paint
 from vidstyle.styles import load_style
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
-    from vidstyle.perception.style_grams import Grams
     from vidstyle.stream import Paints, Stream
     from vidstyle.stream.pixel_operations import PixelOperations
 
@@ -113,7 +112,7 @@ def open_painter(
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        grams = _grams_for(style) if options.optimise else {}
+        grams = known_grams(style) if options.optimise else {}
         engine = make_engine(
             network_to_paint(style),
             options.device,
@@ -130,16 +129,6 @@ def open_painter(
         return OptimisingEngine(engine, grams, options.optimise, planes, compiled=compiled)
 
     return PaintingQueue(make)
-
-
-def _grams_for(style: Style) -> "Grams":
-    """Of the style's picture.  Raises InputError for a style that does not know it."""
-    if not style.grams:
-        raise InputError(
-            f"{parameter('optimise')}: {style.card.name} does not know its picture: train it again, or name the "
-            f"picture itself as {parameter('style')}"
-        )
-    return style.grams
 
 
 def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:

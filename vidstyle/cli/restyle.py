@@ -13,6 +13,7 @@ import typer
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
     EngineName,
+    OptimiseSteps,
     PaintingDevice,
     PerceptualName,
     PerceptualWeights,
@@ -99,13 +100,7 @@ def restyle(
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     stroke_size: StrokeSize = 1.0,
-    optimise: Annotated[
-        int,
-        typer.Option(
-            metavar="STEPS",
-            help="Bring each painting nearer to the style's picture, as `paint` does: 16 show, and take their time.",
-        ),
-    ] = 0,
+    optimise: OptimiseSteps = 0,
     keys: Annotated[
         Optional[str],
         typer.Option(

@@ -12,7 +12,7 @@ from vidstyle import __version__
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.openvino import converted, digest, import_openvino
 from vidstyle.engines.picture_gradient import PictureGradient
-from vidstyle.processor import prefers_bfloat16, usable_cores
+from vidstyle.processor import prefers_bfloat16
 
 GRAPH = 1
 """Goes up when another graph is made."""
@@ -23,12 +23,20 @@ KEPT_GRAPHS = 4
 class CompiledGradient:
     """Called as a PictureGradient is, with tensors of the processor.
 
+    Args:
+        gradient: what to compile.
+        cores: to compute on.
+
+    Attributes:
+        compiling: whether a call is taking its time since a graph is being compiled; to be read by any thread.
+
     Raises:
         InputError: if OpenVINO cannot be imported.
     """
 
-    def __init__(self, gradient: PictureGradient) -> None:
-        self._gradient = gradient
+    def __init__(self, gradient: PictureGradient, cores: int) -> None:
+        self._gradient, self._cores = gradient, cores
+        self.compiling = False
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self._cache = CompiledCache("openvino")
@@ -58,7 +66,7 @@ class CompiledGradient:
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if prefers_bfloat16() else "f32",
             "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": usable_cores(),
+            "INFERENCE_NUM_THREADS": self._cores,
         }
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         shape = tuple(inputs[0].shape)
@@ -69,7 +77,11 @@ class CompiledGradient:
             return self._core.import_model(blob, "CPU", settings)
 
         def build() -> tuple[Any, Any]:
-            compiled = self._core.compile_model(converted(self._modules[name], *inputs), "CPU", settings)
+            self.compiling = True
+            try:
+                compiled = self._core.compile_model(converted(self._modules[name], *inputs), "CPU", settings)
+            finally:
+                self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()
 
         return self._cache.get(key, load, build)

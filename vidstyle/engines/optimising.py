@@ -31,77 +31,78 @@ MOST_PIXELS = 2_000_000
 """Of a painting; steps take 1 kB a pixel."""
 
 
-class OptimisingEngine(Engine):
-    """What another engine paints, each painting brought nearer to the style's picture.
+class PictureOptimiser:
+    """Brings paintings nearer to a style's picture.
 
     The loss is that of Gatys et al. 2016 (equation 7): distance of Gram matrices, and of content from the frame.  Steps
     are Adam's, from the painting of the network on; from paint that is there already, a fifth of them do.
 
     Args:
-        engine: what paints; it is closed together with this one.
         grams: of the style's picture.
         steps: for each painting that begins from the network's alone.
         planes: what the planes of 4:2:0 frames stand for; None for frames in RGB.
+        device: as torch names it; the processor for anything else.
         compiled: on a processor, have OpenVINO compile the gradient, for each size of frames.
+        spare_cores: use half of the processor's cores only.
     """
 
-    warm_starts = True
-
     def __init__(
-        self, engine: Engine, grams: Grams, steps: int, planes: Color | None, *, compiled: bool = False
+        self,
+        grams: Grams,
+        steps: int,
+        planes: Color | None,
+        device: str = "cpu",
+        *,
+        compiled: bool = False,
+        spare_cores: bool = False,
     ) -> None:
-        self._engine, self._steps = engine, steps
-        self.name, self.device, self.depth = engine.name, engine.device, engine.depth
-        kind = engine.device.partition(":")[0]
+        self._steps = steps
+        kind = device.partition(":")[0]
         # What OpenVINO alone computes on has the processor beside it.
-        self._device = torch.device(engine.device if kind in ("cuda", "mps", "xpu") else "cpu")
+        self._device = torch.device(device if kind in ("cuda", "mps", "xpu") else "cpu")
         gradient = PictureGradient()
         self._targets = [target.to(self._device) for target in gradient.targets(grams)]
         self._content = gradient.to(self._device).content
         self._gradient: Callable[..., Tensor] = gradient
+        self._cores = usable_cores(spare=spare_cores)
+        self._compiled: CompiledGradient | None = None
         if compiled and self._device.type == "cpu":
-            self._gradient = compiled_gradient = CompiledGradient(gradient)
-            self._content = compiled_gradient.content
+            self._gradient = self._compiled = CompiledGradient(gradient, self._cores)
+            self._content = self._compiled.content
         self._colors = _Colors(planes, self._device)
-        self._cores = usable_cores()
-        self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
 
     @property
-    def compiling(self) -> bool:  # type: ignore[override]
-        """Whether the engine that paints is."""
-        return self._engine.compiling
+    def compiling(self) -> bool:
+        """Whether the gradient is being compiled."""
+        return self._compiled is not None and self._compiled.compiling
 
-    def submit(self, frame: Frame[Any]) -> None:
-        self._submit(frame, None)
-
-    def submit_from(self, frame: Frame[Any], begin: Callable[[Any], Any]) -> None:
-        self._submit(frame, begin)
-
-    def _submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None) -> None:
-        height, width = self._colors.size(frame.pixels)
-        if height * width > MOST_PIXELS:
+    def check(self, frame: np.ndarray | DevicePixels) -> None:
+        """Raises InputError for pixels that would take more memory than there may be."""
+        height, width = self._colors.size(frame)
+        if not self.takes(frame):
             raise InputError(
                 f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
                 f"{parameter('stroke_size')} be larger"
             )
-        self._engine.submit(frame)
-        self._sources.append((frame.pixels, begin))
 
-    def result(self) -> Frame[Any]:
-        (source, begin), frame = self._sources.popleft(), self._engine.result()
-        begun, steps = frame.pixels, self._steps
-        if begin is not None:
-            begun, steps = begin(begun), math.ceil(steps * WARM_SHARE)
+    def takes(self, frame: np.ndarray | DevicePixels) -> bool:
+        """Whether a painting of such pixels is small enough."""
+        height, width = self._colors.size(frame)
+        return height * width <= MOST_PIXELS
+
+    def __call__(self, painting: Any, frame: Any, begin: Callable[[Any], Any] | None = None) -> Any:
+        """What comes of the network's painting of a frame: pixels as it, RGB (H, W, 3) or planes (3 H / 2, W) uint8.
+
+        begin: makes of the painting what to begin from, pixels as well.
+        """
+        begun = painting if begin is None else begin(painting)
+        steps = self._steps if begin is None else math.ceil(self._steps * WARM_SHARE)
         # Whoever has asked for fewer, such as an engine that paints frames side by side, has for all threads to come;
         # and what comes of sums depends on how many add them up.
         torch.set_num_threads(self._cores)
         with torch.inference_mode(False), torch.no_grad():
-            pixels = self._nearer(self._on_device(begun), self._on_device(source), steps)
-        kept: Any = written(pixels) if isinstance(frame.pixels, DevicePixels) else pixels.cpu().numpy()
-        return dataclasses.replace(frame, pixels=kept)
-
-    def close(self) -> None:
-        self._engine.close()
+            pixels = self._nearer(self._on_device(begun), self._on_device(frame), steps)
+        return written(pixels) if isinstance(painting, DevicePixels) else pixels.cpu().numpy()
 
     def _on_device(self, pixels: np.ndarray | DevicePixels) -> Tensor:
         if isinstance(pixels, DevicePixels):
@@ -109,7 +110,6 @@ class OptimisingEngine(Engine):
         return torch.from_numpy(pixels).to(self._device)
 
     def _nearer(self, pixels: Tensor, frame: Tensor, steps: int) -> Tensor:
-        """A painting after its steps, as it was given: RGB (H, W, 3) or planes (3 H / 2, W) uint8."""
         picture = self._colors.rgb(pixels)
         height, width = picture.shape[-2:]
         around = [0, max(0, LEAST_SIDE - width), 0, max(0, LEAST_SIDE - height)]
@@ -120,6 +120,48 @@ class OptimisingEngine(Engine):
             picture.grad = self._gradient(picture, content, *self._targets)
             adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / steps))
         return self._colors.pixels(picture[..., :height, :width])
+
+
+class OptimisingEngine(Engine):
+    """What another engine paints, each painting brought nearer to the style's picture.
+
+    Args:
+        engine: what paints; it is closed together with this one.
+        grams, steps, planes, compiled: see PictureOptimiser.
+    """
+
+    warm_starts = True
+
+    def __init__(
+        self, engine: Engine, grams: Grams, steps: int, planes: Color | None, *, compiled: bool = False
+    ) -> None:
+        self._engine = engine
+        self.name, self.device, self.depth = engine.name, engine.device, engine.depth
+        self._optimiser = PictureOptimiser(grams, steps, planes, engine.device, compiled=compiled)
+        self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
+
+    @property
+    def compiling(self) -> bool:  # type: ignore[override]
+        """Whether the engine that paints is, or the gradient."""
+        return self._engine.compiling or self._optimiser.compiling
+
+    def submit(self, frame: Frame[Any]) -> None:
+        self._submit(frame, None)
+
+    def submit_from(self, frame: Frame[Any], begin: Callable[[Any], Any]) -> None:
+        self._submit(frame, begin)
+
+    def _submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None) -> None:
+        self._optimiser.check(frame.pixels)
+        self._engine.submit(frame)
+        self._sources.append((frame.pixels, begin))
+
+    def result(self) -> Frame[Any]:
+        (source, begin), frame = self._sources.popleft(), self._engine.result()
+        return dataclasses.replace(frame, pixels=self._optimiser(frame.pixels, source, begin))
+
+    def close(self) -> None:
+        self._engine.close()
 
 
 class _Colors:

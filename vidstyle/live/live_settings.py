@@ -12,7 +12,7 @@ from vidstyle.live.backgrounds import BLUR, KEEP, PAINT
 from vidstyle.media.frame import LARGEST_SIDE, SMALLEST_SIDE
 from vidstyle.media.live_sinks import check_target, has_sound
 from vidstyle.media.window import check_window
-from vidstyle.restyle_options import Size, Strength, StrokeSize
+from vidstyle.restyle_options import Size, Steps, Strength, StrokeSize
 from vidstyle.style_files import Style
 from vidstyle.validation import validated
 
@@ -32,6 +32,7 @@ class LiveSettings:
         sound: whether recordings and streams get the source's own sound, where it has some.
         microphone: whose sound they get in its place, see vidstyle.media.microphones.open_microphone; None for none.
         strength, keep_colors, mirror, stroke_size: see vidstyle.live.keys.LiveState.
+        optimise: see vidstyle.restyle_options.Options.
         seconds: after which to end, None for no end.
         keys: folder for frames to paint, which are worn when they are, see vidstyle.live.watched_keys; None for none.
         background: what becomes of what is behind somebody: see vidstyle.live.backgrounds; None if all is painted.
@@ -55,6 +56,7 @@ class LiveSettings:
     keep_colors: bool = False
     mirror: bool = False
     stroke_size: StrokeSize = 1.0
+    optimise: Steps = 0
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = None
     keys: Path | None = None
     learn: Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")] = 20.0

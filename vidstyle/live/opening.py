@@ -151,12 +151,16 @@ class _Painting:
                 self._shown.wait(FIRST_PICTURE_SECONDS)
             self._compiler.prepare(planar=self._color is not None)
         from vidstyle.stream.lifting import painted_size
+        from vidstyle.style_files import known_grams
 
         alone = self._shown is None and self._settings.control is None
         # Where there are other styles to go over to, torch is needed for them, and had better be loaded before anything
         # moves.
         size = painted_size(self._size, self._settings.stroke_size) if alone else None
-        return StylePainter(self._style(name), self._settings.device, self._color, self._compiler, size)
+        style, steps = self._style(name), self._settings.optimise
+        # What is learnt from painted frames has no other picture than those.
+        grams = known_grams(style) if steps and name not in self._learnt else None
+        return StylePainter(style, self._settings.device, self._color, self._compiler, size, grams, steps)
 
     def _style(self, name: str) -> "Style":
         from vidstyle.style_files import Style

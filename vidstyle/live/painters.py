@@ -19,6 +19,8 @@ from vidstyle.style_files import LazyStyle, Style, network_to_paint
 
 if TYPE_CHECKING:
     from vidstyle.engines import Engine
+    from vidstyle.engines.optimising import PictureOptimiser
+    from vidstyle.perception.style_grams import Grams
 
 KEPT_SIZES = 2
 """Of each style, whose compiled networks stay in memory."""
@@ -63,6 +65,8 @@ class StylePainter:
         color: what the planes stand for that will come; None for RGB.
         compiler: compiles in the background.
         size: (width, height) at which frames will be painted, as far as that is known.
+        grams: of the style's picture, if paintings are to be brought nearer to it.
+        steps: by which, see vidstyle.engines.optimising.
 
     Raises:
         InputError: for a device that is not there, and weights that do not fit.
@@ -75,6 +79,8 @@ class StylePainter:
         color: Color | None,
         compiler: Compiler,
         size: tuple[int, int] | None = None,
+        grams: "Grams | None" = None,
+        steps: int = 0,
     ) -> None:
         from vidstyle.engines import choose_engine, network_takes_planes
 
@@ -84,6 +90,7 @@ class StylePainter:
         self._compiles = self._kind == "openvino" and self.device == "cpu"
         self._color = color if color is not None and network_takes_planes(network, color) else None
         self._colors = Colors(color)
+        self._optimiser = _optimiser(grams, steps, color, self.device, compiled=self._compiles) if grams else None
         self._made_first: Engine | None = None
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._asked_for: set[tuple[int, ...]] = set()
@@ -136,13 +143,26 @@ class StylePainter:
     @property
     def notice(self) -> str:
         """That what paints fastest is being compiled, for the size that is painted."""
-        return COMPILING if self._newest in self._compiling else ""
+        compiling = self._newest in self._compiling or (self._optimiser is not None and self._optimiser.compiling)
+        return COMPILING if compiling else ""
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
+        return self._start(pixels, None)
+
+    @property
+    def warm_starts(self) -> bool:
+        """See vidstyle.stream.frame_painters.PaintsOn."""
+        return self._optimiser is not None
+
+    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
+        """See vidstyle.stream.frame_painters.PaintsOn."""
+        return self._start(pixels, begin)
+
+    def _start(self, pixels: Any, begin: Callable[[Any], Any] | None) -> "Future[Any]":
         if self._closed:
             return Future()  # nobody waits for it
-        painting = self._worker.submit(self._painted, pixels)
+        painting = self._worker.submit(self._painted, pixels, begin)
         with self._lock:
             self._under_way = [*self._still(), painting]
         return painting
@@ -172,7 +192,14 @@ class StylePainter:
     def _still(self) -> "list[Future[Any]]":
         return [painting for painting in self._under_way if not painting.done()]
 
-    def _painted(self, pixels: Any) -> Any:
+    def _painted(self, pixels: Any, begin: Callable[[Any], Any] | None) -> Any:
+        painting = self._by_network(pixels)
+        # What is painted afresh is wanted at once.  Strokes may be made so small by a key that it would take too much.
+        if self._optimiser is None or begin is None or not self._optimiser.takes(pixels):
+            return painting
+        return self._optimiser(painting, pixels, begin)
+
+    def _by_network(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:
             # Its network takes RGB only.
             pixels = pixels.array() if isinstance(pixels, DevicePixels) else pixels
@@ -220,6 +247,15 @@ class StylePainter:
         for oldest in sorted(self._compiled, key=self._asked_at.__getitem__)[:-KEPT_SIZES]:
             del self._compiled[oldest]
             self._asked_for.discard(oldest)
+
+
+def _optimiser(
+    grams: "Grams", steps: int, color: Color | None, device: str, *, compiled: bool
+) -> "PictureOptimiser | None":
+    """What brings paintings nearer to the style's picture, if that takes any steps."""
+    from vidstyle.engines.optimising import PictureOptimiser
+
+    return PictureOptimiser(grams, steps, color, device, compiled=compiled, spare_cores=True) if steps else None
 
 
 class Painters(Generic[T]):

@@ -37,6 +37,9 @@ EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
 PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
+ROUNDS, ROUNDS_AFTER = 5, 2
+"""Paintings of a live stream that go on from one another after which paint comes no nearer to the style's picture, and
+of them those after a painting in between that was made afresh in a hurry."""
 MOST_STEP = 0.2
 """Seconds between two frames that count at the most."""
 
@@ -65,6 +68,7 @@ class Memory:
         self._need = self._waited = self._since = 0.0
         self._uncovered, self._bare = 1.0, 0.0
         self._stale = False
+        self._rounds = 0
         self._maps.forget()
 
     def state(self) -> State:
@@ -130,16 +134,39 @@ class Memory:
         bare = self._bare > BARE or self._stale
         return not self.keys or bare or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
 
+    @property
+    def hurries(self) -> bool:
+        """Whether there is no time for anything but the quickest painting: something shows without paint."""
+        return not self.keys or self._bare > BARE or self._stale
+
+    @property
+    def comes_nearer(self) -> bool:
+        """Whether paint that is gone on with may still come nearer to the style's picture."""
+        # Frames from elsewhere are not painted over.
+        return self._rounds < ROUNDS and all(key.gives_way for key in self.keys)
+
     def warm_start(self) -> WarmStart | None:
         """What the painting of the frame may begin from; None if it is to be painted afresh."""
         return warm_start(self._maps.layers(self.keys)) if self.keys and not self._stale else None
 
-    def add(self, small: np.ndarray, painting: "Future[Any]", worn: np.ndarray | None = None) -> None:
+    def add(
+        self,
+        small: np.ndarray,
+        painting: "Future[Any]",
+        worn: np.ndarray | None = None,
+        *,
+        replaces: bool = False,
+    ) -> None:
         """The frame of a `small_picture` is being painted, and becomes a key.
 
-        worn: see vidstyle.stream.warm_starts.WarmStart, if the painting begins from one.
+        Args:
+            small: as above.
+            painting: of it.
+            worn: see vidstyle.stream.warm_starts.WarmStart, if the painting begins from one.
+            replaces: whether all that others have shows in it.
         """
-        key = Key(self._numbered(), averaged(small), painting, replaces=self._stale, worn=worn)
+        self._rounds = min(self._rounds, ROUNDS - ROUNDS_AFTER) if worn is None else self._rounds + 1
+        key = Key(self._numbered(), averaged(small), painting, replaces=self._stale or replaces, worn=worn)
         self._maps.begin(key)
         self.keys.append(key)
         self._need = self._waited = self._since = 0.0

@@ -278,17 +278,24 @@ class Stream:
             sequence.learn_colors()
             for _, pinned in self._named if sequence is self._sequences[-1] else ():
                 pinned.find(memory, picture_size(waiting.small), waiting.picture, self._operations.taken)
-        if memory.gains_from_painting and sequence.painter.is_free() if self._live else memory.wants_painting:
+        if self._gains(sequence) if self._live else memory.wants_painting:
             self.paintings += 1
             self._paint(sequence, waiting)
             sequence.newest = memory.keys[-1]
 
+    @staticmethod
+    def _gains(sequence: StyleSequence) -> bool:
+        """Whether to give a painter who makes nobody wait something to do."""
+        memory, painter = sequence.memory, sequence.painter
+        return painter.is_free() and (memory.gains_from_painting or (memory.comes_nearer and may_begin_warm(painter)))
+
     def _paint(self, sequence: StyleSequence, waiting: WaitingFrame) -> None:
         """Have a frame painted that becomes a key."""
         memory, painter, pixels = sequence.memory, sequence.painter, self._operations.for_painter(waiting.small)
-        if may_begin_warm(painter) and (start := memory.warm_start()) is not None:
-            begin = partial(self._operations.begun, start=start)
-            memory.add(waiting.picture, painter.start_from(pixels, begin), start.worn)
+        hurries = self._live and memory.hurries
+        if not hurries and may_begin_warm(painter) and (start := memory.warm_start()) is not None:
+            painting = painter.start_from(pixels, partial(self._operations.begun, start=start))
+            memory.add(waiting.picture, painting, start.worn, replaces=self._live and memory.comes_nearer)
         else:
             memory.add(waiting.picture, painter.start(pixels))
 
