@@ -10,6 +10,7 @@ import numpy as np
 
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Look, Stream
+from vidstyle.stream.frame_painters import never
 
 WIDTH, HEIGHT = 192, 144
 MIDDLE = (slice(24, -24), slice(24, -24))
@@ -102,7 +103,9 @@ class Warm(Painter):
         super().__init__(paint)
         self.begun: list[np.ndarray] = []
 
-    def start_from(self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray]) -> "Future[np.ndarray]":
+    def start_from(
+        self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray], hurried: Callable[[], bool] = never
+    ) -> "Future[np.ndarray]":
         """Paint, and begin from what `begin` makes of that."""
         painting = self.start(pixels).result()
         self.begun.append(begin(painting))

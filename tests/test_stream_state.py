@@ -86,7 +86,7 @@ def test_a_painting_that_takes_those_before_it_is_not_put_off() -> None:
     for frame in frames(moving(22)[:22]):
         stream.submit(frame)
         stream.pass_over()
-    assert 1 < stream.paintings == 1 + len(painter.begun)
+    assert 1 < stream.paintings == 1 + len(painter.begun) == len(painter.seen)
 
 
 def test_what_is_passed_over_is_remembered_and_hardly_anything_of_it_is_painted() -> None:

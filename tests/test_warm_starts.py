@@ -1,7 +1,8 @@
 """Paintings that begin from the paint that is there already: of what, for how long, and on devices alike."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from fractions import Fraction
 
 import cv2
@@ -12,6 +13,7 @@ from made_scenes import Warm, done, grain, landscape, scene, to_planes, view
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Stream
 from vidstyle.stream.device_operations import DeviceOperations
+from vidstyle.stream.frame_painters import never
 from vidstyle.stream.key_maps import Key, Layer
 from vidstyle.stream.memory import ROUNDS
 from vidstyle.stream.planes import planes_of
@@ -87,13 +89,15 @@ def live(pictures: Sequence[np.ndarray], painter: Warm) -> tuple[list[np.ndarray
 
 
 def test_a_live_picture_that_stands_still_comes_nearer_for_some_rounds() -> None:
-    levels = iter(range(10, 250, 10))
-    painter = Warm(lambda pixels: pixels)
-    start_from = painter.start_from
-    # Each goes on from the last, and is lighter by as much.
-    painter.start_from = lambda pixels, begin: done(  # type: ignore[method-assign]
-        np.minimum(start_from(pixels, begin).result(), 250) + np.uint8(next(levels) // 10)
-    )
+    class Lighter(Warm):
+        """Each goes on from the last, and is lighter."""
+
+        def start_from(
+            self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray], hurried: Callable[[], bool] = never
+        ) -> "Future[np.ndarray]":
+            return super().start_from(pixels, lambda painting: cv2.add(begin(painting), (4, 4, 4, 0)))
+
+    painter = Lighter(lambda pixels: pixels)
     shown, stream = live([scene(1)] * 20, painter)
     assert len(painter.begun) == ROUNDS
     assert stream.paintings == ROUNDS + 1
@@ -111,16 +115,48 @@ def test_a_live_stream_that_hurries_paints_afresh() -> None:
     assert stream.paintings == 2 + 2 * ROUNDS
 
 
-def test_frames_from_elsewhere_are_not_painted_over() -> None:
+@pytest.mark.parametrize("pinned_at", [0, 10])
+def test_frames_from_elsewhere_are_not_painted_over(pinned_at: int) -> None:
     painter = Warm(grain().paint)
     stream = Stream([(0.0, painter)], live=True)
     picture, painted_elsewhere = scene(1), np.full_like(scene(1), 200)
-    stream.pin("key", picture, painted_elsewhere)
-    for number in range(30):
+    shown = []
+    for number in range(60):
+        if number == pinned_at:
+            stream.pin("key", picture, painted_elsewhere)
         stream.submit(Frame(picture, number, Fraction(1, 25), discontinuity=number == 0))
-        shown = stream.result().pixels
-    assert np.abs(shown.astype(int) - 200).mean() < 5
-    assert len(painter.begun) <= ROUNDS
+        shown.append(stream.result().pixels)
+    for pixels in shown[-20:]:
+        assert np.abs(pixels.astype(int) - 200).mean() < 5
+
+
+def test_nobody_is_painted_for() -> None:
+    painter = Warm(grain().paint)
+    stream = Stream([(0.0, painter)], live=True, masks=False)
+    hidden = np.zeros(scene(1).shape[:2], np.uint8)
+    for number in range(20):
+        stream.submit(Frame(scene(1), number, Fraction(1, 25), discontinuity=number == 0, mask=hidden))
+        stream.result()
+    assert not painter.begun
+
+
+def test_a_live_painting_ends_early_where_something_has_no_paint() -> None:
+    asked = []
+
+    class Asked(Warm):
+        def start_from(
+            self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray], hurried: Callable[[], bool] = never
+        ) -> "Future[np.ndarray]":
+            asked.append(hurried)
+            return super().start_from(pixels, begin)
+
+    _, stream = live([scene(1)] * 4, Asked(grain().paint))
+    assert asked
+    assert not any(hurried() for hurried in asked)
+    stream._sequences[0].memory.forget()
+    assert all(hurried() for hurried in asked)
+    painted(pan(20), Asked(grain().paint))
+    assert asked[-1] is never
 
 
 def made_start(planar: bool) -> tuple[np.ndarray, WarmStart]:

@@ -52,7 +52,8 @@ class Options:
         keep_colors: the source's colours with the painting's luminance.
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
-        optimise: steps by which each painting is brought nearer to the style's picture.
+        optimise: steps by which each painting is brought nearer to the style's picture; a fifth of them where it goes
+            on from the paint that is there already.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
             no more than a few times as many bits as its source (vidstyle.media.bit_rates).

@@ -12,6 +12,7 @@ from vidstyle import __version__
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.openvino import converted, digest, import_openvino
 from vidstyle.engines.picture_gradient import PictureGradient
+from vidstyle.perception.style_grams import gram_shapes
 from vidstyle.processor import prefers_bfloat16
 
 GRAPH = 1
@@ -51,6 +52,16 @@ class CompiledGradient:
         """See PictureGradient.content."""
         return self._computed("content", [frame.contiguous()])
 
+    def is_compiled(self, height: int, width: int) -> bool:
+        """Whether pictures of a size take no compiling first."""
+        shape = torch.Size((1, 3, height, width))
+        return all((name, shape) in self._requests or self._cache.has(self._key(name, shape)) for name in self._modules)
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile what pictures of a size take."""
+        picture = torch.zeros(1, 3, height, width)
+        self(picture, self.content(picture), *(torch.zeros(2, *shape) for shape in gram_shapes().values()))
+
     def _computed(self, name: str, inputs: list[Tensor]) -> Tensor:
         key = name, inputs[0].shape
         if key not in self._requests:
@@ -62,16 +73,21 @@ class CompiledGradient:
         )
         return torch.from_numpy(found[0])
 
-    def _compiled(self, name: str, inputs: list[Tensor]) -> Any:
-        settings = {
+    @cached_property
+    def _settings(self) -> dict[str, str | int]:
+        return {
             "INFERENCE_PRECISION_HINT": "bf16" if prefers_bfloat16() else "f32",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": self._cores,
         }
+
+    def _key(self, name: str, shape: torch.Size) -> str:
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        shape = tuple(inputs[0].shape)
         versions = GRAPH, __version__, self._openvino.__version__
-        key = digest(*versions, name, self._weights, shape, sorted(settings.items()), processor)
+        return digest(*versions, name, self._weights, tuple(shape), sorted(self._settings.items()), processor)
+
+    def _compiled(self, name: str, inputs: list[Tensor]) -> Any:
+        settings = self._settings
 
         def load(blob: bytes) -> Any:
             return self._core.import_model(blob, "CPU", settings)
@@ -84,7 +100,7 @@ class CompiledGradient:
                 self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()
 
-        return self._cache.get(key, load, build)
+        return self._cache.get(self._key(name, inputs[0].shape), load, build)
 
     @cached_property
     def _weights(self) -> str:

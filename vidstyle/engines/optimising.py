@@ -78,7 +78,7 @@ class PictureOptimiser:
 
     def check(self, frame: np.ndarray | DevicePixels) -> None:
         """Raises InputError for pixels that would take more memory than there may be."""
-        height, width = self._colors.size(frame)
+        height, width = self._colors.size(frame.shape)
         if not self.takes(frame):
             raise InputError(
                 f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
@@ -87,13 +87,32 @@ class PictureOptimiser:
 
     def takes(self, frame: np.ndarray | DevicePixels) -> bool:
         """Whether a painting of such pixels is small enough."""
-        height, width = self._colors.size(frame)
+        height, width = self._colors.size(frame.shape)
         return height * width <= MOST_PIXELS
 
-    def __call__(self, painting: Any, frame: Any, begin: Callable[[Any], Any] | None = None) -> Any:
+    def ready(self, shape: tuple[int, ...]) -> bool:
+        """Whether pixels of a shape take no compiling first."""
+        return self._compiled is None or self._compiled.is_compiled(*self.padded(shape))
+
+    def padded(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width that steps are taken at for pixels of a shape."""
+        height, width = self._colors.size(shape)
+        return max(height, LEAST_SIDE), max(width, LEAST_SIDE)
+
+    def __call__(
+        self,
+        painting: Any,
+        frame: Any,
+        begin: Callable[[Any], Any] | None = None,
+        hurried: Callable[[], bool] = lambda: False,
+    ) -> Any:
         """What comes of the network's painting of a frame: pixels as it, RGB (H, W, 3) or planes (3 H / 2, W) uint8.
 
-        begin: makes of the painting what to begin from, pixels as well.
+        Args:
+            painting: of the network.
+            frame: its source.
+            begin: makes of the painting what to begin from, pixels as well.
+            hurried: whether to end after the step that is being taken.
         """
         begun = painting if begin is None else begin(painting)
         steps = self._steps if begin is None else math.ceil(self._steps * WARM_SHARE)
@@ -101,7 +120,7 @@ class PictureOptimiser:
         # and what comes of sums depends on how many add them up.
         torch.set_num_threads(self._cores)
         with torch.inference_mode(False), torch.no_grad():
-            pixels = self._nearer(self._on_device(begun), self._on_device(frame), steps)
+            pixels = self._nearer(self._on_device(begun), self._on_device(frame), steps, hurried)
         return written(pixels) if isinstance(painting, DevicePixels) else pixels.cpu().numpy()
 
     def _on_device(self, pixels: np.ndarray | DevicePixels) -> Tensor:
@@ -109,16 +128,19 @@ class PictureOptimiser:
             return pixels.for_current_stream()
         return torch.from_numpy(pixels).to(self._device)
 
-    def _nearer(self, pixels: Tensor, frame: Tensor, steps: int) -> Tensor:
+    def _nearer(self, pixels: Tensor, frame: Tensor, steps: int, hurried: Callable[[], bool]) -> Tensor:
         picture = self._colors.rgb(pixels)
         height, width = picture.shape[-2:]
-        around = [0, max(0, LEAST_SIDE - width), 0, max(0, LEAST_SIDE - height)]
+        whole = self.padded(tuple(pixels.shape))
+        around = [0, whole[1] - width, 0, whole[0] - height]
         picture, source = (F.pad(rgb, around, mode="replicate") for rgb in (picture, self._colors.rgb(frame)))
         content = self._content(source)
         adam = PlainAdam([picture], betas=BETAS)
         for step in range(steps):
             picture.grad = self._gradient(picture, content, *self._targets)
             adam.step(FIRST_STEP * (1 + (LAST_STEP - 1) * step / steps))
+            if hurried():
+                break
         return self._colors.pixels(picture[..., :height, :width])
 
 
@@ -177,9 +199,9 @@ class _Colors:
             self._to_rgb = torch.linalg.inv(to_yuv.double()).float().to(device)
             self._to_yuv, self._black, self._low, self._high = (x.to(device) for x in (to_yuv, black, low, high))
 
-    def size(self, pixels: np.ndarray | DevicePixels) -> tuple[int, int]:
-        """Height and width of a picture."""
-        height, width = pixels.shape[:2]
+    def size(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of a picture, by the shape of its pixels."""
+        height, width = shape[:2]
         return (height * 2 // 3 if self._planar else height, width)
 
     def rgb(self, pixels: Tensor) -> Tensor:

@@ -48,8 +48,11 @@ class PaintingQueue:
         """
         return self._start(pixels, None)
 
-    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
+    def start_from(
+        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = lambda: False
+    ) -> "Future[Any]":
         """The same from what `begin` makes of the network's painting, by an engine with `warm_starts`."""
+        del hurried  # whoever is served by a queue waits
         return self._start(pixels, begin)
 
     @property

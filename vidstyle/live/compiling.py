@@ -100,6 +100,23 @@ class Compiler:
         with contextlib.suppress(RuntimeError):  # closed
             self._worker.submit(work)
 
+    def open_gradient(self, size: tuple[int, int], cores: int, take: Callable[[], None]) -> None:
+        """Have what vidstyle.engines.compiled_gradient needs compiled, which may never succeed.
+
+        Args:
+            size: height and width of the pictures.
+            cores: it is to compute on.
+            take: called in another thread, once it is there.
+        """
+
+        def work() -> None:
+            self._ask(json.dumps({"gradient": size, "cores": cores}).encode() + b"\n")
+            if not self._closed:
+                take()
+
+        with contextlib.suppress(RuntimeError):  # closed
+            self._worker.submit(work)
+
     def prepare(self, *, planar: bool) -> None:
         """Have whatever draws frames ready, see vidstyle.stream.prepare; waits for that.
 
@@ -178,6 +195,12 @@ def main() -> None:
         return
     # Whatever is shown and painted meanwhile comes first: torch paints at the priority of what gives way.
     give_way(BEHIND)
+    if "gradient" in request:
+        from vidstyle.engines.compiled_gradient import CompiledGradient
+        from vidstyle.engines.picture_gradient import PictureGradient
+
+        CompiledGradient(PictureGradient(), request["cores"]).prepare(*request["gradient"])
+        return
     from safetensors.torch import load
 
     from vidstyle.nets import build_network

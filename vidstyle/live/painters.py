@@ -13,8 +13,8 @@ from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import COMPILING, Compiler, openvino_engine, warmed
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
-from vidstyle.processor import give_way
-from vidstyle.stream.frame_painters import Paints
+from vidstyle.processor import give_way, usable_cores
+from vidstyle.stream.frame_painters import Paints, never
 from vidstyle.style_files import LazyStyle, Style, network_to_paint
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class StylePainter:
         self._color = color if color is not None and network_takes_planes(network, color) else None
         self._colors = Colors(color)
         self._optimiser = _optimiser(grams, steps, color, self.device, compiled=self._compiles) if grams else None
+        self._known: set[tuple[int, ...]] = set()
+        self._nearer: set[tuple[int, ...]] = set()
         self._made_first: Engine | None = None
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._asked_for: set[tuple[int, ...]] = set()
@@ -102,6 +104,7 @@ class StylePainter:
         self._under_way: list[Future[Any]] = []
         self._latest: Engine = self._found(size) or self._first()
         self._newest: tuple[int, ...] = ()
+        self._painted_last: tuple[int, ...] = ()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -143,8 +146,7 @@ class StylePainter:
     @property
     def notice(self) -> str:
         """That what paints fastest is being compiled, for the size that is painted."""
-        compiling = self._newest in self._compiling or (self._optimiser is not None and self._optimiser.compiling)
-        return COMPILING if compiling else ""
+        return COMPILING if self._newest in self._compiling else ""
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
@@ -152,17 +154,21 @@ class StylePainter:
 
     @property
     def warm_starts(self) -> bool:
-        """See vidstyle.stream.frame_painters.PaintsOn."""
-        return self._optimiser is not None
+        """See vidstyle.stream.frame_painters.PaintsOn; not before what that takes has been compiled beside."""
+        return self._painted_last in self._nearer
 
-    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
+    def start_from(
+        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = never
+    ) -> "Future[Any]":
         """See vidstyle.stream.frame_painters.PaintsOn."""
-        return self._start(pixels, begin)
+        return self._start(pixels, begin, hurried)
 
-    def _start(self, pixels: Any, begin: Callable[[Any], Any] | None) -> "Future[Any]":
+    def _start(
+        self, pixels: Any, begin: Callable[[Any], Any] | None, hurried: Callable[[], bool] = never
+    ) -> "Future[Any]":
         if self._closed:
             return Future()  # nobody waits for it
-        painting = self._worker.submit(self._painted, pixels, begin)
+        painting = self._worker.submit(self._painted, pixels, begin, hurried)
         with self._lock:
             self._under_way = [*self._still(), painting]
         return painting
@@ -192,12 +198,32 @@ class StylePainter:
     def _still(self) -> "list[Future[Any]]":
         return [painting for painting in self._under_way if not painting.done()]
 
-    def _painted(self, pixels: Any, begin: Callable[[Any], Any] | None) -> Any:
+    def _painted(self, pixels: Any, begin: Callable[[Any], Any] | None, hurried: Callable[[], bool]) -> Any:
         painting = self._by_network(pixels)
-        # What is painted afresh is wanted at once.  Strokes may be made so small by a key that it would take too much.
-        if self._optimiser is None or begin is None or not self._optimiser.takes(pixels):
+        self._painted_last = pixels.shape
+        if self._optimiser is not None and pixels.shape not in self._known:
+            self._known.add(pixels.shape)
+            self._prepare(self._optimiser, pixels)
+        # What is painted afresh is wanted at once.
+        if self._optimiser is None or begin is None:
             return painting
-        return self._optimiser(painting, pixels, begin)
+        return self._optimiser(painting, pixels, begin, hurried)
+
+    def _prepare(self, optimiser: "PictureOptimiser", pixels: Any) -> None:
+        """Have paintings of such pixels brought nearer, as soon as that can be done."""
+        shape = pixels.shape
+        # Strokes may be made so small by a key that it would take too much.
+        if not optimiser.takes(pixels):
+            return
+        if optimiser.ready(shape):
+            self._nearer.add(shape)
+            return
+        cores = usable_cores(spare=True)
+        self._compiler.open_gradient(optimiser.padded(shape), cores, lambda: self._take_gradient(shape))
+
+    def _take_gradient(self, shape: tuple[int, ...]) -> None:
+        if self._optimiser is not None and self._optimiser.ready(shape):
+            self._nearer.add(shape)
 
     def _by_network(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:

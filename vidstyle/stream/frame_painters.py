@@ -11,6 +11,11 @@ from vidstyle.errors import InputError
 from vidstyle.stream.planes import is_planar
 
 
+def never() -> bool:
+    """Files wait for each painting."""
+    return False
+
+
 @runtime_checkable
 class Paints(Protocol):
     """What paints frames while others are shown: vidstyle.engines.PaintingQueue, or anything else."""
@@ -35,8 +40,13 @@ class PaintsOn(Paints, Protocol):
     @property
     def warm_starts(self) -> bool: ...
 
-    def start_from(self, pixels: Any, begin: Callable[[Any], Any]) -> "Future[Any]":
-        """Begin to paint pixels from what `begin` makes of what the network paints."""
+    def start_from(
+        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = never
+    ) -> "Future[Any]":
+        """Begin to paint pixels from what `begin` makes of what the network paints.
+
+        hurried: says, of a live stream and in any thread, that whatever has been reached is enough.
+        """
         ...
 
 

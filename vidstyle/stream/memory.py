@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from vidstyle.stream.key_maps import LIFE_FRAMES, CarriesKeys, Key, KeyMaps, share_of
+from vidstyle.stream.key_maps import LEAST_SHOWN, LIFE_FRAMES, CarriesKeys, Key, KeyMaps, share_of
 from vidstyle.stream.motion import Motion, averaged
 from vidstyle.stream.state import State, numbers, part, within
 from vidstyle.stream.warm_starts import WarmStart, warm_start
@@ -110,7 +110,7 @@ class Memory:
             for key in self.keys:
                 key.age += age * key.gives_way
         # What has been asked for and does not show yet is not asked for again.
-        asked = len(self.keys) > 1 and self.keys[-1].replaces
+        asked = any(key.gives_way for key in self.keys[:-1]) and self.keys[-1].replaces
         carried = self._maps.carry(motion, self.cares, judges=motion.still and not asked)
         self._uncovered, self._bare, self._stale = carried
         seconds = min(seconds, MOST_STEP)
@@ -142,8 +142,9 @@ class Memory:
     @property
     def comes_nearer(self) -> bool:
         """Whether paint that is gone on with may still come nearer to the style's picture."""
+        shows = self.cares is None or bool((self.cares > LEAST_SHOWN).any())
         # Frames from elsewhere are not painted over.
-        return self._rounds < ROUNDS and all(key.gives_way for key in self.keys)
+        return shows and self._rounds < ROUNDS and all(key.gives_way for key in self.keys)
 
     def warm_start(self) -> WarmStart | None:
         """What the painting of the frame may begin from; None if it is to be painted afresh."""
@@ -198,7 +199,8 @@ class Memory:
         now = averaged(small) if motion is None else motion.now
         for number in reversed(range(1, len(self.keys))):
             if self.keys[number].replaces and usable(self.keys[number]):
-                for key in self.keys[:number]:
+                # Frames from elsewhere stay.
+                for key in [key for key in self.keys[:number] if key.gives_way]:
                     self.drop(key)
                 break
         shown = [key for key in self.keys if usable(key)]

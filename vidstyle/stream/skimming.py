@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from vidstyle.stream.frame_painters import Paints, may_begin_warm
+from vidstyle.stream.frame_painters import Paints, may_begin_warm, never
 
 
 class Lazily:
@@ -24,17 +24,21 @@ class Lazily:
 
     def start(self, pixels: np.ndarray) -> "Future[np.ndarray]":
         """See vidstyle.stream.Paints."""
-        return _Unstarted(self._painter, pixels) if self.lazy else self._painter.start(pixels)
+        # What goes on from others is painted in their order.
+        lazy = self.lazy and not self.warm_starts
+        return _Unstarted(self._painter, pixels) if lazy else self._painter.start(pixels)
 
     @property
     def warm_starts(self) -> bool:
         """See vidstyle.stream.frame_painters.PaintsOn."""
         return may_begin_warm(self._painter)
 
-    def start_from(self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray]) -> "Future[np.ndarray]":
-        """The same; such a painting takes those before it, and is never put off."""
+    def start_from(
+        self, pixels: np.ndarray, begin: Callable[[np.ndarray], np.ndarray], hurried: Callable[[], bool] = never
+    ) -> "Future[np.ndarray]":
+        """The same; never put off."""
         assert may_begin_warm(self._painter)
-        return self._painter.start_from(pixels, begin)
+        return self._painter.start_from(pixels, begin, hurried)
 
     def is_free(self) -> bool:
         """See vidstyle.stream.Paints."""

@@ -25,7 +25,7 @@ import numpy as np
 from vidstyle.media.frame import Frame
 from vidstyle.processor import usable_cores
 from vidstyle.stream.composing import Look
-from vidstyle.stream.frame_painters import Paints, PaintsFrames, may_begin_warm, painting_ahead
+from vidstyle.stream.frame_painters import Paints, PaintsFrames, may_begin_warm, never, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Memory
@@ -294,7 +294,9 @@ class Stream:
         memory, painter, pixels = sequence.memory, sequence.painter, self._operations.for_painter(waiting.small)
         hurries = self._live and memory.hurries
         if not hurries and may_begin_warm(painter) and (start := memory.warm_start()) is not None:
-            painting = painter.start_from(pixels, partial(self._operations.begun, start=start))
+            begin = partial(self._operations.begun, start=start)
+            hurried = partial(_hurries, memory) if self._live else never
+            painting = painter.start_from(pixels, begin, hurried)
             memory.add(waiting.picture, painting, start.worn, replaces=self._live and memory.comes_nearer)
         else:
             memory.add(waiting.picture, painter.start(pixels))
@@ -384,6 +386,10 @@ def searches_on(operations: PixelOperations) -> int:
     if isinstance(operations, ProcessorOperations):
         return SEARCHES
     return max(SEARCHES, min(usable_cores(), MOST_SEARCHES))
+
+
+def _hurries(memory: Memory) -> bool:
+    return memory.hurries
 
 
 def _processors(layout: Lays) -> Layout:
