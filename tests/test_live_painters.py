@@ -254,3 +254,20 @@ def test_networks_of_rgb_are_brought_nearer_as_well(compiler: Slow, grams: Grams
     assert (one != other).any()
     plain.close()
     painter.close()
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_what_steps_take_is_compiled_beside(
+    style_file: Path, grams: Grams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiler = Compiler()
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=5)
+    painting = painter.start(planes()).result(PATIENCE)
+    assert painting.shape == planes().shape
+    wait_for(lambda: painter.warm_starts, "the gradient")
+    monkeypatch.setattr("vidstyle.engines.compiled_gradient.converted", lambda *_: pytest.fail("it is there already"))
+    assert (painter.start_from(planes(), lambda painted: painted).result(PATIENCE) != painting).any()
+    painter.close()
+    compiler.close()
