@@ -1,8 +1,10 @@
 """What paints live: at once, and with OpenVINO as soon as that is compiled."""
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -257,17 +259,22 @@ def test_networks_of_rgb_are_brought_nearer_as_well(compiler: Slow, grams: Grams
 
 
 @needs_openvino
-@pytest.mark.slow
-def test_what_steps_take_is_compiled_beside(
-    style_file: Path, grams: Grams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_steps_take_is_compiled_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Here(Compiler):
+        """Does in this process what another one is asked for, which gives way to all other tests."""
+
+        def _ask(self, request: bytes) -> None:
+            monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(request)))
+            compiling.main()
+
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compiler = Compiler()
-    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=5)
-    painting = painter.start(planes()).result(PATIENCE)
-    assert painting.shape == planes().shape
-    wait_for(lambda: painter.warm_starts, "the gradient")
-    monkeypatch.setattr("vidstyle.engines.compiled_gradient.converted", lambda *_: pytest.fail("it is there already"))
-    assert (painter.start_from(planes(), lambda painted: painted).result(PATIENCE) != painting).any()
-    painter.close()
+    monkeypatch.setattr(compiling, "give_way", lambda *_: None)
+    compiler, there = Here(), threading.Event()
+    gradient = CompiledGradient(PictureGradient(), 1)
+    assert not gradient.is_compiled(48, 64)
+    compiler.open_gradient((48, 64), 1, there.set)
+    assert there.wait(PATIENCE)
+    assert gradient.is_compiled(48, 64)
+    assert not gradient.is_compiled(64, 48)
+    assert not CompiledGradient(PictureGradient(), 2).is_compiled(48, 64)
     compiler.close()

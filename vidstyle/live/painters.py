@@ -168,7 +168,7 @@ class StylePainter:
     ) -> "Future[Any]":
         if self._closed:
             return Future()  # nobody waits for it
-        painting = self._worker.submit(self._painted, pixels, begin, hurried)
+        painting = self._worker.submit(self._done, pixels, begin, hurried)
         with self._lock:
             self._under_way = [*self._still(), painting]
         return painting
@@ -198,8 +198,8 @@ class StylePainter:
     def _still(self) -> "list[Future[Any]]":
         return [painting for painting in self._under_way if not painting.done()]
 
-    def _painted(self, pixels: Any, begin: Callable[[Any], Any] | None, hurried: Callable[[], bool]) -> Any:
-        painting = self._by_network(pixels)
+    def _done(self, pixels: Any, begin: Callable[[Any], Any] | None, hurried: Callable[[], bool]) -> Any:
+        painting = self._painted(pixels)
         self._painted_last = pixels.shape
         if self._optimiser is not None and pixels.shape not in self._known:
             self._known.add(pixels.shape)
@@ -225,7 +225,7 @@ class StylePainter:
         if self._optimiser is not None and self._optimiser.ready(shape):
             self._nearer.add(shape)
 
-    def _by_network(self, pixels: Any) -> Any:
+    def _painted(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:
             # Its network takes RGB only.
             pixels = pixels.array() if isinstance(pixels, DevicePixels) else pixels
