@@ -8,9 +8,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from vidstyle.engines import never
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Look, Stream
-from vidstyle.stream.frame_painters import never
 
 WIDTH, HEIGHT = 192, 144
 MIDDLE = (slice(24, -24), slice(24, -24))

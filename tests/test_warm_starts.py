@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from made_scenes import Warm, done, grain, landscape, scene, to_planes, view
 
+from vidstyle.engines import never
 from vidstyle.media.frame import Frame
 from vidstyle.stream import Stream
 from vidstyle.stream.device_operations import DeviceOperations
-from vidstyle.stream.frame_painters import never
 from vidstyle.stream.key_maps import Key, Layer
 from vidstyle.stream.memory import ROUNDS
 from vidstyle.stream.planes import planes_of

@@ -56,6 +56,11 @@ class Engine(ABC):
         """Let go of the device."""
 
 
+def never() -> bool:
+    """Files wait for each painting."""
+    return False
+
+
 DEVICES = "auto, cpu, cuda, cuda:N, mps, xpu, xpu:N"
 """What torch computes on."""
 PAINTING_DEVICES = "GPU, GPU.N or NPU"

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidstyle.engines import Engine
+from vidstyle.engines import Engine, never
 from vidstyle.engines.compiled_gradient import CompiledGradient
 from vidstyle.engines.picture_gradient import LEAST_SIDE, PictureGradient
 from vidstyle.errors import InputError, parameter
@@ -44,6 +44,9 @@ class PictureOptimiser:
         device: as torch names it; the processor for anything else.
         compiled: on a processor, have OpenVINO compile the gradient, for each size of frames.
         spare_cores: use half of the processor's cores only.
+
+    Attributes:
+        cores: of the processor that are used.
     """
 
     def __init__(
@@ -64,10 +67,10 @@ class PictureOptimiser:
         self._targets = [target.to(self._device) for target in gradient.targets(grams)]
         self._content = gradient.to(self._device).content
         self._gradient: Callable[..., Tensor] = gradient
-        self._cores = usable_cores(spare=spare_cores)
+        self.cores = usable_cores(spare=spare_cores)
         self._compiled: CompiledGradient | None = None
         if compiled and self._device.type == "cpu":
-            self._gradient = self._compiled = CompiledGradient(gradient, self._cores)
+            self._gradient = self._compiled = CompiledGradient(gradient, self.cores)
             self._content = self._compiled.content
         self._colors = _Colors(planes, self._device)
 
@@ -104,7 +107,7 @@ class PictureOptimiser:
         painting: Any,
         frame: Any,
         begin: Callable[[Any], Any] | None = None,
-        hurried: Callable[[], bool] = lambda: False,
+        hurried: Callable[[], bool] = never,
     ) -> Any:
         """What comes of the network's painting of a frame: pixels as it, RGB (H, W, 3) or planes (3 H / 2, W) uint8.
 
@@ -118,7 +121,7 @@ class PictureOptimiser:
         steps = self._steps if begin is None else math.ceil(self._steps * WARM_SHARE)
         # Whoever has asked for fewer, such as an engine that paints frames side by side, has for all threads to come;
         # and what comes of sums depends on how many add them up.
-        torch.set_num_threads(self._cores)
+        torch.set_num_threads(self.cores)
         with torch.inference_mode(False), torch.no_grad():
             pixels = self._nearer(self._on_device(begun), self._on_device(frame), steps, hurried)
         return written(pixels) if isinstance(painting, DevicePixels) else pixels.cpu().numpy()
@@ -167,16 +170,12 @@ class OptimisingEngine(Engine):
         """Whether the engine that paints is, or the gradient."""
         return self._engine.compiling or self._optimiser.compiling
 
-    def submit(self, frame: Frame[Any]) -> None:
-        self._submit(frame, None)
-
-    def submit_from(self, frame: Frame[Any], begin: Callable[[Any], Any]) -> None:
-        self._submit(frame, begin)
-
-    def _submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None) -> None:
+    def submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None = None) -> None:
         self._optimiser.check(frame.pixels)
         self._engine.submit(frame)
         self._sources.append((frame.pixels, begin))
+
+    submit_from = submit
 
     def result(self) -> Frame[Any]:
         (source, begin), frame = self._sources.popleft(), self._engine.result()

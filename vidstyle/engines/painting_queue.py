@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from fractions import Fraction
 from typing import Any
 
-from vidstyle.engines import Engine
+from vidstyle.engines import Engine, never
 from vidstyle.media.frame import Frame
 
 CLOSING_SECONDS = 0.3
@@ -37,7 +37,7 @@ class PaintingQueue:
                 self._made = self._make()
             return self._made
 
-    def start(self, pixels: Any) -> "Future[Any]":
+    def start(self, pixels: Any, begin: Callable[[Any], Any] | None = None) -> "Future[Any]":
         """Begin to paint pixels (see vidstyle.media.frame.Frame), which must not be written to until that is done.
 
         Waits while the engine has as many frames in flight as it can have, or any of another shape.
@@ -46,21 +46,6 @@ class PaintingQueue:
             RuntimeError: once the queue is closed.
             Exception: what the engine raises when it takes a frame; what it raises later is in the future.
         """
-        return self._start(pixels, None)
-
-    def start_from(
-        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = lambda: False
-    ) -> "Future[Any]":
-        """The same from what `begin` makes of the network's painting, by an engine with `warm_starts`."""
-        del hurried  # whoever is served by a queue waits
-        return self._start(pixels, begin)
-
-    @property
-    def warm_starts(self) -> bool:
-        """Whether paintings may begin from what is there already."""
-        return self.engine.warm_starts
-
-    def _start(self, pixels: Any, begin: Callable[[Any], Any] | None) -> "Future[Any]":
         painting: Future[Any] = Future()
         engine = self.engine
         with self._changed:
@@ -77,6 +62,18 @@ class PaintingQueue:
                 self._collector.start()
             self._changed.notify_all()
         return painting
+
+    def start_from(
+        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = never
+    ) -> "Future[Any]":
+        """The same from what `begin` makes of the network's painting, by an engine with `warm_starts`."""
+        del hurried  # whoever is served by a queue waits
+        return self.start(pixels, begin)
+
+    @property
+    def warm_starts(self) -> bool:
+        """Whether paintings may begin from what is there already."""
+        return self.engine.warm_starts
 
     def is_free(self) -> bool:
         """Whether nothing is in flight."""

@@ -8,13 +8,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from vidstyle.engines import never
 from vidstyle.errors import VidstyleError
 from vidstyle.live.arranging import Colors
 from vidstyle.live.compiling import COMPILING, Compiler, openvino_engine, warmed
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
-from vidstyle.processor import give_way, usable_cores
-from vidstyle.stream.frame_painters import Paints, never
+from vidstyle.processor import give_way
+from vidstyle.stream.frame_painters import Paints
 from vidstyle.style_files import LazyStyle, Style, network_to_paint
 
 if TYPE_CHECKING:
@@ -148,30 +149,24 @@ class StylePainter:
         """That what paints fastest is being compiled, for the size that is painted."""
         return COMPILING if self._newest in self._compiling else ""
 
-    def start(self, pixels: Any) -> "Future[Any]":
+    def start(
+        self, pixels: Any, begin: Callable[[Any], Any] | None = None, hurried: Callable[[], bool] = never
+    ) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.stream.Paints.  Nothing is waited for."""
-        return self._start(pixels, None)
-
-    @property
-    def warm_starts(self) -> bool:
-        """See vidstyle.stream.frame_painters.PaintsOn; not before what that takes has been compiled beside."""
-        return self._painted_last in self._nearer
-
-    def start_from(
-        self, pixels: Any, begin: Callable[[Any], Any], hurried: Callable[[], bool] = never
-    ) -> "Future[Any]":
-        """See vidstyle.stream.frame_painters.PaintsOn."""
-        return self._start(pixels, begin, hurried)
-
-    def _start(
-        self, pixels: Any, begin: Callable[[Any], Any] | None, hurried: Callable[[], bool] = never
-    ) -> "Future[Any]":
         if self._closed:
             return Future()  # nobody waits for it
         painting = self._worker.submit(self._done, pixels, begin, hurried)
         with self._lock:
             self._under_way = [*self._still(), painting]
         return painting
+
+    start_from = start
+    """See vidstyle.stream.frame_painters.PaintsOn."""
+
+    @property
+    def warm_starts(self) -> bool:
+        """See vidstyle.stream.frame_painters.PaintsOn; not before what that takes has been compiled beside."""
+        return self._painted_last in self._nearer
 
     def is_free(self) -> bool:
         """Whether nothing is being painted, or a GPU has little to do."""
@@ -218,12 +213,12 @@ class StylePainter:
         if optimiser.ready(shape):
             self._nearer.add(shape)
             return
-        cores = usable_cores(spare=True)
-        self._compiler.open_gradient(optimiser.padded(shape), cores, lambda: self._take_gradient(shape))
 
-    def _take_gradient(self, shape: tuple[int, ...]) -> None:
-        if self._optimiser is not None and self._optimiser.ready(shape):
-            self._nearer.add(shape)
+        def take() -> None:
+            if optimiser.ready(shape):
+                self._nearer.add(shape)
+
+        self._compiler.open_gradient(optimiser.padded(shape), optimiser.cores, take)
 
     def _painted(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:
@@ -275,13 +270,11 @@ class StylePainter:
             self._asked_for.discard(oldest)
 
 
-def _optimiser(
-    grams: "Grams", steps: int, color: Color | None, device: str, *, compiled: bool
-) -> "PictureOptimiser | None":
-    """What brings paintings nearer to the style's picture, if that takes any steps."""
+def _optimiser(grams: "Grams", steps: int, color: Color | None, device: str, *, compiled: bool) -> "PictureOptimiser":
+    """What brings paintings nearer to the style's picture."""
     from vidstyle.engines.optimising import PictureOptimiser
 
-    return PictureOptimiser(grams, steps, color, device, compiled=compiled, spare_cores=True) if steps else None
+    return PictureOptimiser(grams, steps, color, device, compiled=compiled, spare_cores=True)
 
 
 class Painters(Generic[T]):

@@ -7,13 +7,9 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import cv2
 import numpy as np
 
+from vidstyle.engines import never
 from vidstyle.errors import InputError
 from vidstyle.stream.planes import is_planar
-
-
-def never() -> bool:
-    """Files wait for each painting."""
-    return False
 
 
 @runtime_checkable

@@ -95,9 +95,8 @@ class Memory:
             number, replaces, gives_way, age = key["numbers"]
             painting: Future[Any] = Future()
             painting.set_result(key["painting"])
-            known = Key(int(number), key["source"], painting, bool(replaces), bool(gives_way), float(age))
-            known.worn = key.get("worn")
-            self.keys.append(known)
+            said = bool(replaces), bool(gives_way), float(age)
+            self.keys.append(Key(int(number), key["source"], painting, *said, worn=key.get("worn")))
         self._maps.restore(self.keys, part("maps", state))
 
     def carry(self, motion: Motion, seconds: float) -> None:
@@ -131,8 +130,7 @@ class Memory:
     @property
     def gains_from_painting(self) -> bool:
         """Whether the frame is worth the time of a painter who has nothing else to do."""
-        bare = self._bare > BARE or self._stale
-        return not self.keys or bare or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
+        return self.hurries or self._need > NEED_SECONDS * EAGER or self.keys[-1].age >= LIFE_FRAMES
 
     @property
     def hurries(self) -> bool:

@@ -5,7 +5,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from vidstyle.stream.frame_painters import Paints, may_begin_warm, never
+from vidstyle.engines import never
+from vidstyle.stream.frame_painters import Paints, may_begin_warm
 
 
 class Lazily:

@@ -22,10 +22,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vidstyle.engines import never
 from vidstyle.media.frame import Frame
 from vidstyle.processor import usable_cores
 from vidstyle.stream.composing import Look
-from vidstyle.stream.frame_painters import Paints, PaintsFrames, may_begin_warm, never, painting_ahead
+from vidstyle.stream.frame_painters import Paints, PaintsFrames, may_begin_warm, painting_ahead
 from vidstyle.stream.laying import Layout
 from vidstyle.stream.lifting import painted_size
 from vidstyle.stream.memory import Memory
@@ -295,7 +296,7 @@ class Stream:
         hurries = self._live and memory.hurries
         if not hurries and may_begin_warm(painter) and (start := memory.warm_start()) is not None:
             begin = partial(self._operations.begun, start=start)
-            hurried = partial(_hurries, memory) if self._live else never
+            hurried = (lambda: memory.hurries) if self._live else never
             painting = painter.start_from(pixels, begin, hurried)
             memory.add(waiting.picture, painting, start.worn, replaces=self._live and memory.comes_nearer)
         else:
@@ -386,10 +387,6 @@ def searches_on(operations: PixelOperations) -> int:
     if isinstance(operations, ProcessorOperations):
         return SEARCHES
     return max(SEARCHES, min(usable_cores(), MOST_SEARCHES))
-
-
-def _hurries(memory: Memory) -> bool:
-    return memory.hurries
 
 
 def _processors(layout: Lays) -> Layout:
