@@ -21,11 +21,12 @@ from waiting import PATIENCE, wait_for
 from vidstyle.errors import InputError
 from vidstyle.processor import BEHIND, NICENESS
 from vidstyle.restyling import restyle
+from vidstyle.styles import write_style_of
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import Cancelled, Job, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.jobs import FINISHES, Cancelled, Job, JobQueue, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.visitors import Visitors
 
@@ -63,7 +64,7 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
 
     def shown(**asked: Any) -> tuple[np.ndarray, np.ndarray]:
-        html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
+        *_, html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
         found = [re.search(rf'{which}="/vidstyle/file/([^"]+)"', html) for which in ("before", "after")]
         paths = [jobs.visitor.file(match[1]).path for match in found if match]
         before, after = (np.asarray(Image.open(path), np.float32) for path in paths)
@@ -74,6 +75,38 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     assert np.abs(after - before).mean() > 15
     before, unpainted = shown(strength=0.0)
     assert np.abs(unpainted - before).mean() < 1
+
+
+def test_a_fine_finish_is_seen_before_it_is_waited_for(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.png"
+    Image.fromarray(landscape(0, 128, 96)).save(picture)
+    identity = jobs.visitor.keep(picture, "photo.png", "picture")
+    Image.fromarray(landscape(3, 96, 64)).save(tmp_path / "shown.png")
+    own = tmp_path / "own.safetensors"
+    write_style_of(tmp_path / "shown.png", own)
+    of_a_picture = f"own:{jobs.visitor.keep(own, 'own.safetensors', 'style')}"
+
+    def previews(style: str, finish: str) -> list[np.ndarray]:
+        found = []
+        for html in jobs.run.preview(jobs.visitor, PaintRequest(identity, style, finish=finish)):
+            match = re.search(r'after="/vidstyle/file/([^"]+)"', html)
+            assert match
+            found.append(np.asarray(Image.open(jobs.visitor.file(match[1]).path), np.float32))
+        return found
+
+    for style, auto in (("starry_night", 1), (of_a_picture, 2)):
+        shown = {finish: previews(style, finish) for finish in FINISHES}
+        assert [len(shown[finish]) for finish in ("quick", "fine", "auto")] == [1, 2, auto]
+        quick, fine = shown["quick"][0], shown["fine"][-1]
+        assert np.array_equal(shown["fine"][0], quick)
+        assert np.array_equal(shown["auto"][-1], fine if auto == 2 else quick)
+        assert np.abs(fine - quick).mean() > 1
+        for finish, seen, other in (("quick", quick, fine), ("fine", fine, quick)):
+            finished(jobs.run.paint(jobs.visitor, PaintRequest(identity, style, finish=finish)))
+            *_, result = jobs.visitor.files("result").values()
+            painted = np.asarray(Image.open(result.path), np.float32)
+            # What is seen are JPEG files.
+            assert np.abs(painted - seen).mean() < np.abs(painted - other).mean() - 1
 
 
 @pytest.mark.parametrize("stroke_size", [1.0, 2.0])
@@ -87,7 +120,7 @@ def test_a_preview_shows_what_will_be_downloaded(
     Image.fromarray(landscape(0, 1440, 960)).save(path)
     identity = jobs.visitor.keep(path, "large.png", "picture")
     request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
-    html = jobs.run.preview(jobs.visitor, request)
+    *_, html = jobs.run.preview(jobs.visitor, request)
     after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
     finished(jobs.run.paint(jobs.visitor, request))
     (result,) = jobs.visitor.files("result").values()
@@ -95,7 +128,7 @@ def test_a_preview_shows_what_will_be_downloaded(
     assert downloaded.size == (1440, 960)
     seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
     away = np.abs(seen - np.asarray(after, float)).mean()
-    coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
+    *_, coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
     other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
     assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
     assert away < 8
@@ -150,7 +183,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(
     with pytest.raises(InputError, match="Too many paintings are waiting"):
         next(third)
     # Others may look at frames all the while.
-    assert "vs-compare" in run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night"))
+    assert "vs-compare" in next(run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night")))
     waiting.stop_painting()
     with pytest.raises(Cancelled):
         list(second)
@@ -215,4 +248,4 @@ def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path
     (tmp_path / "film.mp4").touch()
     identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
     with pytest.raises(InputError, match="no longer here"):
-        jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night"))
+        next(jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night")))

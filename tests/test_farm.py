@@ -20,6 +20,8 @@ from vidstyle.farm.painting_segments import SegmentPainter, Video, segment_name
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import restyle
+from vidstyle.style_files import save_style
+from vidstyle.styles import load_style
 
 pytestmark = pytest.mark.slow
 CUT = 24
@@ -139,12 +141,20 @@ def test_other_joints_do_not_show(
     assert least > (40 if replay > 1 else 99)
 
 
-def test_optimised_paintings_go_on_over_joints(segment_painter: SegmentPainter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_optimised_paintings_go_on_over_joints(
+    segment_painter: SegmentPainter, tmp_path: Path, by_itself: bool
+) -> None:
     source = make_video(tmp_path / "in.mp4", pictures=pictures(None), times=range(FRAMES), options={"g": "9"})
     one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
     style = Path("starry_night")
-    restyle(source, one, style=style, codec="ffv1", engine="torch", optimise=4)
-    segments = paint(segment_painter, video_of(source, other, style, optimise=4), 1)
+    asked: dict[str, int] = {"optimise": 4}
+    if by_itself:
+        shipped = load_style("starry_night")
+        style, asked = tmp_path / "asking.safetensors", {}
+        save_style(style, shipped.network, dataclasses.replace(shipped.card, optimise=4), shipped.grams)
+    restyle(source, one, style=style, codec="ffv1", engine="torch", **asked)
+    segments = paint(segment_painter, video_of(source, other, style, **asked), 1)
     assert segments[1].follows
     assert same(one, other)
 

@@ -37,6 +37,10 @@ class _Sequence:
     closed: bool = False
 
 
+PLAIN = Options(optimise=0)
+"""What a Painter has where nobody says otherwise."""
+
+
 class Painter:
     """Paints pictures one by one, as one sequence; call `reset` before the first of another one.
 
@@ -47,7 +51,8 @@ class Painter:
 
     Args:
         style: a loaded style, the name of an installed one, a style file, or a picture to paint like.
-        device, engine, strength, keep_colors, steady, stroke_size, optimise: see Options.
+        device, engine, strength, keep_colors, steady, stroke_size: see Options.
+        optimise: see Options; none unless somebody says so, since a picture takes a second with it.
         channels: order of the colours in arrays and tensors: `rgb`, or `bgr` as OpenCV has it.
         sizes_vary: frames come in many sizes; see vidstyle.engines.make_engine.
 
@@ -65,7 +70,7 @@ class Painter:
         keep_colors: bool = False,
         steady: bool = True,
         stroke_size: float = 1.0,
-        optimise: int = 0,
+        optimise: int | None = 0,
         channels: Channels = "rgb",
         sizes_vary: bool = False,
     ) -> None:
@@ -180,7 +185,7 @@ class Painter:
         chosen = {
             field.name: getattr(self._options, field.name)
             for field in fields(Options)
-            if field.name not in settled and getattr(self._options, field.name) != field.default
+            if field.name not in settled and getattr(self._options, field.name) != getattr(PLAIN, field.name)
         }
         if self._channels != "rgb":
             chosen["channels"] = self._channels

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
+from vidstyle.style_files import MOST_STEPS
 from vidstyle.validation import validated
 
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
@@ -29,7 +30,6 @@ StrokeSize = Annotated[
         description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
     ),
 ]
-MOST_STEPS = 200
 Steps = Annotated[int, Field(ge=0, le=MOST_STEPS, description=f"takes 0 (none) to {MOST_STEPS} steps")]
 Side = Annotated[int, Field(strict=True)]
 Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
@@ -53,7 +53,7 @@ class Options:
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         optimise: steps by which each painting is brought nearer to the style's picture; a fifth of them where it goes
-            on from the paint that is there already.
+            on from the paint that is there already.  As the style has it if None: those of any picture 20, others none.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
             no more than a few times as many bits as its source (vidstyle.media.bit_rates).
@@ -77,7 +77,7 @@ class Options:
     keep_colors: bool = False
     steady: bool = True
     stroke_size: StrokeSize = 1.0
-    optimise: Steps = 0
+    optimise: Steps | None = None
     codec: str | None = None
     quality: int | None = None
     bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None
@@ -114,7 +114,7 @@ class OptionFields(TypedDict, total=False):
     keep_colors: bool
     steady: bool
     stroke_size: float
-    optimise: int
+    optimise: int | None
     codec: str | None
     quality: int | None
     bitrate: int | None

@@ -285,7 +285,16 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     like = first.card
     given = [(style.card.arguments, share) for style, share in parts]
     arguments = like.arguments | _mixed_padding([arguments for arguments, _ in given]) | _mixed_strokes(given)
-    card = StyleCard(name, Path(name), like.network, arguments, title, parameters=like.parameters, bytes=like.bytes)
+    card = StyleCard(
+        name,
+        Path(name),
+        like.network,
+        arguments,
+        title,
+        optimise=max(style.card.optimise for style, _ in parts),
+        parameters=like.parameters,
+        bytes=like.bytes,
+    )
     grams = mixed_grams([(style.grams, share) for style, share in parts])
     return Style(card, network_of(card, mean), grams)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
+    from vidstyle.perception.style_grams import Grams
     from vidstyle.stream import Paints, Stream
     from vidstyle.stream.pixel_operations import PixelOperations
 
@@ -112,7 +113,7 @@ def open_painter(
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        grams = known_grams(style) if options.optimise else {}
+        steps, grams = _steps_and_grams(style, options.optimise)
         engine = make_engine(
             network_to_paint(style),
             options.device,
@@ -121,14 +122,29 @@ def open_painter(
             low_latency=low_latency,
             sizes_vary=sizes_vary,
         )
-        if not options.optimise:
+        if not steps:
             return engine
         from vidstyle.engines.optimising import OptimisingEngine
 
         compiled = engine.name == "openvino" and not sizes_vary
-        return OptimisingEngine(engine, grams, options.optimise, planes, compiled=compiled)
+        asked = options.optimise is not None
+        return OptimisingEngine(engine, grams, steps, planes, compiled=compiled, wherever_it_fits=not asked)
 
     return PaintingQueue(make)
+
+
+def steps_of(style: Style, options: Options) -> int:
+    """By which paintings in a style are brought nearer to its picture."""
+    return style.card.optimise if options.optimise is None else options.optimise
+
+
+def _steps_and_grams(style: Style, asked: int | None) -> "tuple[int, Grams]":
+    """The same, with what it takes; asked: as Options.optimise.  Raises InputError for more than the style knows."""
+    if asked:
+        return asked, known_grams(style)
+    steps = style.card.optimise if asked is None else 0
+    grams = style.grams if steps else {}
+    return (steps if grams else 0), grams
 
 
 def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:

@@ -25,6 +25,9 @@ STROKE_SIZES = (0.5, 2.0)
 STROKES = (("strength", 0.3), ("width", 1.2), ("length", 1.5))
 """What is drawn under what the real-time network paints in any picture's style, where what writes it has learnt with no
 others; see vidstyle.nets.strokes."""
+STEPS = 20
+"""By which paintings are brought nearer to the picture, where nobody says otherwise: what writes a style has seen it
+for a moment, so that steps gain most."""
 SIZES = ("width", "length")
 """Of these, what grows with strokes."""
 
@@ -102,6 +105,7 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
         network=writer.paints_with,
         arguments=arguments,
         title=path.stem.replace("_", " "),
+        optimise=STEPS,
         parameters=sum(tensor.numel() for tensor in weights.values()),
     )
     return Style(card, network, grams_of(picture))

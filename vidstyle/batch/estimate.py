@@ -10,7 +10,7 @@ from vidstyle import pipeline
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.media.images import upright_size
-from vidstyle.video_runs import PaintersByStyle, Timeline, load_timeline, open_video, read_frames, stream_of
+from vidstyle.video_runs import PaintersByStyle, Timeline, load_timeline, open_video, read_frames, steps_of, stream_of
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -45,12 +45,13 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
     with contextlib.closing(PaintersByStyle()) as painters:
         for task in tasks:
             try:
-                if task.picture:
-                    upright_size(task.source)
-                    result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * task.options.optimise))
-                    continue
                 if task.style_at not in loaded:
                     loaded[task.style_at] = load_timeline(task.style_at)
+                if task.picture:
+                    upright_size(task.source)
+                    steps = steps_of(loaded[task.style_at].only(), task.options)
+                    result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * steps))
+                    continue
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))
             except InputError as error:
                 result.append(Estimate(task, None, None, str(error)))

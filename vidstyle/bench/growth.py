@@ -115,7 +115,7 @@ def do_work(work: Work) -> Cost:
     """Do it, and tell what it took."""
     style = load_style(work.style)
     color = planes_color(work.clip, style.network)
-    painter = open_painter(style, Options(device=work.device, engine=work.engine), planes=color)
+    painter = open_painter(style, Options(device=work.device, engine=work.engine, optimise=0), planes=color)
     painted = work.clip.with_name("painted.mp4")
     _painted(work, painter, painted, min(work.frames, WARM_UP_FRAMES), planes=color is not None)
     cpu, begin = time.process_time(), time.perf_counter()

@@ -56,7 +56,7 @@ class Subject:
 
     def painter(self) -> PaintingQueue:
         """What paints frames of the clip."""
-        options = Options(device=self.device, engine=self.engine)
+        options = Options(device=self.device, engine=self.engine, optimise=0)
         return open_painter(self.style, options, planes=self.planes)
 
 

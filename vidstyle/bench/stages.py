@@ -59,7 +59,7 @@ class Bench:
         self._clip = Path(self._folder.name) / "clip.mp4"
         make_clip(self._clip, size, frames)
         self._planes = planes_color(self._clip, self._style.network)
-        options = Options(device=device, engine=engine)
+        options = Options(device=device, engine=engine, optimise=0)
         self._painter = open_painter(self._style, options, planes=self._planes)
         self._engine = self._painter.engine
         self._johnson = PaintingQueue(lambda: make_engine(JohnsonNet(), device))

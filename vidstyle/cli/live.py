@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from vidstyle.cli.messages import say
-from vidstyle.cli.options import OptimiseSteps, PaintingDevice, Strength, StrokeSize, parse_size
+from vidstyle.cli.options import OPTIMISE, PaintingDevice, Strength, StrokeSize, parse_size
 from vidstyle.interruption import signals_as_event
 
 
@@ -41,7 +41,7 @@ def live(
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
     stroke_size: StrokeSize = 1.0,
-    optimise: OptimiseSteps = 0,
+    optimise: Annotated[int, typer.Option(metavar="STEPS", help=OPTIMISE)] = 0,
     seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
     keys: Annotated[
         Optional[Path],

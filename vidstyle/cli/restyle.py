@@ -12,8 +12,8 @@ import typer
 
 from vidstyle.cli.messages import say
 from vidstyle.cli.options import (
+    OPTIMISE,
     EngineName,
-    OptimiseSteps,
     PaintingDevice,
     PerceptualName,
     PerceptualWeights,
@@ -100,7 +100,10 @@ def restyle(
     strength: Strength = 1.0,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     stroke_size: StrokeSize = 1.0,
-    optimise: OptimiseSteps = 0,
+    optimise: Annotated[
+        Optional[int],
+        typer.Option(metavar="STEPS", help=f"{OPTIMISE} Default: 20 in the style of any picture, otherwise none."),
+    ] = None,
     keys: Annotated[
         Optional[str],
         typer.Option(

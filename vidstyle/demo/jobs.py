@@ -38,6 +38,9 @@ ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
 
 
+AUTO = "auto"
+FINISHES = {AUTO: None, "quick": 0, "fine": 20}
+"""Steps by which paintings are brought nearer to the picture, by what a visitor calls it; see vidstyle.Options."""
 LONGEST_TITLE = 80
 """Characters in the name of a result."""
 
@@ -54,6 +57,7 @@ class PaintRequest:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
         strength, keep_colors, stroke_size, start, end: see vidstyle.restyling.Options.
+        finish: one of FINISHES.
         style_at: of a video, keys of styles that take over, each with its time in seconds from `start` on.
     """
 
@@ -62,6 +66,7 @@ class PaintRequest:
     strength: float = 1.0
     keep_colors: bool = False
     stroke_size: float = 1.0
+    finish: str = AUTO
     start: float | None = None
     end: float | None = None
     style_at: tuple[tuple[float, str], ...] = ()
@@ -209,20 +214,22 @@ class Jobs:
         self._others_come_first = others_come_first
         self._queue = JobQueue(queue)
 
-    def preview(self, visitor: Visitor, request: PaintRequest) -> str:
-        """One frame before and after, as HTML.
+    def preview(self, visitor: Visitor, request: PaintRequest) -> Iterator[str]:
+        """One frame before and after, as HTML: at once, and once more where steps bring it nearer to the picture.
 
         Raises:
             InputError: for a file or a style that is not this visitor's.
         """
         file = visitor.file(request.file, "video", "picture")
-        style = self._gallery.card(visitor, request.style).path
+        style = self._gallery.card(visitor, request.style)
         frame, size = _frame(file, request.start)
         # Whatever the size at which it is shown, it is painted as the file will be.
         painted_as = within(painted_size(size, request.stroke_size), LARGEST_SIDE)
         frame = shrunk(frame, LARGEST_SIDE)
-        painted = self._previews.paint(style, frame, Look(request.strength, request.keep_colors), painted_as)
-        return self._compared(visitor, shrunk(frame), shrunk(painted))
+        look, asked = Look(request.strength, request.keep_colors), FINISHES[request.finish]
+        for steps in sorted({0, style.optimise if asked is None else asked}):
+            painted = self._previews.paint(style.path, frame, look, painted_as, steps)
+            yield self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(
         self, visitor: Visitor, request: PaintRequest, on_result: Callable[[str], None] = lambda _: None
@@ -252,6 +259,7 @@ class Jobs:
                 strength=request.strength,
                 keep_colors=request.keep_colors,
                 stroke_size=request.stroke_size,
+                optimise=FINISHES[request.finish],
                 **cut,
             )
 

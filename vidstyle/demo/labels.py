@@ -4,6 +4,7 @@ LABELS = {
     "strength": "Strength",
     "keep_colors": "Keep the original colours",
     "stroke_size": "Stroke size",
+    "optimise": "Finish",
     "start": "From",
     "end": "To",
     "minutes": "Minutes to train",

@@ -25,7 +25,7 @@ from vidstyle.demo.controls import (
     visitor_of,
 )
 from vidstyle.demo.examples import Example
-from vidstyle.demo.jobs import Cancelled, Jobs, PaintRequest
+from vidstyle.demo.jobs import AUTO, FINISHES, Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
 from vidstyle.errors import InputError
 
@@ -34,6 +34,7 @@ WORDS = {
     "picture": ("image/*", "Drop a picture here, or tap to choose one"),
 }
 STROKES = (0.25, 4.0)
+FINE = "Fine is nearer to the style's picture, and several times as slow. Auto: fine in styles made of a picture here."
 MOST_CHANGES = 20
 """Of style, in a video."""
 
@@ -62,11 +63,19 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
             result = element(elem_id=f"{kind}-result")
         with side_column():
             look = look_controls(kind, first, STROKES)
+            with gr.Column(elem_classes="vs-controls"):
+                finish = gr.Radio(
+                    [(name.title(), name) for name in FINISHES],
+                    value=AUTO,
+                    label=LABELS["optimise"],
+                    info=FINE,
+                    min_width=160,
+                )
             with gr.Column(visible=False, elem_classes="vs-controls") as cut:
                 start = gr.Slider(0, 1, 0, step=0.1, label=f"{LABELS['start']}, s", min_width=160)
                 end = gr.Slider(0, 1, 1, step=0.1, label=f"{LABELS['end']}, s", min_width=160)
                 changes = element(html_template="<vs-timeline></vs-timeline>", js_on_load=HEAR)
-    inputs = [dropped, *look.all, start, end, changes]
+    inputs = [dropped, *look.all, finish, start, end, changes]
     buttons = [paint, cancel]
 
     # Gradio finds the request by its place, so none of these can take *inputs.
@@ -76,26 +85,35 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         strength: float,
         colors: bool,
         strokes: float,
+        finish: str,
         start: float,
         end: float,
         changes: str,
         request: gr.Request,
-    ) -> Any:
+    ) -> Iterator[Any]:
         if not upload:
-            return gr.skip()
+            yield gr.skip()
+            return
         with errors_shown():
-            return jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes, start, end))
+            asked = _asked_for(upload, style, strength, colors, strokes, finish, start, end)
+            yield from jobs.preview(visitor_of(request), asked)
 
-    def take(upload: str, style: str, strength: float, colors: bool, strokes: float, request: gr.Request) -> list[Any]:
-        seconds, shown, ready = 0.0, "", IDLE
+    def take(
+        upload: str, style: str, strength: float, colors: bool, strokes: float, finish: str, request: gr.Request
+    ) -> Iterator[list[Any]]:
+        seconds = 0.0
         with failed() as failure:
             if upload:
                 seconds = uploaded(upload)[1]
-                shown = jobs.preview(visitor_of(request), _asked_for(upload, style, strength, colors, strokes))
-                ready = READY
-        sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
-        visible = gr.Column(visible=is_video and seconds > 0)
-        return [shown, visible, *sliders, failure.html, "", ready, IDLE]
+                asked = _asked_for(upload, style, strength, colors, strokes, finish)
+                sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
+                rest = [gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
+                for shown in jobs.preview(visitor_of(request), asked):
+                    yield [shown, *rest]
+                    # Whatever has been chosen or begun while the second one was painted.
+                    rest = [gr.skip()] * len(rest)
+        if failure.words or not upload:
+            yield ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
 
     def do_paint(
         upload: str,
@@ -103,6 +121,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         strength: float,
         colors: bool,
         strokes: float,
+        finish: str,
         start: float,
         end: float,
         changes: str,
@@ -112,7 +131,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
             yield complaint(f"Drop a {kind} first."), "", IDLE, IDLE
             return
         with failed() as failure:
-            asked = _asked_for(upload, style, strength, colors, strokes, start, end, changes)
+            asked = _asked_for(upload, style, strength, colors, strokes, finish, start, end, changes)
             try:
                 for told, shown in jobs.paint(visitor_of(request), asked):
                     yield told, shown, IDLE, READY
@@ -127,9 +146,10 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         return cancelled(), IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    dropped.input(take, [dropped, *look.all], [preview, cut, start, end, progress, result, *buttons], **quiet)
+    dropped.input(take, [dropped, *look.all, finish], [preview, cut, start, end, progress, result, *buttons], **quiet)
     latest: dict[str, Any] = quiet | {"trigger_mode": "always_last", "concurrency_limit": 2}
     look.style.input(show_preview, inputs, preview, **latest)
+    finish.input(show_preview, inputs, preview, **latest)
     for slider in (look.strength, look.stroke_size, start):
         slider.release(show_preview, inputs, preview, **latest)
     look.keep_colors.input(show_preview, inputs, preview, **latest)
@@ -137,7 +157,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
     paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
     # The painting ends by itself, and only then the next may begin: where Gradio cuts it off, an error may stay behind.
     cancel.click(stop, None, [progress, cancel], queue=False, **quiet)
-    return look.remembered
+    return look.remembered | {"finish": finish}
 
 
 def _asked_for(
@@ -146,6 +166,7 @@ def _asked_for(
     strength: float,
     colors: bool,
     strokes: float,
+    finish: str,
     start: float | None = None,
     end: float | None = None,
     changes: str = "",
@@ -160,6 +181,7 @@ def _asked_for(
         strength=min(1.0, max(0.0, number(strength, 100) / 100)),
         keep_colors=bool(colors),
         stroke_size=min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
+        finish=str(finish) if str(finish) in FINISHES else AUTO,
         start=begin or None,
         end=None if not seconds or until >= seconds - 0.1 else max(until, begin + 0.1),
         style_at=_changes(changes),

@@ -38,7 +38,7 @@ class Previews:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._painters: OrderedDict[Path, PaintingQueue] = OrderedDict()
+        self._painters: OrderedDict[tuple[Path, int], PaintingQueue] = OrderedDict()
         self._lock = threading.Lock()
 
     def paint(
@@ -47,6 +47,7 @@ class Previews:
         pixels: np.ndarray,
         look: Look | None = None,
         painted_as: tuple[int, int] | None = None,
+        steps: int = 0,
     ) -> np.ndarray:
         """RGB (H, W, 3) uint8 as the style of a file paints it, by itself.
 
@@ -55,24 +56,26 @@ class Previews:
             pixels: RGB (H, W, 3) uint8.
             look: how much of the painting to show.
             painted_as: width and height at which it is painted; as its strokes need it if None.
+            steps: by which it is brought nearer to the style's picture.
 
         Raises:
-            InputError: for a file that is no style.
+            InputError: for a file that is no style, and for steps that cannot be taken.
         """
         size = painted_as or painted_size(picture_size(pixels))
         with self._lock:
-            return painted_alone(self._painter(style), pixels, size, look)
+            return painted_alone(self._painter(style, steps), pixels, size, look)
 
-    def _painter(self, style: Path) -> "PaintingQueue":
-        if style not in self._painters:
+    def _painter(self, style: Path, steps: int) -> "PaintingQueue":
+        key = style, steps
+        if key not in self._painters:
             # OpenVINO would compile a network for each size of picture.
             engine = "auto" if self._device.startswith("cuda") else "torch"
-            options = Options(device=self._device, engine=engine)
-            self._painters[style] = open_painter(load_style(style), options, low_latency=True)
+            options = Options(device=self._device, engine=engine, optimise=steps)
+            self._painters[key] = open_painter(load_style(style), options, low_latency=True)
             while len(self._painters) > KEPT_PAINTERS:
                 self._painters.popitem(last=False)[1].close()
-        self._painters.move_to_end(style)
-        return self._painters[style]
+        self._painters.move_to_end(key)
+        return self._painters[key]
 
     def close(self) -> None:
         """Let go of all painters."""

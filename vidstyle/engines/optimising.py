@@ -153,14 +153,22 @@ class OptimisingEngine(Engine):
     Args:
         engine: what paints; it is closed together with this one.
         grams, steps, planes, compiled: see PictureOptimiser.
+        wherever_it_fits: leave paintings as they are that are too large for it, in place of refusing them.
     """
 
     warm_starts = True
 
     def __init__(
-        self, engine: Engine, grams: Grams, steps: int, planes: Color | None, *, compiled: bool = False
+        self,
+        engine: Engine,
+        grams: Grams,
+        steps: int,
+        planes: Color | None,
+        *,
+        compiled: bool = False,
+        wherever_it_fits: bool = False,
     ) -> None:
-        self._engine = engine
+        self._engine, self._wherever_it_fits = engine, wherever_it_fits
         self.name, self.device, self.depth = engine.name, engine.device, engine.depth
         self._optimiser = PictureOptimiser(grams, steps, planes, engine.device, compiled=compiled)
         self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
@@ -171,7 +179,8 @@ class OptimisingEngine(Engine):
         return self._engine.compiling or self._optimiser.compiling
 
     def submit(self, frame: Frame[Any], begin: Callable[[Any], Any] | None = None) -> None:
-        self._optimiser.check(frame.pixels)
+        if not self._wherever_it_fits:
+            self._optimiser.check(frame.pixels)
         self._engine.submit(frame)
         self._sources.append((frame.pixels, begin))
 
@@ -179,6 +188,8 @@ class OptimisingEngine(Engine):
 
     def result(self) -> Frame[Any]:
         (source, begin), frame = self._sources.popleft(), self._engine.result()
+        if not self._optimiser.takes(source):
+            return frame
         return dataclasses.replace(frame, pixels=self._optimiser(frame.pixels, source, begin))
 
     def close(self) -> None:

@@ -34,6 +34,7 @@ from vidstyle.video_runs import (
     notes_of,
     open_video,
     read_frames,
+    steps_of,
     stream_of,
 )
 
@@ -110,7 +111,7 @@ class SegmentPainter:
                 least=video.least,
                 most=video.most,
                 # A painting that is optimised takes those before it.
-                replay=0.0 if options.optimise else video.replay,
+                replay=0.0 if self._optimises(video) else video.replay,
             )
             frames = sum(segment.frames for segment in segments)
             assert isinstance(source, FileSource)
@@ -177,6 +178,9 @@ class SegmentPainter:
             return summary_of(
                 Progress(frames), sink, notes, device=device, engine=engine, style=self._timeline(video).name
             )
+
+    def _optimises(self, video: Video) -> bool:
+        return any(steps_of(style, video.options) for style in self._timeline(video).styles)
 
     def _timeline(self, video: Video) -> Timeline:
         if video.style_at not in self._timelines:

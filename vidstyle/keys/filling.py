@@ -70,7 +70,8 @@ class Filler:
         """Begin to paint RGB (H, W, 3) uint8, as the key with that number."""
         if self._painter is None:
             style = self._style or self._learnt()
-            self._painter = open_painter(style, self._options)
+            # What stands beside keys is to be as they are, rather than nearer to some picture.
+            self._painter = open_painter(style, dataclasses.replace(self._options, optimise=0))
             self.device = self._painter.engine.device
         self.paintings += 1
         painting = self._painter.start(pixels)

@@ -180,6 +180,7 @@ def _finish(trainer: TrainingLoop, out: Path) -> StyleCard:
         licence=recipe.style.licence,
         recipe=recipe.hash(),
         metrics=measure_style(trainer),
+        optimise=recipe.style.optimise,
     )
     # What makes styles of pictures has none of its own.
     of_pictures = isinstance(trainer.network, MetaNetwork)

@@ -28,6 +28,8 @@ class StyleSource:
     artist: str = ""
     year: str = ""
     licence: str = ""
+    optimise: int = 0
+    """Steps by which each painting in files is brought nearer to the picture, where nobody says otherwise."""
     shorter_side: int = 360
     """The picture is scaled to this before its features are taken, pixels: it sets the size of the strokes."""
     held_out: tuple[str, ...] = ()

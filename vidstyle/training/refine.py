@@ -64,7 +64,7 @@ def refine_style(
         save_style(start, style.network, style.card, style.grams)
         recipe = quick_recipe(
             out.stem,
-            StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side),
+            StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side, optimise=style.card.optimise),
             Data(photos or PHOTOS, perceptual_weights),
             NetworkChoice(style.card.network, style.card.arguments, start),
             perceptual,

@@ -1,0 +1,158 @@
+"""Steps that a style asks for by itself, as those of any picture do, and what becomes of them where somebody asks."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Result
+from made_scenes import landscape
+from media_files import make_video, read_video
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import vidstyle
+from vidstyle.batch.estimate import STEP_SECONDS, estimated
+from vidstyle.batch.plan import Task
+from vidstyle.engines.optimising import MOST_PIXELS
+from vidstyle.errors import InputError
+from vidstyle.perception.style_grams import grams_of
+from vidstyle.perception.tensors import to_tensor
+from vidstyle.restyle_options import Options
+from vidstyle.style_files import load_style_file, read_card, save_style
+from vidstyle.styles import load_style, write_style_of
+from vidstyle.video_runs import open_painter
+
+STEPS = 6
+
+
+def frame() -> np.ndarray:
+    return np.ascontiguousarray(landscape(3, 96, 64))
+
+
+@pytest.fixture
+def asking(style_file: Path, tmp_path: Path) -> Path:
+    """A style that asks for STEPS."""
+    path = tmp_path / "asking.safetensors"
+    style = load_style_file(style_file)
+    grams = grams_of(to_tensor(np.ascontiguousarray(landscape(5, 128, 96)))[None])
+    save_style(path, style.network, dataclasses.replace(style.card, optimise=STEPS), grams)
+    return path
+
+
+def test_a_style_of_any_picture_asks_for_steps(few_steps: None, tmp_path: Path) -> None:
+    Image.fromarray(frame()).save(tmp_path / "shown.png")
+    assert load_style(tmp_path / "shown.png").card.optimise == 20
+    assert write_style_of(tmp_path / "shown.png", tmp_path / "made.safetensors").optimise == 20
+    assert read_card(tmp_path / "made.safetensors").optimise == 20
+    assert load_style(f"{tmp_path / 'shown.png'}:0.25,starry_night:0.75").card.optimise == 20
+    assert all(card.optimise == 0 for card in vidstyle.list_styles())
+
+
+def test_refined_styles_ask_for_them_as_well(few_steps: None, tmp_path: Path, run_cli: Callable[..., Result]) -> None:
+    Image.fromarray(frame()).save(tmp_path / "shown.png")
+    result = run_cli(
+        "style-from", tmp_path / "shown.png", tmp_path / "r.safetensors", "--refine", "0.2", "--perceptual", "vidstyle"
+    )
+    assert result.code == 0, result.err
+    card = read_card(tmp_path / "r.safetensors")
+    assert card.optimise == 20
+    assert card.metrics
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "photo.png"])
+def test_files_are_painted_with_them_unless_somebody_says_otherwise(asking: Path, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    if source.suffix == ".png":
+        Image.fromarray(frame()).save(source)
+    else:
+        make_video(source, pictures=[frame()] * 3, times=(0, 1, 2))
+    codec = None if source.suffix == ".png" else "ffv1"
+
+    def painted(**options: object) -> np.ndarray:
+        output = tmp_path / f"out-{name}"
+        vidstyle.restyle(source, output, style=asking, codec=codec, overwrite=True, **options)  # type: ignore[arg-type]
+        if source.suffix == ".png":
+            return np.asarray(Image.open(output))
+        return np.stack([pixels for _, pixels in read_video(output)])
+
+    default, none, more = painted(), painted(optimise=0), painted(optimise=2 * STEPS)
+    assert np.array_equal(default, painted(optimise=STEPS))
+    for other in (none, more):
+        assert np.abs(default.astype(int) - other).mean() > 0.5
+
+
+def test_a_painter_takes_none_unless_it_is_told_to(asking: Path) -> None:
+    with (
+        vidstyle.Painter(asking) as plain,
+        vidstyle.Painter(asking, optimise=None) as asked,
+        vidstyle.Painter(asking, optimise=STEPS) as told,
+    ):
+        quick, fine = plain(frame()), asked(frame())
+        assert np.array_equal(fine, told(frame()))
+        assert np.abs(quick.astype(int) - fine).mean() > 0.5
+        assert "optimise" not in repr(plain)
+        assert f"optimise={STEPS}" in repr(told)
+
+
+def test_paintings_that_are_too_large_are_left_as_they_are(asking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidstyle.engines.optimising.MOST_PIXELS", 96 * 64 - 1)
+    style = load_style(asking)
+
+    def painted(optimise: int | None) -> np.ndarray:
+        painter = open_painter(style, Options(engine="torch", optimise=optimise))
+        try:
+            return painter.start(frame()).result()
+        finally:
+            painter.close()
+
+    assert MOST_PIXELS > 96 * 64
+    assert np.array_equal(painted(None), painted(0))
+    with pytest.raises(InputError, match="96x64 is too large"):
+        painted(STEPS)
+
+
+def test_a_style_that_knows_no_picture_has_none_to_take(style_file: Path, tmp_path: Path) -> None:
+    style = load_style_file(style_file)
+    path = tmp_path / "lost.safetensors"
+    save_style(path, style.network, dataclasses.replace(style.card, optimise=STEPS))
+    Image.fromarray(frame()).save(tmp_path / "photo.png")
+    for name, known in (("lost", path), ("plain", style_file)):
+        vidstyle.restyle(tmp_path / "photo.png", tmp_path / f"{name}.png", style=known)
+    assert (tmp_path / "lost.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+
+
+@pytest.mark.parametrize("said", ["201", "-1", "2.5", "", "x", "9999999999"])
+def test_a_file_that_asks_for_what_cannot_be_is_refused(asking: Path, said: str) -> None:
+    from safetensors import safe_open
+
+    with safe_open(asking, "pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(asking), asking, metadata | {"optimise": said})
+    with pytest.raises(InputError, match="steps of optimisation; 0 to 200 can be"):
+        read_card(asking)
+
+
+def test_a_file_of_before_asks_for_none(asking: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(asking, "pt") as file:
+        metadata = file.metadata()
+    del metadata["optimise"]
+    save_file(load_file(asking), asking, metadata)
+    assert read_card(asking).optimise == 0
+    assert torch.is_tensor(next(iter(load_style(asking).grams.values())))
+
+
+def test_estimates_know_of_them(asking: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(frame()).save(photo)
+    times = []
+    for options in (Options(optimise=0), Options()):
+        task = Task(photo, tmp_path / "out.png", ((0.0, str(asking)),), "asking", True, options)
+        (estimate,) = estimated([task])
+        assert estimate.seconds is not None
+        times.append(estimate.seconds)
+    assert times[1] - times[0] == pytest.approx(STEPS * STEP_SECONDS)
