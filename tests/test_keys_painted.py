@@ -11,13 +11,14 @@ from made_scenes import landscape, view
 from media_files import make_video
 from training_material import write_perceptual_weights, write_picture
 
-from vidstyle.keys.key_making import NOTE, KeyFrame, paint_keys
+from vidstyle.keys.key_making import KeyFrame, paint_keys
 from vidstyle.keys.learning import style_of_keys, train_on_pairs
 from vidstyle.media.images import read_image
 from vidstyle.nets.realtime import RealtimeNet
 from vidstyle.painting.key_painting import OptimisedKeys
 from vidstyle.painting.paint_settings import PaintSettings
 from vidstyle.perception.tensors import to_pixels, to_tensor
+from vidstyle.work_folders import NOTE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 Cli = Callable[..., Result]

@@ -25,7 +25,7 @@ FLOORS = (
         "plots",
         "hub_styles",
     },
-    {"media"},
+    {"media", "work_folders"},
     {"perception"},
     {"nets"},
     {"lazy_network"},

@@ -97,7 +97,7 @@ def test_it_goes_on_after_the_last_finished_frame(material: Path, monkeypatch: p
 
 def test_frames_of_other_settings_are_not_mixed_in(material: Path) -> None:
     paint(material, watch=stop_after(1))
-    with pytest.raises(video.InputError, match="with other settings"):
+    with pytest.raises(video.InputError, match="or other settings"):
         paint(material, style_scale=2.0)
     assert paint(material, style_scale=2.0, overwrite=True).complete
 

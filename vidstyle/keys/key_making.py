@@ -1,8 +1,6 @@
 """Keys that are painted here, one by one, by whatever paints: kept in a folder, and painted once."""
 
 import contextlib
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +9,16 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from vidstyle.errors import InputError, parameter, reason
 from vidstyle.keys.choosing import COVER, MOST_MOVED
 from vidstyle.keys.drawing import moved
-from vidstyle.keys.key_files import key_name, sha256_of
+from vidstyle.keys.key_files import sha256_of
 from vidstyle.keys.key_frames import choose_keys
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.traces import Walk, walked_on
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.restyle_options import Options
 from vidstyle.video_runs import video_source
-
-NOTE = "settings.json"
-"""What the keys of a folder depend on, and which frames they are."""
+from vidstyle.work_folders import WorkFolder
 
 
 @dataclass(frozen=True)
@@ -85,10 +80,19 @@ def paint_keys(
         InputError: for anything that the caller can mend.
     """
     depends = {"film": sha256_of(film), "cover": cover, "most_moved": MOST_MOVED, "painter": painter.settings}
-    chosen = _begun(folder, depends, overwrite=overwrite)
-    if chosen is None:
-        chosen = [choice.index for choice in choose_keys(film, cover, most_moved=MOST_MOVED)[0]]
-        (folder / NOTE).write_text(json.dumps(depends | {"keys": chosen}))
+    with WorkFolder(folder, depends, what="keys", overwrite=overwrite) as painted:
+        chosen = painted.note.get("keys")
+        if not isinstance(chosen, list) or not all(isinstance(number, int) for number in chosen):
+            chosen = [choice.index for choice in choose_keys(film, cover, most_moved=MOST_MOVED)[0]]
+            painted.write(depends | {"keys": chosen})
+        _paint_missing(film, chosen, painter, painted, on_progress)
+    return chosen
+
+
+def _paint_missing(
+    film: Path, chosen: list[int], painter: KeyPainter, folder: WorkFolder, on_progress: Callable[[int, int], None]
+) -> None:
+    """Paint those of the chosen keys that are not there."""
     done = 0
     on_progress(done, len(chosen))
     last: _Last | None = None
@@ -98,7 +102,7 @@ def paint_keys(
                 last = last.on(frame)
             if frame.index not in chosen:
                 continue
-            path = folder / key_name(frame.index)
+            path = folder.picture(frame.index)
             if path.exists():
                 picture = read_image(path)
             else:
@@ -110,7 +114,6 @@ def paint_keys(
             on_progress(done, len(chosen))
             if done == len(chosen):
                 break
-    return chosen
 
 
 @dataclass(frozen=True)
@@ -135,30 +138,3 @@ class _Last:
         shown = np.asarray(cv2.resize(trace.shown, (width, height), interpolation=cv2.INTER_LINEAR))
         mixed = pixels + shown[..., None] * (moved(picture, trace.shift, cv2.INTER_CUBIC).astype(np.float32) - pixels)
         return np.rint(mixed).clip(0, 255).astype(np.uint8), shown
-
-
-def _begun(folder: Path, depends: dict[str, object], *, overwrite: bool) -> list[int] | None:
-    """The keys that were chosen in a run before with the same film and settings; None if there was none."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; painted keys are kept in a folder of that name")
-    if folder.is_dir() and any(folder.iterdir()):
-        try:
-            note = json.loads((folder / NOTE).read_text())
-        except (OSError, ValueError):
-            note = {}
-        if isinstance(note, dict) and all(note.get(name) == value for name, value in depends.items()):
-            keys = note.get("keys")
-            return [int(key) for key in keys] if isinstance(keys, list) else None
-        # Where nothing has been painted yet, a command that is mended begins anew.
-        if not overwrite and {path.name for path in folder.iterdir()} != {NOTE}:
-            raise InputError(
-                f"{folder}: has keys of another film or other settings; {parameter('overwrite', True)} begins anew"
-            )
-        if not note:
-            raise InputError(f"{folder}: holds something else than keys painted here; choose another name")
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {reason(error)}") from error
-    return None

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidstyle.errors import InputError, parameter
+from vidstyle.errors import InputError
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import FileSource
 from vidstyle.media.suffixes import IMAGE_SUFFIXES
@@ -31,6 +30,7 @@ from vidstyle.perception.tensors import to_tensor
 from vidstyle.perception.warping import warp
 from vidstyle.restyle_options import Options
 from vidstyle.video_runs import video_sink
+from vidstyle.work_folders import WorkFolder
 
 FOLLOWING = 0.5
 """Steps of a frame that starts from another, as a share of those at the last scale."""
@@ -75,16 +75,17 @@ def paint_video(
         scales = optimisation.scales(source.format.height, source.format.width)
         # Codecs want even sides.
         scales[-1] = dataclasses.replace(scales[-1], height=_even(scales[-1].height), width=_even(scales[-1].width))
-        frames = _Frames(out, _key(content, named, settings), overwrite=overwrite)
-        for note in optimisation.notes:
-            watch.on_note(note)
-        began = time.monotonic()
-        painter = _FramePainter(optimisation, scales, frames, watch, source.format.frames)
-        complete = painter.paint(source)
-    if complete:
-        complete = _encode(content, out, scales[-1], frames, watch, overwrite=overwrite)
-    if complete:
-        frames.remove()
+        folder, depends = out.with_name(out.name + ".frames"), {"painting": _key(content, named, settings)}
+        with WorkFolder(folder, depends, what="frames", overwrite=overwrite) as frames:
+            for note in optimisation.notes:
+                watch.on_note(note)
+            began = time.monotonic()
+            painter = _FramePainter(optimisation, scales, frames, watch, source.format.frames)
+            complete = painter.paint(source)
+            if complete:
+                complete = _encode(content, out, scales[-1], frames, watch, overwrite=overwrite)
+            if complete:
+                frames.remove()
     return Painted(
         steps=painter.steps,
         seconds=round(time.monotonic() - began, 3),
@@ -97,37 +98,11 @@ def paint_video(
     )
 
 
-class _Frames:
-    """The folder of finished frames."""
-
-    def __init__(self, out: Path, key: str, *, overwrite: bool) -> None:
-        self.folder = out.with_name(out.name + ".frames")
-        note = self.folder / "settings.sha256"
-        if self.folder.exists() and (not note.is_file() or note.read_text() != key):
-            if not overwrite:
-                raise InputError(
-                    f"{self.folder}: left by a run with other settings; they would go on, "
-                    f"{parameter('overwrite', True)} begins anew"
-                )
-            self.remove()
-        try:
-            self.folder.mkdir(exist_ok=True)
-            note.write_text(key)
-        except OSError as error:
-            raise InputError(f"{self.folder}: cannot be written: {error.strerror}") from error
-
-    def path(self, index: int) -> Path:
-        return self.folder / f"{index:06}.png"
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder)
-
-
 class _FramePainter:
     """Paints frame after frame into a folder."""
 
     def __init__(
-        self, optimisation: Optimisation, scales: list[Scale], frames: _Frames, watch: Watch, expected: int | None
+        self, optimisation: Optimisation, scales: list[Scale], frames: WorkFolder, watch: Watch, expected: int | None
     ) -> None:
         self._optimisation, self._scales, self._frames, self._watch, self._expected = (
             optimisation,
@@ -143,7 +118,7 @@ class _FramePainter:
         """Paint what is not there yet; returns whether all is."""
         before: np.ndarray | None = None
         for index, frame in enumerate(source):
-            path = self._frames.path(index)
+            path = self._frames.picture(index)
             if not path.exists() and not self._paint_frame(index, frame.pixels, before, path):
                 return False
             before = frame.pixels
@@ -155,7 +130,7 @@ class _FramePainter:
         if before is not None:
             last = scales[-1]
             scales = [dataclasses.replace(last, steps=max(1, round(FOLLOWING * last.steps)))]
-            start, past = self._carried(read_image(self._frames.path(index - 1)), before, pixels, last)
+            start, past = self._carried(read_image(self._frames.picture(index - 1)), before, pixels, last)
         steps = sum(scale.steps for scale in scales)
         for step in self._optimisation.paint(pixels, scales, start, past):
             self.steps += 1
@@ -183,14 +158,14 @@ class _FramePainter:
         return start.to(device), Past(moved.to(device), visible.to(device))
 
 
-def _encode(content: Path, out: Path, scale: Scale, frames: _Frames, watch: Watch, *, overwrite: bool) -> bool:
+def _encode(content: Path, out: Path, scale: Scale, frames: WorkFolder, watch: Watch, *, overwrite: bool) -> bool:
     """Write the finished frames at the source's times, with its sound; returns whether that was not stopped."""
     source = FileSource(content, size=(scale.width, scale.height))
     with contextlib.closing(source):
         sink = video_sink(source, out, Options(overwrite=overwrite))
         try:
             for index, frame in enumerate(source):
-                sink.write(dataclasses.replace(frame, pixels=read_image(frames.path(index))))
+                sink.write(dataclasses.replace(frame, pixels=read_image(frames.picture(index))))
                 if watch.stop():
                     return False
             sink.close()
