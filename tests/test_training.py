@@ -26,7 +26,7 @@ from vidstyle.media.images import read_image, resize_shorter_side
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import Photographs
 from vidstyle.shipped import PHOTOS
-from vidstyle.style_files import read_card
+from vidstyle.style_files import FINE_STEPS, read_card
 from vidstyle.training import loop as loop_module
 from vidstyle.training.comparing import held_back_loss
 from vidstyle.training.make_style import make_style
@@ -424,7 +424,15 @@ def test_a_moment_is_enough_for_a_picture_to_paint_like(material: Path) -> None:
     with torch.inference_mode():
         begun, ended = (load_style(path).network(picture) for path in (material / "dots.png", card.path))
     assert (begun - ended).abs().mean() < 0.1, "it starts from what is made of the picture at once"
-    assert resolve_recipe(material / "dots.png", network="large", **given).network.init == material / "dots.png"
+    # Strokes and borders are those that its weights know, and paintings are brought nearer as those of the start are.
+    start, made = (load_style(path).card for path in (material / "dots.png", card.path))
+    by = ("strokes", "padding_mode")
+    assert made.optimise == start.optimise == FINE_STEPS
+    larger = resolve_recipe(material / "dots.png", network="large", **given).network
+    assert larger.init == material / "dots.png"
+    assert set(by) <= made.arguments.keys()
+    for arguments in (made.arguments, larger.arguments):
+        assert {name: arguments[name] for name in by} == {name: start.arguments[name] for name in by}
 
 
 REPOSITORY = Path(__file__).parents[1]

@@ -33,8 +33,8 @@ LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""
 LARGEST_METRIC = 1e9
-MOST_STEPS = 200
-"""By which a painting is brought nearer to the picture."""
+MOST_STEPS, FINE_STEPS = 200, 20
+"""By which a painting can be brought nearer to the picture, and by which it comes about as near as it ever does."""
 SAMPLE = PHOTOS / "cat.jpg"
 """What a notebook shows a style with."""
 GRAMS = "picture."
@@ -153,18 +153,13 @@ def known_grams(style: Style) -> "Grams":
 
 def _sample_of(network: "nn.Module") -> bytes:
     """The sample photograph as a network paints it, a PNG file."""
-    import numpy as np
-    import torch
     from PIL import Image
 
     from vidstyle.media.arrays import as_png
+    from vidstyle.media.images import read_image
+    from vidstyle.perception.tensors import painted_by
 
-    with Image.open(SAMPLE) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    with torch.inference_mode():
-        painted = network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
-    levels = (painted[0].clamp(0, 1) * 255).round().byte()
-    return as_png(Image.fromarray(levels.permute(1, 2, 0).numpy()))
+    return as_png(Image.fromarray(painted_by(network, read_image(SAMPLE))))
 
 
 def read_card(path: Path) -> StyleCard:
@@ -179,6 +174,11 @@ def read_card(path: Path) -> StyleCard:
 
 
 def load_style_file(path: Path) -> Style:
+    """The style in a file, with its weights.
+
+    Raises:
+        InputError: for anything but a style file, and for weights that do not fit.
+    """
     with _opened(path) as file:
         card = _card(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

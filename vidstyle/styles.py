@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidstyle.any_style import is_picture, style_of_picture
+from vidstyle.any_style import is_picture, painter_arguments, style_of_picture
 from vidstyle.errors import InputError, parameter
 from vidstyle.hub_styles import fetched, is_on_hub
 from vidstyle.output_files import check_output
@@ -166,13 +166,23 @@ def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float =
     Raises:
         InputError: for what is no picture, for what makes no styles, and for strokes that no style can have.
     """
+    return style_of_picture(find_style(picture), _what_makes_styles(by), stroke_size)
+
+
+def arguments_of_pictures_style() -> dict[str, Any]:
+    """Of the network that `style_of` makes by itself.  Raises InputError if what makes it is not there."""
+    return painter_arguments(_what_makes_styles(META_STYLE))
+
+
+def _what_makes_styles(by: str | Path) -> Path:
+    """The file of a meta network."""
     meta = library() / f"{by}{SUFFIX}" if by in META_STYLES else Path(by)
     if not meta.is_file():
         raise InputError(
             f"{parameter('by', by)}: nothing that makes styles; there are {', '.join(META_STYLES)}, "
             f"and files of your own"
         )
-    return style_of_picture(find_style(picture), meta, stroke_size)
+    return meta
 
 
 def write_style_of(

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.suffixes import READ_SUFFIXES
-from vidstyle.style_files import Style, StyleCard, load_style_file
+from vidstyle.style_files import FINE_STEPS, Style, StyleCard, load_style_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,9 +25,6 @@ STROKE_SIZES = (0.5, 2.0)
 STROKES = (("strength", 0.3), ("width", 1.2), ("length", 1.5))
 """What is drawn under what the real-time network paints in any picture's style, where what writes it has learnt with no
 others; see vidstyle.nets.strokes."""
-STEPS = 20
-"""By which paintings are brought nearer to the picture, where nobody says otherwise: what writes a style has seen it
-for a moment, so that steps gain most."""
 SIZES = ("width", "length")
 """Of these, what grows with strokes."""
 
@@ -79,16 +76,13 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
     from vidstyle.nets import MetaRealtimeNet, RealtimeNet, build_network
     from vidstyle.nets.meta import PICTURE_SIDE
     from vidstyle.perception.style_grams import grams_of
+    from vidstyle.perception.tensors import to_tensor
 
     pixels = resize_shorter_side(shown, stroke_side(PICTURE_SIDE, stroke_size))
     writer = _meta_network(meta)
-    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
-    arguments = dict(writer.painter)
+    picture = to_tensor(pixels)[None]
+    arguments = _arguments(writer, stroke_size)
     if isinstance(writer, MetaRealtimeNet):
-        strokes = dict(STROKES) | arguments.get("strokes", {})
-        arguments["strokes"] = strokes | {name: strokes[name] * stroke_size for name in SIZES}
-        # With zeros around pictures it draws a line along their borders.
-        arguments["padding_mode"] = "replicate"
         with torch.inference_mode(False):
             network = build_network(writer.paints_with, arguments)
         assert isinstance(network, RealtimeNet)
@@ -105,10 +99,28 @@ def style_of_picture(path: Path, meta: Path, stroke_size: float = 1.0) -> Style:
         network=writer.paints_with,
         arguments=arguments,
         title=path.stem.replace("_", " "),
-        optimise=STEPS,
+        # What writes a style has seen the picture for a moment, so that steps gain most.
+        optimise=FINE_STEPS,
         parameters=sum(tensor.numel() for tensor in weights.values()),
     )
     return Style(card, network, grams_of(picture))
+
+
+def painter_arguments(meta: Path, stroke_size: float = 1.0) -> dict[str, Any]:
+    """The arguments of the network that a style of any picture has; see `style_of_picture`."""
+    return _arguments(_meta_network(meta), stroke_size)
+
+
+def _arguments(writer: "MetaNetwork", stroke_size: float) -> dict[str, Any]:
+    from vidstyle.nets import MetaRealtimeNet
+
+    arguments = dict(writer.painter)
+    if isinstance(writer, MetaRealtimeNet):
+        strokes = dict(STROKES) | arguments.get("strokes", {})
+        arguments["strokes"] = strokes | {name: strokes[name] * stroke_size for name in SIZES}
+        # With zeros around pictures it draws a line along their borders.
+        arguments["padding_mode"] = "replicate"
+    return arguments
 
 
 def stroke_side(side: int, stroke_size: float) -> int:

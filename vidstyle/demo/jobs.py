@@ -25,6 +25,7 @@ from vidstyle.processor import BEHIND, give_way
 from vidstyle.restyling import Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
+from vidstyle.style_files import FINE_STEPS
 from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
@@ -39,7 +40,7 @@ ABSENT_SECONDS = 20.0
 
 
 AUTO = "auto"
-FINISHES = {AUTO: None, "quick": 0, "fine": 20}
+FINISHES = {AUTO: None, "quick": 0, "fine": FINE_STEPS}
 """Steps by which paintings are brought nearer to the picture, by what a visitor calls it; see vidstyle.Options."""
 LONGEST_TITLE = 80
 """Characters in the name of a result."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import OWN
@@ -29,10 +29,11 @@ from vidstyle.engines import is_openvinos
 from vidstyle.errors import InputError
 from vidstyle.nets import build_network
 from vidstyle.perception.perceptual_network import OWN as OWN_NETWORK
+from vidstyle.perception.tensors import painted_by
 from vidstyle.processor import NICENESS
 from vidstyle.shipped import PHOTOS
 from vidstyle.style_files import SUFFIX, save_style
-from vidstyle.styles import load_style
+from vidstyle.styles import arguments_of_pictures_style, load_style
 
 log = logging.getLogger(__name__)
 
@@ -205,17 +206,14 @@ def _look_at_checkpoint(training: Training) -> None:
     training.shown, training.step = written, int(metadata["step"])
     training.elapsed = float(metadata["elapsed"])
     with contextlib.suppress(NoRoomError):  # the last one is shown on
-        training.picture = _kept(training.visitor, _painted_by(tensors))
+        training.picture = _kept(training.visitor, _sample_of(tensors))
 
 
-@torch.inference_mode()
-def _painted_by(tensors: dict[str, torch.Tensor]) -> np.ndarray:
+def _sample_of(tensors: dict[str, Tensor]) -> np.ndarray:
     """The sample picture, as a network in the making paints it."""
-    network = build_network("realtime").eval()
+    network = build_network("realtime", arguments_of_pictures_style()).eval()
     network.load_state_dict(tensors)
-    pixels = torch.from_numpy(sample_picture().copy())
-    painted = network(pixels.permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1)
-    return (painted.permute(1, 2, 0) * 255).round().byte().numpy()
+    return painted_by(network, sample_picture())
 
 
 def _kept(visitor: Visitor, pixels: np.ndarray) -> str:

@@ -11,8 +11,8 @@ from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import fastest_perceptual, nearest_perceptual, usual_or_own
 from vidstyle.perception.photographs import check_photographs
 from vidstyle.shipped import PHOTOS
-from vidstyle.style_files import read_card
-from vidstyle.styles import find_style
+from vidstyle.style_files import FINE_STEPS, read_card
+from vidstyle.styles import arguments_of_pictures_style, find_style
 from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
 
 BALANCE = 1.5
@@ -67,7 +67,10 @@ def resolve_recipe(
         if start is None and network in (None, "realtime", "large") and is_picture(path):
             start = path
         recipe = _recipe_for_picture(path, photos, perceptual_weights, start, minutes or usual, on_note)
-    chosen = recipe.network if network in (None, recipe.network.name) else NetworkChoice(str(network))
+    chosen = recipe.network
+    if network not in (None, recipe.network.name):
+        # A larger network starts from the same.
+        chosen = NetworkChoice(str(network), recipe.network.arguments if start == path else {})
     finish_steps = 0 if steps is not None or minutes is not None else None
     schedule = _given(steps=steps, minutes=0.0 if steps is not None else minutes, seed=seed, finish_steps=finish_steps)
     loss = _given(
@@ -108,7 +111,8 @@ def _recipe_for_picture(
     network = NetworkChoice()
     if start == path:
         # As it comes from the picture at once (vidstyle.any_style).
-        network = NetworkChoice(init=path)
+        network = NetworkChoice(arguments=arguments_of_pictures_style(), init=path)
+        style = dataclasses.replace(style, optimise=FINE_STEPS)
     elif start is not None:
         card = read_card(start)
         network = NetworkChoice(card.network, card.arguments)
