@@ -57,7 +57,7 @@ class Engine(ABC):
 
 
 def never() -> bool:
-    """Files wait for each painting."""
+    """False: nobody is in a hurry for a painting, as where files are painted."""
     return False
 
 
@@ -132,7 +132,9 @@ def _cuda_device() -> str:
         ) from error
 
 
-ENGINES = ("auto", "torch", "openvino", "cuda")
+KINDS = {"torch": ("cpu", "mps", "xpu"), "openvino": ("cpu",), "cuda": ("cuda",)}
+"""Kinds of devices, as torch names them, that each engine runs on."""
+ENGINES = ("auto", *KINDS)
 """What an engine may be called."""
 
 
@@ -173,8 +175,7 @@ def choose_engine(engine: str, device: str, network: AnyNetwork) -> tuple[str, s
     else:
         settled = choose_device("cpu" if device == "auto" else device)
     if engine != "auto":
-        kinds = {"cuda": ("cuda",), "openvino": ("cpu",), "torch": ("cpu", "mps", "xpu")}[engine]
-        if settled.partition(":")[0] not in kinds:
+        if settled.partition(":")[0] not in KINDS[engine]:
             raise _apart(engine, device)
         return engine, settled
     if settled == "cpu":

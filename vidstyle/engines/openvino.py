@@ -104,7 +104,7 @@ class OpenVinoEngine(Engine):
 
     @property
     def precision(self) -> str:
-        """`bf16`, `int8` or `f32`."""
+        """`bf16`, `f16`, `int8` or `f32`."""
         return self._precision
 
     def submit(self, frame: Frame) -> None:

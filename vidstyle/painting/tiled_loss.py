@@ -206,7 +206,7 @@ class TiledLoss:
     ) -> Tensor:
         """A tile's share in the Gram matrix of a region.
 
-        Gatys et al. 2017, "Controlling Perceptual Factors in Neural StyleRegion Transfer", equations 6 and 7: features
+        Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer", equations 6 and 7: features
         times the mask, whose squares add up to 1.
         """
         height, width = features.shape[-2:]

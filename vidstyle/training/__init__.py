@@ -1,1 +1,1 @@
-"""Training: perceptual networks, losses, data, and the loop.  Nothing at run time imports this package."""
+"""Training: recipes, material, and the loop.  Nothing that paints imports this package."""
