@@ -8,6 +8,8 @@ from conftest import Result
 
 from vidstyle.cli import app
 from vidstyle.cli.reference import commands, parameters, reference
+from vidstyle.keys.key_requests import COVER, LEARN_SECONDS, TIMEOUT_SECONDS
+from vidstyle.style_files import FINE_STEPS
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 
@@ -29,3 +31,14 @@ def test_everything_a_command_takes_is_in_its_help(
 
 def test_lines_are_short() -> None:
     assert max(map(len, PAGE.read_text().splitlines())) <= 100
+
+
+def test_defaults_that_help_tells_are_those_that_there_are() -> None:
+    # Commands load nothing for their help, and so have numbers of their own.
+    told = " ".join(PAGE.read_text().split())
+    assert f"keys painted here have to see. Default: {COVER:g}." in told
+    assert f"that one of them has to see. Default: {COVER:g}." in told
+    assert f"may take for one key. Default: {TIMEOUT_SECONDS:g}.0." in told
+    assert told.count(f"does not show. Default: {LEARN_SECONDS:g}.0.") == 1
+    assert told.count(f"what none of them shows. Default: {LEARN_SECONDS:g}.0.") == 1
+    assert f"Default: {FINE_STEPS} in styles made of a picture" in told

@@ -13,6 +13,8 @@ from vidstyle.output_files import check_folder, check_link, check_output, exists
 from vidstyle.style_files import MOST_STEPS
 from vidstyle.validation import validated
 
+URL_IN_PATH = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)")
+"""Path has taken one of the two slashes of a URL."""
 ANIMATED_SUFFIXES = frozenset({".webp", ".avif"})
 """Of pictures that a video may become as well."""
 
@@ -182,8 +184,7 @@ def check_request(source: Path, output: Path, options: Options) -> None:
         options: how to paint.
     """
     for path in (source, output):
-        # Path has taken one of the two slashes of a URL.
-        url = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)", str(path))
+        url = URL_IN_PATH.fullmatch(str(path))
         if url and not path.parent.exists():
             said = f"{url[1]}://{url[2]}: a URL, where restyle takes files"
             raise InputError(f"{said}; save it as one first, or paint it while it plays, with `vidstyle live`")

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import is_image
 from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
 from vidstyle.output_files import check_folder, is_hidden
-from vidstyle.restyle_options import Options, check_request, suffix_of_output
+from vidstyle.restyle_options import URL_IN_PATH, Options, check_request, suffix_of_output
 from vidstyle.styles import label_of
 
 FIELDS = ("stem", "style", "suffix")
@@ -21,7 +20,6 @@ FIELDS = ("stem", "style", "suffix")
 DEFAULT_NAME = "{stem}{suffix}"
 StyleAt = tuple[tuple[float, str], ...]
 """Styles as they were named, each with the time from which it is painted."""
-URL_IN_PATH = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)")
 NAMED = 3
 """Files that are named where many have the same fault."""
 

@@ -9,13 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from vidstyle.errors import InputError, parameter
+from vidstyle.keys.key_requests import COVER
 from vidstyle.keys.scouting import Seen
 from vidstyle.keys.traces import PULLED, Trace, Walk, walked_back, walked_on
 from vidstyle.stream.key_maps import pull
 from vidstyle.stream.motion import inside
 
-COVER = 0.97
-"""Share of every frame that is to be seen by a key, by default."""
 MOST_GAP = 100
 """Frames between two keys at the most, unless the film stands still."""
 MOST_MOVED = 2.4

@@ -14,10 +14,9 @@ import numpy as np
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.keys.key_files import check_shape
 from vidstyle.keys.key_making import KeyFrame
+from vidstyle.keys.key_requests import TIMEOUT_SECONDS
 from vidstyle.media.images import Picture, read_opaque, write_picture
 
-TIMEOUT_SECONDS = 600.0
-"""For one key, by default."""
 SAID = 300
 """Characters of what a program says that has failed, at the most."""
 

@@ -19,6 +19,7 @@ from vidstyle.keys.key_files import (
     find_keys,
     find_masks,
 )
+from vidstyle.keys.key_requests import LEARN_SECONDS, check_keyed_request
 from vidstyle.keys.painted_keys import Fits, Keys
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.stretch_cache import StretchCache
@@ -56,7 +57,7 @@ class KeyOptions:
     """
 
     mask: Path | None = None
-    learn_seconds: float = 20.0
+    learn_seconds: float = LEARN_SECONDS
     keep_stretches: Path | None = None
 
 
@@ -231,7 +232,6 @@ def restyle_with_keys(
         InputError: for anything that the caller can mend; nothing is written then.
     """
     from vidstyle.keys.filling import Filler
-    from vidstyle.keys.key_requests import check_keyed_request
 
     settings, chosen = Options(**options), key_options or KeyOptions()
     source, output, folder = Path(source), Path(output), Path(keys)

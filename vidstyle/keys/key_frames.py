@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from vidstyle.errors import InputError, reason
-from vidstyle.keys.choosing import COVER, WHY, Choice, check_cover, chosen
+from vidstyle.keys.choosing import WHY, Choice, check_cover, chosen
 from vidstyle.keys.contact_sheets import WIDTH, write_contact_sheet
 from vidstyle.keys.key_files import CONTACT_SHEET, key_name
+from vidstyle.keys.key_requests import COVER
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.media.images import Picture, write_picture
 from vidstyle.media.suffixes import pictures_by_name

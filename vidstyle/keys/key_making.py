@@ -9,10 +9,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from vidstyle.keys.choosing import COVER, MOST_MOVED
+from vidstyle.keys.choosing import MOST_MOVED
 from vidstyle.keys.drawing import moved
 from vidstyle.keys.key_files import sha256_of
 from vidstyle.keys.key_frames import choose_keys
+from vidstyle.keys.key_requests import COVER
 from vidstyle.keys.scouting import Seen, scouted
 from vidstyle.keys.traces import Walk, walked_on
 from vidstyle.media.images import Picture, read_image, write_picture

@@ -10,6 +10,10 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.restyle_options import Options, check_request
 from vidstyle.validation import validated
 
+COVER = 0.97
+"""Share of every frame that is to be seen by a key, by default."""
+LEARN_SECONDS, TIMEOUT_SECONDS = 20.0, 600.0
+"""By default, for how long a network learns from keys, and after which a program that paints one has failed."""
 LearnSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")]
 
 PAINT = "paint:"
@@ -32,10 +36,14 @@ class KeyRequest:
 
     keys: str | None = None
     keys_command: str | None = None
-    keys_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = 600.0
-    cover: Annotated[float, Field(gt=0, lt=1, description="takes a share above 0 and below 1, such as 0.97")] = 0.97
+    keys_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = (
+        TIMEOUT_SECONDS
+    )
+    cover: Annotated[float, Field(gt=0, lt=1, description=f"takes a share above 0 and below 1, such as {COVER:g}")] = (
+        COVER
+    )
     mask: Path | None = None
-    learn: LearnSeconds = 20.0
+    learn: LearnSeconds = LEARN_SECONDS
     keep_stretches: Path | None = None
     steps: int | None = None
     perceptual: str | None = None

@@ -15,6 +15,7 @@ from vidstyle.media.codecs import Codec
 from vidstyle.media.color import SCALING, from_rgb, over
 from vidstyle.media.converting import INTERLEAVED
 from vidstyle.media.device_pixels import DevicePixels
+from vidstyle.media.fitting_bars import square_size
 from vidstyle.media.frame import RGB_MATRIX, Frame, VideoFormat
 from vidstyle.media.hdr import DEEP, ToneExpander, peak_of
 from vidstyle.media.output_containers import CLOCKS, WITHOUT_ASPECT
@@ -61,8 +62,7 @@ class EncodedFormat:
         width, height, shape = self.video.width, self.video.height, self.video.sample_aspect_ratio
         if not self.squares_pixels:
             return width, height
-        # Upwards, so that nothing is lost.
-        return (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+        return square_size(width, height, shape)
 
     @cached_property
     def coded_size(self) -> tuple[int, int]:
