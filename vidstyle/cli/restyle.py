@@ -250,9 +250,9 @@ def restyle(
                 bar.update(progress, frames)
 
             if by_keys:
-                from vidstyle.painting.keyed_films import restyle_by_keys
+                from vidstyle.painting.keyed_films import paint_keys_and_restyle
 
-                return restyle_by_keys(source, output, request, chosen, settings, report, bar.say, check)
+                return paint_keys_and_restyle(source, output, request, chosen, settings, report, bar.say, check)
             from vidstyle.cli.quick_torch import torch_to_paint
 
             with torch_to_paint():

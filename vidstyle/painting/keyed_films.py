@@ -8,14 +8,12 @@ from vidstyle.keys.key_commands import CommandPainter
 from vidstyle.keys.key_films import KeyOptions, restyle_with_keys
 from vidstyle.keys.key_making import KeyPainter, paint_keys
 from vidstyle.keys.key_requests import KeyRequest, kept_keys
-from vidstyle.painting.key_painting import OptimisedKeys
-from vidstyle.painting.paint_settings import PaintSettings
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import Summary
 from vidstyle.video_runs import OnProgress
 
 
-def restyle_by_keys(
+def paint_keys_and_restyle(
     source: Path,
     output: Path,
     request: KeyRequest,
@@ -73,6 +71,10 @@ def _painter(request: KeyRequest, on_note: Callable[[str], None], check: Callabl
         return CommandPainter(request.keys_command, request.keys_timeout)
     if request.picture is None:
         return None
+    # With torch, which a folder of keys does without.
+    from vidstyle.painting.key_painting import OptimisedKeys
+    from vidstyle.painting.paint_settings import PaintSettings
+
     paint_settings = PaintSettings(
         steps=request.steps, perceptual=request.perceptual, perceptual_weights=request.perceptual_weights
     )
