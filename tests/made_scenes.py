@@ -1,7 +1,7 @@
 """Sequences of frames whose every pixel is known, and painters that need no network."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 
@@ -60,6 +60,20 @@ def noisy(picture: np.ndarray, sigma: float, seed: int) -> np.ndarray:
 def with_disc(picture: np.ndarray, x: int, y: int, color: tuple[int, int, int], radius: int = 9) -> np.ndarray:
     """Something in front of it."""
     return np.asarray(cv2.circle(picture.copy(), (x, y), radius, color, -1, cv2.LINE_AA))
+
+
+def tumbling(count: int, degrees: float, step: int, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[slice, slice]]]:
+    """Something that leaps across a still picture and turns over; frames, and where it is."""
+    behind, thing = view(landscape(), 40), landscape(7, 2 * size, 2 * size)
+    part = slice(size // 2, size // 2 + size)
+    for n in range(count):
+        turn = cv2.getRotationMatrix2D((size, size), degrees * n, 1)
+        turned = cv2.warpAffine(thing, turn, thing.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+        y, x = 20 + round(4 * abs(n - count / 2)), 4 + step * n
+        here = slice(y, y + size), slice(x, x + size)
+        frame = behind.copy()
+        frame[here] = turned[part, part]
+        yield frame, here
 
 
 def to_planes(rgb: np.ndarray) -> np.ndarray:

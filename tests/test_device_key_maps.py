@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_scenes import landscape, noisy, scene, view, with_disc
+from made_scenes import landscape, noisy, scene, tumbling, view, with_disc
 
 from vidstyle.stream.device_key_maps import SLOTS, DeviceKeyMaps
 from vidstyle.stream.device_map_steps import CHANGED, FADING, HELD, OVER, SHIFT_X, SHIFT_Y
 from vidstyle.stream.device_operations import DeviceOperations
 from vidstyle.stream.key_maps import Key
-from vidstyle.stream.memory import MOST_KEYS, Memory
+from vidstyle.stream.memory import MOST_KEYS, MUCH_LOST, Memory
 from vidstyle.stream.motion import FINER, Motion, find_motion, small_picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -36,7 +36,7 @@ class Both:
         self.small: np.ndarray | None = None
         self.layers: list[int] = []
         self.asked: list[bool] = []
-        self.stale = 0
+        self.stale, self.most_lost = 0, 0.0
 
     def go_on(self, frame: np.ndarray, cares: np.ndarray | None = None) -> Motion | None:
         small = small_picture(frame)
@@ -50,10 +50,11 @@ class Both:
                 memory.carry(motion, SECONDS)
         one, other = self.memories
         assert one._uncovered == pytest.approx(other._uncovered, abs=1e-4)
-        assert one._bare == pytest.approx(other._bare, abs=2e-3)
+        assert one._lost == pytest.approx(other._lost, abs=2e-3)
         assert (one.wants_painting, one.gains_from_painting) == (other.wants_painting, other.gains_from_painting)
         assert one._stale == other._stale
         self.stale += one._stale
+        self.most_lost = max(self.most_lost, one._lost)
         self.asked.append(one.wants_painting)
         return motion
 
@@ -122,6 +123,13 @@ def test_a_picture_that_fades_is_stale_in_the_same_frame() -> None:
         both = Both()
         both.run(frames, cares if masked else None)
         assert both.stale > 0
+
+
+@pytest.mark.parametrize(("degrees", "step"), [(17, 5), (40, 8)])
+def test_what_leaps_is_missed_alike(degrees: float, step: int) -> None:
+    both = Both()
+    both.run([frame for frame, _ in tumbling(14, degrees, step)])
+    assert both.most_lost > MUCH_LOST
 
 
 def test_keys_that_wait_for_their_paintings_find_room() -> None:

@@ -20,6 +20,7 @@ from made_scenes import (
     scene,
     strokes,
     to_planes,
+    tumbling,
     view,
     wall,
     with_disc,
@@ -340,3 +341,23 @@ def test_what_has_come_into_sight_is_painted_soon() -> None:
     assert psnr(held[-1][came], strokes(frames[-1])[came]) > 15
     # Not only in the colours of the painting, but as sharp.
     assert gradient_energy(held[-1][came]) > 0.8 * gradient_energy(strokes(frames[-1])[came])
+
+
+@pytest.mark.parametrize(("count", "degrees", "step"), [(18, 30, 6), (12, 25, 10), (14, 40, 8)])
+def test_what_leaps_and_turns_over_does_not_lose_its_strokes(count: int, degrees: float, step: int) -> None:
+    frames, places = zip(*tumbling(count, degrees, step), strict=True)
+    for n, (shown, here) in enumerate(zip(painted(frames, Painter(strokes)), places, strict=True)):
+        assert gradient_energy(shown[here]) > 0.7 * gradient_energy(strokes(frames[n])[here]), n
+
+
+def test_what_moves_as_the_camera_does_is_painted_no_more_often_for_it() -> None:
+    # Glitter on water: nothing can be carried there, and nobody misses it.
+    scenery, random = landscape(), np.random.default_rng(3)
+    frames = [view(scenery, 20 + 2 * n) for n in range(40)]
+    with_glitter = [frame.copy() for frame in frames]
+    for frame in with_glitter:
+        frame[60:90:3, 80:112:3] = random.integers(0, 256, (10, 11, 3), dtype=np.uint8)
+    calm, restless = Painter(strokes), Painter(strokes)
+    painted(frames, calm)
+    painted(with_glitter, restless)
+    assert len(restless.seen) <= len(calm.seen) + 4

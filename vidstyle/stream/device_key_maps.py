@@ -87,7 +87,6 @@ class DeviceKeyMaps:
         self._shares: dict[int, float] = {}
         self._open: DeviceView | None = None
         self._begun = False
-        self._bare = 0.0
         self._sent: Motion | None = None
 
     def begin(self, key: Key) -> None:
@@ -114,10 +113,11 @@ class DeviceKeyMaps:
     def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
         with self._here():
             judges &= self._begun
-            uncovered, staleness = self._carry(
+            uncovered, lost, staleness = self._carry(
                 motion, cares, [self._slots[number] for number in sorted(self._slots)], judges=judges
             )
-        return Carried(uncovered if self._slots else 1.0, self._bare, judges and staleness > STALE_LEVELS)
+        lost = lost if self._slots and self._begun else 0.0
+        return Carried(uncovered if self._slots else 1.0, lost, judges and staleness > STALE_LEVELS)
 
     def share(self, key: Key) -> float:
         return self._shares[key.number]
@@ -159,18 +159,21 @@ class DeviceKeyMaps:
 
     def _carry(
         self, motion: Motion, cares: np.ndarray | None, slots: Sequence[int], *, judges: bool = False
-    ) -> tuple[float, float]:
-        """Carry what is in some slots; the share that no key covers, and by how much what shows is stale."""
+    ) -> tuple[float, float, float]:
+        """Carry what is in some slots; see vidstyle.stream.key_maps.Carried, the last by how much it is stale."""
         steps = self._steps_for(motion.now)
         self._send(steps, motion, cares, slots)
         steps.carry()
         if judges:
             steps.judge()
         self._read(steps)
-        return steps.uncovered, steps.staleness
+        return steps.uncovered, steps.lost, steps.staleness
 
     def _send(self, steps: MapSteps, motion: Motion, cares: np.ndarray | None, slots: Sequence[int] = ()) -> None:
-        steps.send_frame(motion.flow, motion.now, cares, still=motion.still, levels=motion.alike_levels, carried=slots)
+        camera, levels = motion.of_the_camera, motion.alike_levels
+        steps.send_frame(
+            motion.flow, motion.now, cares, still=motion.still, levels=levels, camera=camera, carried=slots
+        )
         self._sent = motion
 
     def _settle(self) -> None:
@@ -184,7 +187,6 @@ class DeviceKeyMaps:
         steps.read()
         self._shares = {number: steps.share(slot) for number, slot in self._slots.items()}
         if self._open is not None:
-            self._bare = steps.bare
             self._open.settled(changes=steps.changes)
             self._open = None
 

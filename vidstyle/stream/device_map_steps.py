@@ -14,12 +14,13 @@ from torch import Tensor
 
 from vidstyle.media.device_pixels import ready_event
 from vidstyle.stream.key_maps import (
-    BARE_SIDE,
+    DRAGGED,
     FADE,
     LEAST_CHANGE,
     LEAST_NEAR,
     LEAST_SHARE,
     LEAST_SHOWN,
+    LOST_SIDE,
     NEAR,
     NEAR_SPREAD,
     PULLED,
@@ -41,13 +42,14 @@ MAPS = 3 * MOST_KEYS + 5
 
 # Of what comes up with a frame: planes, and numbers.
 _FLOW, _NOW, _CARES, _PLANES = slice(0, 2), slice(2, 5), 5, 6
-_STILL, _LOW, _HIGH, _CARRIED = 0, 1, 2, 3
+_STILL, _LOW, _HIGH, _CARRIED = 0, 1, 2, 5
+_CAMERA = slice(3, 5)
 # Of what a key's maps are, one after the other.
 _SHIFT, _TRUST, _SHOWN, _SEEN, _LAYERS = slice(0, 2), 2, 3, slice(4, 7), 7
 # Of what is remembered of the last output, before how much of each key showed.
-_OUTPUT, _OWNER, _FADES, _VISIBLE = slice(0, 3), 3, 4, 5
+_OUTPUT, _OWNER, _FADES, _LOST_MAP, _VISIBLE = slice(0, 3), 3, 4, 5, 6
 # Of the numbers that come down, before the share of each key.
-_UNCOVERED, _STALE, _BARE, _CHANGES, _SHARES = 0, 1, 2, 3, 4
+_UNCOVERED, _STALE, _LOST, _CHANGES, _SHARES = 0, 1, 2, 3, 4
 
 
 class MapSteps:
@@ -113,11 +115,13 @@ class MapSteps:
         *,
         still: bool = True,
         levels: tuple[float, float] = (0.0, 1.0),
+        camera: tuple[float, float] = (0.0, 0.0),
         carried: Sequence[int] = (),
     ) -> None:
         """Of the frame that comes next; see vidstyle.stream.motion.Motion.
 
         cares: see vidstyle.stream.key_maps.CarriesKeys.
+        camera: the motion that most of the picture shares.
         carried: which slots are, the newest key's last.
         """
         count = self.shape[0] * self.shape[1]
@@ -128,6 +132,7 @@ class MapSteps:
         planes[_CARES] = 1.0 if cares is None else cares
         numbers = array[_PLANES * count :]
         numbers[_STILL], numbers[_LOW], numbers[_HIGH] = still, *levels
+        numbers[_CAMERA] = camera
         numbers[_CARRIED:] = 0
         numbers[[_CARRIED + slot for slot in carried]] = 1
         numbers[[_CARRIED + slot for slot in carried[-SEARCHED:]]] = 2
@@ -162,7 +167,7 @@ class MapSteps:
         nothing = torch.zeros_like(uncovered)
         self._last[_OUTPUT] = self._now
         self._last[_OWNER] = self._owner(visible, uncovered)
-        self._last[_FADES].zero_()
+        self._last[[_FADES, _LOST_MAP]] = 0
         self._last[_VISIBLE:] = self._by_slot(visible)
         self._write(shift, over, torch.stack((nothing, nothing)), nothing, nothing, torch.ones_like(nothing))
 
@@ -171,7 +176,7 @@ class MapSteps:
         self._numbers.copy_(self._found, non_blocking=True)
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
-        self.uncovered, self.staleness, self.bare, changes, *self._shares = self._numbers.tolist()
+        self.uncovered, self.staleness, self.lost, changes, *self._shares = self._numbers.tolist()
         self.changes = changes > 0
 
     def share(self, slot: int) -> float:
@@ -230,8 +235,19 @@ class MapSteps:
         after = torch.where(carried[:, None, None, None], after, before)
         self._keys_next.copy_(after)
         shown = after[:, _SHOWN]
-        self._found[_UNCOVERED].copy_(self._share(_uncovered(shown, carried)))
+        without = _uncovered(shown, carried)
+        self._found[_UNCOVERED].copy_(self._share(without))
+        gathered = _boxed((without * self._lost_along())[None], LOST_SIDE)[0] > 0.5
+        self._found[_LOST].copy_(self._share(gathered.float()))
         self._found[_SHARES:].copy_(shown.mean((1, 2)))
+
+    def _lost_along(self) -> Tensor:
+        """See vidstyle.stream.key_maps; of the frame that was sent, (h, w)."""
+        flow, before = self._sent[_FLOW], self._last[_LOST_MAP]
+        away = (flow - self._settings[_CAMERA][:, None, None]).abs().amax(0)
+        moved = self._places.sampled(before[None, None], flow[None])[0, 0]
+        dragged = (moved + away / DRAGGED).clamp(max=1) * self._places.inside(flow[None])[0]
+        return torch.where(self._settings[_STILL] > 0, before, dragged)
 
     def _found_again(self, shift: Tensor, trust: Tensor, seen: Tensor, bare: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same three, gone on with where they are lost, by vidstyle.stream.key_maps; bare: (slots, h, w) bool."""
@@ -268,8 +284,7 @@ class MapSteps:
         inner = self._places.inside(flow[None])[0].masked_fill(still, 1.0)
         held = self._alike(seen[None], self._now)[0] * inner
         bare = uncovered * (1 - held)
-        gathered = _boxed((bare * inner)[None], BARE_SIDE)[0] > 0.5
-        self._found[_BARE].copy_(self._share(gathered.float()))
+        lost = bare * inner + uncovered * held * self._lost_along()
         fading = torch.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
         fading = fading * (fading >= LEAST_SHARE)
         by_slot = self._by_slot(visible)
@@ -280,7 +295,7 @@ class MapSteps:
         output = self._now * (uncovered - stays) + seen * stays
         order = self._order.tensor[: self.slots].long()
         output = output + (self._keys.index_select(0, order)[:, _SEEN] * visible[:, None]).sum(0)
-        self._last_next.copy_(torch.cat((output.round(), owner[None], fading[None], by_slot)))
+        self._last_next.copy_(torch.cat((output.round(), owner[None], fading[None], lost[None], by_slot)))
         self._write(shift, over, flow, fading, held, changed.float())
 
     def _write(self, shift: Tensor, over: Tensor, flow: Tensor, fading: Tensor, held: Tensor, changed: Tensor) -> None:

@@ -40,8 +40,10 @@ LEAST_SHARE = 0.06
 """Of it, below which it is nothing."""
 LEAST_CHANGE = 1e-3
 """In how much of a key shows, from which on it is drawn anew."""
-BARE_SIDE = 7
-"""Positions along the square of which more than half must wear colours only for its middle to count."""
+DRAGGED = 1.0
+"""Positions, against the camera, by which the last output may be moved along until no strokes are left of it."""
+LOST_SIDE = 7
+"""Positions along the square of which more than half must have no strokes for its middle to count."""
 STALE_LEVELS = 0.8
 """Median difference in luma, grey levels, between what a picture that stands still has been painted from and itself,
 from which on it is painted afresh: a fade ends with paint that is nearly right everywhere, and would stay.  Light that
@@ -130,12 +132,13 @@ class Carried(NamedTuple):
 
     Attributes:
         uncovered: that no key can be shown in.
-        bare: that wore colours only in the last view, but for what came in at its border.
+        lost: in which hardly any strokes would be seen, since it wears colours only, or paint that has been dragged
+            along; but for what comes in at the border, which strikes nobody so soon.
         stale: whether what shows is not quite what there is, though nothing moves; see STALE_LEVELS.
     """
 
     uncovered: float
-    bare: float
+    lost: float
     stale: bool
 
 
@@ -269,7 +272,7 @@ class KeyMaps:
         self._owner = np.empty(0, np.int16)
         self._fading = np.empty(0, np.float32)
         self._visible: dict[int, np.ndarray] = {}
-        self._bare = 0.0
+        self._lost = np.empty(0, np.float32)
 
     def begin(self, key: Key) -> None:
         self._maps[key.number] = _Map(key.source)
@@ -284,9 +287,14 @@ class KeyMaps:
     def carry(self, motion: Motion, cares: np.ndarray | None, *, judges: bool) -> Carried:
         maps = [self._maps[number] for number in sorted(self._maps)]
         self._carry(maps, motion)
-        uncovered = share_of(_uncovered(maps), cares) if maps else 1.0
+        uncovered, lost = 1.0, 0.0
+        if maps:
+            without = _uncovered(maps)
+            uncovered = share_of(without, cares)
+            if self._seen is not None:
+                lost = gathered_share(without * self._lost_along(motion), cares)
         stale = judges and self._seen is not None and is_stale(self._seen, motion.now, cares)
-        return Carried(uncovered, self._bare, stale)
+        return Carried(uncovered, lost, stale)
 
     def share(self, key: Key) -> float:
         return float(self._maps[key.number].shown.mean())
@@ -302,6 +310,7 @@ class KeyMaps:
         everywhere = np.ones(now.shape[:2], bool)
         nothing = np.zeros(now.shape[:2], np.float32)
         visible = {layer.key.number: layer.visible for layer in layers}
+        lost: np.ndarray = nothing
         if motion is None or self._seen is None:
             view = View(now, None, layers, uncovered, nothing, nothing, everywhere, begins=True)
             self._seen = now
@@ -318,9 +327,7 @@ class KeyMaps:
             inner = inside(motion.flow) if not motion.still else everywhere
             held *= inner
             bare = uncovered * (1 - held)
-            # What comes in at the border strikes nobody so soon, nor does what is scattered, such as glitter on water.
-            gathered = cv2.blur(bare * inner, (BARE_SIDE, BARE_SIDE)) > 0.5
-            self._bare = share_of(gathered.astype(np.float32), cares)
+            lost = bare * inner + uncovered * held * self._lost_along(motion)
             fading = np.maximum(SHARE * fading, SHARE * (owner != before)) * held * (owner >= 0)
             fading = np.where(fading < LEAST_SHARE, 0, fading).astype(np.float32)
             changed |= (fading > 0) | (bare > 0)
@@ -330,12 +337,12 @@ class KeyMaps:
             flow = None if motion.still else motion.flow
             view = View(now, flow, layers, uncovered, held, fading, changed, begins=False)
             self._remember(view, seen)
-        self._owner, self._fading, self._visible = owner, view.fading, visible
+        self._owner, self._fading, self._visible, self._lost = owner, view.fading, visible, lost
         return view
 
     def state(self, keys: Sequence[Key]) -> State:
         """All that is remembered of some keys, in this order."""
-        state: State = {"owner": self._owner, "fading": self._fading, "bare": np.array(self._bare)}
+        state: State = {"owner": self._owner, "fading": self._fading, "lost": self._lost}
         if self._seen is not None:
             state["seen"] = self._seen
         for number, visible in self._visible.items():
@@ -346,10 +353,22 @@ class KeyMaps:
 
     def restore(self, keys: Sequence[Key], state: State) -> None:
         """Remember what a state of as many keys holds, and nothing else."""
-        self._owner, self._fading, self._bare = state["owner"], state["fading"], float(state["bare"])
+        self._owner, self._fading, self._lost = state["owner"], state["fading"], state["lost"]
         self._seen = state.get("seen")
         self._visible = {int(number): visible for number, visible in part("visible", state).items()}
         self._maps = {key.number: _Map.of(part(f"map{place}", state)) for place, key in enumerate(keys)}
+
+    def _lost_along(self, motion: Motion) -> np.ndarray:
+        """How far no strokes are left of the last output, moved along, (h, w) float32, 0 to 1; none came from beyond
+        the border."""
+        if motion.still:
+            return self._lost
+        ways = (np.asarray(cv2.extractChannel(motion.flow, way)) for way in range(2))
+        across, down = (
+            np.abs(way - np.float32(common)) for way, common in zip(ways, motion.of_the_camera, strict=True)
+        )
+        dragged = sample(self._lost, motion.flow) + cv2.max(across, down) / np.float32(DRAGGED)
+        return np.asarray(np.minimum(dragged, 1) * inside(motion.flow))
 
     def _carry(self, maps: Sequence[_Map], motion: Motion) -> None:
         """Maps, the newest last."""
@@ -398,6 +417,13 @@ def share_of(where: np.ndarray, cares: np.ndarray | None) -> float:
     if cares is None:
         return float(where.mean())
     return float((where * cares).sum() / max(cares.sum(), LEAST_SHOWN * cares.size))
+
+
+def gathered_share(lost: np.ndarray, cares: np.ndarray | None) -> float:
+    """Of what shows, where most of what is around is lost: what is scattered strikes nobody so soon, such as glitter on
+    water."""
+    gathered = cv2.blur(lost, (LOST_SIDE, LOST_SIDE)) > 0.5
+    return share_of(gathered.astype(np.float32), cares)
 
 
 def is_stale(seen: np.ndarray, now: np.ndarray, cares: np.ndarray | None = None) -> bool:

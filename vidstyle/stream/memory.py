@@ -30,12 +30,12 @@ SUDDEN = 0.3
 """Share of the picture without a key from which on it is painted at once."""
 NEED_SECONDS = 0.02
 """The share of the picture without a key, times the seconds for which it is, that is worth a painting."""
-BARE, HURRY_SECONDS = 0.015, 0.12
-"""Share of the picture that wears colours only, but for what comes in at its border, from which on a painting comes
-sooner: between two so many seconds."""
+LOST, HURRY_SECONDS, MUCH_LOST = 0.035, 0.06, 0.05
+"""Share of the picture without strokes, see vidstyle.stream.key_maps.Carried, from which on a painting comes sooner:
+between two so many seconds; and from which on it comes at once."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
-PATIENCE_SECONDS, LEAST_GAP = 0.5, 0.002
+PATIENCE_SECONDS, LEAST_GAP = 0.3, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
 ROUNDS, ROUNDS_AFTER = 5, 2
 """Paintings of a live stream that go on from one another after which paint comes no nearer to the style's picture, and
@@ -66,7 +66,7 @@ class Memory:
         """What comes next has nothing to do with what was."""
         self.keys: list[Key] = []
         self._need = self._waited = self._since = 0.0
-        self._uncovered, self._bare = 1.0, 0.0
+        self._uncovered, self._lost = 1.0, 0.0
         self._stale = False
         self._rounds = 0
         self._maps.forget()
@@ -111,7 +111,7 @@ class Memory:
         # What has been asked for and does not show yet is not asked for again.
         asked = any(key.gives_way for key in self.keys[:-1]) and self.keys[-1].replaces
         carried = self._maps.carry(motion, self.cares, judges=motion.still and not asked)
-        self._uncovered, self._bare, self._stale = carried
+        self._uncovered, self._lost, self._stale = carried
         seconds = min(seconds, MOST_STEP)
         self._since += seconds
         self._need += seconds * self._uncovered
@@ -120,11 +120,11 @@ class Memory:
     @property
     def wants_painting(self) -> bool:
         """Whether the frame should become a key; it depends on the frames alone."""
-        if not self.keys or self._uncovered > SUDDEN or self._stale:
+        if not self.keys or self._uncovered > SUDDEN or self._lost > MUCH_LOST or self._stale:
             return True
         worn = self.keys[-1].age >= LIFE_FRAMES
         needed = self._need > NEED_SECONDS or self._waited > PATIENCE_SECONDS
-        hurries = self._bare > BARE and self._since >= HURRY_SECONDS
+        hurries = self._lost > LOST and self._since >= HURRY_SECONDS
         return hurries or (self._since >= PAINTED_SECONDS and (worn or needed))
 
     @property
@@ -135,7 +135,7 @@ class Memory:
     @property
     def hurries(self) -> bool:
         """Whether there is no time for anything but the quickest painting: something shows without paint."""
-        return not self.keys or self._bare > BARE or self._stale
+        return not self.keys or self._lost > LOST or self._stale
 
     @property
     def comes_nearer(self) -> bool:

@@ -6,7 +6,7 @@ needs to move, stands still.
 """
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import cv2
 import numpy as np
@@ -79,6 +79,14 @@ class Motion:
     flow: np.ndarray
     still: bool
     alike_levels: tuple[float, float]
+
+    @cached_property
+    def of_the_camera(self) -> tuple[float, float]:
+        """The motion that most of the picture shares, x and y: the median of every fourth position each way."""
+        if self.still:
+            return 0.0, 0.0
+        ways = self.flow[::4, ::4]
+        return float(np.median(ways[..., 0])), float(np.median(ways[..., 1]))
 
 
 def small_picture(pixels: np.ndarray) -> np.ndarray:
