@@ -84,7 +84,6 @@ class _Worker:
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.do = SimpleNamespace(remote=cluster.call)
-        self.pid = SimpleNamespace(remote=lambda: 0)
 
 
 class _LostError(Exception):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from media_files import Sound, colorful_picture, make_video, read_video
 from PIL import Image
 from waiting import PATIENCE, wait_until
 
-from vidstyle.batch.records import record_path
+from vidstyle.batch.records import record_of, style_digest
+from vidstyle.restyle_options import Options
 
 
 @pytest.fixture
@@ -107,9 +109,34 @@ def test_what_is_complete_is_left_out_and_what_has_changed_is_not(
     assert became(again) == ["done", "skipped", "skipped"]
     # An output that is not what it was is none; neither is one without a record.
     (tmp_path / "p" / "a.mp4").write_bytes(b"cut")
-    record_path(tmp_path / "p" / "day2" / "b.png").unlink()
+    Path(record_of(str(tmp_path / "p" / "day2" / "b.png"))).unlink()
     again = run_cli(*command, "--resume", "--overwrite")
     assert became(again) == ["done", "done", "skipped"]
+
+
+def test_what_was_complete_before_stays_so(
+    run_cli: Callable[..., Result], holiday: Path, style_file: Path, tmp_path: Path
+) -> None:
+    source, output = holiday / "a.mp4", tmp_path / "p" / "a.mp4"
+    output.parent.mkdir()
+    output.write_bytes(b"painted")
+    left_out = ("device", "engine", "overwrite", "mask")
+    # As the first version wrote it.
+    request = {
+        "format": 1,
+        "input": {"path": str(source), "bytes": source.stat().st_size, "modified_ns": source.stat().st_mtime_ns},
+        "styles": [[0.0, style_digest(str(style_file)), ""]],
+        "options": {name: value for name, value in asdict(Options()).items() if name not in left_out},
+    }
+    record = {"request": request, "output": {"bytes": 7, "frames": 4, "width": 64, "height": 48}}
+    text = json.dumps(record, indent=1) + "\n"
+    (tmp_path / "p" / ".a.mp4.vidstyle.json").write_text(text)
+    command = ["restyle", source, "--out", tmp_path / "p", "--style", style_file, "--json"]
+    assert became(run_cli(*command, "--resume")) == ["skipped"]
+    # What is written now is the same.
+    assert became(run_cli(*command, "--overwrite")) == ["done"]
+    written = (tmp_path / "p" / ".a.mp4.vidstyle.json").read_text()
+    assert written == text.replace('"bytes": 7,', f'"bytes": {output.stat().st_size},')
 
 
 def test_a_dry_run_tells_frames_and_time_and_writes_nothing(

@@ -12,11 +12,11 @@ import pytest
 from made_scenes import landscape, view
 from media_files import Sound, make_video, psnr, read_packets, read_video
 
+from vidstyle.batch import places
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.farm import places
 from vidstyle.farm.cuts import Bounds, find_segments
-from vidstyle.farm.driver import segments_name
 from vidstyle.farm.painting_segments import SegmentPainter, Video, segment_name
+from vidstyle.farm.segment_folder import segments_name
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import restyle

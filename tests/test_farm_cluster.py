@@ -6,8 +6,9 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from test_farm import FRAMES, pictures, same
 from waiting import PATIENCE, wait_until
 
 from vidstyle.batch.plan import BatchPlan, make_plan
+from vidstyle.farm import driver
 from vidstyle.farm.driver import Farm, connect, disconnect
 from vidstyle.farm.painting_segments import Video
 from vidstyle.restyle_options import Options
@@ -28,9 +30,10 @@ BECAME = {"a.mp4": "done", "b.mp4": "done", "c.mp4": "failed"}
 OPTIONS = Options(codec="ffv1", engine="torch")
 
 
-def short(video: Video) -> Video:
-    """In segments of half a second."""
-    return replace(video, least=0.4, most=0.8, replay=0.4)
+@pytest.fixture
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos in segments of half a second."""
+    monkeypatch.setattr(driver, "Video", partial(Video, least=0.4, most=0.8, replay=0.4))
 
 
 @pytest.fixture(scope="module")
@@ -62,26 +65,38 @@ def plan_for(season: Path, out: Path, style: Path, name: str = "{stem}.mkv") -> 
     return make_plan([season], out, [((0.0, str(style)),)], OPTIONS, name)
 
 
-def killed_once(farm: Farm) -> threading.Thread:
-    """Ends a worker, as a power cut would, while it paints a segment."""
+def mortal(log: Path) -> type:
+    """Workers of which the first to paint a segment is ended while it does, as by a power cut.
 
-    def kill() -> None:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if painting := farm.painting():
-                os.kill(ray.get(farm.pids[painting[0]]), signal.SIGKILL)
-                return
-            time.sleep(0.01)
+    log: a folder for what is begun: a file a step, with the worker's process and what it does.
+    """
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    return thread
+    class Mortal(driver._Actor):
+        def do(self, step: str, video: Video, *arguments: Any) -> Any:
+            number = arguments[0].number if step == "paint_segment" else ""
+            begun = log / f"{os.getpid()}-{time.monotonic_ns()}"
+            begun.write_text(f"{os.getpid()} {step} {Path(video.source).name}{number}")
+            if step == "paint_segment":
+                try:
+                    (log / "killed").touch(exist_ok=False)
+                except FileExistsError:
+                    pass
+                else:
+                    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            return super().do(step, video, *arguments)
+
+    return Mortal
 
 
 def test_a_worker_that_dies_costs_its_segment_only_and_a_bad_file_costs_itself(
-    cluster: Any, season: Path, style_file: Path, tmp_path: Path
+    cluster: Any,
+    season: Path,
+    style_file: Path,
+    tmp_path: Path,
+    short_segments: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = Farm(plan_for(season, tmp_path / "one", style_file), adjust=short)
+    expected = Farm(plan_for(season, tmp_path / "one", style_file))
     became = {outcome.task.source.name: outcome for outcome in expected.run()}
     assert {name: outcome.status for name, outcome in became.items()} == {
         "a.mp4": "done",
@@ -89,12 +104,20 @@ def test_a_worker_that_dies_costs_its_segment_only_and_a_bad_file_costs_itself(
         "c.mp4": "failed",
     }
     assert "not a video" in became["c.mp4"].error
-    farm = Farm(plan_for(season, tmp_path / "other", style_file), adjust=short)
-    killer = killed_once(farm)
+    log = tmp_path / "log"
+    log.mkdir()
+    monkeypatch.setattr(driver, "_Actor", mortal(log))
+    farm = Farm(plan_for(season, tmp_path / "other", style_file))
     again = {outcome.task.source.name: outcome.status for outcome in farm.run()}
-    killer.join()
     assert again == BECAME
-    assert farm.lost == 1
+    begun = [path.read_text().split(maxsplit=1) for path in log.iterdir() if path.name != "killed"]
+    # Of all that there was to do, one segment was begun twice, by two workers.
+    ((step, count), *others) = Counter(step for _, step in begun).most_common()
+    assert step.startswith("paint_segment")
+    assert count == 2
+    assert len(others) > 3
+    assert {times for _, times in others} == {1}
+    assert len({process for process, what in begun if what == step}) == 2
     for name in ("a.mkv", "b.mkv"):
         assert same(tmp_path / "other" / name, tmp_path / "one" / name)
     names = sorted(path.name for path in (tmp_path / "other").iterdir())

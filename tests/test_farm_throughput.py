@@ -2,6 +2,7 @@
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,36 @@ from simulated_cluster import SimulatedCluster
 from vidstyle.batch.plan import BatchPlan, Task
 from vidstyle.farm import driver
 from vidstyle.farm.driver import Farm
-from vidstyle.farm.model import efficiency
 from vidstyle.restyle_options import Options
+
+
+def efficiency(workers: int, work: float, segment: float, overhead: float) -> float:
+    """The share of all workers' time in which they paint, by the model of docs/farm.md.
+
+    Every call costs its overhead, and at the end the last segments are waited for, on average half of one by everybody:
+    T(n) = W (1 + o / s) / n + s / 2, and the efficiency is W / (n T).
+
+    Args:
+        workers: n.
+        work: W, seconds that all of it takes one worker.
+        segment: s, seconds that a segment takes one worker.
+        overhead: o, seconds of a call besides its work.
+    """
+    seconds = work * (1 + overhead / segment) / workers + segment / 2
+    return work / (workers * seconds)
+
+
+class EmptyFolder:
+    """Stands for a SegmentFolder in which nothing has been painted, and writes nothing."""
+
+    def __init__(self, _video: Any, _request: Any, segments: list[Any]) -> None:
+        self.missing = list(segments)
+
+    def remove(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def farm_of(monkeypatch: pytest.MonkeyPatch, cluster: SimulatedCluster) -> Farm:
@@ -19,9 +48,9 @@ def farm_of(monkeypatch: pytest.MonkeyPatch, cluster: SimulatedCluster) -> Farm:
         Task(Path(name), Path("/out") / Path(name).name, ((0.0, "noise"),), "noise", False, Options())
         for name in cluster.lengths
     ]
-    monkeypatch.setattr(driver, "request_for", lambda _: {})
-    monkeypatch.setattr(driver, "write_record_of", lambda *_: None)
-    monkeypatch.setattr(Farm, "_not_painted", lambda _self, job: list(job.bounds))
+    monkeypatch.setattr(driver, "request_of", lambda *_: {})
+    monkeypatch.setattr(driver, "write_record", lambda *_: None)
+    monkeypatch.setattr(driver, "SegmentFolder", EmptyFolder)
     farm = Farm(BatchPlan(tasks, []), cores=1)
     farm._ray = cluster
     return farm

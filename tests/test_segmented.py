@@ -58,7 +58,7 @@ def paint(
             options,
             report,
             painters,
-            request_of(source, ((0.0, str(style)),), options),
+            request_of(str(source), ((0.0, str(style)),), options),
             seconds=seconds,
         )
 
@@ -154,8 +154,11 @@ def test_segments_of_something_else_are_not_gone_on_with(long: Path, style_file:
 
 
 def test_two_runs_do_not_paint_the_same(tmp_path: Path) -> None:
-    with contextlib.closing(Journal(tmp_path / "a.mkv", {})), pytest.raises(InputError, match="by another run"):
-        Journal(tmp_path / "a.mkv", {})
+    with contextlib.closing(Journal(tmp_path / "a.mkv", {})) as journal:
+        journal.path(0).write_bytes(b"half a segment")
+        with pytest.raises(InputError, match="by another run"):
+            Journal(tmp_path / "a.mkv", {})
+        assert journal.path(0).read_bytes() == b"half a segment"
     assert not list(tmp_path.iterdir())
 
 

@@ -244,8 +244,11 @@ def keep(handle: int, path: Path) -> bool:
         Whether it is ours from now on, and still there.  Of what has just been made, False means that another run has
         seen it before it was locked, and has taken it for what a killed one had left: it is gone, or will be.
     """
-    if lock(handle) is False:
-        return False
+    return lock(handle) is not False and is_at(handle, path)
+
+
+def is_at(handle: int, path: Path) -> bool:
+    """Whether what has been opened is still at `path`."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -1,18 +1,21 @@
 """What of a plan is done already."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from vidstyle.batch import places
 from vidstyle.batch.plan import NAMED, BatchPlan, Task
 from vidstyle.batch.records import is_complete, request_of
 from vidstyle.errors import InputError, parameter
 
 
-def check_outputs(plan: BatchPlan, *, resume: bool) -> set[Task]:
+def check_outputs(plan: BatchPlan, *, resume: bool, place: Callable[[Path], str] = str) -> set[Task]:
     """The tasks of a plan that need not be done, since they are complete.
 
     Args:
         plan: what is to be done.
         resume: whether what is complete is left out.
+        place: where a file is; vidstyle.batch.places.place_of of what several machines paint.
 
     Raises:
         InputError: if there is something else under the name of an output, and it may not be replaced.
@@ -20,18 +23,19 @@ def check_outputs(plan: BatchPlan, *, resume: bool) -> set[Task]:
     complete: set[Task] = set()
     others = []
     for task in plan.tasks:
-        if not task.output.exists():
+        output = place(task.output)
+        if not places.exists(output):
             continue
-        if resume and is_complete(task.output, request_of(task.source, task.style_at, task.options)):
+        if resume and is_complete(output, request_of(place(task.source), task.style_at, task.options)):
             complete.add(task)
         elif not task.options.overwrite:
-            others.append(str(task.output))
+            others.append(output)
     if others:
-        raise in_the_way(others, resume=resume)
+        raise _in_the_way(others, resume=resume)
     return complete
 
 
-def in_the_way(outputs: Sequence[str], *, resume: bool) -> InputError:
+def _in_the_way(outputs: Sequence[str], *, resume: bool) -> InputError:
     """What to raise where outputs exist that may not be replaced."""
     some = ", ".join(outputs[:NAMED]) + (f" and {len(outputs) - NAMED} more" * (len(outputs) > NAMED))
     replaces = f"{parameter('overwrite', True)} replaces it"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidstyle.batch.records import Request, read_json
+from vidstyle.batch.records import Request, is_same, read_json
 from vidstyle.errors import InputError, reason
-from vidstyle.output_files import lock, part_prefix, written_beside
+from vidstyle.output_files import is_at, lock, part_prefix, written_beside
 
 SEGMENTS = "segments"
 """End of the folder's name."""
@@ -54,21 +54,12 @@ class Journal:
         self._request = request
         self.folder = segments_folder(output)
         self.finished: list[Finished] = []
-        self._handle: int | None = None
-        try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            with contextlib.suppress(OSError):  # Windows opens no folders
-                self._handle = os.open(self.folder, os.O_RDONLY)
-        except OSError as error:
-            raise InputError(f"{output}: cannot write there: {reason(error)}") from error
-        if self._handle is not None and lock(self._handle) is False:
-            self.close()
-            raise InputError(f"{output}: is being painted by another run")
+        self._handle = hold_folder(self.folder, output, mode=0o700)
         self._load()
 
     def _load(self) -> None:
-        written = read_json(self.folder / JOURNAL)
-        if written.get("request") == self._request:
+        written = read_json(str(self.folder / JOURNAL))
+        if is_same(written.get("request"), self._request):
             with contextlib.suppress(TypeError, ValueError):
                 for line in written.get("finished", ()):
                     segment = Finished(**line)
@@ -124,6 +115,37 @@ class Journal:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def hold_folder(folder: Path, output: Path | str, *, mode: int = 0o777) -> int | None:
+    """Make a folder of segments, and keep other runs from it.
+
+    Args:
+        folder: that is made if it is not there; other runs are kept from it as long as the number is open that comes
+            back, which `os.open` has given, None where folders cannot be locked.
+        output: the video that the segments are of.
+        mode: of a folder that is made.
+
+    Raises:
+        InputError: if nothing can be written there, or another run paints the same.
+    """
+    while True:
+        try:
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{output}: cannot write there: {reason(error)}") from error
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another run has come to its end, and removed it
+        except OSError:
+            return None  # Windows opens no folders
+        if lock(handle) is False:
+            os.close(handle)
+            raise InputError(f"{output}: is being painted by another run")
+        if is_at(handle, folder):
+            return handle
+        os.close(handle)
 
 
 def segments_folder(output: Path) -> Path:

@@ -6,8 +6,8 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
+from vidstyle.batch import places
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import is_image
 from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
@@ -29,7 +29,7 @@ class Task:
     """One file to paint.
 
     Attributes:
-        source, output: files; of URLs, see as_named.
+        source, output: files; of URLs, see vidstyle.batch.places.as_named.
         style_at: what to paint it in.
         label: what that is called in names.
         picture: whether it is a picture rather than a video.
@@ -67,43 +67,45 @@ class _Found:
 
 
 def make_plan(
-    inputs: Sequence[Path],
-    out: Path,
+    inputs: Sequence[str | Path],
+    out: str | Path,
     styles: Sequence[StyleAt],
     options: Options,
     name: str = DEFAULT_NAME,
-    *,
-    remote: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    out_is_url: bool = False,
 ) -> BatchPlan:
     """Find files, and give each of its paintings a name.
 
     Args:
-        inputs: files, folders, and patterns such as `season*/*.mkv`.
-        out: the folder to paint into; each of several styles gets a folder in it.
+        inputs: files, folders, patterns such as `season*/*.mkv`, and URLs of files and folders.  What lies under a URL
+            is known by its suffix, since nobody has looked into it.
+        out: the folder to paint into, or its URL; each of several styles gets a folder in it.
         styles: what to paint each file in.
         options: how to paint.
         name: of each output, with `{stem}` and `{suffix}` of its input and `{style}`.
-        remote: files under URLs that are inputs, too; known by their suffixes, since nobody has looked into them.
-        out_is_url: whether `out` is one, as far as Path can be one; see as_named.
 
     Raises:
         InputError: for what cannot be: nothing to paint, names that collide, formats that cannot be written.
     """
     _check_template(name)
-    if not out_is_url:
-        if out.exists() and not out.is_dir():
+    for place, argument in ((str(out), "out"), *((str(one), "source") for one in inputs)):
+        if places.is_url(place):
+            places.check_url(place, argument)
+    folder = Path(out)
+    if not places.is_url(str(out)):
+        if folder.exists() and not folder.is_dir():
             raise InputError(f"{out}: is a file; {parameter('out')} takes a folder")
-        check_folder(out)
+        check_folder(folder)
+    local = [Path(one) for one in inputs if not places.is_url(str(one))]
+    remote = {str(one): places.files_below(str(one)) for one in inputs if places.is_url(str(one))}
     left_out: list[Path] = []
-    found = [*_found(inputs, out, left_out), *_remote(remote, left_out, several=len(inputs) + len(remote) > 1)]
+    found = [*_found(local, folder, left_out), *_remote(remote, left_out, several=len(inputs) > 1)]
     if not found:
         some = f"; {_some(left_out)}" if left_out else ""
-        raise InputError(f"{', '.join([*map(str, inputs), *remote])}: no video or picture to paint{some}")
+        raise InputError(f"{', '.join(map(str, [*local, *remote]))}: no video or picture to paint{some}")
     tasks: list[Task] = []
     for style_at in styles:
         label = label_of(style_at)
-        below = out / label if len(styles) > 1 else out
+        below = folder / label if len(styles) > 1 else folder
         tasks += [_task(file, below, style_at, label, options, name) for file in found]
     _check_names(tasks)
     if options.start is not None:
@@ -199,14 +201,6 @@ def _remote(remote: Mapping[str, Sequence[str]], left_out: list[Path], *, severa
                 yield _Found(Path(name), folder, suffix in READ_SUFFIXES)
             else:
                 left_out.append(Path(name))
-
-
-def as_named(path: Path) -> str:
-    """A file as it was named: of the two slashes of a URL, Path takes one."""
-    url = URL_IN_PATH.fullmatch(str(path))
-    if url is None or path.exists():
-        return str(path)
-    return f"{url[1]}://{'/' if url[1] == 'file' else ''}{url[2]}"
 
 
 def _moves(file: Path) -> bool:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vidstyle.batch import places
 from vidstyle.hub_styles import is_on_hub, pinned
-from vidstyle.output_files import written_beside
 from vidstyle.restyle_options import Options
 from vidstyle.styles import find_styles
+
+if TYPE_CHECKING:
+    from vidstyle.restyling import Summary
 
 FORMAT = 1
 """Version of the record; goes up when frames come out otherwise for the same request, too."""
@@ -20,18 +23,25 @@ NOT_ASKED = frozenset({"device", "engine", "overwrite", "mask"})
 Request = dict[str, Any]
 
 
-def request_of(source: Path, style_at: Sequence[tuple[float, str]], options: Options) -> Request:
+def request_of(source: str, style_at: Sequence[tuple[float, str]], options: Options) -> Request:
     """What is asked for, as JSON has it: the input as it is now, the styles by their contents, and the options.
+
+    source: a path or a URL, see vidstyle.batch.places.
 
     Raises:
         InputError: if there is no such style.
+        OSError, VidstyleError: if there is no such input.
     """
-    at = source.stat()
+    size, changed = places.size_and_time(source)
     asked = {name: value for name, value in asdict(options).items() if name not in NOT_ASKED}
+    if places.is_url(source):
+        taken: dict[str, Any] = {"path": source, "bytes": size, "changed": changed}
+    else:
+        taken = {"path": str(Path(source).resolve()), "bytes": size, "modified_ns": int(changed)}
     request = {
         "format": FORMAT,
-        "input": {"path": str(source.resolve()), "bytes": at.st_size, "modified_ns": at.st_mtime_ns},
-        "styles": styles_asked(style_at),
+        "input": taken,
+        "styles": [[time, style_digest(style), _pinned(style)] for time, style in style_at],
         "options": asked,
     }
     # Tuples become lists.
@@ -39,9 +49,24 @@ def request_of(source: Path, style_at: Sequence[tuple[float, str]], options: Opt
     return decoded
 
 
-def styles_asked(style_at: Sequence[tuple[float, str]]) -> list[list[Any]]:
-    """Times and styles by their contents; those on a hub with the revision that has them, so that it is found again."""
-    return [[time, style_digest(style), pinned(style) if is_on_hub(style) else ""] for time, style in style_at]
+def is_same(written: Any, request: Request) -> bool:
+    """Whether what has been written down is the same request.
+
+    The names of styles on a hub are left out: their contents are compared, which other revisions may have as well.
+    """
+    try:
+        return bool(_without_names(written) == _without_names(request))
+    except (KeyError, TypeError, ValueError):  # of another version, or damaged
+        return False
+
+
+def _without_names(request: Any) -> Any:
+    return {**request, "styles": [[time, digest] for time, digest, _ in request["styles"]]}
+
+
+def _pinned(style: str) -> str:
+    """Of a style on a hub, its name with the revision that has it, so that it is found again."""
+    return pinned(style) if is_on_hub(style) else ""
 
 
 @lru_cache(maxsize=256)
@@ -57,34 +82,31 @@ def style_digest(style: str) -> str:
     return digest.hexdigest()
 
 
-def record_path(output: Path) -> Path:
-    """Where the record of an output is."""
-    return output.with_name(f".{output.name}.vidstyle.json")
+def record_of(output: str) -> str:
+    """Where the record of an output is; both are paths or URLs."""
+    return places.joined(places.parent(output), f".{places.base(output)}.vidstyle.json")
 
 
-def write_record(output: Path, request: Request, **made: Any) -> None:
-    """Take note of what a complete output was made of.
-
-    made: what else to note, as JSON has it.
-    """
-    record = {"request": request, "output": {"bytes": output.stat().st_size, **made}}
-    with written_beside(record_path(output)) as partial:
-        partial.write_text(json.dumps(record, indent=1) + "\n")
+def write_record(output: str, request: Request, summary: "Summary") -> None:
+    """Take note of what a complete output was made of."""
+    size, _ = places.size_and_time(output)
+    made = {"bytes": size, "frames": summary.frames, "width": summary.width, "height": summary.height}
+    places.write_text(record_of(output), json.dumps({"request": request, "output": made}, indent=1) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(place: str) -> dict[str, Any]:
     """What a file of ours says; empty if it is missing, damaged, or none of ours."""
     try:
-        read = json.loads(path.read_text())
+        read = json.loads(places.read_text(place) or "{}")
     except (OSError, ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 
 
-def is_complete(output: Path, request: Request) -> bool:
-    """Whether an output is there that was made of the same, and is as it was then."""
-    record = read_json(record_path(output))
+def is_complete(output: str, request: Request) -> bool:
+    """Whether an output, which is there, was made of the same, and is as it was then."""
+    record = read_json(record_of(output))
     made = record.get("output")
-    if record.get("request") != request or not isinstance(made, dict) or not output.is_file():
+    if not isinstance(made, dict) or not is_same(record.get("request"), request):
         return False
-    return made.get("bytes") == output.stat().st_size
+    return bool(made.get("bytes") == places.size_and_time(output)[0])

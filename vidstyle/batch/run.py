@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from vidstyle.batch.plan import BatchPlan, StyleAt, Task, as_named
+from vidstyle.batch.places import as_named
+from vidstyle.batch.plan import BatchPlan, StyleAt, Task
 from vidstyle.batch.records import Request, request_of, write_record
 from vidstyle.batch.segmented import SEGMENT_SECONDS, restyle_in_segments
 from vidstyle.errors import VidstyleError, reason
@@ -51,6 +52,17 @@ class Outcome:
         if self.error:
             said["error"] = self.error
         return said
+
+
+def failure(task: Task, error: Exception, worded: Named) -> Outcome:
+    """What becomes of a file by an error, which should not cost the rest; of a bug, with its trace."""
+    if isinstance(error, VidstyleError):
+        return Outcome(task, "failed", error=worded(error))
+    name = as_named(task.source)
+    if isinstance(error, OSError | MemoryError):
+        return Outcome(task, "failed", error=f"{name}: {reason(error) or 'not enough memory'}")
+    told = f"{name}: {type(error).__name__}: {reason(error)}"
+    return Outcome(task, "failed", error=told, trace="".join(traceback.format_exception(error)))
 
 
 @dataclass
@@ -139,18 +151,14 @@ def _in_one_style(
             try:
                 if timeline is None:
                     timeline = load_timeline(style_at)
-                request = request_of(task.source, task.style_at, task.options)
+                request = request_of(str(task.source), task.style_at, task.options)
                 outcome = Outcome(task, "done", _paint(task, timeline, request, report, painters, segment_seconds))
-            except VidstyleError as error:
-                outcome = Outcome(task, "failed", error=worded(error))
-            except (OSError, MemoryError) as error:
-                outcome = Outcome(task, "failed", error=f"{task.source}: {reason(error) or 'not enough memory'}")
-            except Exception as error:  # a bug, which should not cost the rest
-                told = f"{task.source}: {type(error).__name__}: {reason(error)}"
-                outcome = Outcome(task, "failed", error=told, trace=traceback.format_exc())
-                # Nobody knows what is left in it.
-                painters.close()
-                painters = PaintersByStyle()
+            except Exception as error:
+                outcome = failure(task, error, worded)
+                if outcome.trace:
+                    # Nobody knows what is left in it.
+                    painters.close()
+                    painters = PaintersByStyle()
             progress.files += 1
             progress.file_frames, progress.of_frames = 0, None
             yield outcome
@@ -175,5 +183,5 @@ def _paint(
         summary = restyle_in_segments(
             task.source, task.output, timeline, task.options, report, painters, request, seconds=segment_seconds
         )
-    write_record(task.output, request, frames=summary.frames, width=summary.width, height=summary.height)
+    write_record(str(task.output), request, summary)
     return replace(summary, warnings=[f"{task.source.name}: {line}" for line in summary.warnings])

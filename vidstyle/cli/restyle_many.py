@@ -57,16 +57,12 @@ def restyle_many(wanted: Wanted) -> None:
         typer.Exit: with code 1 if a file has failed, or would.
     """
     from vidstyle.batch.complete import check_outputs
+    from vidstyle.batch.places import place_of
 
     if wanted.ray is not None and wanted.dry_run:
         raise InputError("--dry-run: is for this machine; leave --ray out")
     plan = _plan(wanted)
-    if wanted.ray is None:
-        complete = check_outputs(plan, resume=wanted.resume)
-    else:
-        from vidstyle.farm.outputs import complete_of
-
-        complete = complete_of(plan, resume=wanted.resume)
+    complete = check_outputs(plan, resume=wanted.resume, place=str if wanted.ray is None else place_of)
     if wanted.dry_run:
         _tell(plan, complete, as_json=wanted.as_json)
         return
@@ -88,6 +84,7 @@ def restyle_many(wanted: Wanted) -> None:
 
 
 def _plan(wanted: Wanted) -> "BatchPlan":
+    from vidstyle.batch.places import is_url
     from vidstyle.batch.plan import DEFAULT_NAME, make_plan, plan_of_one
     from vidstyle.restyle_options import Options, output_beside
     from vidstyle.styles import DEFAULT_STYLE, label_of
@@ -102,24 +99,19 @@ def _plan(wanted: Wanted) -> "BatchPlan":
     if wanted.ray is not None:
         if wanted.out is None:
             raise InputError("--ray: name the folder to paint into, with --out DIR")
-        from vidstyle.farm.outputs import plan_of
-
-        return plan_of(wanted.files, wanted.out, styles, options, name)
-    from vidstyle.farm.places import is_url
-
+        return make_plan(wanted.files, wanted.out, styles, options, name)
     for place in (*wanted.files, *([] if wanted.out is None else [wanted.out])):
         if is_url(place):
             raise InputError(f"{place}: a URL; --ray local, or a cluster of yours, reads and writes them")
-    files = [Path(file) for file in wanted.files]
     if wanted.out is not None:
-        return make_plan(files, Path(wanted.out), styles, options, name)
+        return make_plan(wanted.files, wanted.out, styles, options, name)
     if len(wanted.files) > 2 or len(styles) > 1 or wanted.name is not None:
         raise InputError("several files, several styles and --name: name the folder to paint into, with --out DIR")
-    source = files[0]
+    source, *rest = (Path(file) for file in wanted.files)
     if not source.exists():
         raise InputError(f"{source}: no such file")
     beside = output_beside(source, label_of(styles[0]), options.codec)
-    return plan_of_one(source, files[1] if len(files) > 1 else beside, styles[0], options)
+    return plan_of_one(source, rest[0] if rest else beside, styles[0], options)
 
 
 def _run(plan: "BatchPlan", complete: "set[Task]", wanted: Wanted, outcomes: "list[Outcome]") -> None:
@@ -175,7 +167,7 @@ def _worded(error: VidstyleError) -> str:
 
 
 def _say_left_out(plan: "BatchPlan") -> None:
-    from vidstyle.batch.plan import as_named
+    from vidstyle.batch.places import as_named
 
     left_out = plan.left_out
     if left_out:

@@ -1,8 +1,6 @@
 """The driver: gives segments to workers that Ray keeps, wherever they are, and those that were lost to others."""
 
 import contextlib
-import hashlib
-import json
 import os
 import signal
 import threading
@@ -12,14 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vidstyle.batch import places
 from vidstyle.batch.plan import BatchPlan, Task
-from vidstyle.batch.records import Request
-from vidstyle.batch.run import BatchProgress, Named, Outcome
+from vidstyle.batch.records import Request, request_of, write_record
+from vidstyle.batch.run import BatchProgress, Named, Outcome, failure
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.farm import places
-from vidstyle.farm.cuts import Bounds
-from vidstyle.farm.outputs import place_of, request_for, write_record_of
-from vidstyle.farm.painting_segments import SegmentPainter, Survey, Video, segment_name, state_name
+from vidstyle.farm.painting_segments import SegmentPainter, Survey, Video
+from vidstyle.farm.segment_folder import SegmentFolder, segments_name
 from vidstyle.interruption import SIGNALS
 from vidstyle.restyling import Summary
 
@@ -32,7 +29,6 @@ NODES_SECONDS = 2.0
 """Between two looks at which machines there are, while none is missing."""
 AHEAD = 2
 """Files for each worker that are looked at while others are painted."""
-JOURNAL = "farm.json"
 
 
 def connect(address: str) -> None:
@@ -84,10 +80,6 @@ class _Actor:
         _keep_to(cores)
         self._segment_painter = SegmentPainter()
 
-    def pid(self) -> int:
-        """Of its process."""
-        return os.getpid()
-
     def do(self, step: str, *arguments: Any) -> Any:
         """A method of SegmentPainter's; what is the user's to mend comes back as it is."""
         try:
@@ -114,11 +106,11 @@ class _Job:
     video: Video
     request: Request
     begin: float = field(default_factory=time.perf_counter)
-    frames: int = 0
-    bounds: list[Bounds] = field(default_factory=list)
+    folder: SegmentFolder | None = None
+    segments: int = 0
     left: int = 0
     waiting: "dict[int, _Step]" = field(default_factory=dict)
-    failed: bool = False
+    over: bool = False
 
 
 @dataclass
@@ -141,11 +133,6 @@ class Farm:
         on_progress: called several times a second; what it raises stops the run.
         worded: the message of an error.
         cores: of a worker.
-        adjust: of each video, for tests: shorter segments.
-
-    Attributes:
-        lost: workers that died, or whose machine left.
-        pids: what Ray gives the number of each worker's process for.
     """
 
     def __init__(
@@ -156,7 +143,6 @@ class Farm:
         on_progress: Callable[[BatchProgress], None] = lambda _: None,
         worded: Named = str,
         cores: int | None = None,
-        adjust: Callable[[Video], Video] = lambda video: video,
     ) -> None:
         import ray
 
@@ -164,16 +150,15 @@ class Farm:
         self._todo = deque(task for task in plan.tasks if task not in complete)
         self._skipped = [task for task in plan.tasks if task in complete]
         self._progress = BatchProgress(len(plan.tasks), files=len(self._skipped))
-        self._on_progress, self._worded, self._adjust = on_progress, worded, adjust
+        self._on_progress, self._worded = on_progress, worded
         self._steps: deque[_Step] = deque()
         self._running: dict[Any, tuple[_Step, Any]] = {}
         self._idle: list[Any] = []
         self._jobs = 0
+        self._folders: set[SegmentFolder] = set()
         self._cores = cores
         self._actor_class: Any = None
         self._looked, self._slots = -NODES_SECONDS, 0
-        self.lost = 0
-        self.pids: dict[Any, Any] = {}
 
     def run(self) -> Iterator[Outcome]:
         """Paint, and tell of each file as it is finished."""
@@ -199,19 +184,15 @@ class Farm:
         finally:
             self._dismiss()
 
-    def painting(self) -> list[Any]:
-        """Workers that are painting a segment now, for whoever looks on."""
-        return [worker for step, worker in list(self._running.values()) if step.name == "paint_segment"]
-
     @property
-    def workers(self) -> list[Any]:
-        """All that are there, for whoever looks on."""
+    def _workers(self) -> list[Any]:
+        """All that are there."""
         return [*self._idle, *(worker for _, worker in self._running.values())]
 
     def _hire(self) -> None:
         """As many workers as there is room for: nodes come and go."""
         now = time.perf_counter()
-        if now - self._looked < NODES_SECONDS and len(self.workers) >= self._slots:
+        if now - self._looked < NODES_SECONDS and len(self._workers) >= self._slots:
             return
         self._looked = now
         share, slots = self._share()
@@ -221,10 +202,8 @@ class Farm:
             self._actor_class = self._ray.remote(**share, max_restarts=0)(_Actor)
             self._cores = cores
         wanted = min(slots, len(self._todo) + len(self._steps) + len(self._running))
-        for _ in range(max(0, wanted - len(self.workers))):
-            worker = self._actor_class.remote(self._cores)
-            self.pids[worker] = worker.pid.remote()
-            self._idle.append(worker)
+        for _ in range(max(0, wanted - len(self._workers))):
+            self._idle.append(self._actor_class.remote(self._cores))
 
     def _share(self) -> tuple[dict[str, float], int]:
         """What of a machine one worker gets, and how many workers that makes."""
@@ -235,27 +214,24 @@ class Farm:
         return {"num_cpus": cores}, max(1, sum(int(node.get("CPU", 0)) // cores for node in nodes))
 
     def _begin_jobs(self) -> Iterator[Outcome]:
-        """Survey at the next files, not at all of them, of which there may be many thousands; those that cannot be."""
-        while self._todo and self._jobs < AHEAD * max(1, len(self.workers)):
+        """Take up the next files, not all, of which there may be thousands; what becomes of those that cannot be."""
+        while self._todo and self._jobs < AHEAD * max(1, len(self._workers)):
             task = self._todo.popleft()
             try:
-                request = request_for(task)
-            except (VidstyleError, OSError) as error:
-                said = self._worded(error) if isinstance(error, VidstyleError) else f"{task.source}: {reason(error)}"
+                source, output = (places.place_of(path) for path in (task.source, task.output))
+                request = request_of(source, task.style_at, task.options)
+            except Exception as error:
                 self._progress.files += 1
-                yield Outcome(task, "failed", error=said)
+                yield failure(task, error, self._worded)
                 continue
-            source, output = (place_of(path) for path in (task.source, task.output))
-            segments = segments_name(output)
-            video = Video(source, output, task.style_at, task.picture, task.options, segments)
-            job = _Job(task, self._adjust(video), request)
+            video = Video(source, output, task.style_at, task.picture, task.options, segments_name(output))
             self._jobs += 1
-            self._steps.append(_Step(job, "look", (job.video,)))
+            self._steps.append(_Step(_Job(task, video, request), "look", (video,)))
 
     def _give_out(self) -> None:
         while self._steps and self._idle:
             step, worker = self._steps.popleft(), self._idle.pop()
-            if step.job.failed:
+            if step.job.over:
                 self._idle.append(worker)
                 continue
             step.attempts += 1
@@ -265,11 +241,15 @@ class Farm:
     def _done(self, reference: Any) -> Outcome | None:
         """A worker has finished a step, or is gone; what became of its file, if that is known now."""
         step, worker = self._running.pop(reference)
+        outcome = self._outcome(step, worker, reference)
+        self._let_go(step.job)
+        return outcome
+
+    def _outcome(self, step: _Step, worker: Any, reference: Any) -> Outcome | None:
         try:
             result = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             # The process or its machine has gone: somebody else does it.
-            self.lost += 1
             return self._again(
                 step, VidstyleError(f"{step.job.video.source}: its worker was lost ({type(error).__name__})")
             )
@@ -281,37 +261,44 @@ class Farm:
             return self._fail(step.job, result)
         if isinstance(result, VidstyleError):
             return self._again(step, result)
-        return self._next(step, result)
+        if step.job.over:
+            return None
+        try:
+            return self._next(step, result)
+        except Exception as error:
+            return self._fail(step.job, error)
+
+    def _let_go(self, job: _Job) -> None:
+        """Leave the segments of a file to other runs, once nobody here writes any."""
+        if job.over and job.folder is not None and not any(step.job is job for step, _ in self._running.values()):
+            job.folder.close()
+            self._folders.discard(job.folder)
 
     def _again(self, step: _Step, error: VidstyleError) -> Outcome | None:
-        if step.job.failed:
+        if step.job.over:
             return None
         if step.attempts < ATTEMPTS:
             self._steps.appendleft(step)
             return None
         return self._fail(step.job, error)
 
-    def _fail(self, job: _Job, error: VidstyleError) -> Outcome | None:
-        if job.failed:
+    def _fail(self, job: _Job, error: Exception) -> Outcome | None:
+        if job.over:
             return None
-        job.failed = True
-        return Outcome(job.task, "failed", error=self._worded(error))
+        job.over = True
+        return failure(job.task, error, self._worded)
 
     def _next(self, step: _Step, result: Any) -> Outcome | None:
         """What follows a step."""
         job, video = step.job, step.job.video
-        if job.failed:
-            return None
         if isinstance(result, Survey):
-            job.frames, job.bounds = result.frames, result.segments
-            if not job.bounds:
+            if not result.segments:
                 self._steps.appendleft(_Step(job, "paint_whole", (video,), result.frames))
                 return None
-            try:
-                todo = self._not_painted(job)
-            except VidstyleError as error:
-                return self._fail(job, error)
-            job.left = len(todo)
+            job.folder = SegmentFolder(video, job.request, result.segments)
+            self._folders.add(job.folder)
+            todo = job.folder.missing
+            job.segments, job.left = len(result.segments), len(todo)
             numbers = {bounds.number for bounds in todo}
             # What has been begun is finished first; what goes on from another one waits for that.
             for bounds in reversed(todo):
@@ -321,7 +308,7 @@ class Farm:
                 else:
                     self._steps.appendleft(step)
             if not todo:
-                self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
+                self._steps.appendleft(_Step(job, "join", (video, job.segments)))
             return None
         self._progress.frames += step.frames
         if step.name == "paint_segment":
@@ -330,44 +317,23 @@ class Farm:
             if following is not None:
                 self._steps.appendleft(following)
             if job.left == 0:
-                self._steps.appendleft(_Step(job, "join", (video, len(job.bounds))))
+                self._steps.appendleft(_Step(job, "join", (video, job.segments)))
             return None
         assert isinstance(result, Summary)
-        places.remove_folder(video.segments)
-        write_record_of(job.task, job.request, result)
+        if job.folder is not None:
+            job.folder.remove()
+        write_record(video.output, job.request, result)
+        job.over = True
         seconds = time.perf_counter() - job.begin
         fps = round(result.frames / seconds, 2)
         return Outcome(job.task, "done", Summary(**(asdict(result) | {"seconds": round(seconds, 3), "fps": fps})))
 
-    def _not_painted(self, job: _Job) -> list[Bounds]:
-        """The segments that an earlier run has not left; its folder is begun anew if it was for something else."""
-        video = job.video
-        asked = {"video": asdict(video), "input": places.size_and_time(video.source)}
-        told = json.dumps(asked | {"bounds": [asdict(bounds) for bounds in job.bounds]}, sort_keys=True)
-        journal = places.joined(video.segments, JOURNAL)
-        if places.read_text(journal) != told:
-            places.remove_folder(video.segments)
-            if not places.is_url(video.segments):
-                os.makedirs(video.segments, exist_ok=True)
-            places.write_text(journal, told)
-            return list(job.bounds)
-        return [bounds for bounds in job.bounds if not self._is_painted(video, bounds)]
-
-    @staticmethod
-    def _is_painted(video: Video, bounds: Bounds) -> bool:
-        left = places.exists(segment_name(video, bounds.number))
-        return left and (not bounds.leads or places.exists(state_name(video, bounds.number)))
-
     def _dismiss(self) -> None:
         """End all workers, whatever they are doing."""
-        for worker in self.workers:
+        for worker in self._workers:
             with contextlib.suppress(Exception):
                 self._ray.kill(worker)
+        for folder in self._folders:
+            folder.close()
         self._running.clear()
         self._idle.clear()
-
-
-def segments_name(output: str) -> str:
-    """The folder for an output's segments, hidden beside it."""
-    digest = hashlib.sha256(places.base(output).encode()).hexdigest()[:12]
-    return places.joined(places.parent(output), f".vidstyle-{digest}-segments")

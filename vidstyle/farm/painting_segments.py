@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vidstyle import pipeline
+from vidstyle.batch import places
 from vidstyle.batch.plan import StyleAt
 from vidstyle.errors import VidstyleError
-from vidstyle.farm import places
 from vidstyle.farm.cuts import LEAST_SECONDS, MOST_SECONDS, REPLAY_SECONDS, Bounds, find_segments
 from vidstyle.media.bit_rates import too_large
 from vidstyle.media.frame import Frame

@@ -12,6 +12,7 @@ from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.output_files import written_beside
 
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+IN_PATH = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)")
 LIVE = frozenset({"rtsp", "rtsps", "rtmp", "udp", "rtp", "srt", "tcp", "mms"})
 """What plays while it is painted, and is no file."""
 
@@ -19,6 +20,29 @@ LIVE = frozenset({"rtsp", "rtsps", "rtmp", "udp", "rtp", "srt", "tcp", "mms"})
 def is_url(name: str) -> bool:
     """Whether a file is named by its URL."""
     return URL.match(name) is not None and name.split("://")[0].lower() not in LIVE
+
+
+def as_named(path: Path) -> str:
+    """A file as it was named: of the two slashes of a URL, Path takes one."""
+    url = IN_PATH.fullmatch(str(path))
+    if url is None or path.exists():
+        return str(path)
+    return f"{url[1]}://{'/' if url[1] == 'file' else ''}{url[2]}"
+
+
+def place_of(path: Path) -> str:
+    """Where several machines find a file: its URL, or where it is on all of them."""
+    named = as_named(path)
+    return named if is_url(named) else str(Path(named).absolute())
+
+
+def on_disk(name: str) -> Path | None:
+    """Where a file is on a disk of this machine, by whatever name; None if it is elsewhere."""
+    if not is_url(name):
+        return Path(name)
+    with _errors(name):
+        system = _filesystem(name)
+        return Path(system._strip_protocol(name)) if getattr(system, "local_file", False) else None
 
 
 def joined(folder: str, *names: str) -> str:
@@ -81,35 +105,63 @@ def fetch(name: str, folder: Path) -> Path:
 
 def store(made: Path, name: str) -> None:
     """Put a complete file under a URL, where it appears as a whole."""
+    target = on_disk(name)
     with _errors(name):
-        system = _filesystem(name)
-        if getattr(system, "local_file", False):
-            # A disk by another name, on which half a file can be seen.
-            target = Path(system._strip_protocol(name))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with written_beside(target) as beside:
-                shutil.copyfile(made, beside)
-        else:
-            system.put_file(str(made), name)
+        if target is None:
+            _filesystem(name).put_file(str(made), name)
+            return
+        # On a disk by another name half a file could be seen.
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_beside(target) as beside:
+            shutil.copyfile(made, beside)
 
 
 def write_text(name: str, text: str) -> None:
-    """Write a small file of either kind."""
-    if is_url(name):
-        with _errors(name):
-            _filesystem(name).pipe_file(name, text.encode())
-    else:
-        Path(name).write_text(text)
+    """Write a small file of either kind, which appears as a whole."""
+    target = on_disk(name)
+    if target is not None:
+        with written_beside(target) as beside:
+            beside.write_text(text)
+        return
+    with _errors(name):
+        _filesystem(name).pipe_file(name, text.encode())
 
 
 def read_text(name: str) -> str | None:
-    """What a small file of either kind says, None if there is none."""
+    """What a small file of either kind says, None if there is none.
+
+    Raises:
+        UnicodeDecodeError: if it is no text.
+        OSError, VidstyleError: if it cannot be read.
+    """
     if not exists(name):
         return None
     if not is_url(name):
         return Path(name).read_text()
     with _errors(name):
-        return bytes(_filesystem(name).cat_file(name)).decode()
+        read = bytes(_filesystem(name).cat_file(name))
+    return read.decode()
+
+
+def empty_folder(name: str) -> None:
+    """Remove all that is in a folder of either kind, and make it if there is none.
+
+    Raises:
+        OSError, VidstyleError: if something stays in it.
+    """
+    folder = on_disk(name)
+    if folder is None:
+        with _errors(name):
+            system = _filesystem(name)
+            if system.exists(name):
+                system.rm(name, recursive=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def remove_folder(name: str) -> None:
