@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -67,15 +68,52 @@ except InputError as error:
 """
 
 
+def environment_of(hub: str, home: Path) -> dict[str, str]:
+    """With which styles are fetched from there."""
+    return os.environ | {"HF_ENDPOINT": hub, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+
+
 @pytest.mark.slow
 def test_a_style_on_the_hub_is_fetched_and_pinned(hub: str, tmp_path: Path) -> None:
-    environment = os.environ | {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", SCRIPT],
+        env=environment_of(hub, tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     first, second = done.stdout.splitlines()
     assert first == f"Noise noise hf://somebody/styles/noise.safetensors@{COMMIT}"
     assert second == "hf://somebody/styles/other.safetensors: there is no such file on the hub"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_mix_what_is_on_the_hub_is_pinned(
+    hub: str, style_file: Path, clip: Path, tmp_path: Path, first: bool
+) -> None:
+    name = "hf://somebody/styles/noise.safetensors"
+    parts = [f"{name}:0.25", f"{style_file}:0.75"]
+    mix = ",".join(parts if first else reversed(parts))
+    command = ["restyle", clip, "--out", tmp_path / "out", "--style", mix, "--resume", "--json"]
+    record = tmp_path / "out" / f".{clip.name}.vidstyle.json"
+    for becomes in ("done", "skipped", "skipped"):
+        done = subprocess.run(
+            [sys.executable, "-m", "vidstyle", *map(str, command)],
+            env=environment_of(hub, tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == becomes
+        written = json.loads(record.read_text())
+        if becomes == "done":
+            assert written["request"]["styles"][0][2] == f"{name}@{COMMIT}"
+        # Its name, which was not written of all mixes before, makes it no other style.
+        written["request"]["styles"][0][2] = ""
+        record.write_text(json.dumps(written))
 
 
 @pytest.mark.parametrize("name", ["hf://a/b", "hf://a/b/c.bin", "hf://a/b/../c.safetensors", "hf:///b/c.safetensors"])

@@ -147,12 +147,21 @@ def find_styles(style: str | Path, *, argument: str = "style") -> list[tuple[Pat
     Raises:
         InputError: if one of them does not exist, or has a share that is not above 0.
     """
+    return [(find_style(name, argument=argument), share) for name, share in parts_of(style)]
+
+
+def parts_of(style: str | Path) -> list[tuple[str, float]]:
+    """A style as it was named, or the parts of a mix, and their shares, which add up to 1.
+
+    Raises:
+        InputError: if one of them has a share that is not above 0.
+    """
     text = str(style)
     if isinstance(style, Path) or "," not in text or os.path.isfile(text):
-        return [(find_style(style, argument=argument), 1.0)]
+        return [(text, 1.0)]
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)
-    return [(find_style(name, argument=argument), weight / total) for name, weight in parts]
+    return [(name, weight / total) for name, weight in parts]
 
 
 def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:

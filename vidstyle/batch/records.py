@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vidstyle.batch import places
 from vidstyle.hub_styles import is_on_hub, pinned
 from vidstyle.restyle_options import Options
-from vidstyle.styles import find_styles
+from vidstyle.styles import find_styles, parts_of
 
 if TYPE_CHECKING:
     from vidstyle.restyling import Summary
@@ -65,8 +65,8 @@ def _without_names(request: Any) -> Any:
 
 
 def _pinned(style: str) -> str:
-    """Of a style on a hub, its name with the revision that has it, so that it is found again."""
-    return pinned(style) if is_on_hub(style) else ""
+    """Of a style or a mix, what is on a hub, with the revisions that have it, so that it is found again."""
+    return ",".join(pinned(part) for part, _ in parts_of(style) if is_on_hub(part))
 
 
 @lru_cache(maxsize=256)
