@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from made_scenes import landscape, view
 from media_files import Sound, make_video, psnr, read_packets, read_video
 
+from vidstyle import pipeline
 from vidstyle.batch import places
+from vidstyle.batch.estimate import estimated
+from vidstyle.batch.plan import plan_of_one
+from vidstyle.batch.run import run_plan
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.farm.cuts import Bounds, find_segments
 from vidstyle.farm.painting_segments import SegmentPainter, Video, segment_name
@@ -20,6 +25,7 @@ from vidstyle.farm.segment_folder import segments_name
 from vidstyle.media.frame import Frame
 from vidstyle.restyle_options import Options
 from vidstyle.restyling import restyle
+from vidstyle.stream.stream import Stream
 from vidstyle.style_files import save_style
 from vidstyle.styles import load_style
 
@@ -157,6 +163,31 @@ def test_optimised_paintings_go_on_over_joints(
     segments = paint(segment_painter, video_of(source, other, style, **asked), 1)
     assert segments[1].follows
     assert same(one, other)
+
+
+def test_large_frames_are_as_few_on_the_way_as_on_one_machine(
+    segment_painter: SegmentPainter, style_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So little memory that these frames are large.
+    monkeypatch.setattr(pipeline, "AHEAD_BYTES", 1)
+    depths: list[int] = []
+    begin = Stream.__init__
+
+    def noted(stream: Stream, *arguments: Any, **more: Any) -> None:
+        begin(stream, *arguments, **more)
+        depths.append(stream.depth)
+
+    monkeypatch.setattr(Stream, "__init__", noted)
+    source = make_video(tmp_path / "in.mp4", pictures=pictures(), times=range(FRAMES), options={"g": "9"})
+    restyle(source, tmp_path / "whole.mkv", style=style_file, codec="ffv1", engine="torch")
+    assert depths == [pipeline.LEAST_AHEAD]
+    video = dataclasses.replace(video_of(source, tmp_path / "a.mkv", style_file), most=9.0)
+    paint(segment_painter, video)
+    assert depths == [pipeline.LEAST_AHEAD] * 3
+    plan = plan_of_one(source, tmp_path / "b.mkv", video.style_at, video.options)
+    assert estimated(plan.tasks)[0].frames == FRAMES
+    assert [outcome.status for outcome in run_plan(plan, segment_seconds=1.0)] == ["done"]
+    assert depths == [pipeline.LEAST_AHEAD] * 5
 
 
 def test_short_videos_and_animations_are_painted_as_a_whole(

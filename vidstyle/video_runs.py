@@ -164,6 +164,21 @@ def open_stream(painters: "Sequence[tuple[float, PaintingQueue]]", options: Opti
     return stream_of(painters, options, look_ahead=look_ahead, operations=operations_on(painters[0][1].engine.device))
 
 
+def segment_stream(
+    video: "OpenVideo", options: Options, painters: "Sequence[tuple[float, Paints]] | None" = None
+) -> "Stream":
+    """What paints the frames of a video that is painted in segments, or of which a few are timed.
+
+    Its pixels are the processor's, whatever the network runs on, since the state between segments is one of arrays; so
+    the bound of what is on the way is that of the processor's memory.
+
+    painters: in place of the video's own.
+    """
+    source = video.source
+    ahead = pipeline.look_ahead((source.format.width, source.format.height), planes=source.planes)
+    return stream_of(video.painters if painters is None else painters, options, look_ahead=ahead)
+
+
 def stream_of(
     painters: "Sequence[tuple[float, Paints]]",
     options: Options,

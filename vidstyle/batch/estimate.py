@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from vidstyle import pipeline
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.media.images import upright_size
-from vidstyle.video_runs import PaintersByStyle, Timeline, load_timeline, open_video, read_frames, steps_of, stream_of
+from vidstyle.video_runs import (
+    OpenVideo,
+    PaintersByStyle,
+    Timeline,
+    load_timeline,
+    open_video,
+    read_frames,
+    segment_stream,
+    steps_of,
+)
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
 """Frames that are timed, after those in which everything is compiled."""
@@ -67,16 +75,17 @@ def _of_video(
         pixels, frames = video.format.width * video.format.height, video.format.frames
         known = {size: seconds for (styles, size), seconds in speeds.items() if styles == task.style_at}
         if pixels not in known and len(known) < PROBED:
-            known[pixels] = speeds[task.style_at, pixels] = _probed(task, opened.painters, video)
+            known[pixels] = speeds[task.style_at, pixels] = _probed(task, opened)
         nearest = min(known, key=lambda size: abs(size - pixels))
         seconds = None if frames is None else frames * known[nearest] * pixels / nearest
         return Estimate(task, frames, seconds)
 
 
-def _probed(task: Task, painters: object, video: object) -> float:
+def _probed(task: Task, opened: OpenVideo) -> float:
     """Seconds that a frame takes from decoder to stream; encoders run beside that, and are as fast as a rule."""
-    stream = stream_of(painters, replace(task.options, strict=False), look_ahead=pipeline.LOOK_AHEAD)  # type: ignore[arg-type]
-    frames = read_frames(video, replace(task.options, strict=False))  # type: ignore[arg-type]
+    options = replace(task.options, strict=False)
+    stream = segment_stream(opened, options)
+    frames = read_frames(opened.source, options)
     begin, count, taken = time.perf_counter(), 0, 0
     try:
         for count, frame in enumerate(islice(frames, WARM_FRAMES + PROBE_FRAMES), 1):

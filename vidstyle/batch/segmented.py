@@ -35,7 +35,7 @@ from vidstyle.video_runs import (
     open_video,
     read_frames,
     reporting,
-    stream_of,
+    segment_stream,
 )
 
 SEGMENT_SECONDS = 20.0
@@ -108,10 +108,6 @@ class _Run:
             with contextlib.suppress(ValueError):
                 self._source.close()
 
-    def _ahead(self) -> int:
-        """Frames that are on the way at a time."""
-        return pipeline.look_ahead((self._source.format.width, self._source.format.height), planes=self._source.planes)
-
     def _tell(self, progress: Progress, expected: int | None, before: int = 0) -> None:
         seconds = time.perf_counter() - self._begin
         done = Progress(before + progress.frames, seconds, progress.busy, progress.compiling)
@@ -120,7 +116,7 @@ class _Run:
     def _paint(self) -> None:
         """Paint what is missing, segment by segment."""
         journal = self._journal
-        stream = stream_of(self._video.painters, self._options, look_ahead=self._ahead())
+        stream = segment_stream(self._video, self._options)
         painters = [painter for _, painter in self._video.painters]
         part: FileSource | None = None
         try:

@@ -34,8 +34,8 @@ from vidstyle.video_runs import (
     notes_of,
     open_video,
     read_frames,
+    segment_stream,
     steps_of,
-    stream_of,
 )
 
 DRAWN_BEFORE = 25
@@ -133,7 +133,7 @@ class SegmentPainter:
             if part is None:
                 raise VidstyleError(f"{video.source}: cannot be read from the frame {bounds.replay} on")
             painters = [(time, Lazily(painter)) for time, painter in opened.painters]
-            stream = stream_of(painters, video.options, look_ahead=pipeline.LOOK_AHEAD)
+            stream = segment_stream(opened, video.options, painters)
             stream.begin_at(float(whole.first_pts * whole.format.time_base))
             sink = SegmentSink(
                 Path(places.base(video.output)),
