@@ -139,6 +139,17 @@ def test_what_was_complete_before_stays_so(
     assert written == text.replace('"bytes": 7,', f'"bytes": {output.stat().st_size},')
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--resume"], ["--ray", "local"]], ids=str)
+def test_steps_that_a_style_cannot_take_are_refused_once_for_all_files(
+    refused: Callable[..., str], holiday: Path, style_file: Path, more: list[str]
+) -> None:
+    command = ["restyle", holiday, "--out", holiday.parent / "p", "--optimise", "8", *more]
+    for style in (style_file, f"starry_night:0.5,{style_file}:0.5"):
+        assert "--optimise: noise does not know its picture" in refused(*command, "--style", style)
+    at = ("--style-at", "0=starry_night", "--style-at", f"1={style_file}")
+    assert "--optimise: noise does not know its picture" in refused("restyle", holiday / "a.mp4", *command[2:], *at)
+
+
 def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
     run_cli: Callable[..., Result],
     holiday: Path,
@@ -199,14 +210,20 @@ def test_the_length_that_is_named_is_the_picture_s(refused: Callable[..., str], 
     assert "nothing to paint after --start 1 s; it is 0.160 s long" in told
 
 
-def test_refusals_do_not_wait_for_torch(holiday: Path) -> None:
+@pytest.mark.parametrize(
+    "more", [["--out", "p", "--start", "9"], ["--out", "p", "--optimise", "8"], ["--optimise", "8"]]
+)
+def test_refusals_do_not_wait_for_torch(holiday: Path, style_file: Path, more: list[str]) -> None:
     script = (
         "import sys; from vidstyle import cli; code = cli.run(sys.argv[1:]); "
         "print(code, *(name for name in ('torch', 'numba', 'openvino') if name in sys.modules))"
     )
-    command = ["restyle", str(holiday), "--out", str(holiday / "p"), "--start", "9", "--style", "starry_night"]
-    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=True)
+    command = ["restyle", "a.mp4", "--style", str(style_file), *more]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], cwd=holiday, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["2"], done.stderr
+    assert ("nothing to paint" in done.stderr) or ("does not know its picture" in done.stderr)
 
 
 @pytest.mark.slow

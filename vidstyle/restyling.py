@@ -13,7 +13,7 @@ from vidstyle.media.frame import Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
 from vidstyle.style_files import Style
-from vidstyle.styles import DEFAULT_STYLE, label_of
+from vidstyle.styles import DEFAULT_STYLE, check_steps, label_of
 from vidstyle.video_runs import (
     OnProgress,
     PaintersByStyle,
@@ -101,6 +101,7 @@ def restyle(
         else output_beside(source, label_of(style_at, argument=argument), settings.codec)
     )
     check_request(source, output, settings)
+    check_steps(style_at, settings.optimise, argument=argument)
     timeline = load_timeline(style_at, argument=argument)
     with contextlib.closing(PaintersByStyle()) as painters, _memory_errors(source):
         if source.is_dir():

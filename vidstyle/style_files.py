@@ -144,11 +144,16 @@ def known_grams(style: Style) -> "Grams":
         InputError: for a style that does not know its picture.
     """
     if not style.grams:
-        raise InputError(
-            f"{parameter('optimise')}: {style.card.name} does not know its picture: train it again, or name the "
-            f"picture itself as {parameter('style')}"
-        )
+        raise knows_no_picture(style.card.name)
     return style.grams
+
+
+def knows_no_picture(name: str) -> InputError:
+    """What to raise where paintings are to be brought nearer to a picture that their style does not know."""
+    return InputError(
+        f"{parameter('optimise')}: {name} does not know its picture: train it again, or name the picture itself as "
+        f"{parameter('style')}"
+    )
 
 
 def _sample_of(network: "nn.Module") -> bytes:
@@ -171,6 +176,17 @@ def read_card(path: Path) -> StyleCard:
     # Without torch, which takes seconds to load.
     with _opened(path, "numpy") as file:
         return _card(path, file)
+
+
+def has_grams(path: Path) -> bool:
+    """Whether a style file knows its picture; no weights are loaded.
+
+    Raises:
+        InputError: for anything but a style file.
+    """
+    with _opened(path, "numpy") as file:
+        _card(path, file)
+        return any(name.startswith(GRAMS) for name in file.keys())  # noqa: SIM118
 
 
 def load_style_file(path: Path) -> Style:

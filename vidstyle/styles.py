@@ -20,6 +20,9 @@ from vidstyle.style_files import (
     SUFFIX,
     Style,
     StyleCard,
+    has_grams,
+    known_grams,
+    knows_no_picture,
     lazy_style_file,
     load_style_file,
     network_of,
@@ -162,6 +165,30 @@ def parts_of(style: str | Path) -> list[tuple[str, float]]:
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)
     return [(name, weight / total) for name, weight in parts]
+
+
+def check_steps(
+    style_at: Sequence[tuple[float, str | Path | Style]], steps: int | None, *, argument: str = "style"
+) -> None:
+    """Whether paintings can be brought nearer to the pictures of these styles; no weights of named ones are loaded.
+
+    Args:
+        style_at: styles, as load_style takes them or loaded, each with the time from which it is painted.
+        steps: as they were asked for, see vidstyle.restyle_options.Options.
+        argument: what the parameter is called that names the styles.
+
+    Raises:
+        InputError: if one of them does not know its picture.
+    """
+    if not steps:
+        return
+    for _, style in style_at:
+        if isinstance(style, Style):
+            known_grams(style)
+            continue
+        for path, _ in find_styles(style, argument=argument):
+            if not is_picture(path) and not has_grams(path):
+                raise knows_no_picture(path.stem)
 
 
 def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:

@@ -13,7 +13,7 @@ from vidstyle.media.images import is_image
 from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
 from vidstyle.output_files import check_folder, is_hidden
 from vidstyle.restyle_options import URL_IN_PATH, Options, check_request, suffix_of_output
-from vidstyle.styles import label_of
+from vidstyle.styles import check_steps, label_of
 
 FIELDS = ("stem", "style", "suffix")
 """Of a template for names."""
@@ -84,7 +84,8 @@ def make_plan(
         name: of each output, with `{stem}` and `{suffix}` of its input and `{style}`.
 
     Raises:
-        InputError: for what cannot be: nothing to paint, names that collide, formats that cannot be written.
+        InputError: for what cannot be: nothing to paint, names that collide, formats that cannot be written, steps
+            towards pictures that nobody knows.
     """
     _check_template(name)
     for place, argument in ((str(out), "out"), *((str(one), "source") for one in inputs)):
@@ -104,6 +105,7 @@ def make_plan(
         raise InputError(f"{', '.join(map(str, [*local, *remote]))}: no video or picture to paint{some}")
     tasks: list[Task] = []
     for style_at in styles:
+        check_steps(style_at, options.optimise)
         label = label_of(style_at)
         below = folder / label if len(styles) > 1 else folder
         tasks += [_task(file, below, style_at, label, options, name) for file in found]
@@ -125,6 +127,7 @@ def plan_of_one(source: Path, output: Path, style_at: StyleAt, options: Options)
     picture = is_image(source)
     if picture and len(style_at) > 1:
         raise InputError(f"{parameter('style_at')}: is for videos, and {source} is a picture")
+    check_steps(style_at, options.optimise)
     task = Task(source, output, style_at, label_of(style_at), picture, options)
     if options.start is not None:
         _check_times([task])

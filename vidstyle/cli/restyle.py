@@ -228,12 +228,15 @@ def restyle(
     from vidstyle.cli.progress_bars import FrameBar
     from vidstyle.media.suffixes import VIDEO_SUFFIXES
     from vidstyle.restyle_options import Options, check_request, output_beside
-    from vidstyle.styles import DEFAULT_STYLE, label_of
+    from vidstyle.styles import DEFAULT_STYLE, check_steps, label_of
 
     # Before anything is loaded; what was asked for first, and only then what is there already.
     options = Options(**settings)
     styles = keyframes or [(0.0, DEFAULT_STYLE if chosen is None else chosen)]
-    label = label_of(styles, argument="style_at" if keyframes else "style")
+    argument = "style_at" if keyframes else "style"
+    label = label_of(styles, argument=argument)
+    if not by_keys:
+        check_steps(styles, options.optimise, argument=argument)
     output = output or output_beside(source, label, options.codec)
     _check_pair(source, output, overwrite=overwrite)
     check_request(source, output, options)
