@@ -2,9 +2,9 @@
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
-from vidstyle.media.color import GLANCE, SCALING, from_rgb, to_rgb
+from vidstyle.media.color import GLANCE, SCALING, planes_of_rgb, to_rgb
 from vidstyle.media.frame import Color
 from vidstyle.stream.planes import is_planar, picture_size, planes_of
 
@@ -35,9 +35,7 @@ class Colors:
     def planes(self, rgb: np.ndarray) -> np.ndarray:
         """Planes (3 H / 2, W) uint8 of RGB (H, W, 3) uint8 with even sides."""
         assert self._color is not None
-        picture = VideoFrame.from_ndarray(rgb, "rgb24")
-        picture.color_range = ColorRange.JPEG
-        return from_rgb(picture, "yuv420p", self._color, self._color.matrix, self._to_planes).to_ndarray()
+        return planes_of_rgb(rgb, self._color, self._to_planes)
 
 
 def mirrored(pixels: np.ndarray) -> np.ndarray:

@@ -221,3 +221,13 @@ def from_rgb(
     picture.colorspace, picture.color_range = matrix, color_range
     picture.color_primaries, picture.color_trc = color.primaries, color.transfer
     return picture
+
+
+def planes_of_rgb(rgb: np.ndarray, color: Color, reformatter: VideoReformatter) -> np.ndarray:
+    """Planes of 4:2:0 (3 H / 2, W) uint8, which stand for a colour, of RGB (H, W, 3) uint8 with even sides.
+
+    reformatter: keeps its tables from frame to frame.
+    """
+    picture = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+    picture.color_range = ColorRange.JPEG
+    return from_rgb(picture, "yuv420p", color, color.matrix, reformatter).to_ndarray()

@@ -11,11 +11,10 @@ from typing import Any, Protocol
 
 import av
 import numpy as np
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.media.color import from_rgb
+from vidstyle.media.color import planes_of_rgb
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame, VideoFormat, usual_matrix
 from vidstyle.media.output_containers import check_video_name, file_takes_planes
 from vidstyle.media.sounds import LiveSound, SoundTrack, takes_sound
@@ -259,10 +258,3 @@ class VirtualCamera:
     def close(self) -> None:
         """Take the camera away."""
         self._camera.close()
-
-
-def planes_of_rgb(rgb: np.ndarray, color: Color, reformatter: VideoReformatter) -> np.ndarray:
-    """Planes of 4:2:0 (3 H / 2, W) uint8, which stand for a colour, of RGB (H, W, 3) uint8 with even sides."""
-    picture = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-    picture.color_range = ColorRange.JPEG
-    return from_rgb(picture, "yuv420p", color, color.matrix, reformatter).to_ndarray()
