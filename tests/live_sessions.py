@@ -72,6 +72,38 @@ class Screen:
         return [read_barcode(frame.pixels) for frame in self.frames]
 
 
+class Window:
+    """A window without a screen: keeps what it shows, and the lines over it.
+
+    `press` gives the keys that are pressed after so many frames.
+    """
+
+    name, waiting, repeats, planes, notice = "window", 1, None, False, ""
+
+    def __init__(self, *_: object) -> None:
+        self.lines: list[str] = []
+        self.shown: list[tuple[np.ndarray, list[str]]] = []
+        self.press: dict[int, str] = {}
+        self.step = lambda _: None
+        self.closed = False
+
+    def write(self, frame: Frame) -> None:
+        self.shown.append((frame.pixels, list(self.lines)))
+        self.step(len(self.shown))
+
+    def say(self, lines: list[str]) -> None:
+        self.lines = list(lines)
+
+    def show_full_screen(self, wanted: bool) -> None:
+        pass
+
+    def key(self) -> str | None:
+        return self.press.pop(len(self.shown), None)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def watch(
     source: Any, painters: "Painter | dict[str, Painter]", *sinks: Any, state: LiveState | None = None, **options: Any
 ) -> Figures:

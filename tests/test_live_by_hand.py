@@ -1,24 +1,26 @@
 """Frames that are painted in any program while one watches, and worn by the live picture."""
 
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from live_steps import Painter, inverted
+from live_sessions import Window, unpainted
+from live_steps import Clock, Painter, Steps, inverted
 from made_scenes import landscape, plain, view
 from waiting import PATIENCE, at_leisure, wait_for
 
 from vidstyle.errors import InputError
-from vidstyle.live import LiveSettings, Session
+from vidstyle.live import Figures, LiveSettings, Session, watched_keys
 from vidstyle.live.company import Company
 from vidstyle.live.keys import LiveState
 from vidstyle.live.painters import Painters
-from vidstyle.live.watched_keys import SOURCES, WatchedKeys
+from vidstyle.live.watched_keys import MOST_WAITING, SOURCES, WatchedKeys
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.sources import MICROSECOND
@@ -102,6 +104,99 @@ def test_the_live_picture_wears_a_painted_frame_within_a_second(tmp_path: Path) 
     thread.join(PATIENCE)
     assert screen.red_at is not None
     assert screen.red_at - saved < at_leisure(1.0)
+
+
+class SlowDisk:
+    """Writes pictures when it is let go, and notes whether that was meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.let_go = threading.Event()
+        self.in_time: list[bool] = []
+        monkeypatch.setattr(watched_keys, "write_picture", self._write)
+
+    def _write(self, path: Path, picture: Picture, *, overwrite: bool) -> None:
+        self.in_time.append(self.let_go.wait(5))
+        write_picture(path, picture, overwrite=overwrite)
+
+
+def painted_elsewhere(
+    folder: Path, window: Window, step: Callable[[int, LiveState], None], stop: threading.Event
+) -> Figures:
+    """A session in a window whose frames are to be painted; `step` is told of every one that is shown."""
+    clock, state = Clock(), unpainted()
+    source = Steps([view(landscape(), 40)] * 1000, clock)
+
+    def shown(number: int) -> None:
+        step(number, state)
+        source.step()
+
+    window.step = shown
+    painters: Painters[Any] = Painters({"a": Painter()}.__getitem__, {"a": Painter()})
+    watched = WatchedKeys(folder, learn_seconds=0)
+    session = Session(source, painters, state, Company(watched=watched), window=window, clock=clock)
+    return session.run(stop)
+
+
+def test_the_window_goes_on_while_a_frame_is_saved_and_says_when_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, window, stop = SlowDisk(monkeypatch), Window(), threading.Event()
+    wanted = f"saved {tmp_path / 'keys' / '000001.png'}, to be painted"
+
+    def step(number: int, state: LiveState) -> None:
+        if number == 10:
+            state.press("k")
+        if number == 20:
+            assert not any("to be painted" in line for _, lines in window.shown for line in lines)
+            disk.let_go.set()
+            wait_for((tmp_path / "keys" / "000001.png").exists)
+        if wanted in window.lines:
+            stop.set()
+
+    figures = painted_elsewhere(tmp_path / "keys", window, step, stop)
+    assert disk.in_time == [True] * 4, "the window stood still meanwhile"
+    assert stop.is_set(), "nobody was told"
+    assert sorted(path.name for path in (tmp_path / "keys").glob("*.png")) == ["000000.png", "000001.png"]
+    assert figures.not_saved == []
+
+
+def test_a_frame_that_is_asked_for_together_with_the_end_is_saved(tmp_path: Path) -> None:
+    def step(number: int, state: LiveState) -> None:
+        for key in "kq" * (number == 10):
+            state.press(key)
+
+    painted_elsewhere(tmp_path / "keys", Window(), step, threading.Event())
+    for name in ("000000.png", "000001.png"):
+        assert np.array_equal(read_image(tmp_path / "keys" / name), view(landscape(), 40))
+
+
+def test_a_key_that_is_held_down_fills_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+
+    def step(number: int, state: LiveState) -> None:
+        state.press("k" if number < 50 else "q")
+        if number == 50:
+            disk.let_go.set()
+
+    painted_elsewhere(tmp_path / "keys", Window(), step, threading.Event())
+    # One that is being written, and those that wait.
+    assert len(list((tmp_path / "keys").glob("*.png"))) <= 1 + MOST_WAITING
+
+
+def test_frames_that_cannot_be_saved_end_nothing_and_are_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+
+    def step(number: int, state: LiveState) -> None:
+        if number == 10:
+            wait_for((folder / "000000.png").exists)
+            shutil.rmtree(folder)
+            state.press("k")
+        if number == 30:
+            state.press("q")
+
+    figures = painted_elsewhere(folder, Window(), step, threading.Event())
+    assert figures.shown == 30
+    assert [line.startswith(f"{folder}: ") for line in figures.not_saved] == [True]
 
 
 def test_what_is_pinned_stays_and_moves_with_what_it_is_painted_on() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from live_sessions import Screen, near, scene
+from live_sessions import Screen, Window, near, scene
 from live_steps import Clock, Painter, Steps, inverted
 from media_files import barcode, colorful_picture, make_video, read_barcode, read_video
 
@@ -25,38 +25,6 @@ from vidstyle.media.captions import TEXT_LINES, captioned
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
 from vidstyle.media.window import beside_black
-
-
-class Window:
-    """A window without a screen: keeps what it shows, and the lines over it.
-
-    `press` gives the keys that are pressed after so many frames.
-    """
-
-    name, waiting, repeats, planes, notice = "window", 1, None, False, ""
-
-    def __init__(self, *_: object) -> None:
-        self.lines: list[str] = []
-        self.shown: list[tuple[np.ndarray, list[str]]] = []
-        self.press: dict[int, str] = {}
-        self.step = lambda _: None
-        self.closed = False
-
-    def write(self, frame: Frame) -> None:
-        self.shown.append((frame.pixels, list(self.lines)))
-        self.step(len(self.shown))
-
-    def say(self, lines: list[str]) -> None:
-        self.lines = list(lines)
-
-    def show_full_screen(self, wanted: bool) -> None:
-        pass
-
-    def key(self) -> str | None:
-        return self.press.pop(len(self.shown), None)
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def test_nothing_that_takes_seconds_is_loaded_before_the_camera_is_shown() -> None:

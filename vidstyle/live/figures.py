@@ -25,7 +25,7 @@ class Figures:
         sinks: of each: name, frames shown, frames dropped in front of it.
         camera, style, device, engine: what was used, at the end.
         files: recordings and pictures that were made, beside those that `to` names.
-        not_saved: recordings and pictures that were asked for and were not made, each with the reason.
+        not_saved: recordings, pictures and frames to paint that were asked for and were not made, each with the reason.
     """
 
     captured: int

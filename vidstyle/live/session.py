@@ -178,7 +178,9 @@ class Session:
         deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._take_picture()  # `p` and `q` may come together
+        # Keys may be pressed at the same time as the one that ends it.
+        self._take_picture()
+        self._save_frame()
         for sink in self._all_sinks():
             if sink.sink is self._window:
                 sink.finish()
@@ -372,15 +374,21 @@ class Session:
             self._saved = len(self._snapshots.saved)
             self.state.say(f"saved {self._snapshots.saved[-1]}")
 
+    def _save_frame(self) -> None:
+        """Save a frame that is to be painted, if the state says so; the first one is asked for by nobody."""
+        watched, held, asked = self._company.watched, self._held, self.state.to_paint + 1
+        if watched is not None and held is not None and asked > self._saved_frames and watched.has_room:
+            self._saved_frames = asked
+            watched.save(self._colors.rgb(held))
+
     def _look_for_keys(self) -> None:
         """Save frames that are to be painted, and wear those that have been."""
         watched, held = self._company.watched, self._held
         if watched is None or held is None:
             return
-        if self.state.to_paint + 1 > self._saved_frames:
-            self._saved_frames = self.state.to_paint + 1
-            if (saved := watched.save(self._colors.rgb(held))) is not None:
-                self.state.say(f"saved {saved}, to be painted")
+        self._save_frame()
+        for saved in watched.saved():
+            self.state.say(f"saved {saved}, to be painted")
         for key in watched.painted():
             kinds = [self._colors.planes(p) if is_planar(held) else p for p in (key.source, key.painting)]
             if kinds[0].shape == held.shape:
@@ -430,6 +438,7 @@ class Session:
         span = first.last - begin
         size = self._painted_size
         painter = self._painters.ready(self._viewer.style)
+        watched = self._company.watched
         return Figures(
             captured=self._captured,
             shown=first.shown,
@@ -455,5 +464,5 @@ class Session:
             device=painter.device if painter is not None else "",
             engine=painter.engine if painter is not None else "",
             files=[str(path) for path in [*self._recordings, *self._snapshots.saved] if path.exists()],
-            not_saved=[*self._not_recorded, *self._snapshots.failed],
+            not_saved=[*self._not_recorded, *self._snapshots.failed, *(watched.failed if watched else ())],
         )

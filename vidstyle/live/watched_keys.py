@@ -11,6 +11,7 @@ import numpy as np
 
 from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.keys.key_files import check_shape, frame_number, key_name, read_key
+from vidstyle.live.snapshots import FINISH_SECONDS
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.suffixes import pictures_by_name
 from vidstyle.style_files import Style
@@ -21,6 +22,8 @@ SOURCES = ".frames"
 """Folder in the folder, of the frames as they were."""
 LOOK_SECONDS = 0.2
 LEARN_SECONDS = 20.0
+MOST_WAITING = 2
+"""Frames that may wait to be saved: whoever holds a key down asks for thirty a second."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,15 @@ class WornKey:
 
 
 class WatchedKeys:
-    """Looks into a folder, in a thread of its own, and learns from what is painted there, in another.
+    """Saves frames in a folder, looks what has been painted there and learns from it, in a thread each.
 
     Args:
         folder: made if it is not there.
         learn_seconds: for how long a network learns from each painted frame; 0 for not at all.
 
     Attributes:
-        problem: what cannot be worn, for whoever watches; empty if all can.
+        problem: what cannot be worn or saved, for whoever watches; empty if all can.
+        failed: frames that could not be saved, each with the reason, a line each.
 
     Raises:
         InputError: for a folder that cannot be made.
@@ -53,25 +57,31 @@ class WatchedKeys:
         except OSError as error:
             raise InputError(f"{folder}: cannot be made: {reason(error)}") from error
         self._known: dict[Path, tuple[int, int]] = {}
+        self._asked: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+        self._saved: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._found: queue.SimpleQueue[WornKey] = queue.SimpleQueue()
         self._learnt: queue.SimpleQueue[Style] = queue.SimpleQueue()
         self._lessons: queue.SimpleQueue[tuple[WornKey, Path] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self.problem = ""
+        self.failed: list[str] = []
+        self._saving = threading.Thread(target=self._save_all, name="vidstyle-keys", daemon=True)
+        self._saving.start()
         for body in (self._watch, self._learn):
             threading.Thread(target=body, name="vidstyle-keys", daemon=True).start()
 
-    def save(self, rgb: np.ndarray) -> Path | None:
-        """Save a frame to be painted, RGB (H, W, 3) uint8; None if it cannot be."""
-        numbers = [frame_number(path) for path in pictures_by_name(self._folder)]
-        path = self._folder / key_name(1 + max((n for n in numbers if n is not None), default=-1))
-        try:
-            write_picture(self._sources / path.name, Picture(rgb), overwrite=True)
-            write_picture(path, Picture(rgb), overwrite=False)
-        except VidstyleError as error:
-            self.problem = str(error)
-            return None
-        return path
+    @property
+    def has_room(self) -> bool:
+        """Whether one more frame may wait to be saved."""
+        return self._asked.qsize() < MOST_WAITING
+
+    def save(self, rgb: np.ndarray) -> None:
+        """Begin to save a frame to be painted, RGB (H, W, 3) uint8."""
+        self._asked.put(rgb)
+
+    def saved(self) -> list[Path]:
+        """What has been saved since this was asked last."""
+        return _all(self._saved)
 
     def painted(self) -> list[WornKey]:
         """What has been painted since this was asked last."""
@@ -82,9 +92,29 @@ class WatchedKeys:
         return _all(self._learnt)
 
     def close(self) -> None:
-        """Look no more."""
+        """Look no more, once what was to be saved is."""
         self._closed.set()
         self._lessons.put(None)
+        self._asked.put(None)
+        self._saving.join(FINISH_SECONDS)
+        if self._saving.is_alive():
+            self.failed.append(f"{self._folder}: a frame to paint is not saved (writing it took too long)")
+
+    def _save_all(self) -> None:
+        while (rgb := self._asked.get()) is not None:
+            try:
+                self._saved.put(self._save(rgb))
+            except (OSError, VidstyleError) as error:
+                self.problem = str(error) if isinstance(error, VidstyleError) else f"{self._folder}: {reason(error)}"
+                self.failed.append(self.problem)
+
+    def _save(self, rgb: np.ndarray) -> Path:
+        numbers = [frame_number(path) for path in pictures_by_name(self._folder)]
+        path = self._folder / key_name(1 + max((n for n in numbers if n is not None), default=-1))
+        # First of all what the painting is compared with: whatever is in the folder is looked at.
+        write_picture(self._sources / path.name, Picture(rgb), overwrite=True)
+        write_picture(path, Picture(rgb), overwrite=False)
+        return path
 
     def _watch(self) -> None:
         while not self._closed.wait(LOOK_SECONDS):
