@@ -12,7 +12,7 @@ from media_files import HEIGHT, WIDTH, barcode, read_barcode
 
 from vidstyle.live import Figures, Session
 from vidstyle.live.company import Company
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame

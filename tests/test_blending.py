@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from live_steps import Painter
 
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import Frame

@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from waiting import PATIENCE
 
 from vidstyle.demo.webcams import WebcamSession
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 
 pytest_plugins = ["demo_visits"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]

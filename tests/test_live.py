@@ -18,7 +18,7 @@ from media_files import barcode, read_barcode, read_times, read_video
 from waiting import at_leisure
 
 from vidstyle.errors import InputError, VidstyleError
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import read_image

@@ -18,7 +18,7 @@ from waiting import PATIENCE, at_leisure, wait_for
 from vidstyle.errors import InputError
 from vidstyle.live import Figures, LiveSettings, Session, watched_keys
 from vidstyle.live.company import Company
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.live.watched_keys import MOST_WAITING, SOURCES, WatchedKeys
 from vidstyle.media.frame import Color, Frame

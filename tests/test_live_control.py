@@ -17,7 +17,7 @@ from vidstyle.errors import InputError
 from vidstyle.live import Session
 from vidstyle.live.company import Company
 from vidstyle.live.control import RemoteControl
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 
 

@@ -18,7 +18,7 @@ from media_files import barcode, colorful_picture, make_video, read_barcode, rea
 from vidstyle.live import Figures, LiveSettings, Session, opening, run
 from vidstyle.live.company import Company
 from vidstyle.live.compiling import Compiler
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
 from vidstyle.live.painters import Painters, StylePainter
 from vidstyle.media.captions import TEXT_LINES, captioned

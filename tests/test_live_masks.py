@@ -23,7 +23,7 @@ from vidstyle.errors import InputError
 from vidstyle.live import LiveSettings, Session
 from vidstyle.live.backgrounds import Background, blurred, covering
 from vidstyle.live.company import Company
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.masking import LiveMask
 from vidstyle.live.painters import Painters
 from vidstyle.live.viewing import Masking

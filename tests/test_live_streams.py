@@ -18,7 +18,7 @@ from waiting import PATIENCE
 
 from vidstyle.live import Session
 from vidstyle.live.company import Company
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.media import streaming
 from vidstyle.media.containers import MICROSECOND

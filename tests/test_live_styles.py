@@ -12,7 +12,7 @@ from waiting import wait_for
 from vidstyle.errors import InputError
 from vidstyle.live import Session
 from vidstyle.live.company import Company
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
 from vidstyle.stream.stream import BLEND_SECONDS
 

@@ -19,7 +19,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.restyle_options import LARGEST_STROKE, SMALLEST_STROKE
 
 LOOPBACK = "127.0.0.1"
@@ -145,8 +145,8 @@ class RemoteControl:
             self._socket.sendto(bundle.build().dgram, to)
 
     def _press(self, key: str) -> None:
-        if key not in self._state.keys:
-            raise InputError(f"{PREFIX}key {key}: no such key; there are {', '.join(self._state.keys)}")
+        if key not in self._state.keyboard_keys:
+            raise InputError(f"{PREFIX}key {key}: no such key; there are {', '.join(self._state.keyboard_keys)}")
         self._state.press(key)
 
     def _set_style(self, value: Any) -> None:

@@ -31,7 +31,7 @@ class LiveSettings:
         loop: begin a file again at its end.
         sound: whether recordings and streams get the source's own sound, where it has some.
         microphone: whose sound they get in its place, see vidstyle.media.microphones.open_microphone; None for none.
-        strength, keep_colors, mirror, stroke_size: see vidstyle.live.keys.LiveState.
+        strength, keep_colors, mirror, stroke_size: see vidstyle.live.keyboard.LiveState.
         optimise: see vidstyle.restyle_options.Options.
         seconds: after which to end, None for no end.
         keys: folder for frames to paint, which are worn when they are, see vidstyle.live.watched_keys; None for none.

@@ -15,7 +15,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.live.arranging import Colors
 from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.live_settings import LiveSettings
 from vidstyle.live.painters import LivePaints, Painters, StylePainter
 from vidstyle.live.session import POLL_SECONDS, STOP_SECONDS, Session

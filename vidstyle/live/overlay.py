@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vidstyle.live.keys import HELP, LiveState
+from vidstyle.live.keyboard import HELP, LiveState
 
 ANSWER_SECONDS = 1.0
 """For which a key is answered on the screen."""

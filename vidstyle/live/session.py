@@ -16,7 +16,7 @@ from vidstyle.errors import VidstyleError, reason
 from vidstyle.live.arranging import Colors
 from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures, percentiles
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.overlay import LiveFigures, Overlay
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.live.sink_threads import KEPT_TIMES, RECENT_FRAMES, SinkThread
@@ -397,9 +397,7 @@ class Session:
                 watched.problem = f"{key.name}: is of a camera with another size"
         for style in watched.learnt():
             if self._learnt is not None:
-                name = self._learnt(style)
-                self.state.styles = [name, *(other for other in self.state.styles if other != name)]
-                self.state.style = name
+                self.state.add_style(self._learnt(style))
 
     def _new_file(self, suffix: str) -> Path:
         stem = f"vidstyle-{datetime.now():%Y%m%d-%H%M%S}"

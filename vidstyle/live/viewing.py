@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from vidstyle.live.arranging import mirrored, split
-from vidstyle.live.keys import LiveState
+from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.media.frame import Frame
 from vidstyle.stream.frame_painters import Paints

@@ -1,5 +1,6 @@
-"""What a live session goes by: what the person at the keyboard asks for."""
+"""What a live session goes by: what is asked for at the keyboard, or by other programs and threads."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,9 +25,7 @@ HELP = (
     "h\thelp",
     "q\tquit",
 )
-"""Keys, a tab, and what they do."""
-
-
+"""Keys of the keyboard, a tab, and what they do."""
 SWITCHES = {
     "c": ("keep_colors", "the camera's colours", "the painting's colours"),
     "s": ("split", "split view", "the whole painting"),
@@ -42,7 +41,10 @@ SWITCHES = {
 
 @dataclass
 class LiveState:
-    """What the person at the keyboard asks for.  One thread presses keys, others read.
+    """What is asked for by whoever watches.
+
+    Any thread may change and read it: a window's keys, remote control, a style that has been learnt.  Methods do what
+    they do as a whole, so that no press is lost; attributes may be set one by one.
 
     Attributes:
         styles: names to choose from.
@@ -84,6 +86,7 @@ class LiveState:
     answer: str = ""
     answers: int = 0
     _actions: dict[str, Callable[[], None]] = field(init=False, repr=False)
+    _changing: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._actions = {key: self._switch(*switch) for key, switch in SWITCHES.items()} | {
@@ -99,38 +102,50 @@ class LiveState:
         }
 
     @property
-    def keys(self) -> list[str]:
+    def keyboard_keys(self) -> list[str]:
         """What can be pressed."""
         return list(self._actions)
 
     def press(self, key: str) -> None:
         """Do what `key` stands for; see HELP.  Other keys do nothing."""
         if key in self._actions:
-            self._actions[key]()
+            with self._changing:
+                self._actions[key]()
 
     def neighbours(self) -> list[str]:
         """The styles that one press of a key leads to."""
-        return [self._style_at(-1), self._style_at(1)]
+        with self._changing:
+            return [self._style_at(-1), self._style_at(1)]
 
     @property
     def partner(self) -> str:
         """The style that shows beside this one, or would."""
-        return self.blend_style or self._style_at(1)
+        with self._changing:
+            return self.blend_style or self._style_at(1)
 
     @property
     def near(self) -> set[str]:
         """The styles that are wanted, or may be next."""
-        return {self.style, *self.neighbours()} | ({self.partner} if self.blend else set())
+        with self._changing:
+            return {self.style, *self.neighbours()} | ({self.partner} if self.blend else set())
 
     def choose(self, style: str) -> None:
         """Go over to a style, all of it."""
-        self.style, self.blend = style, 0.0
-        self.say(f"style {style}")
+        with self._changing:
+            self.style, self.blend = style, 0.0
+            self.say(f"style {style}")
+
+    def add_style(self, style: str) -> None:
+        """Have one more style to choose from, and go over to it."""
+        with self._changing:
+            self.styles = [style, *(other for other in self.styles if other != style)]
+            self.style = style
 
     def say(self, answer: str) -> None:
         """Answer whoever has asked for something."""
-        self.answer = answer
-        self.answers += 1
+        with self._changing:
+            self.answer = answer
+            self.answers += 1
 
     def _switch(self, name: str, on: str, off: str) -> Callable[[], None]:
         def switch() -> None:

@@ -1,12 +1,17 @@
-"""What the keys do, and what is made of a painting on its way to the window."""
+"""What the keys of the keyboard do, and what is made of a painting on its way to the window."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from media_files import quartered_picture
+from waiting import PATIENCE
 
 from vidstyle.live.arranging import Colors, mirrored, split
-from vidstyle.live.keys import HELP, LiveState
+from vidstyle.live.keyboard import HELP, LiveState
 from vidstyle.media.captions import captioned
 from vidstyle.media.frame import Color
 from vidstyle.media.window import key_name
@@ -66,7 +71,52 @@ def test_other_keys_do_what_the_help_says_or_nothing(state: LiveState) -> None:
     assert not press(state, "x").done
     assert press(state, "q").done
     told = {key.strip() for line in HELP for key in line.split("\t")[0].split(",")}
-    assert told == set(state._actions)
+    assert told == set(state.keyboard_keys)
+
+
+class Meanwhile:
+    """Something that another thread does while this one is at something else, if it is let."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=act)
+
+    def begin(self) -> None:
+        """Leave it the time that it would take; it is begun once."""
+        if self._thread.ident is None:
+            self._thread.start()
+            self._thread.join(0.2)
+
+    def finish(self) -> None:
+        self._thread.join(PATIENCE)
+
+
+def test_keys_that_two_threads_press_at_once_are_both_pressed(state: LiveState) -> None:
+    meanwhile = Meanwhile(lambda: state.press("down"))
+
+    class Strength(float):
+        def __add__(self, step: float) -> float:
+            meanwhile.begin()
+            return float(self) + step
+
+    state.strength = Strength(0.5)
+    state.press("up")
+    meanwhile.finish()
+    assert state.strength == 0.5
+
+
+def test_a_style_may_be_learnt_while_another_thread_chooses_one(state: LiveState) -> None:
+    meanwhile = Meanwhile(lambda: state.add_style("learnt"))
+
+    class Styles(list[str]):
+        def index(self, style: str, *_: Any) -> int:
+            meanwhile.begin()
+            return super().index(style)
+
+    state.styles = Styles("abc")
+    assert press(state, "left").style in {"c", "learnt"}
+    meanwhile.finish()
+    assert state.style == "learnt"
+    assert state.neighbours() == ["c", "a"]
 
 
 def test_keys_have_the_same_names_on_every_platform() -> None:
