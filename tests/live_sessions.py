@@ -11,9 +11,9 @@ from live_steps import FPS, Painter
 from media_files import HEIGHT, WIDTH, barcode, read_barcode
 
 from vidstyle.live import Figures, Session
-from vidstyle.live.company import Company
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Color, Frame
 
@@ -112,7 +112,7 @@ def watch(
     first = next(iter(known))
     state = state or LiveState(list(known), first)
     opened: Painters[Any] = Painters(known.__getitem__, {first: known[first]})
-    return Session(source, opened, state, Company(sinks), **options).run(threading.Event())
+    return Session(source, opened, state, SessionParts(sinks), **options).run(threading.Event())
 
 
 def unpainted(**settings: Any) -> LiveState:

@@ -17,9 +17,9 @@ from waiting import PATIENCE, at_leisure, wait_for
 
 from vidstyle.errors import InputError
 from vidstyle.live import Figures, LiveSettings, Session, watched_keys
-from vidstyle.live.company import Company
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 from vidstyle.live.watched_keys import MOST_WAITING, SOURCES, WatchedKeys
 from vidstyle.media.frame import Color, Frame
 from vidstyle.media.images import Picture, read_image, write_picture
@@ -91,7 +91,9 @@ def test_the_live_picture_wears_a_painted_frame_within_a_second(tmp_path: Path) 
     camera, screen, painter = Camera(picture), Screen(stop), Painter(inverted)
     watched = WatchedKeys(tmp_path / "keys", learn_seconds=0)
     painters: Painters[Any] = Painters({"a": painter}.__getitem__, {"a": painter})
-    session = Session(camera, painters, LiveState(["a"], "a"), Company([screen], watched=watched), seconds=PATIENCE)
+    session = Session(
+        camera, painters, LiveState(["a"], "a"), SessionParts([screen], watched=watched), seconds=PATIENCE
+    )
     thread = threading.Thread(target=session.run, args=(stop,))
     thread.start()
     frame = tmp_path / "keys" / "000000.png"
@@ -133,7 +135,7 @@ def painted_elsewhere(
     window.step = shown
     painters: Painters[Any] = Painters({"a": Painter()}.__getitem__, {"a": Painter()})
     watched = WatchedKeys(folder, learn_seconds=0)
-    session = Session(source, painters, state, Company(watched=watched), window=window, clock=clock)
+    session = Session(source, painters, state, SessionParts(watched=watched), window=window, clock=clock)
     return session.run(stop)
 
 

@@ -15,10 +15,10 @@ from pythonosc.osc_packet import OscPacket
 
 from vidstyle.errors import InputError
 from vidstyle.live import Session
-from vidstyle.live.company import Company
 from vidstyle.live.control import RemoteControl
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 
 
 class Desk:
@@ -171,7 +171,7 @@ def test_a_blend_shows_both_styles_until_it_is_taken_back() -> None:
 
     viewer = Viewer(source, step)
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     levels = [float(picture.mean()) for picture in viewer.pictures]
     assert levels[9] == 0
     assert levels[20] == pytest.approx(127.5, abs=2)
@@ -194,6 +194,6 @@ def test_a_style_that_is_chosen_ends_a_blend() -> None:
 
     viewer = Viewer(source, step)
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     assert float(viewer.pictures[18].mean()) == pytest.approx(127.5, abs=2)
     assert set(viewer.pictures[-1].flat) == {90}

@@ -16,11 +16,12 @@ from live_steps import Clock, Painter, Steps, inverted
 from media_files import barcode, colorful_picture, make_video, read_barcode, read_video
 
 from vidstyle.live import Figures, LiveSettings, Session, opening, run
-from vidstyle.live.company import Company
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.overlay import ANSWER_SECONDS, LiveFigures, Overlay
-from vidstyle.live.painters import Painters, StylePainter
+from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
+from vidstyle.live.style_painter import StylePainter
 from vidstyle.media.captions import TEXT_LINES, captioned
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
@@ -176,8 +177,8 @@ def watched_from_the_start(pictures: list[np.ndarray]) -> tuple[list[np.ndarray]
     """What others than a window see of a camera, and the figures."""
     screen = Screen()
     painters: Painters[Any] = Painters(lambda _: SlowPainter(), {"a": SlowPainter()})
-    state, company = LiveState(["a"], "a"), Company([screen])
-    session = Session(Camera(pictures), painters, state, company, painted=threading.Event())
+    state, parts = LiveState(["a"], "a"), SessionParts([screen])
+    session = Session(Camera(pictures), painters, state, parts, painted=threading.Event())
     figures = session.run(threading.Event())
     return [frame.pixels for frame in screen.frames], figures
 

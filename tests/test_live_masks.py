@@ -22,10 +22,10 @@ from vidstyle.engines.segmentation import MaskNetwork
 from vidstyle.errors import InputError
 from vidstyle.live import LiveSettings, Session
 from vidstyle.live.backgrounds import Background, blurred, covering
-from vidstyle.live.company import Company
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.masking import LiveMask
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 from vidstyle.live.viewing import Masking
 from vidstyle.media.frame import Color, Frame
 from vidstyle.stream import Stream
@@ -219,8 +219,8 @@ def test_only_somebody_is_painted_or_only_what_is_behind(wish: str, planar: bool
     background = Background(str(beach) if wish == "picture" else wish, SIZE, planes if planar else None)
     viewer = Viewer(source, lambda n: settled(mask, source.pictures[0], 1) is None if n == 10 else None)
     painters: Painters[Any] = Painters({"a": Painter(inverted)}.__getitem__, {"a": Painter(inverted)})
-    company = Company([viewer], masking=Masking(mask, background))
-    Session(source, painters, LiveState(["a"], "a"), company, clock=clock).run(threading.Event())
+    parts = SessionParts([viewer], masking=Masking(mask, background))
+    Session(source, painters, LiveState(["a"], "a"), parts, clock=clock).run(threading.Event())
     shown = as_rgb(viewer.pictures[-1]).astype(int)
     before, painted = as_rgb(source.pictures[0]).astype(int), as_rgb(255 - source.pictures[0]).astype(int)
     inside, outside = (slice(50, 78), slice(82, 110)), (slice(4, 124), slice(4, 40))

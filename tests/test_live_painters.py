@@ -19,7 +19,7 @@ from vidstyle.engines.openvino import is_usable
 from vidstyle.engines.picture_gradient import PictureGradient
 from vidstyle.live import compiling
 from vidstyle.live.compiling import Compiler, openvino_engine, warmed
-from vidstyle.live.painters import StylePainter
+from vidstyle.live.style_painter import StylePainter
 from vidstyle.media.frame import Color
 from vidstyle.perception.style_grams import Grams
 from vidstyle.style_files import Style, StyleCard, network_to_paint

@@ -17,9 +17,9 @@ from media_files import HEIGHT, WIDTH, barcode, read_barcode, read_times, read_v
 from waiting import PATIENCE
 
 from vidstyle.live import Session
-from vidstyle.live.company import Company
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 from vidstyle.media import streaming
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.frame import Frame
@@ -157,7 +157,8 @@ def test_a_stream_that_is_cut_off_comes_back_and_disturbs_no_other(
     viewer = Viewer(source, step)
     painters: Painters[Painter] = Painters({"a": Painter()}.__getitem__, {"a": Painter()})
     state = LiveState(["a"], "a", strength=0.0)
-    figures = Session(source, painters, state, Company([viewer, sink, recording]), clock=clock).run(threading.Event())
+    parts = SessionParts([viewer, sink, recording])
+    figures = Session(source, painters, state, parts, clock=clock).run(threading.Event())
     servers[1].thread.join(PATIENCE)
     assert figures.shown == 150
     assert len(read_times(tmp_path / "out.mp4")) == 150

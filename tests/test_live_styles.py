@@ -11,9 +11,9 @@ from waiting import wait_for
 
 from vidstyle.errors import InputError
 from vidstyle.live import Session
-from vidstyle.live.company import Company
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.painters import Painters
+from vidstyle.live.session_parts import SessionParts
 from vidstyle.stream.stream import BLEND_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
@@ -34,7 +34,7 @@ def test_a_style_changes_as_soon_as_it_is_painted_without_a_gap_and_fades(second
 
     viewer = Viewer(source, step)
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     levels = [float(picture.mean()) for picture in viewer.pictures]
     assert len(levels) == 50
     first = next(n for n, level in enumerate(levels) if level > 0)
@@ -52,7 +52,7 @@ def test_who_goes_back_before_a_style_has_come_sees_no_change() -> None:
     source = Steps(panned(40), clock)
     viewer = Viewer(source, lambda n: state.press({10: "right", 14: "left"}.get(n, "")))
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     assert {int(picture.max()) for picture in viewer.pictures} == {0}
     assert len(painters["white"].taken) == 1
 
@@ -64,7 +64,7 @@ def test_who_changes_in_the_middle_of_a_change_goes_on_from_what_shows() -> None
     source = Steps(panned(50), clock)
     viewer = Viewer(source, lambda n: state.press("right" if n in (15, 21) else ""))
     opened: Painters[Any] = Painters(painters.__getitem__, painters)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     levels = [float(picture.mean()) for picture in viewer.pictures]
     assert np.diff(levels).min() > -6
     assert levels[-1] == 250
@@ -90,6 +90,6 @@ def test_a_style_that_cannot_be_loaded_leaves_the_last_one() -> None:
     clock = Clock()
     source = Steps(panned(10), clock)
     viewer = Viewer(source, lambda n: state.press("right") if n == 3 else None)
-    Session(source, opened, state, Company([viewer]), clock=clock).run(threading.Event())
+    Session(source, opened, state, SessionParts([viewer]), clock=clock).run(threading.Event())
     assert {picture.max() for picture in viewer.pictures} == {0}
     assert opened.problem("bad") == "bad is broken"

@@ -37,7 +37,8 @@ from vidstyle.engines import choose_device, is_openvinos
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.live.compiling import Compiler
 from vidstyle.live.keyboard import LiveState
-from vidstyle.live.painters import Painters, StylePainter
+from vidstyle.live.painters import Painters
+from vidstyle.live.style_painter import StylePainter
 from vidstyle.live.viewing import ViewerStream
 from vidstyle.media.frame import MATRIX_SMPTE170M, Color, Frame
 from vidstyle.pipeline import Stopped

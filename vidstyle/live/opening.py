@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.live.arranging import Colors
-from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.live_settings import LiveSettings
-from vidstyle.live.painters import LivePaints, Painters, StylePainter
+from vidstyle.live.painters import LivePaints, Painters
 from vidstyle.live.session import POLL_SECONDS, STOP_SECONDS, Session
+from vidstyle.live.session_parts import NO_PARTS, SessionParts
+from vidstyle.live.style_painter import StylePainter
 from vidstyle.live.viewing import Masking
 from vidstyle.media.cameras import Request
 from vidstyle.media.live_sinks import LiveSink, has_sound, open_sink
@@ -79,34 +80,34 @@ def run(
         failing.callback(paint.close)
         painters = paint.painters(style)
         failing.callback(painters.close)
-        company = None if watched else _unless_stopped(partial(_company, settings, source, painters, state), stop)
-        if company is not None:
+        parts = None if watched else _unless_stopped(partial(_parts, settings, source, painters, state), stop)
+        if parts is not None:
             # Files are made here, where nothing interrupts between making one and taking note of it.
-            company = _with_files(company, settings, source)
+            parts = _with_files(parts, settings, source)
             on_note(f"{source.name}, {source.width}x{source.height}, goes to {', '.join(map(_place, settings.to))}")
         failing.pop_all()
     session = Session(
         source,
         painters,
         state,
-        company or NOBODY,
+        parts or NO_PARTS,
         window=window,
         shown=shown,
         painted=painted,
         learnt=paint.take,
         seconds=settings.seconds,
     )
-    joining = threading.Thread(
-        target=_join, args=(session, settings, source, painters, painted, begin), name="vidstyle-open", daemon=True
+    adding = threading.Thread(
+        target=_add_parts, args=(session, settings, source, painters, painted, begin), name="vidstyle-open", daemon=True
     )
     if watched:
-        joining.start()
+        adding.start()
     try:
         return session.run(stop)
     finally:
         paint.close()
         if watched:
-            joining.join(STOP_SECONDS)
+            adding.join(STOP_SECONDS)
 
 
 class _Painting:
@@ -178,7 +179,9 @@ def _open_source(settings: LiveSettings, begin: threading.Event) -> LiveSource:
     )
 
 
-def _company(settings: LiveSettings, source: LiveSource, painters: "Painters[LivePaints]", state: LiveState) -> Company:
+def _parts(
+    settings: LiveSettings, source: LiveSource, painters: "Painters[LivePaints]", state: LiveState
+) -> SessionParts:
     """What belongs to a session beside its window, but for files; waits for the first painter."""
     with contextlib.ExitStack() as failing:
         masking = _masking(settings, source)
@@ -210,7 +213,7 @@ def _company(settings: LiveSettings, source: LiveSource, painters: "Painters[Liv
 
             control = RemoteControl(settings.control, state)
         failing.pop_all()
-    return Company(sinks, sound, watched, masking, control)
+    return SessionParts(sinks, sound, watched, masking, control)
 
 
 def _masking(settings: LiveSettings, source: LiveSource) -> Masking | None:
@@ -226,23 +229,23 @@ def _masking(settings: LiveSettings, source: LiveSource) -> Masking | None:
     return Masking(LiveMask(MaskNetwork(settings.mask_model), Colors(source.color).rgb), background)
 
 
-def _with_files(company: Company, settings: LiveSettings, source: LiveSource) -> Company:
+def _with_files(parts: SessionParts, settings: LiveSettings, source: LiveSource) -> SessionParts:
     """The same with recordings and pipes as well, in the order in which they are named."""
-    opened = {sink.name: sink for sink in company.sinks}
+    opened = {sink.name: sink for sink in parts.sinks}
     sinks: list[LiveSink] = []
     with contextlib.ExitStack() as failing:
-        failing.callback(company.close)
+        failing.callback(parts.close)
         for target in settings.to:
             if target in opened:
                 sinks.append(opened[target])
             elif target != "window":
-                sinks.append(_sink(target, settings, source, company.sound))
+                sinks.append(_sink(target, settings, source, parts.sound))
                 failing.callback(sinks[-1].close)
         failing.pop_all()
-    return replace(company, sinks=sinks)
+    return replace(parts, sinks=sinks)
 
 
-def _join(
+def _add_parts(
     session: Session,
     settings: LiveSettings,
     source: LiveSource,
@@ -252,12 +255,12 @@ def _join(
 ) -> None:
     """Open the rest while somebody watches already; nobody else sees anything before it is painted."""
     try:
-        company = _company(settings, source, painters, session.state)
+        parts = _parts(settings, source, painters, session.state)
         while not session.ended and not painted.wait(POLL_SECONDS):
             pass
         if session.ended:
-            company.close()
-        elif session.join(_with_files(company, settings, source)):
+            parts.close()
+        elif session.add(_with_files(parts, settings, source)):
             begin.set()
     except Exception as error:  # raised by the session
         session.fail(error)

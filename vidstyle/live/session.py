@@ -14,11 +14,11 @@ import numpy as np
 
 from vidstyle.errors import VidstyleError, reason
 from vidstyle.live.arranging import Colors
-from vidstyle.live.company import NOBODY, Company
 from vidstyle.live.figures import Figures, percentiles
 from vidstyle.live.keyboard import LiveState
 from vidstyle.live.overlay import LiveFigures, Overlay
 from vidstyle.live.painters import LivePaints, Painters
+from vidstyle.live.session_parts import NO_PARTS, SessionParts
 from vidstyle.live.sink_threads import KEPT_TIMES, RECENT_FRAMES, SinkThread
 from vidstyle.live.snapshots import Snapshots
 from vidstyle.live.viewing import ViewerStream
@@ -46,7 +46,7 @@ class Session:
         source: where frames come from.
         painters: what paints them; closed at the end.
         state: how; may be changed at any time, from any thread.
-        company: who else takes part; of its sinks the figures are those of the first one.
+        parts: what else there is; of its sinks the figures are those of the first one.
         window: which is served in the caller's thread; a sink before all others.
         shown: set when the window has shown a picture.
         painted: set when what is shown is painted, or is not to be; without a window nothing is shown until then, and
@@ -61,7 +61,7 @@ class Session:
         source: LiveSource,
         painters: Painters[LivePaints],
         state: LiveState,
-        company: Company = NOBODY,
+        parts: SessionParts = NO_PARTS,
         *,
         window: WindowSink | None = None,
         shown: threading.Event | None = None,
@@ -72,7 +72,7 @@ class Session:
     ) -> None:
         self._source, self._painters, self.state = source, painters, state
         self._window, self._seconds, self._clock = window, seconds, clock
-        self._company, self._shown, self._painted, self._learnt = company, shown, painted, learnt
+        self._parts, self._shown, self._painted, self._learnt = parts, shown, painted, learnt
         self._colors = Colors(source.color)
         self._saved_frames = 0
         self._viewer = ViewerStream(painters, state.style)
@@ -80,10 +80,10 @@ class Session:
         self._early: Frame | None = None
         self._early_frames = self._early_drops = 0
         self._failures: list[BaseException] = []
-        self._viewer.masking = company.masking
+        self._viewer.masking = parts.masking
         first = () if window is None else (window,)
-        self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *company.sinks))
-        self._joining = threading.Lock()
+        self._sinks = tuple(self._sink_thread(sink) for sink in (*first, *parts.sinks))
+        self._adding = threading.Lock()
         self._running = self._ended = self._drawn = False
         self._extra: SinkThread | None = None
         self._recordings: list[Path] = []
@@ -119,7 +119,7 @@ class Session:
             threading.Thread(target=partial(self._guarded, stage), name=f"vidstyle-{name}", daemon=True)
             for name, stage in (("capture", self._capture), ("draw", self._draw))
         ]
-        with self._joining:
+        with self._adding:
             self._running = True
             for sink in self._sinks:
                 if sink.sink is not self._window:
@@ -138,14 +138,14 @@ class Session:
             raise self._failures[0]
         return self.figures()
 
-    def join(self, company: Company) -> bool:
-        """Let others take part; from any thread.  False, and all of them are closed, if the session has ended."""
-        with self._joining:
+    def add(self, parts: SessionParts) -> bool:
+        """Have these parts from now on; from any thread.  False, and they are closed, if the session has ended."""
+        with self._adding:
             if self._ended:
-                company.close()
+                parts.close()
                 return False
-            self._company, self._viewer.masking = company, company.masking
-            added = [self._sink_thread(sink) for sink in company.sinks]
+            self._parts, self._viewer.masking = parts, parts.masking
+            added = [self._sink_thread(sink) for sink in parts.sinks]
             self._sinks += tuple(thread.start() if self._running else thread for thread in added)
             for thread in added if self._drawn else ():
                 thread.channel.end()
@@ -153,7 +153,7 @@ class Session:
 
     @property
     def ended(self) -> bool:
-        """Whether nobody can join any more."""
+        """Whether nothing can be added any more."""
         return self._ended
 
     def fail(self, error: BaseException) -> None:
@@ -169,7 +169,7 @@ class Session:
         return stop.is_set() or self.state.done or bool(self._failures) or timed_out or ended or gone
 
     def _shut_down(self, threads: Sequence[threading.Thread]) -> None:
-        with self._joining:
+        with self._adding:
             self._ended = True
         self._source.close()
         self._captures.stop()
@@ -190,7 +190,7 @@ class Session:
         if self._extra_failures:
             self._give_up_recording(self._recordings[-1], self._extra_failures[0])
         self._snapshots.finish()
-        self._company.leave()
+        self._parts.close_all_but_sinks()
         self._viewer.close()
         self._painters.close()
 
@@ -243,14 +243,14 @@ class Session:
             if finishing is not None:
                 finishing.result()
         self._hand_on_early()
-        with self._joining:
+        with self._adding:
             self._drawn = True
             for thread in self._all_sinks():
                 thread.channel.end()
 
     def _may_be_next(self) -> set[str]:
         """The styles that somebody may go over to with the next key, where there are keys."""
-        nobody = self._window is None and self._company.control is None
+        nobody = self._window is None and self._parts.control is None
         return {self.state.style} if nobody else self.state.near
 
     def _finish(
@@ -334,7 +334,7 @@ class Session:
             source = self._source
             try:
                 recording = Recording(
-                    path, source.width, source.height, source.rate, sound=self._company.sound, color=source.color
+                    path, source.width, source.height, source.rate, sound=self._parts.sound, color=source.color
                 )
             except VidstyleError as error:
                 self._give_up_recording(path, error)
@@ -376,14 +376,14 @@ class Session:
 
     def _save_frame(self) -> None:
         """Save a frame that is to be painted, if the state says so; the first one is asked for by nobody."""
-        watched, held, asked = self._company.watched, self._held, self.state.to_paint + 1
+        watched, held, asked = self._parts.watched, self._held, self.state.to_paint + 1
         if watched is not None and held is not None and asked > self._saved_frames and watched.has_room:
             self._saved_frames = asked
             watched.save(self._colors.rgb(held))
 
     def _look_for_keys(self) -> None:
         """Save frames that are to be painted, and wear those that have been."""
-        watched, held = self._company.watched, self._held
+        watched, held = self._parts.watched, self._held
         if watched is None or held is None:
             return
         self._save_frame()
@@ -407,7 +407,7 @@ class Session:
 
     def _signs(self) -> list[str]:
         """What a viewer should know."""
-        sound, watched = self._company.sound, self._company.watched
+        sound, watched = self._parts.sound, self._parts.watched
         signs = [self._source.notice, self._painters.notice(self.state.style)]
         signs += [thread.sink.notice for thread in self._all_sinks()]
         signs += [sound.notice if sound else "", watched.problem if watched else ""]
@@ -436,7 +436,7 @@ class Session:
         span = first.last - begin
         size = self._painted_size
         painter = self._painters.ready(self._viewer.style)
-        watched = self._company.watched
+        watched = self._parts.watched
         return Figures(
             captured=self._captured,
             shown=first.shown,

@@ -1,4 +1,4 @@
-"""Who takes part in a live session beside the camera, what paints and the window."""
+"""What a live session has beside its source, what paints and the window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Company:
-    """What belongs to a session beside source, painters and window, and may join it late.
+class SessionParts:
+    """What belongs to a session beside source, painters and window, and may be added to it late.
 
     Attributes:
         sinks: where frames go to, too.
@@ -35,13 +35,13 @@ class Company:
         """Let go of all of it, without a session."""
         for sink in self.sinks:
             sink.close()
-        self.leave()
+        self.close_all_but_sinks()
 
-    def leave(self) -> None:
-        """Let go of all but the sinks, which are closed where they are written to."""
-        for one in (self.sound, self.watched, self.masking, self.control):
-            if one is not None:
-                one.close()
+    def close_all_but_sinks(self) -> None:
+        """Let go of the others; sinks are closed where they are written to."""
+        for part in (self.sound, self.watched, self.masking, self.control):
+            if part is not None:
+                part.close()
 
 
-NOBODY = Company()
+NO_PARTS = SessionParts()
