@@ -10,9 +10,10 @@ from typing import Any
 
 from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.output_files import written_beside
+from vidstyle.restyle_options import URL_IN_PATH
 
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-IN_PATH = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)")
+
 LIVE = frozenset({"rtsp", "rtsps", "rtmp", "udp", "rtp", "srt", "tcp", "mms"})
 """What plays while it is painted, and is no file."""
 
@@ -24,7 +25,7 @@ def is_url(name: str) -> bool:
 
 def as_named(path: Path) -> str:
     """A file as it was named: of the two slashes of a URL, Path takes one."""
-    url = IN_PATH.fullmatch(str(path))
+    url = URL_IN_PATH.fullmatch(str(path))
     if url is None or path.exists():
         return str(path)
     return f"{url[1]}://{'/' if url[1] == 'file' else ''}{url[2]}"

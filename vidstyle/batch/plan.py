@@ -12,7 +12,7 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.media.images import is_image
 from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
 from vidstyle.output_files import check_folder, is_hidden
-from vidstyle.restyle_options import URL_IN_PATH, Options, check_request, suffix_of_output
+from vidstyle.restyle_options import Options, check_request, suffix_of_output
 from vidstyle.styles import check_steps, label_of
 
 FIELDS = ("stem", "style", "suffix")
