@@ -12,17 +12,21 @@ from made_scenes import landscape
 from media_files import make_video, read_video
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from waiting import PATIENCE, wait_for
 
 import vidstyle
 from vidstyle.batch.estimate import STEP_SECONDS, estimated
 from vidstyle.batch.plan import Task
+from vidstyle.batch.records import Request, request_of
 from vidstyle.engines.optimising import MOST_PIXELS
+from vidstyle.engines.picture_gradient import PictureGradient
 from vidstyle.errors import InputError
 from vidstyle.perception.style_grams import grams_of
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.restyle_options import Options
-from vidstyle.style_files import load_style_file, read_card, save_style
+from vidstyle.style_files import FINE_STEPS, MOST_STEPS, load_style_file, read_card, save_style
 from vidstyle.styles import load_style, write_style_of
+from vidstyle.training.recipe import load_recipe
 from vidstyle.video_runs import open_painter
 
 STEPS = 6
@@ -156,3 +160,53 @@ def test_estimates_know_of_them(asking: Path, tmp_path: Path) -> None:
         assert estimate.seconds is not None
         times.append(estimate.seconds)
     assert times[1] - times[0] == pytest.approx(STEPS * STEP_SECONDS)
+
+
+def test_what_nobody_waits_for_any_more_takes_no_more_steps(asking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, forward = [0], PictureGradient.forward
+
+    def counted(*given: torch.Tensor) -> torch.Tensor:
+        taken[0] += 1
+        return forward(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PictureGradient, "forward", counted)
+    painter = open_painter(load_style(asking), Options(engine="torch", optimise=MOST_STEPS))
+    painting = painter.start(frame())
+    wait_for(lambda: taken[0] > 1)
+    painter.close()
+    assert painting.result(PATIENCE).shape == frame().shape
+    assert taken[0] < MOST_STEPS / 2
+
+
+@pytest.mark.parametrize("steps", [300, -1])
+def test_more_steps_than_can_be_are_refused_before_anything_is_learnt(
+    material: Path, style_file: Path, steps: int
+) -> None:
+    recipe = material / "train" / "dots.toml"
+    recipe.write_text(recipe.read_text().replace("[style]", f"[style]\noptimise = {steps}"))
+    with pytest.raises(InputError, match=r"optimise: -?[0-9]+ is out of range"):
+        load_recipe(recipe)
+    style, out = load_style_file(style_file), material / "a.safetensors"
+    with pytest.raises(InputError, match="0 to 200 can be"):
+        save_style(out, style.network, dataclasses.replace(style.card, optimise=steps))
+    assert not out.exists()
+
+
+def test_a_mix_with_a_style_that_knows_no_picture_asks_for_none(asking: Path, style_file: Path) -> None:
+    assert load_style(f"{asking}:0.5,{style_file}:0.5").card.optimise == 0
+    assert load_style(f"{asking}:0.5,{asking}:0.5").card.optimise == STEPS
+
+
+def test_what_is_asked_for_by_name_or_by_number_is_the_same_request(asking: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(frame()).save(photo)
+
+    def request(style: Path | str, optimise: int | None) -> Request:
+        return request_of(str(photo), [(0.0, str(style))], Options(optimise=optimise))
+
+    assert request(asking, None) == request(asking, STEPS) != request(asking, 0)
+    # As it was noted before styles could ask for any.
+    assert request("starry_night", None) == request("starry_night", 0)
+    assert request("starry_night", None)["options"]["optimise"] == 0
+    assert request(photo, None) == request(photo, FINE_STEPS)
+    assert request(f"{asking}:0.5,starry_night:0.5", None) == request(f"{asking}:0.5,starry_night:0.5", STEPS)

@@ -305,10 +305,12 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard, grams: "Grams 
     grams: of the style's picture, where they are known, see vidstyle.perception.style_grams.
 
     Raises:
-        InputError: if it cannot be written.
+        InputError: if it cannot be written, or would not be read.
     """
     import torch
     from safetensors.torch import save
+
+    _steps(path, str(card.optimise))
 
     metadata = {
         "vidstyle": FORMAT,
@@ -362,6 +364,8 @@ def _card(path: Path, file: Any) -> StyleCard:
         if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value <= LARGEST_ARGUMENT):
             raise InputError(f"{path}: network argument {name} = {value} is out of range")
     metrics = _json_object(path, metadata, "metrics")
+    tensors = list(file.keys())
+    steps = _steps(path, metadata.get("optimise", "0"))
     return StyleCard(
         name=path.stem,
         path=path,
@@ -372,12 +376,9 @@ def _card(path: Path, file: Any) -> StyleCard:
             for name, value in metrics.items()
             if isinstance(value, int | float) and abs(value) < LARGEST_METRIC
         },
-        optimise=_steps(path, metadata.get("optimise", "0")),
-        parameters=sum(
-            math.prod(file.get_slice(name).get_shape())
-            for name in file.keys()  # noqa: SIM118
-            if not name.startswith(GRAMS)
-        ),
+        # What knows no picture cannot come nearer to it.
+        optimise=steps if any(name.startswith(GRAMS) for name in tensors) else 0,
+        parameters=sum(math.prod(file.get_slice(name).get_shape()) for name in tensors if not name.startswith(GRAMS)),
         bytes=path.stat().st_size,
         **{key: metadata.get(key, "") for key in ("title", "artist", "year", "licence", "recipe")},
     )

@@ -17,6 +17,7 @@ from vidstyle.hub_styles import fetched, is_on_hub
 from vidstyle.output_files import check_output
 from vidstyle.shipped import library
 from vidstyle.style_files import (
+    FINE_STEPS,
     SUFFIX,
     Style,
     StyleCard,
@@ -191,6 +192,25 @@ def check_steps(
                 raise knows_no_picture(path.stem)
 
 
+def steps_of_named(style: str | Path, asked: int | None, *, argument: str = "style") -> int:
+    """By how many steps paintings in a style are brought nearer to its picture; no weights are loaded.
+
+    Args:
+        style: as load_style takes it.
+        asked: see vidstyle.restyle_options.Options.
+        argument: what the parameter is called that names the style.
+
+    Raises:
+        InputError: if there is no such style.
+    """
+    if asked is not None:
+        return asked
+    paths = [path for path, _ in find_styles(style, argument=argument)]
+    if not all(is_picture(path) or has_grams(path) for path in paths):
+        return 0
+    return max(FINE_STEPS if is_picture(path) else read_card(path).optimise for path in paths)
+
+
 def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:
     """A style of a picture.
 
@@ -331,17 +351,17 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     like = first.card
     given = [(style.card.arguments, share) for style, share in parts]
     arguments = like.arguments | _mixed_padding([arguments for arguments, _ in given]) | _mixed_strokes(given)
+    grams = mixed_grams([(style.grams, share) for style, share in parts])
     card = StyleCard(
         name,
         Path(name),
         like.network,
         arguments,
         title,
-        optimise=max(style.card.optimise for style, _ in parts),
+        optimise=max(style.card.optimise for style, _ in parts) if grams else 0,
         parameters=like.parameters,
         bytes=like.bytes,
     )
-    grams = mixed_grams([(style.grams, share) for style, share in parts])
     return Style(card, network_of(card, mean), grams)
 
 

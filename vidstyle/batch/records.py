@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vidstyle.batch import places
 from vidstyle.hub_styles import is_on_hub, pinned
 from vidstyle.restyle_options import Options
-from vidstyle.styles import find_styles, parts_of
+from vidstyle.styles import find_styles, parts_of, steps_of_named
 
 if TYPE_CHECKING:
     from vidstyle.restyling import Summary
@@ -34,6 +34,9 @@ def request_of(source: str, style_at: Sequence[tuple[float, str]], options: Opti
     """
     size, changed = places.size_and_time(source)
     asked = {name: value for name, value in asdict(options).items() if name not in NOT_ASKED}
+    # Those that will be taken, however they were asked for.
+    steps = [steps_of_named(style, options.optimise) for _, style in style_at]
+    asked["optimise"] = steps[0] if len(set(steps)) == 1 else steps
     if places.is_url(source):
         taken: dict[str, Any] = {"path": source, "bytes": size, "changed": changed}
     else:

@@ -52,6 +52,9 @@ class Engine(ABC):
     def result(self) -> Frame[Any]:
         """The painting of the oldest frame in flight; waits for it."""
 
+    def hurry(self) -> None:  # noqa: B027 (most engines paint in one go)
+        """Nobody waits any more for what is in flight; any thread may say so."""
+
     def close(self) -> None:  # noqa: B027 (an engine without resources has nothing to do)
         """Let go of the device."""
 

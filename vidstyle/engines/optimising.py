@@ -172,6 +172,7 @@ class OptimisingEngine(Engine):
         self.name, self.device, self.depth = engine.name, engine.device, engine.depth
         self._optimiser = PictureOptimiser(grams, steps, planes, engine.device, compiled=compiled)
         self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
+        self._hurries = False
 
     @property
     def compiling(self) -> bool:  # type: ignore[override]
@@ -190,7 +191,12 @@ class OptimisingEngine(Engine):
         (source, begin), frame = self._sources.popleft(), self._engine.result()
         if not self._optimiser.takes(source):
             return frame
-        return dataclasses.replace(frame, pixels=self._optimiser(frame.pixels, source, begin))
+        pixels = self._optimiser(frame.pixels, source, begin, lambda: self._hurries)
+        return dataclasses.replace(frame, pixels=pixels)
+
+    def hurry(self) -> None:
+        self._hurries = True
+        self._engine.hurry()
 
     def close(self) -> None:
         self._engine.close()

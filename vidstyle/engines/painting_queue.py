@@ -90,6 +90,8 @@ class PaintingQueue:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        if self._made is not None:
+            self._made.hurry()
         if self._collector is not None:
             self._collector.join(CLOSING_SECONDS)
         if self._made is not None and not self._in_flight:

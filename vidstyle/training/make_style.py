@@ -186,9 +186,10 @@ def _finish(trainer: TrainingLoop, out: Path) -> StyleCard:
     of_pictures = isinstance(trainer.network, MetaNetwork)
     pictures = (load_style_image(path, recipe.style.shorter_side) for path in recipe.style.pictures)
     save_style(out, trainer.network, card, None if of_pictures else grams_of(*pictures))
+    written = read_card(out)
     assert trainer.checkpoint is not None
     trainer.checkpoint.unlink(missing_ok=True)
-    return read_card(out)
+    return written
 
 
 def _test_pictures(trainer: TrainingLoop) -> list[Tensor]:

@@ -6,14 +6,15 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vidstyle.errors import InputError
 from vidstyle.media.suffixes import pictures_in
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import SCALES
+from vidstyle.style_files import MOST_STEPS
 
 Pictures = Path | tuple[Path, ...]
 
@@ -28,7 +29,7 @@ class StyleSource:
     artist: str = ""
     year: str = ""
     licence: str = ""
-    optimise: int = 0
+    optimise: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
     """Steps by which each painting in files is brought nearer to the picture, where nobody says otherwise."""
     shorter_side: int = 360
     """The picture is scaled to this before its features are taken, pixels: it sets the size of the strokes."""
@@ -232,7 +233,8 @@ def _convert(spec: dataclasses.Field[Any], value: Any, folder: Path, where: str)
         adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, spec.type))
         return adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        raise InputError(f"{where}: {value!r} is of the wrong type") from error
+        in_range = not error.errors()[0]["type"].endswith("than_equal")
+        raise InputError(f"{where}: {value!r} is {'of the wrong type' if in_range else 'out of range'}") from error
 
 
 def picture_of(style: str, recipes: Path) -> Path | None:
