@@ -54,7 +54,7 @@ def test_a_folder_keeps_its_structure_and_nothing_is_passed_over_in_silence(
     result = run_cli("restyle", holiday, "--out", tmp_path / "painted", "--style", style_file, "--json")
     assert result.code == 0
     assert visible(tmp_path / "painted") == ["a.mp4", "day2/b.png", "day2/c.gif"]
-    assert "1 left out, which are neither videos nor pictures" in result.err
+    assert "1 left out, neither video nor picture" in result.err
     assert "notes.txt" in result.err
     told = [json.loads(line) for line in result.out.splitlines()]
     assert [(one["status"], one["frames"]) for one in told] == [("done", 4), ("done", 1), ("done", 3)]

@@ -320,3 +320,23 @@ def test_a_broken_picture_in_a_folder_is_skipped(
     assert result.code == 0
     assert re.fullmatch(r"vidstyle: warning: \S+broken\.png: not a picture .*; skipped\n", result.err)
     assert list(contents(tmp_path / "out")) == ["good.png"]
+
+
+def test_one_input_is_taken_for_one(refused: Callable[..., str], clip: Path, style_file: Path) -> None:
+    name = style_file.stem
+    clip.with_name(f"{clip.stem}.{name}{clip.suffix}").write_bytes(b"painted")
+    said = refused("restyle", clip, "--style", style_file)
+    assert said.rstrip().endswith("exists already; --overwrite replaces it")
+
+
+@pytest.mark.parametrize("style", ["great_wave:0.5", "mine.safetensors:1", "starry_night:.25"])
+def test_a_mix_of_one_is_none(refused: Callable[..., str], clip: Path, style: str) -> None:
+    said = refused("restyle", clip, clip.with_name("out.mp4"), "--style", style)
+    assert f"--style {style}: a mix has two styles or more" in said
+    assert "--strength 0.5" in said
+
+
+@pytest.mark.parametrize("steps", ["-1", "201"])
+def test_steps_that_cannot_be_are_told_which_can(refused: Callable[..., str], clip: Path, steps: str) -> None:
+    said = refused("restyle", clip, clip.with_name("out.mp4"), "--style", "great_wave", "--optimise", steps)
+    assert f"--optimise {steps}: takes 0 (none) to 200 steps" in said

@@ -34,8 +34,8 @@ def test_what_frames_wait_for_is_said_and_does_not_count() -> None:
     bar = Seen(Clock())
     assert bar._bar.tasks[0].fields["figure"] == "loading"
     assert bar.after(2, Progress()) == "loading"
-    assert bar.after(1, Progress(compiling=True)) == "compiling"
-    assert bar.after(10, Progress(1, 10.0, compiling=True)).startswith("compiling")
+    assert bar.after(1, Progress(compiling=True)) == "compiling, once"
+    assert bar.after(10, Progress(1, 10.0, compiling=True)).startswith("compiling, once")
     bar.after(10, Progress(2, 20.0))
     for frame in range(3, 43):
         said = bar.after(0.1, Progress(frame, 20 + frame / 10))
@@ -45,7 +45,7 @@ def test_what_frames_wait_for_is_said_and_does_not_count() -> None:
 def test_a_bar_of_many_files_says_it_as_well() -> None:
     bar = BatchBar()
     bar.update(BatchProgress(2, name="a.mp4", compiling=True))
-    assert bar._bar.tasks[0].fields["figure"] == "compiling"
+    assert bar._bar.tasks[0].fields["figure"] == "compiling, once"
     bar.update(BatchProgress(2, name="a.mp4", frames=20, file_frames=20, of_frames=40, seconds=2))
     assert bar._bar.tasks[0].fields["figure"] == "20 frames 10.0 fps"
     assert bar._bar.tasks[0].percentage == 25

@@ -172,7 +172,7 @@ def _restyle_folder(
     done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report, painters)
     if others:
         some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        done.warnings.append(f"{source}: {len(others)} left out, which are no pictures: {some}")
+        done.warnings.append(f"{source}: {len(others)} left out, no picture: {some}")
     return done
 
 

@@ -350,7 +350,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); a style is one, or a picture") from error
+        raise InputError(f"{path}: not a safetensors file; a style is one, or a picture") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from error
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEFAULT_STYLE = "starry_night"
+PART_OF_A_MIX = re.compile(r".{2,}:[0-9]*\.?[0-9]+")
 META_STYLE = "meta_realtime"
 """What makes styles of pictures, unless something else is named."""
 LIVE_NETWORKS = ("realtime", "form")
@@ -162,6 +163,11 @@ def parts_of(style: str | Path) -> list[tuple[str, float]]:
     """
     text = str(style)
     if isinstance(style, Path) or "," not in text or os.path.isfile(text):
+        if PART_OF_A_MIX.fullmatch(text) and not os.path.exists(text):
+            raise InputError(
+                f"{parameter('style', text)}: a mix has two styles or more, as in great_wave:0.5,starry_night:0.5; "
+                f"{parameter('strength', 0.5)} shows a style half-way"
+            )
         return [(text, 1.0)]
     parts = [_share(part.strip(), text) for part in text.split(",")]
     total = sum(weight for _, weight in parts)

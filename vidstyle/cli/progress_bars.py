@@ -17,7 +17,7 @@ from rich.progress import (
 
 PICTURE_WIDTH = 40
 """Characters."""
-LOADING, COMPILING = "loading", "compiling"
+LOADING, COMPILING = "loading", "compiling, once"
 """What is said until something has been painted."""
 
 if TYPE_CHECKING:

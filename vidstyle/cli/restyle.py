@@ -237,8 +237,10 @@ def restyle(
     label = label_of(styles, argument=argument)
     if not by_keys:
         check_steps(styles, options.optimise, argument=argument)
-    output = output or output_beside(source, label, options.codec)
-    _check_pair(source, output, overwrite=overwrite)
+    if output is None:
+        output = output_beside(source, label, options.codec)
+    else:
+        _check_pair(source, output, overwrite=overwrite)
     check_request(source, output, options)
     if by_keys:
         request.check(source, output, options, style_at=bool(keyframes))
@@ -273,10 +275,12 @@ def restyle(
         fields.pop("warnings")
         print(json.dumps(fields))
     elif not quiet:
+        frames, rate = (
+            ("1 frame", "") if summary.frames == 1 else (f"{summary.frames} frames", f" ({summary.fps:.1f} fps)")
+        )
         say(
-            f"{output}: {summary.frames} frame{'s' * (summary.frames != 1)}, "
-            f"{summary.width}x{summary.height}, in {summary.seconds:.1f} s "
-            f"({summary.fps:.1f} fps) on {summary.device} ({summary.engine})"
+            f"{output}: {frames}, {summary.width}x{summary.height}, in {summary.seconds:.1f} s{rate} "
+            f"on {summary.device} ({summary.engine})"
         )
 
 

@@ -172,7 +172,7 @@ def _say_left_out(plan: "BatchPlan") -> None:
     left_out = plan.left_out
     if left_out:
         some = ", ".join(as_named(path) for path in left_out[:LISTED]) + (", ..." if len(left_out) > LISTED else "")
-        say(f"{len(left_out)} left out, which are neither videos nor pictures: {some}")
+        say(f"{len(left_out)} left out, neither video nor picture: {some}")
 
 
 def _tell(plan: "BatchPlan", complete: "set[Task]", *, as_json: bool) -> None:

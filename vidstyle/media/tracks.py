@@ -36,6 +36,8 @@ WARM_UP = Fraction(1, 10)
 """Seconds of sound before 0 that a decoder may need."""
 WITH_EDIT_LISTS = frozenset({"mp4", "mov", "ipod"})
 """Containers that can say what is to be decoded but not heard."""
+SILENT = frozenset({"gif", "apng", "webp"})
+"""Containers that hold pictures alone."""
 AUDIO_ENCODERS = {"webm": "libopus", "ogg": "libopus"}
 """What audio is encoded to where a container does not take the source's codec; AAC elsewhere."""
 TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "ipod": "mov_text", "matroska": "subrip", "webm": "webvtt"}
@@ -132,6 +134,8 @@ class OtherTracks:
         taken, container = codecs_taken(self._output), self._output.format.name
         codec = stream.codec_context.codec.canonical_name
         because = f"{codec} cannot be written into {container} here"
+        if container in SILENT:
+            because = f"{container} has neither sound nor subtitles"
         as_it_is = bool({codec, stream.codec_context.name} & taken)
         if as_it_is and not played(codec, container):
             as_it_is, because = False, f"players do not know {codec} in {container}"
