@@ -26,7 +26,8 @@ from vidstyle.styles import write_style_of
 pytest.importorskip("gradio", reason="gradio is not installed")
 
 from vidstyle.demo.gallery import Gallery
-from vidstyle.demo.jobs import FINISHES, Cancelled, Job, JobQueue, Jobs, PaintRequest
+from vidstyle.demo.job_queue import JobQueue
+from vidstyle.demo.jobs import FINISHES, Cancelled, Job, Jobs, PaintRequest
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.visitors import Visitors
 
@@ -199,7 +200,7 @@ def test_who_left_the_line_without_a_word_holds_nobody_up(monkeypatch: pytest.Mo
     queue = JobQueue(2)
     gone, patient = queue.join("gone"), queue.join("patient")
     assert queue.before(patient) == 1
-    monkeypatch.setattr("vidstyle.demo.jobs.ABSENT_SECONDS", 0.2)
+    monkeypatch.setattr("vidstyle.demo.job_queue.ABSENT_SECONDS", 0.2)
     wait_for(lambda: not queue.before(patient))
     queue.begin(patient)
     time.sleep(0.3)

@@ -118,6 +118,29 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+POINTER = re.compile(r"\bvidstyle(?:\.\w+){2,}")
+"""At something in a module of ours; shorter ones are names of files, or what `vidstyle` itself gathers."""
+
+
+def pointed_at(pointer: str) -> tuple[Path, str]:
+    """The file of `vidstyle.module.Name`, and the name in it, empty for a module."""
+    place, parts = PACKAGE, [*pointer.split(".")[1:], ""]
+    while (place / parts[0]).is_dir() and parts[0]:
+        place /= parts.pop(0)
+    module = place / f"{parts[0]}.py"
+    return (module, parts[1]) if module.is_file() else (place / "__init__.py", parts[0])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_a_text_points_at_is_in_the_module_that_it_names(path: Path) -> None:
+    for line, text in texts(path):
+        for pointer in POINTER.findall(text):
+            file, name = pointed_at(pointer)
+            # A package gathers what its modules define.
+            before = "" if file.name == "__init__.py" else r"^(?:(?:async )?(?:class|def) |(?:\w+, )*)"
+            assert re.search(rf"{before}\b{name}", file.read_text(), re.MULTILINE), f"{path}:{line}: {pointer}"
+
+
 COMMANDS = {
     "demo/guard.py": "tells whoever runs the demo how it is started",
     "farm/driver.py": "names a command of Ray's",

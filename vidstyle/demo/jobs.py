@@ -1,11 +1,8 @@
 """Painting a visitor's videos and pictures: one frame at once, the whole with progress."""
 
-import html
-import math
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +10,10 @@ import numpy as np
 
 from vidstyle.demo.files import file_url, without_path
 from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.job_queue import JobQueue, Ticket
 from vidstyle.demo.pictures import read_shown
 from vidstyle.demo.previews import Previews, as_jpeg, shrunk, within
+from vidstyle.demo.progress import Run, bar, finished_frames, progress_of_frames
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
 from vidstyle.errors import InputError, VidstyleError
@@ -33,12 +32,6 @@ REPORT_SECONDS = 0.25
 LARGEST_SIDE = 2560
 """Pixels; the longer side of what is painted for a preview: memory is everyone's.  Only the finest strokes in pictures
 twice as wide as high would need more."""
-MOST_OF_ONE_VISITOR = 2
-"""Places that one visitor may have, with however many pages."""
-ABSENT_SECONDS = 20.0
-"""After which somebody in the queue who did not ask how it goes has left."""
-
-
 AUTO = "auto"
 FINISHES = {AUTO: None, "quick": 0, "fine": FINE_STEPS}
 """Steps by which paintings are brought nearer to the picture, by what a visitor calls it; see vidstyle.Options."""
@@ -57,7 +50,7 @@ class PaintRequest:
     Attributes:
         file: identity of an uploaded video or picture.
         style: key of a style, see Gallery.
-        strength, keep_colors, stroke_size, start, end: see vidstyle.restyling.Options.
+        strength, keep_colors, stroke_size, start, end: see vidstyle.restyle_options.Options.
         finish: one of FINISHES.
         style_at: of a video, keys of styles that take over, each with its time in seconds from `start` on.
     """
@@ -71,48 +64,6 @@ class PaintRequest:
     start: float | None = None
     end: float | None = None
     style_at: tuple[tuple[float, str], ...] = ()
-
-
-@dataclass
-class Run:
-    """A painting under way, written by its thread.
-
-    Attributes:
-        stop: is set once it is to stop.
-        progress: how far it is.
-        frames: how many there will be, None if nobody knows.
-        failure: what it has ended with.
-        began: when, seconds of the monotonic clock.
-    """
-
-    stop: threading.Event
-    progress: Progress = field(default_factory=Progress)
-    frames: int | None = None
-    failure: Exception | None = None
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self.began
-
-
-def progress_of_frames(run: Run) -> str:
-    """A bar of the progress of a video, or a picture, as HTML."""
-    done, frames = run.progress.frames, run.frames
-    if not frames or not done:
-        return bar(None, "Getting ready")
-    seconds = (frames - done) / run.progress.fps if run.progress.fps else 0.0
-    left = f"{spoken(seconds)} left" if done < frames else "finishing"
-    return bar(done / frames, f"{done} of {frames} frames · {run.progress.fps:.0f} a second · {left}")
-
-
-def finished_frames(run: Run) -> str:
-    """What has become of it, as HTML."""
-    frames = run.progress.frames
-    if frames == 1:
-        return bar(1.0, f"Painted in {spoken(run.progress.seconds)}")
-    return bar(1.0, f"{frames} frames in {spoken(run.progress.seconds)}, {run.progress.fps:.0f} a second")
 
 
 @dataclass(frozen=True)
@@ -136,60 +87,6 @@ class Job:
     progress: Callable[[Run], str] = progress_of_frames
     shown: Callable[[], str] = lambda: ""
     finished: Callable[[Run], str] = finished_frames
-
-
-@dataclass(eq=False, frozen=True)
-class Ticket:
-    """A place in a queue, and whose it is."""
-
-    owner: object
-
-
-class JobQueue:
-    """Who waits to have a file painted: first come, first served, one at a time.
-
-    Args:
-        most: who may wait; whoever comes then is sent away.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen: dict[Ticket, float] = {}  # in the order of their coming; when each was here last
-        self._lock = threading.Lock()
-
-    def join(self, owner: object) -> Ticket:
-        """A place.  Raises InputError if too many wait, or as many of the same owner's as there may be."""
-        ticket = Ticket(owner)
-        with self._lock:
-            self._drop_absent()
-            if sum(other.owner is owner for other in self._seen) >= MOST_OF_ONE_VISITOR:
-                raise InputError("Two of your paintings are under way or waiting; begin this one when one is done.")
-            if len(self._seen) > self._most:
-                raise InputError("Too many paintings are waiting for their turn; try again in a while.")
-            self._seen[ticket] = time.monotonic()
-        return ticket
-
-    def before(self, ticket: Ticket) -> int:
-        """How many are before a ticket, which is kept in the queue by asking."""
-        with self._lock:
-            if ticket in self._seen:
-                self._seen[ticket] = time.monotonic()
-            self._drop_absent()
-            return list(self._seen).index(ticket) if ticket in self._seen else len(self._seen)
-
-    def begin(self, ticket: Ticket) -> None:
-        """Stay in front until `leave`, without asking."""
-        with self._lock:
-            self._seen[ticket] = math.inf
-
-    def leave(self, ticket: Ticket) -> None:
-        """Make room."""
-        with self._lock:
-            self._seen.pop(ticket, None)
-
-    def _drop_absent(self) -> None:
-        latest = time.monotonic() - ABSENT_SECONDS
-        self._seen = {ticket: seen for ticket, seen in self._seen.items() if seen > latest}
 
 
 class Jobs:
@@ -382,19 +279,3 @@ def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int
         return pixels, (pixels.shape[1], pixels.shape[0])
     finally:
         video.close()
-
-
-def bar(share: float | None, text: str) -> str:
-    """A bar of progress as HTML; None is work of unknown length."""
-    width = "" if share is None else f' style="width:{100 * min(1.0, share):.1f}%"'
-    busy = " vs-unknown" if share is None else ""
-    return (
-        f'<div class="vs-progress{busy}" role="status"><div class="vs-bar"><i{width}></i></div>'
-        f"<span>{html.escape(text)}</span></div>"
-    )
-
-
-def spoken(seconds: float) -> str:
-    """A time as one says it: 8 s, 2 min 5 s."""
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

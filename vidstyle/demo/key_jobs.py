@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidstyle.demo.files import file_url, without_path
-from vidstyle.demo.jobs import Job, Jobs, bar
+from vidstyle.demo.jobs import Job, Jobs
 from vidstyle.demo.pictures import read_shown
 from vidstyle.demo.previews import as_jpeg, shrunk
+from vidstyle.demo.progress import bar
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.keys.choosing import WHY, Choice, few

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidstyle.demo.files import file_url
-from vidstyle.demo.jobs import Job, Jobs, Run, bar, spoken
+from vidstyle.demo.jobs import Job, Jobs
+from vidstyle.demo.progress import Run, bar, spoken
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.visitors import Visitor
 from vidstyle.engines import is_openvinos

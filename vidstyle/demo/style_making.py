@@ -19,9 +19,9 @@ from torch import Tensor
 
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import OWN
-from vidstyle.demo.jobs import bar, spoken
 from vidstyle.demo.pictures import read_shown
 from vidstyle.demo.previews import SAMPLE_SIDE, as_jpeg, sample_picture, shrunk
+from vidstyle.demo.progress import bar, spoken
 from vidstyle.demo.settings import DemoSettings
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import Visitor

@@ -14,7 +14,7 @@ from vidstyle.stream.planes import is_planar
 
 @runtime_checkable
 class Paints(Protocol):
-    """What paints frames while others are shown: vidstyle.engines.PaintingQueue, or anything else."""
+    """What paints frames while others are shown: vidstyle.engines.painting_queue.PaintingQueue, or anything else."""
 
     def start(self, pixels: Any) -> "Future[Any]":
         """Begin to paint pixels; see vidstyle.media.frame.Frame.  What comes of it has the same shape."""
