@@ -29,7 +29,7 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.previews import Previews
 from vidstyle.demo.server import build_app
 from vidstyle.demo.style_making import StyleMaker
-from vidstyle.demo.visitors import MOST_FILES, MOST_PAGES, Visitors
+from vidstyle.demo.visitors import MOST_FILES_OF_ONE_VISITOR, MOST_PAGES, Visitors
 from vidstyle.errors import InputError
 
 pytest_plugins = ["demo_visits"]
@@ -302,7 +302,7 @@ def test_old_files_make_room_for_new_ones_of_their_kind(tmp_path: Path) -> None:
     path = visitor.new_path(".mp4")
     path.touch()
     film = visitor.keep(path, "film.mp4", "video")
-    most = MOST_FILES["preview"]
+    most = MOST_FILES_OF_ONE_VISITOR["preview"]
     paths = [visitor.new_path(".jpg") for _ in range(most + 12)]
     for path in paths:
         path.touch()

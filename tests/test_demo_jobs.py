@@ -116,7 +116,7 @@ def test_a_preview_shows_what_will_be_downloaded(
 ) -> None:
     # A picture is read at a half for a preview.
     monkeypatch.setattr("vidstyle.demo.pictures.SHOWN_PIXELS", 600 * 400)
-    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_SIDE", 600)
+    monkeypatch.setattr("vidstyle.demo.jobs.LARGEST_PREVIEW_SIDE", 600)
     path = tmp_path / "large.png"
     Image.fromarray(landscape(0, 1440, 960)).save(path)
     identity = jobs.visitor.keep(path, "large.png", "picture")

@@ -170,3 +170,17 @@ def test_no_two_classes_share_a_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert [name for name, count in classes.items() if count > 1] == []
+
+
+def test_no_two_limits_of_the_demo_share_a_name() -> None:
+    limits = Counter(
+        name.id
+        for path in (PACKAGE / "demo").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        for name in ast.walk(node)
+        if isinstance(name, ast.Name) and re.match("(MOST|LARGEST|LEAST|LONGEST)_", name.id)
+        if isinstance(name.ctx, ast.Store)
+    )
+    assert limits["LARGEST_VIDEO"] == 1
+    assert [name for name, count in limits.items() if count > 1] == []

@@ -27,7 +27,7 @@ from vidstyle.demo.webcam_tab import webcam_tab
 
 log = logging.getLogger(__name__)
 
-MOST_SESSIONS = 1000
+MOST_PAGE_STATES = 1000
 """Pages whose state is in memory, 0.2 MB each; a page whose state has made room must be loaded again."""
 MOST_EVENTS = 200
 """Previews and the like that may wait, of all visitors; paintings have a line of their own."""
@@ -54,7 +54,7 @@ class Page(gr.Blocks):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.state_session_capacity = MOST_SESSIONS
+        self.state_session_capacity = MOST_PAGE_STATES
 
     async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """What an event gives; its page is noted."""

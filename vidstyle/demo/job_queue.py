@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vidstyle.errors import InputError
 
-MOST_OF_ONE_VISITOR = 2
+MOST_PAINTINGS_OF_ONE_VISITOR = 2
 """Places that one visitor may have, with however many pages."""
 ABSENT_SECONDS = 20.0
 """After which somebody in the queue who did not ask how it goes has left."""
@@ -37,7 +37,7 @@ class JobQueue:
         ticket = Ticket(owner)
         with self._lock:
             self._drop_absent()
-            if sum(other.owner is owner for other in self._seen) >= MOST_OF_ONE_VISITOR:
+            if sum(other.owner is owner for other in self._seen) >= MOST_PAINTINGS_OF_ONE_VISITOR:
                 raise InputError("Two of your paintings are under way or waiting; begin this one when one is done.")
             if len(self._seen) > self._most:
                 raise InputError("Too many paintings are waiting for their turn; try again in a while.")

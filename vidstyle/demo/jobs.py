@@ -29,7 +29,7 @@ from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
 """Between two reports of progress."""
-LARGEST_SIDE = 2560
+LARGEST_PREVIEW_SIDE = 2560
 """Pixels; the longer side of what is painted for a preview: memory is everyone's.  Only the finest strokes in pictures
 twice as wide as high would need more."""
 AUTO = "auto"
@@ -122,8 +122,8 @@ class Jobs:
         style = self._gallery.card(visitor, request.style)
         frame, size = _frame(file, request.start)
         # Whatever the size at which it is shown, it is painted as the file will be.
-        painted_as = within(painted_size(size, request.stroke_size), LARGEST_SIDE)
-        frame = shrunk(frame, LARGEST_SIDE)
+        painted_as = within(painted_size(size, request.stroke_size), LARGEST_PREVIEW_SIDE)
+        frame = shrunk(frame, LARGEST_PREVIEW_SIDE)
         look, asked = Look(request.strength, request.keep_colors), FINISHES[request.finish]
         for steps in sorted({0, style.optimise if asked is None else asked}):
             painted = self._previews.paint(style.path, frame, look, painted_as, steps)

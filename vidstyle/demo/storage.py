@@ -9,8 +9,8 @@ from pathlib import Path
 from vidstyle.demo.settings import MEGABYTE
 from vidstyle.errors import VidstyleError
 
-MOST_BYTES = 10_000 * MEGABYTE
-MOST_FILES = 5_000
+MOST_BYTES_OF_ALL = 10_000 * MEGABYTE
+MOST_FILES_OF_ALL = 5_000
 LEAST_FREE = 1_000 * MEGABYTE
 """Bytes of the disk that are left to others, or a tenth of a small one."""
 
@@ -34,8 +34,8 @@ class Storage:
     def __init__(
         self,
         folder: Path,
-        most_bytes: int = MOST_BYTES,
-        most_files: int = MOST_FILES,
+        most_bytes: int = MOST_BYTES_OF_ALL,
+        most_files: int = MOST_FILES_OF_ALL,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folder, self._most_bytes, self._most_files, self._make_room = folder, most_bytes, most_files, make_room

@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vidstyle.demo.storage import MOST_BYTES, Storage
-from vidstyle.demo.storage import MOST_FILES as MOST_FILES_OF_ALL
+from vidstyle.demo.storage import MOST_BYTES_OF_ALL, MOST_FILES_OF_ALL, Storage
 from vidstyle.errors import InputError
 
 LINGER_SECONDS = 600.0
 """How long the files of a visitor who has left stay."""
-MOST_FILES = {
+MOST_FILES_OF_ONE_VISITOR = {
     "video": 3,
     "picture": 4,
     "preview": 32,
@@ -43,7 +42,7 @@ class StoredFile:
     Attributes:
         path: where it is, under a name of our own.
         name: what its owner calls it.
-        kind: one of MOST_FILES.
+        kind: one of MOST_FILES_OF_ONE_VISITOR.
         bytes: its size.
     """
 
@@ -104,7 +103,7 @@ class Visitor:
         with self._lock:
             self._files[identity] = StoredFile(path, name, kind, size)
             alike = [identity for identity, file in self._files.items() if file.kind == kind]
-            gone = [self._files.pop(identity) for identity in alike[: -MOST_FILES[kind]]]
+            gone = [self._files.pop(identity) for identity in alike[: -MOST_FILES_OF_ONE_VISITOR[kind]]]
         self.storage.add(size)
         for file in gone:
             file.path.unlink(missing_ok=True)
@@ -188,7 +187,7 @@ class Visitors:
     def __init__(
         self,
         folder: Path,
-        most_bytes: int = MOST_BYTES,
+        most_bytes: int = MOST_BYTES_OF_ALL,
         most_files: int = MOST_FILES_OF_ALL,
         close_pages: Callable[[list[str]], None] = lambda _: None,
     ) -> None:

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 NUMBER = struct.Struct("<I")
 """Comes before each JPEG file, in both directions."""
 LARGEST_MESSAGE = 1_000_000
-LARGEST_SIDE = 1280
+LARGEST_WEBCAM_SIDE = 1280
 SIZES = ((640, 360), (360, 640), (1280, 720), (720, 1280))
 """Width and height at which frames are shown, so that no browser can ask for a size of its own."""
 COLOR = Color(MATRIX_SMPTE170M)
@@ -60,8 +60,8 @@ STROKE_SIZES = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 """That a browser may choose from: networks are compiled for each."""
 GAP_SECONDS = 2.0
 """Between two frames of a browser, from which on they have nothing to do with each other; a slow server is no gap."""
-MOST_SESSIONS, MOST_SESSIONS_ON_GPU = 8, 24
-MOST_OF_ONE_VISITOR = 2
+MOST_WEBCAMS, MOST_WEBCAMS_ON_GPU = 8, 24
+MOST_WEBCAMS_OF_ONE_VISITOR = 2
 """Pages with a webcam: nobody takes all the places."""
 WORKERS_ON_GPU = 8
 """Threads that show frames where a GPU paints, on as many cores as there are: each frame takes some milliseconds of
@@ -130,7 +130,7 @@ class Webcams:
         self._changed = threading.Condition()
         self._turns: Turns[Hashable] = Turns()
         on_gpu = choose_device(device).startswith("cuda") if not is_openvinos(device) else False
-        self._most_sessions = MOST_SESSIONS_ON_GPU if on_gpu else MOST_SESSIONS
+        self._most_sessions = MOST_WEBCAMS_ON_GPU if on_gpu else MOST_WEBCAMS
         self._workers = min(usable_cores(), WORKERS_ON_GPU) if on_gpu else 1
         self._painting: PaintingTurns[Hashable] = PaintingTurns(at_once=PAINTINGS_ON_GPU if on_gpu else 1)
         self._compiler = Compiler()
@@ -195,7 +195,7 @@ class Webcams:
     def _join(self, session: WebcamSession) -> str:
         """Let a browser take part; why not, if it cannot."""
         with self._changed:
-            if sum(one.owner == session.owner for one in self._sessions) >= MOST_OF_ONE_VISITOR:
+            if sum(one.owner == session.owner for one in self._sessions) >= MOST_WEBCAMS_OF_ONE_VISITOR:
                 return "Two of your pages are painting a webcam already; press stop in one of them."
             if len(self._sessions) >= self._most_sessions or self._stopped:
                 return "Too many webcams are being painted; try again in a while."
@@ -338,8 +338,8 @@ def read_jpeg(data: bytes) -> np.ndarray:
             width, height = image.size
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError("a frame of the webcam could not be read") from error
-    if not (16 <= width <= LARGEST_SIDE and 16 <= height <= LARGEST_SIDE):
-        raise InputError(f"webcam frames have 16 to {LARGEST_SIDE} pixels a side, not {width}x{height}")
+    if not (16 <= width <= LARGEST_WEBCAM_SIDE and 16 <= height <= LARGEST_WEBCAM_SIDE):
+        raise InputError(f"webcam frames have 16 to {LARGEST_WEBCAM_SIDE} pixels a side, not {width}x{height}")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise InputError("a frame of the webcam could not be read")
