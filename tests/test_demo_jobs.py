@@ -21,7 +21,7 @@ from waiting import PATIENCE, wait_for
 from vidstyle.errors import InputError
 from vidstyle.processor import BEHIND, NICENESS
 from vidstyle.restyling import restyle
-from vidstyle.styles import write_style_of
+from vidstyle.styles import load_style, write_style_of
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
@@ -242,6 +242,30 @@ def test_files_give_way_to_webcams_and_to_nothing_else(tmp_path: Path, webcams: 
     assert found == [max(own, NICENESS + BEHIND) if webcams else own]
     assert niceness() == own
     previews.close()
+
+
+@pytest.mark.parametrize("does", ["preview", "paint"])
+def test_of_a_style_that_has_made_room_meanwhile_nobody_learns_where_it_was(
+    jobs: SimpleNamespace, tmp_path: Path, style_file: Path, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    (picture := jobs.visitor.new_path(".png")).touch()
+    Image.new("RGB", (32, 32)).save(picture)
+    (own := jobs.visitor.new_path(".safetensors")).write_bytes(style_file.read_bytes())
+    identity, style = jobs.visitor.keep(picture, "a.png", "picture"), jobs.visitor.keep(own, "a.safetensors", "style")
+
+    def load_late(path: Path) -> Any:
+        own.unlink(missing_ok=True)
+        return load_style(path)
+
+    def restyle_late(*arguments: Any, **options: Any) -> Any:
+        own.unlink(missing_ok=True)
+        return restyle(*arguments, **options)
+
+    monkeypatch.setattr("vidstyle.demo.previews.load_style", load_late)
+    monkeypatch.setattr("vidstyle.demo.jobs.restyle", restyle_late)
+    with pytest.raises(InputError, match="no such style file") as error:
+        list(getattr(jobs.run, does)(jobs.visitor, PaintRequest(identity, f"own:{style}")))
+    assert str(tmp_path) not in str(error.value)
 
 
 def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path: Path) -> None:

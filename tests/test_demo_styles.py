@@ -98,6 +98,15 @@ def test_a_mix_that_cannot_be_is_refused(here: SimpleNamespace, key: str) -> Non
         here.gallery.card(here.visitor, key)
 
 
+def test_of_styles_that_cannot_be_mixed_nobody_learns_where_they_are(here: SimpleNamespace, style_file: Path) -> None:
+    path = here.visitor.new_path(".safetensors")
+    path.write_bytes(style_file.read_bytes())
+    own = here.visitor.keep(path, "noise.safetensors", "style")
+    with pytest.raises(InputError, match="cannot be mixed") as error:
+        here.gallery.card(here.visitor, f"own:{own}+great_wave:30")
+    assert str(path.parent) not in str(error.value)
+
+
 def test_a_video_changes_its_style_at_a_time(here: SimpleNamespace, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "visitors" / "clip.mp4", pictures=24 * [landscape(0, 192, 144)], times=range(24))
     identity = here.visitor.keep(clip, "clip.mp4", "video")

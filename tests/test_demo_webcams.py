@@ -23,6 +23,7 @@ from waiting import PATIENCE
 
 from vidstyle.demo.webcams import WebcamSession
 from vidstyle.live.keyboard import LiveState
+from vidstyle.styles import load_style
 
 pytest_plugins = ["demo_visits"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
@@ -115,6 +116,53 @@ def test_nonsense_on_the_websocket_ends_it_with_a_message(browser: Callable[[], 
     with browser().websocket_connect("/vidstyle/live") as socket:
         socket.send_text(json.dumps({"style": "starry_night"}))
         assert "load it again" in json.loads(socket.receive_text())["error"]
+
+
+@pytest.mark.parametrize("said", ["1" + 400 * "0", "1e400", "NaN", "[1]", '"much"'])
+@pytest.mark.parametrize("of", ["strength", "stroke_size"])
+def test_a_number_that_is_none_ends_it_with_a_message(browser: Callable[[], TestClient], of: str, said: str) -> None:
+    with browser().websocket_connect("/vidstyle/live") as socket:
+        socket.send_text(look(**{of: "?"}).replace('"?"', said))
+        socket.send_bytes(webcam_frame(1))
+        assert "load it again" in json.loads(socket.receive()["text"])["error"]
+
+
+def told_in_the_end(socket: Any) -> str:
+    """The first message, however many frames are shown before it."""
+    deadline = time.monotonic() + PATIENCE
+    for number in itertools.count():
+        assert time.monotonic() < deadline, "it never came"
+        socket.send_bytes(webcam_frame(number))
+        if "text" in (message := socket.receive()):
+            return str(json.loads(message["text"])["error"])
+    raise AssertionError
+
+
+@pytest.mark.parametrize("gone", ["before it is chosen", "before it is opened"])
+def test_of_a_style_that_has_made_room_nobody_learns_where_it_was(
+    browser: Callable[[], TestClient],
+    demo_folder: Path,
+    style_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: str,
+) -> None:
+    client, before = browser(), set(demo_folder.rglob("*.safetensors"))
+    key = send(client, "style", style_file.read_bytes(), "noise.safetensors").json()["id"]
+    (path,) = set(demo_folder.rglob("*.safetensors")) - before
+
+    def open_late(style: Path) -> Any:
+        path.unlink(missing_ok=True)
+        return load_style(style)
+
+    if gone == "before it is chosen":
+        path.unlink()
+    monkeypatch.setattr("vidstyle.demo.webcams.load_style", open_late)
+    with client.websocket_connect("/vidstyle/live") as socket:
+        socket.send_text(look(style=key))
+        words = told_in_the_end(socket)
+    assert "style" in words
+    assert "safetensors" not in words
+    assert str(demo_folder) not in words
 
 
 def at_the_page(client: TestClient) -> TestClient:

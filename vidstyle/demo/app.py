@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from vidstyle.demo.controls import FAILED, OTHER_PAGE, element, panel, visitor_of
+from vidstyle.demo.controls import FAILED, element, panel, visitor_of
 from vidstyle.demo.device_page import PLACE
 from vidstyle.demo.endpoints import add_endpoints
 from vidstyle.demo.examples import PICTURES, videos
@@ -16,6 +16,7 @@ from vidstyle.demo.guard import LONGEST_LINE
 from vidstyle.demo.jobs import Jobs
 from vidstyle.demo.key_jobs import KeyJobs
 from vidstyle.demo.keys_tab import keys_tab
+from vidstyle.demo.page_values import OTHER_PAGE
 from vidstyle.demo.paint_tab import paint_tab
 from vidstyle.demo.remembered import remembered
 from vidstyle.demo.settings import DemoSettings

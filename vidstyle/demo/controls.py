@@ -3,7 +3,6 @@
 import html
 import json
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import gradio as gr
 from vidstyle.demo.examples import Example
 from vidstyle.demo.labels import LABELS, labelled
 from vidstyle.demo.visitors import Visitor
-from vidstyle.errors import InputError, VidstyleError
+from vidstyle.errors import VidstyleError
 
 log = logging.getLogger(__name__)
 
@@ -105,35 +104,7 @@ def look_controls(tab: str, first: str, strokes: tuple[float, float]) -> LookCon
     return LookControls(style, strength, keep_colors, stroke_size)
 
 
-OTHER_PAGE = "This page is not from this version of vidstyle; load it again."
-"""Where a browser sends what the page would not."""
 OUR_FAULT = "Something went wrong on the server, which has made a note of it. Try once more."
-
-
-def number(value: object, fallback: float = 0.0) -> float:
-    """A number that a browser says; `fallback` if it says nothing.
-
-    Raises:
-        InputError: for what is no finite number.
-    """
-    if value is None or value == "":
-        return fallback
-    try:
-        said = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(OTHER_PAGE) from error
-    if not math.isfinite(said):
-        raise InputError(OTHER_PAGE)
-    return said
-
-
-def uploaded(upload: str) -> tuple[str, float]:
-    """Identity and seconds of what the upload has answered.  Raises InputError."""
-    try:
-        file = json.loads(upload)
-        return str(file["id"]), number(file.get("seconds"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError("That file is no longer here; drop it once more.") from error
 
 
 def visitor_of(request: gr.Request) -> Visitor:

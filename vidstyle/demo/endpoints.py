@@ -9,10 +9,11 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from vidstyle.demo.controls import errors_shown, number, visitor_of
+from vidstyle.demo.controls import errors_shown, visitor_of
 from vidstyle.demo.files import file_url
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.jobs import Jobs, PaintRequest
+from vidstyle.demo.page_values import number
 from vidstyle.errors import InputError
 
 

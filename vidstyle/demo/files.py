@@ -259,10 +259,14 @@ _CHECKS: dict[str, Callable[[Visitor, Path, str, Gallery], dict[str, Any]]] = {
 
 
 def without_path(error: Exception, path: Path) -> str:
-    """What an error says, without where the file lies, which is nobody's business, and a library's own words."""
+    """What an error says, without a library's own words, and without where files lie, which is nobody's business.
+
+    path: one of a visitor's files; what lies beside it is not named either.
+    """
     message = error.worded(labelled) if isinstance(error, VidstyleError) else str(error)
     message = RAW.sub(r"\1\2", message)
-    return message.replace(f"{path}: ", "").replace(str(path), "the file")
+    file = re.escape(str(path.parent)) + r"[/\\][\w.-]*\w"
+    return re.sub(file, "the file", re.sub(f"{file}: ", "", message))
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,8 @@
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ MIX = re.compile(r"(?P<first>[^+]+)\+(?P<second>[^+]+):(?P<share>[1-9][0-9]?)")
 MOST_PARAMETERS = 8_000_000
 """Of an uploaded style; a larger network would keep everyone waiting."""
 KEPT_THUMBNAILS = 200
+NOT_HERE = "That style is not here; choose another one."
+NO_MIX = "These two styles cannot be mixed, since their networks are different; choose other ones."
 OWN = "own:"
 """Begins the keys of a visitor's own styles; installed ones go by their names."""
 
@@ -57,9 +61,11 @@ class Gallery:
         if mix := MIX.fullmatch(key):
             return self._mixed(visitor, key, mix["first"], mix["second"], int(mix["share"]) / 100)
         if key.startswith(OWN):
-            return read_card(visitor.file(key.removeprefix(OWN), "style").path)
+            path = visitor.file(key.removeprefix(OWN), "style").path
+            with _in_words(NOT_HERE):
+                return read_card(path)
         if key not in self._installed:
-            raise InputError("That style is not here; choose another one.")
+            raise InputError(NOT_HERE)
         return self._installed[key]
 
     def _mixed(self, visitor: Visitor, key: str, first: str, second: str, share: float) -> StyleCard:
@@ -67,11 +73,13 @@ class Gallery:
         known = next((file for file in visitor.files("mix").values() if file.name == key), None)
         if known is None:
             one, other = self.card(visitor, first).path, self.card(visitor, second).path
-            style = load_style(f"{one}:{1 - share:g},{other}:{share:g}")
+            with _in_words(NO_MIX):
+                style = load_style(f"{one}:{1 - share:g},{other}:{share:g}")
             path = visitor.new_path(SUFFIX)
             save_style(path, style.network, style.card, style.grams)
             known = visitor.file(visitor.keep(path, key, "mix"))
-        return read_card(known.path)
+        with _in_words(NOT_HERE):
+            return read_card(known.path)
 
     def cards(self, visitor: Visitor) -> list[dict[str, Any]]:
         """All styles of a visitor as the page shows them, their own first."""
@@ -111,7 +119,7 @@ class Gallery:
             InputError: if there is no such style.
         """
         if name not in self._installed:
-            raise InputError("That style is not here; choose another one.")
+            raise InputError(NOT_HERE)
         return self._sample(self._installed[name].path, large=True)
 
     def original(self, visitor: Visitor, key: str) -> bytes:
@@ -152,6 +160,15 @@ class Gallery:
         load_style(path)
         self._previews.paint(path, sample_picture())
         return card
+
+
+@contextmanager
+def _in_words(words: str) -> Iterator[None]:
+    """What is said where a visitor's files cannot be read, or no longer: errors of the library name where they lie."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(words) from error
 
 
 def _described(key: str, card: StyleCard, file: str) -> dict[str, Any]:

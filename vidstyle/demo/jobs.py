@@ -126,7 +126,10 @@ class Jobs:
         frame = shrunk(frame, LARGEST_PREVIEW_SIDE)
         look, asked = Look(request.strength, request.keep_colors), FINISHES[request.finish]
         for steps in sorted({0, style.optimise if asked is None else asked}):
-            painted = self._previews.paint(style.path, frame, look, painted_as, steps)
+            try:
+                painted = self._previews.paint(style.path, frame, look, painted_as, steps)
+            except VidstyleError as error:
+                raise InputError(without_path(error, file.path)) from error
             yield self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(

@@ -12,12 +12,12 @@ from vidstyle.demo.controls import (
     drop_zone,
     element,
     failed,
-    uploaded,
     visitor_of,
 )
 from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.key_jobs import KeyJobs
+from vidstyle.demo.page_values import uploaded
 
 HOW = (
     '<p class="vs-note">Three to eight of its frames are chosen for you. Take them home, paint them in any program, '

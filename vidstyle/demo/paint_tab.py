@@ -9,7 +9,6 @@ import gradio as gr
 from vidstyle.demo.controls import (
     HEAR,
     IDLE,
-    OTHER_PAGE,
     READY,
     cancelled,
     complaint,
@@ -19,14 +18,13 @@ from vidstyle.demo.controls import (
     failed,
     look_controls,
     main_column,
-    number,
     side_column,
-    uploaded,
     visitor_of,
 )
 from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import AUTO, FINISHES, Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
+from vidstyle.demo.page_values import OTHER_PAGE, number, uploaded
 from vidstyle.errors import InputError
 
 WORDS = {

@@ -13,14 +13,13 @@ from vidstyle.demo.controls import (
     element,
     failed,
     main_column,
-    number,
     side_column,
-    uploaded,
     visitor_of,
 )
 from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.labels import LABELS
+from vidstyle.demo.page_values import number, uploaded
 from vidstyle.demo.slow_jobs import SIZES, STROKES, SlowJobs, SlowRequest
 
 SIZE = 384

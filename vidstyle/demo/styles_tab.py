@@ -11,11 +11,10 @@ from vidstyle.demo.controls import (
     drop_zone,
     element,
     failed,
-    number,
-    uploaded,
     visitor_of,
 )
 from vidstyle.demo.labels import LABELS
+from vidstyle.demo.page_values import number, uploaded
 from vidstyle.demo.style_making import StyleMaker
 from vidstyle.demo.visitors import Visitor
 

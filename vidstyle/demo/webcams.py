@@ -28,7 +28,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from vidstyle.demo.files import without_path
 from vidstyle.demo.gallery import Gallery
+from vidstyle.demo.page_values import OTHER_PAGE, number
 from vidstyle.demo.painting_turns import PaintingTurns, SharedPainter
 from vidstyle.demo.previews import as_jpeg
 from vidstyle.demo.turns import Turns
@@ -186,7 +188,7 @@ class Webcams:
                     # Two styles may have to be mixed for it.
                     await run_in_threadpool(self._listen, visitor, session, text)
         except VidstyleError as error:
-            session.answer(json.dumps({"error": str(error)}))
+            session.answer(json.dumps({"error": without_path(error, Path(session.state.style))}))
             await asyncio.sleep(0.2)
         finally:
             sender.cancel()
@@ -243,13 +245,14 @@ class Webcams:
         """What a browser wants to see.  Raises InputError for anything else."""
         try:
             wanted: dict[str, Any] = json.loads(text or "")
-            session.state.style = str(self._gallery.card(visitor, str(wanted["style"])).path)
-            session.state.strength = min(1.0, max(0.0, float(wanted["strength"])))
-            session.state.keep_colors, session.state.split = bool(wanted["keep_colors"]), bool(wanted["split"])
-            strokes = float(wanted.get("stroke_size", 1.0))
-            session.state.stroke_size = min(STROKE_SIZES, key=lambda size: abs(size - strokes))
+            style, strength = str(wanted["style"]), min(1.0, max(0.0, number(wanted["strength"], 1.0)))
+            keep_colors, split = bool(wanted["keep_colors"]), bool(wanted["split"])
+            strokes = number(wanted.get("stroke_size"), 1.0)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError("this page is not from this version of vidstyle; load it again") from error
+            raise InputError(OTHER_PAGE) from error
+        session.state.style = str(self._gallery.card(visitor, style).path)
+        session.state.strength, session.state.keep_colors, session.state.split = strength, keep_colors, split
+        session.state.stroke_size = min(STROKE_SIZES, key=lambda size: abs(size - strokes))
 
     # --- in threads of its own
 
@@ -265,8 +268,9 @@ class Webcams:
             except Exception as error:
                 if not isinstance(error, VidstyleError):
                     log.exception("a webcam frame could not be painted")
-                message = str(error) if isinstance(error, VidstyleError) else "This frame could not be painted."
-                session.answer(json.dumps({"error": message}))
+                known = isinstance(error, VidstyleError)
+                words = without_path(error, Path(session.state.style)) if known else "This frame could not be painted."
+                session.answer(json.dumps({"error": words}))
             else:
                 session.sending = True
                 session.answer((number, shown))
@@ -310,7 +314,8 @@ class Webcams:
         session.last_shown = now
         frame = Frame(planes, round(now * 1000), Fraction(1, 1000), discontinuity=gap)
         shown = session.stream.show(frame, session.state)
-        notice = self._painters.problem(wanted) or self._painting.notice(session.owner)
+        failure = self._painters.failure(wanted)
+        notice = self._painting.notice(session.owner) if failure is None else without_path(failure, Path(wanted))
         if notice and notice != session.notice:
             session.answer(json.dumps({"error": notice}))
         session.notice = notice

@@ -97,10 +97,14 @@ class Painters(Generic[T]):
 
     def problem(self, style: str) -> str:
         """Why a style cannot be had; empty if it is there, or on its way."""
+        return str(self.failure(style) or "")
+
+    def failure(self, style: str) -> VidstyleError | None:
+        """The same as it was raised."""
         opened = self._painters.get(style)
         failed = opened is not None and opened.done() and not opened.cancelled()
         error = opened.exception() if opened is not None and failed else None
-        return str(error) if isinstance(error, VidstyleError) else ""
+        return error if isinstance(error, VidstyleError) else None
 
     def keep(self, styles: Iterable[str]) -> None:
         """Have these styles ready, and let go of all others."""
