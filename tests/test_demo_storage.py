@@ -1,10 +1,19 @@
 """What visitors may keep: how much all together, for how long, and what decoding it may cost."""
 
+import asyncio
+import itertools
+import shutil
 import subprocess
 import sys
+import threading
+import time
+import warnings
 import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +24,7 @@ pytest.importorskip("starlette", reason="the demo is not installed")
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 from vidstyle.demo.files import routes
 from vidstyle.demo.gallery import Gallery
@@ -24,6 +33,7 @@ from vidstyle.demo.hosts import Hosts
 from vidstyle.demo.pictures import check_picture, picture_for_style, read_shown
 from vidstyle.demo.storage import NoRoomError, Storage
 from vidstyle.demo.visitors import Visitor, Visitors
+from vidstyle.errors import InputError
 from vidstyle.styles import live_styles
 
 pytestmark = pytest.mark.slow
@@ -53,6 +63,32 @@ def gallery() -> Gallery:
 
 def put(client: TestClient, data: bytes) -> int:
     return int(client.put("/vidstyle/upload/picture", params={"name": "mine.png"}, content=data).status_code)
+
+
+def put_in_parts(visitors: Visitors, gallery: Gallery, parts: Sequence[bytes], *, last: bool = True) -> int:
+    """Status of an upload whose body comes in these parts, and no further unless they are the last ones."""
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/vidstyle/upload/picture",
+        "query_string": b"",
+        "headers": [],
+        "state": {"visitor": visitors.welcome()[1]},
+    }
+    coming, answers = iter(parts), list[dict[str, Any]]()
+
+    async def receive() -> dict[str, Any]:
+        part = next(coming, None)
+        if part is None:
+            assert last, "more was asked for"
+            return {"type": "http.request", "body": b""}
+        return {"type": "http.request", "body": part, "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        answers.append(message)
+
+    asyncio.run(Starlette(routes=routes(gallery, 10_000_000))(scope, receive, send))
+    return int(answers[0]["status"])
 
 
 def noise_file(tmp_path: Path) -> bytes:
@@ -123,6 +159,158 @@ def test_a_disk_that_is_nearly_full_takes_nothing_more(tmp_path: Path, monkeypat
             take(1)
     disk.free, disk.total = 150, 1000
     storage.check()  # a small disk may be nine tenths full
+
+
+def test_who_looks_at_the_page_does_not_wait_for_the_room_that_an_upload_takes(
+    tmp_path: Path, gallery: Gallery
+) -> None:
+    data = noise_file(tmp_path)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    visitors = Visitors(folder, most_bytes=2 * len(data))
+    _, gone = visitors.welcome()
+    file_of(gone, 2 * len(data))
+    going, may_go = threading.Event(), threading.Event()
+
+    def leave() -> None:
+        going.set()
+        may_go.wait(10)
+
+    gone.leave = leave
+    with door(visitors, gallery) as client, ThreadPoolExecutor(1) as others:
+        upload = others.submit(put, client, data)
+        assert going.wait(PATIENCE)
+        begin = time.monotonic()
+        assert client.get("/vidstyle/file/nothing").status_code == 404
+        assert time.monotonic() - begin < 5
+        may_go.set()
+        assert upload.result(PATIENCE) == 200
+
+
+def test_nor_for_the_styles_that_are_mixed_for_somebody(tmp_path: Path, gallery: Gallery) -> None:
+    asked, may_go = threading.Event(), threading.Event()
+
+    def card(*_: object) -> Any:
+        asked.set()
+        may_go.wait(10)
+        raise InputError("no such style")
+
+    gallery.card = card
+    with door(Visitors(tmp_path), gallery) as client, ThreadPoolExecutor(1) as others:
+        mix = others.submit(client.get, "/vidstyle/style/great_wave+the_scream:30")
+        assert asked.wait(PATIENCE)
+        begin = time.monotonic()
+        assert client.get("/vidstyle/file/nothing").status_code == 404
+        assert time.monotonic() - begin < 5
+        may_go.set()
+        assert mix.result(PATIENCE).status_code == 404
+
+
+def test_the_disk_is_looked_at_now_and_then_while_a_large_file_arrives(
+    tmp_path: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, usage = list[object](), shutil.disk_usage
+    monkeypatch.setattr("vidstyle.demo.storage.shutil.disk_usage", lambda of: (looks.append(of), usage(of))[1])
+    assert put_in_parts(Visitors(tmp_path), gallery, 300 * [10_000 * b"\0"]) == 422
+    assert 3 <= len(looks) < 10
+
+
+def test_a_file_is_too_large_as_soon_as_it_has_more_than_it_may_have(tmp_path: Path, gallery: Gallery) -> None:
+    whole = 10_000_000 // 10_000 * [10_000 * b"\0"]
+    assert put_in_parts(Visitors(tmp_path), gallery, whole) == 422, "no picture"
+    # More than it may have is never waited for.
+    assert put_in_parts(Visitors(tmp_path), gallery, [*whole, b"\0"], last=False) == 413
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_file_that_arrives_in_parts_arrives_whole(tmp_path: Path, gallery: Gallery) -> None:
+    picture = tmp_path / "noise.png"
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(picture, compress_level=0)
+    data = picture.read_bytes()
+    parts = [data[n : n + 50_000] for n in range(0, len(data), 50_000)]
+    assert put_in_parts(Visitors(tmp_path / "demo"), gallery, parts) == 200
+    (kept,) = (tmp_path / "demo").rglob("*.png")
+    assert kept.read_bytes() == data
+
+
+def test_of_two_files_that_come_at_a_time_one_gets_the_last_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, both, looks = Storage(tmp_path, most_bytes=100), threading.Barrier(2), itertools.count()
+
+    class Disk:
+        total = 1000
+
+        @property
+        def free(self) -> int:
+            # Both look, and only then the first goes on.
+            if threading.current_thread().name.startswith("arriving") and next(looks) < 2:
+                both.wait(PATIENCE)
+            return 500
+
+    def arrive() -> bool:
+        try:
+            take(60)
+        except NoRoomError:
+            return False
+        return True
+
+    monkeypatch.setattr("vidstyle.demo.storage.shutil.disk_usage", lambda _: Disk())
+    with storage.arriving() as take, ThreadPoolExecutor(2, "arriving") as threads:
+        assert sorted(one.result() for one in [threads.submit(arrive) for _ in range(2)]) == [False, True]
+        storage.check(40)
+        with pytest.raises(NoRoomError):
+            storage.check(41)
+    storage.check(100)
+
+
+def test_who_comes_while_room_is_made_waits_for_it(tmp_path: Path) -> None:
+    going, may_go = threading.Event(), threading.Event()
+
+    def make_room() -> bool:
+        if going.is_set():
+            return False  # nobody else has left
+        going.set()
+        assert may_go.wait(PATIENCE)
+        storage.remove(100)
+        return True
+
+    storage = Storage(tmp_path, most_bytes=100, make_room=make_room)
+    storage.add(100)
+    with storage.arriving() as take, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(take, 50)
+        assert going.wait(PATIENCE)
+        second = threads.submit(take, 50)
+        time.sleep(0.2)
+        may_go.set()
+        first.result(PATIENCE)
+        second.result(PATIENCE)
+
+
+def test_a_picture_that_is_looked_at_is_closed_again(tmp_path: Path, gallery: Gallery) -> None:
+    client = door(Visitors(tmp_path / "demo"), gallery)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert put(client, noise_file(tmp_path)) == 200
+    assert [str(one.message) for one in warned if one.category is ResourceWarning] == []
+
+
+def test_a_newcomer_waits_for_nobody_to_go_and_is_known_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidstyle.demo.visitors.MOST_VISITORS", 1)
+    visitors, may_go = Visitors(tmp_path), threading.Event()
+    _, gone = visitors.welcome()
+    file_of(gone, 10)
+    gone.leave = lambda: may_go.wait(10)
+    begin = time.monotonic()
+    cookie, newcomer = visitors.welcome()
+    assert time.monotonic() - begin < 5
+    assert visitors.find(cookie) is newcomer
+    may_go.set()
+    wait_for(lambda: not gone.folder.exists())
+    visitors.close()
 
 
 def test_what_goes_away_makes_room_again(tmp_path: Path) -> None:

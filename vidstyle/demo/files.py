@@ -1,6 +1,7 @@
 """What the page sends and fetches: uploads, results, thumbnails, and the page's own scripts.
 
-Uploads are raw bodies, not forms, so nothing of them is kept in memory or parsed before it is counted.
+Uploads are raw bodies, not forms, so nothing of them is parsed before it is counted, and a megabyte of each is in
+memory at most.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import av
+from anyio import CancelScope
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -42,6 +44,8 @@ LARGEST_VIDEO = 4096 * 2304
 """Pixels of a frame."""
 RAW = re.compile(r"(can be read|safetensors file) \([^()]*(?:\([^()]*\)[^()]*)*\)|(cannot be read): .*", re.DOTALL)
 """What libraries say of a file that they make nothing of; it helps nobody who has only dropped it."""
+BLOCK = MEGABYTE
+"""Bytes of an upload that are in memory before they are written, a little more at most."""
 SNIFFED = 12
 """Bytes at the beginning of a file that tell what it is."""
 
@@ -91,7 +95,8 @@ def routes(gallery: Gallery, largest_upload: int) -> list[BaseRoute]:
 
     async def style_file(request: Request) -> Response:
         try:
-            card = gallery.card(request.state.visitor, request.path_params["key"])
+            # Two styles may have to be mixed for it.
+            card = await run_in_threadpool(gallery.card, request.state.visitor, request.path_params["key"])
         except VidstyleError:
             return Response(status_code=404)
         return FileResponse(card.path, filename=f"{_plain(card.title or card.name)}{SUFFIX}")
@@ -143,27 +148,26 @@ async def _upload(request: Request, gallery: Gallery, largest: int) -> Response:
     if declared > largest:
         return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
     name = _plain(request.query_params.get("name", ""))
+    arrival = _Arrival(visitor)
     try:
-        path = visitor.new_path(".upload")
-    except NoRoomError as error:
-        return JSONResponse({"error": str(error)}, 507, {"Connection": "close"})
-    try:
-        received = 0
-        with visitor.storage.arriving(declared) as take:
-            with path.open("wb") as file:
-                async for part in request.stream():
-                    received += len(part)
-                    if received > largest:
-                        return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
-                    take(len(part))
-                    file.write(part)
-            return JSONResponse(await run_in_threadpool(check, visitor, path, name, gallery))
+        await run_in_threadpool(arrival.begin, declared)
+        received, block = 0, bytearray()
+        async for part in request.stream():
+            received += len(part)
+            if received > largest:
+                return JSONResponse({"error": too_large}, 413, {"Connection": "close"})
+            block += part
+            if len(block) >= BLOCK:
+                await run_in_threadpool(arrival.write, block)
+                block = bytearray()
+        await run_in_threadpool(arrival.write, block, last=True)
+        return JSONResponse(await run_in_threadpool(check, visitor, arrival.path, name, gallery))
     except ClientDisconnect:
         return Response(status_code=400)
     except NoRoomError as error:
         return JSONResponse({"error": str(error)}, 507, {"Connection": "close"})
     except VidstyleError as error:
-        return JSONResponse({"error": f"{name}: {without_path(error, path)}"}, 422)
+        return JSONResponse({"error": f"{name}: {without_path(error, arrival.path)}"}, 422)
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
@@ -172,14 +176,50 @@ async def _upload(request: Request, gallery: Gallery, largest: int) -> Response:
         log.exception("an upload could not be checked")
         return JSONResponse({"error": f"{name}: cannot be read"}, 422)
     finally:
-        # Whatever was accepted has another name by now.
+        # Also when the server ends meanwhile.
+        with CancelScope(shield=True):
+            await run_in_threadpool(arrival.end)
+
+
+class _Arrival:
+    """A file that arrives.  Threads do all of this, so that nobody else waits: room may have to be made for it, which
+    takes as long as removing others' files does, and disks may be slow.
+
+    Args:
+        visitor: whose it is.
+
+    Attributes:
+        path: where it is written; nothing before it begins.
+    """
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor, self._open = visitor, contextlib.ExitStack()
+        self.path = Path()
+
+    def begin(self, declared: int) -> None:
+        """Find room for it; declared: bytes that are said to come, 0 if nothing is said.  Raises NoRoomError."""
+        self._take = self._open.enter_context(self._visitor.storage.arriving(declared))
+        self.path = self._visitor.new_path(".upload")
+        self._file = self._open.enter_context(self.path.open("wb"))
+
+    def write(self, block: bytes | bytearray, *, last: bool = False) -> None:
+        """Write what has come.  Raises NoRoomError."""
+        if block:
+            self._take(len(block))
+            self._file.write(block)
+        if last:
+            self._file.close()
+
+    def end(self) -> None:
+        """Count it no more, and remove what has not got another name by now, as what was accepted has."""
+        with contextlib.suppress(OSError), self._open:
+            pass
         with contextlib.suppress(OSError):
-            path.unlink()
+            self.path.unlink()
 
 
 def _check_video(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> dict[str, Any]:
-    with path.open("rb") as file:
-        suffix = _video_suffix(file.read(SNIFFED))
+    suffix = _video_suffix(_head(path))
     if suffix is None:
         raise InputError("not a video that can be read here; mp4, mov, mkv, webm and avi are")
     accepted = path.rename(path.with_suffix(suffix))
@@ -210,6 +250,11 @@ def _check_video_size(path: Path) -> None:
             raise InputError(f"{width}x{height} is larger than what is painted here, 4096x2304; scale it down first")
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(SNIFFED)
+
+
 def _video_suffix(head: bytes) -> str | None:
     """By content.  Playlists, which name other files to read, and FFmpeg's hundred other formats are not let in."""
     if head[4:8] == b"ftyp":
@@ -221,7 +266,7 @@ def _video_suffix(head: bytes) -> str | None:
 
 def _check_picture(visitor: Visitor, path: Path, name: str, _gallery: Gallery) -> dict[str, Any]:
     width, height = check_picture(path)
-    suffix = ".png" if path.open("rb").read(4) == b"\x89PNG" else ".jpg"
+    suffix = ".png" if _head(path)[:4] == b"\x89PNG" else ".jpg"
     identity = visitor.keep(path.rename(path.with_suffix(suffix)), name, "picture")
     return {"id": identity, "name": name, "width": width, "height": height}
 

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,6 +196,7 @@ class Visitors:
         self._storage = Storage(folder, most_bytes, most_files, self._make_room)
         self._visitors: dict[str, Visitor] = {}
         self._lock = threading.Lock()
+        self._forgetting = ThreadPoolExecutor(1, thread_name_prefix="vidstyle-forgetting")
 
     def find(self, cookie: str | None) -> Visitor | None:
         """The visitor with a cookie, if it is one of ours."""
@@ -212,10 +214,13 @@ class Visitors:
         """A new visitor, and the cookie to know it by."""
         cookie, visitor = secrets.token_urlsafe(32), self._somebody(is_known=True)
         with self._lock:
-            self._visitors[cookie] = visitor
-            crowd = len(self._visitors) - MOST_VISITORS
+            # Who comes is not among those who may go, with nothing to keep yet.
+            crowd = len(self._visitors) + 1 - MOST_VISITORS
             gone = self._pop(self._dispensable(0)[:crowd]) if crowd > 0 else []
-        self._forget(gone)
+            self._visitors[cookie] = visitor
+        if gone:
+            # Whoever comes is not to wait, nor anybody else, until their files have been removed.
+            self._forgetting.submit(self._forget, gone)
         return cookie, visitor
 
     def sweep(self, linger: float = LINGER_SECONDS) -> None:
@@ -229,6 +234,7 @@ class Visitors:
         with self._lock:
             gone = self._pop(list(self._visitors))
         self._forget(gone)
+        self._forgetting.shutdown()
 
     def _make_room(self) -> bool:
         """Forget whoever left longest ago and has files."""
