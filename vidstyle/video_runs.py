@@ -104,12 +104,14 @@ def open_painter(
     planes: Color | None = None,
     low_latency: bool = False,
     sizes_vary: bool = False,
+    hurried: Callable[[], bool] | None = None,
 ) -> "PaintingQueue":
     """What paints frames in a style, of one sequence or of many; made when it is needed first.
 
     planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    hurried: see vidstyle.engines.optimising.OptimisingEngine; None where nobody hurries.
     """
-    from vidstyle.engines import make_engine
+    from vidstyle.engines import make_engine, never
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
@@ -128,7 +130,9 @@ def open_painter(
 
         compiled = engine.name == "openvino" and not sizes_vary
         asked = options.optimise is not None
-        return OptimisingEngine(engine, grams, steps, planes, compiled=compiled, wherever_it_fits=not asked)
+        return OptimisingEngine(
+            engine, grams, steps, planes, compiled=compiled, wherever_it_fits=not asked, hurried=hurried or never
+        )
 
     return PaintingQueue(make)
 

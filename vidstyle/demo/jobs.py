@@ -16,6 +16,7 @@ from vidstyle.demo.previews import Previews, as_jpeg, shrunk, within
 from vidstyle.demo.progress import Run, bar, finished_frames, progress_of_frames
 from vidstyle.demo.storage import NoRoomError
 from vidstyle.demo.visitors import StoredFile, Visitor
+from vidstyle.engines import never
 from vidstyle.errors import InputError, VidstyleError
 from vidstyle.media.images import upright_size
 from vidstyle.media.sources import FileSource
@@ -112,25 +113,40 @@ class Jobs:
         self._others_come_first = others_come_first
         self._queue = JobQueue(queue)
 
-    def preview(self, visitor: Visitor, request: PaintRequest) -> Iterator[str]:
-        """One frame before and after, as HTML: at once, and once more where steps bring it nearer to the picture.
+    def preview(self, visitor: Visitor, request: PaintRequest) -> str:
+        """One frame before and after, as HTML; whatever the finish, without steps, so that it is there at once.
 
         Raises:
             InputError: for a file or a style that is not this visitor's.
         """
+        return self._previewed(visitor, request, 0)
+
+    def finer_preview(self, visitor: Visitor, request: PaintRequest, is_over: Callable[[], bool] = never) -> str:
+        """The same, brought nearer to the picture as the finish says; empty where it says nothing of the kind.
+
+        is_over: says that nobody waits for it any more; what there is then is empty as well.
+
+        Raises:
+            InputError: for a file or a style that is not this visitor's, and for steps that cannot be taken.
+        """
+        steps = FINISHES[request.finish]
+        takes_steps = self._gallery.card(visitor, request.style).optimise if steps is None else steps
+        return self._previewed(visitor, request, steps, is_over) if takes_steps and not is_over() else ""
+
+    def _previewed(
+        self, visitor: Visitor, request: PaintRequest, steps: int | None, is_over: Callable[[], bool] = never
+    ) -> str:
         file = visitor.file(request.file, "video", "picture")
         style = self._gallery.card(visitor, request.style)
         frame, size = _frame(file, request.start)
         # Whatever the size at which it is shown, it is painted as the file will be.
         painted_as = within(painted_size(size, request.stroke_size), LARGEST_PREVIEW_SIDE)
-        frame = shrunk(frame, LARGEST_PREVIEW_SIDE)
-        look, asked = Look(request.strength, request.keep_colors), FINISHES[request.finish]
-        for steps in sorted({0, style.optimise if asked is None else asked}):
-            try:
-                painted = self._previews.paint(style.path, frame, look, painted_as, steps)
-            except VidstyleError as error:
-                raise InputError(without_path(error, file.path)) from error
-            yield self._compared(visitor, shrunk(frame), shrunk(painted))
+        frame, look = shrunk(frame, LARGEST_PREVIEW_SIDE), Look(request.strength, request.keep_colors)
+        try:
+            painted = self._previews.paint(style.path, frame, look, painted_as, steps, is_over)
+        except VidstyleError as error:
+            raise InputError(without_path(error, file.path)) from error
+        return "" if is_over() else self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(
         self, visitor: Visitor, request: PaintRequest, on_result: Callable[[str], None] = lambda _: None

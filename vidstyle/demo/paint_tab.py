@@ -1,7 +1,7 @@
 """The tabs that paint a video or a picture: drop, look at one frame, paint, take home."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -25,6 +25,7 @@ from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import AUTO, FINISHES, Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
 from vidstyle.demo.page_values import OTHER_PAGE, number, uploaded
+from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
 
 WORDS = {
@@ -33,6 +34,8 @@ WORDS = {
 }
 STROKES = (0.25, 4.0)
 FINE = "Fine is nearer to the style's picture, and several times as slow. Auto: fine in styles made of a picture here."
+LONGEST_PAGE_NAME = 64
+"""Characters of what Gradio calls a page; its own are shorter, and a browser may say anything."""
 MOST_CHANGES = 20
 """Of style, in a video."""
 
@@ -77,41 +80,50 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
     buttons = [paint, cancel]
 
     # Gradio finds the request by its place, so none of these can take *inputs.
-    def show_preview(
-        upload: str,
-        style: str,
-        strength: float,
-        colors: bool,
-        strokes: float,
-        finish: str,
-        start: float,
-        end: float,
-        changes: str,
-        request: gr.Request,
-    ) -> Iterator[Any]:
-        if not upload:
-            yield gr.skip()
-            return
-        with errors_shown():
-            asked = _asked_for(upload, style, strength, colors, strokes, finish, start, end)
-            yield from jobs.preview(visitor_of(request), asked)
+    def looking(shown: Callable[[Visitor, PaintRequest, str], str]) -> Callable[..., Any]:
+        def look_at_one_frame(
+            upload: str,
+            style: str,
+            strength: float,
+            colors: bool,
+            strokes: float,
+            finish: str,
+            start: float,
+            request: gr.Request,
+        ) -> Any:
+            if not upload:
+                return gr.skip()
+            with errors_shown():
+                asked = _asked_for(upload, style, strength, colors, strokes, finish, start)
+                return shown(visitor_of(request), asked, place(request)) or gr.skip()
+
+        return look_at_one_frame
+
+    def preview_of(visitor: Visitor, asked: PaintRequest, where: str) -> str:
+        visitor.look_at(asked, where)
+        return jobs.preview(visitor, asked)
+
+    def finer_preview_of(visitor: Visitor, asked: PaintRequest, where: str) -> str:
+        return jobs.finer_preview(visitor, asked, lambda: not visitor.looks_at(asked, where))
+
+    def place(request: gr.Request) -> str:
+        return f"{kind} {str(request.session_hash)[:LONGEST_PAGE_NAME]}"
 
     def take(
         upload: str, style: str, strength: float, colors: bool, strokes: float, finish: str, request: gr.Request
-    ) -> Iterator[list[Any]]:
-        seconds = 0.0
+    ) -> list[Any]:
+        visitor = visitor_of(request)
         with failed() as failure:
+            # Whatever was dropped before is looked at no more.
+            visitor.look_at(None, place(request))
             if upload:
                 seconds = uploaded(upload)[1]
-                asked = _asked_for(upload, style, strength, colors, strokes, finish)
+                shown = preview_of(
+                    visitor, _asked_for(upload, style, strength, colors, strokes, finish), place(request)
+                )
                 sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
-                rest = [gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
-                for shown in jobs.preview(visitor_of(request), asked):
-                    yield [shown, *rest]
-                    # Whatever has been chosen or begun while the second one was painted.
-                    rest = [gr.skip()] * len(rest)
-        if failure.words or not upload:
-            yield ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
+                return [shown, gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
+        return ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
 
     def do_paint(
         upload: str,
@@ -144,13 +156,16 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         return cancelled(), IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    dropped.input(take, [dropped, *look.all, finish], [preview, cut, start, end, progress, result, *buttons], **quiet)
-    latest: dict[str, Any] = quiet | {"trigger_mode": "always_last", "concurrency_limit": 2}
-    look.style.input(show_preview, inputs, preview, **latest)
-    finish.input(show_preview, inputs, preview, **latest)
-    for slider in (look.strength, look.stroke_size, start):
-        slider.release(show_preview, inputs, preview, **latest)
-    look.keep_colors.input(show_preview, inputs, preview, **latest)
+    latest: dict[str, Any] = quiet | {"trigger_mode": "always_last"}
+    looked_at = [dropped, *look.all, finish, start]
+    show_preview, show_finer = looking(preview_of), looking(finer_preview_of)
+    # What takes steps waits in a line of its own, where no quick look of another visitor waits for it.
+    finer: dict[str, Any] = {"fn": show_finer, "inputs": looked_at, "outputs": preview, "concurrency_limit": 1} | latest
+    taken = [preview, cut, start, end, progress, result, *buttons]
+    dropped.input(take, [dropped, *look.all, finish], taken, **latest).success(**finer)
+    released = [slider.release for slider in (look.strength, look.stroke_size, start)]
+    chosen = [look.style.input, finish.input, look.keep_colors.input, *released]
+    gr.on(chosen, show_preview, looked_at, preview, concurrency_limit=2, **latest).success(**finer)
     # Jobs has a line of its own, in which one sees how far it is.
     paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
     # The painting ends by itself, and only then the next may begin: where Gradio cuts it off, an error may stay behind.

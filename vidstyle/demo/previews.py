@@ -2,6 +2,8 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from vidstyle.engines import never
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.restyle_options import Options
 from vidstyle.stream.composing import Look
@@ -21,7 +24,7 @@ from vidstyle.video_runs import open_painter
 if TYPE_CHECKING:
     from vidstyle.engines.painting_queue import PaintingQueue
 
-KEPT_PAINTERS = 4
+KEPT_PAINTERS, KEPT_FINE_PAINTERS = 4, 2
 PREVIEW_SIDE = 960
 """Pixels; the longer side of a preview."""
 SAMPLE_SIDE = 480
@@ -30,16 +33,16 @@ JPEG_QUALITY = 88
 
 
 class Previews:
-    """Painters of the styles that were used last.  Any thread may paint; one does at a time.
+    """Paints single pictures.  Any thread may ask for one.
+
+    One painting that takes no steps is under way at a time, and beside it one that does: those take seconds.
 
     Args:
         device: as in vidstyle.demo.DemoSettings.
     """
 
     def __init__(self, device: str) -> None:
-        self._device = device
-        self._painters: OrderedDict[tuple[Path, int], PaintingQueue] = OrderedDict()
-        self._lock = threading.Lock()
+        self._quick, self._fine = _Painters(device, KEPT_PAINTERS), _Painters(device, KEPT_FINE_PAINTERS)
 
     def paint(
         self,
@@ -47,7 +50,8 @@ class Previews:
         pixels: np.ndarray,
         look: Look | None = None,
         painted_as: tuple[int, int] | None = None,
-        steps: int = 0,
+        steps: int | None = 0,
+        hurried: Callable[[], bool] = never,
     ) -> np.ndarray:
         """RGB (H, W, 3) uint8 as the style of a file paints it, by itself.
 
@@ -56,29 +60,60 @@ class Previews:
             pixels: RGB (H, W, 3) uint8.
             look: how much of the painting to show.
             painted_as: width and height at which it is painted; as its strokes need it if None.
-            steps: by which it is brought nearer to the style's picture.
+            steps: by which it is brought nearer to the style's picture; if None, those that the style asks for, unless
+                the painting is too large for them.
+            hurried: says, in any thread, that whatever has been reached is enough.
 
         Raises:
             InputError: for a file that is no style, and for steps that cannot be taken.
         """
         size = painted_as or painted_size(picture_size(pixels))
-        with self._lock:
-            return painted_alone(self._painter(style, steps), pixels, size, look)
+        with (self._quick if steps == 0 else self._fine).lent(style, steps, hurried) as painter:
+            return painted_alone(painter, pixels, size, look)
 
-    def _painter(self, style: Path, steps: int) -> "PaintingQueue":
+    def close(self) -> None:
+        """Let go of all painters."""
+        self._quick.close()
+        self._fine.close()
+
+
+class _Painters:
+    """Painters of the styles that were used last.  One is lent at a time, and none is closed while it is.
+
+    Args:
+        device: as in vidstyle.demo.DemoSettings.
+        most: that are kept.
+    """
+
+    def __init__(self, device: str, most: int) -> None:
+        self._device, self._most = device, most
+        self._painters: OrderedDict[tuple[Path, int | None], PaintingQueue] = OrderedDict()
+        self._lock = threading.Lock()
+        self._hurried: Callable[[], bool] = never
+
+    @contextmanager
+    def lent(self, style: Path, steps: int | None, hurried: Callable[[], bool]) -> "Iterator[PaintingQueue]":
+        """The painter of a style, once nobody else has one.  Raises InputError for a file that is no style."""
+        with self._lock:
+            self._hurried = hurried
+            yield self._painter(style, steps)
+
+    def _painter(self, style: Path, steps: int | None) -> "PaintingQueue":
         key = style, steps
         if key not in self._painters:
             # OpenVINO would compile a network for each size of picture.
             engine = "auto" if self._device.startswith("cuda") else "torch"
             options = Options(device=self._device, engine=engine, optimise=steps)
-            self._painters[key] = open_painter(load_style(style), options, low_latency=True)
-            while len(self._painters) > KEPT_PAINTERS:
+            self._painters[key] = open_painter(
+                load_style(style), options, low_latency=True, hurried=lambda: self._hurried()
+            )
+            while len(self._painters) > self._most:
                 self._painters.popitem(last=False)[1].close()
         self._painters.move_to_end(key)
         return self._painters[key]
 
     def close(self) -> None:
-        """Let go of all painters."""
+        """Let go of all of them."""
         with self._lock:
             while self._painters:
                 self._painters.popitem()[1].close()

@@ -34,6 +34,8 @@ MOST_FILES_OF_ONE_VISITOR = {
 MOST_VISITORS = 1000
 MOST_PAGES = 16
 """Of one visitor that the server remembers the state of."""
+MOST_LOOKS = 2 * MOST_PAGES
+"""Of one visitor; two tabs have previews."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Visitor:
         is_busy: whether there is work that should not be lost, such as a training.
         leave: called once when it is forgotten.
         pages: names by which Gradio knows the pages that it has used, the last one at the end.
+        looks: what each of its pages shows a preview of, by page and tab, or is about to.
     """
 
     folder: Path
@@ -80,6 +83,7 @@ class Visitor:
     is_busy: Callable[[], bool] = lambda: False
     leave: Callable[[], None] = lambda: None
     pages: list[str] = field(default_factory=list)
+    looks: dict[str, object] = field(default_factory=dict)
     _files: dict[str, StoredFile] = field(default_factory=dict)
     _paintings: list[threading.Event] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -122,6 +126,19 @@ class Visitor:
             self.pages = [*(page for page in self.pages if page != name), name]
             gone, self.pages = self.pages[:-MOST_PAGES], self.pages[-MOST_PAGES:]
         return gone
+
+    def look_at(self, what: object, where: str) -> None:
+        """Take note of what a preview is wanted of, in a tab of a page: any other that is painted for it is over."""
+        with self._lock:
+            self.looks.pop(where, None)
+            self.looks[where] = what
+            for oldest in list(self.looks)[:-MOST_LOOKS]:
+                del self.looks[oldest]
+
+    def looks_at(self, what: object, where: str) -> bool:
+        """Whether it is still that."""
+        with self._lock:
+            return self.looks.get(where) == what
 
     @contextmanager
     def painting(self) -> Iterator[threading.Event]:

@@ -154,6 +154,7 @@ class OptimisingEngine(Engine):
         engine: what paints; it is closed together with this one.
         grams, steps, planes, compiled: see PictureOptimiser.
         wherever_it_fits: leave paintings as they are that are too large for it, in place of refusing them.
+        hurried: see PictureOptimiser.__call__; of the painting that is under way.
     """
 
     warm_starts = True
@@ -167,12 +168,13 @@ class OptimisingEngine(Engine):
         *,
         compiled: bool = False,
         wherever_it_fits: bool = False,
+        hurried: Callable[[], bool] = never,
     ) -> None:
-        self._engine, self._wherever_it_fits = engine, wherever_it_fits
+        self._engine, self._wherever_it_fits, self._hurried = engine, wherever_it_fits, hurried
         self.name, self.device, self.depth = engine.name, engine.device, engine.depth
         self._optimiser = PictureOptimiser(grams, steps, planes, engine.device, compiled=compiled)
         self._sources: deque[tuple[Any, Callable[[Any], Any] | None]] = deque()
-        self._hurries = False
+        self._closes = False
 
     @property
     def compiling(self) -> bool:  # type: ignore[override]
@@ -191,11 +193,11 @@ class OptimisingEngine(Engine):
         (source, begin), frame = self._sources.popleft(), self._engine.result()
         if not self._optimiser.takes(source):
             return frame
-        pixels = self._optimiser(frame.pixels, source, begin, lambda: self._hurries)
+        pixels = self._optimiser(frame.pixels, source, begin, lambda: self._closes or self._hurried())
         return dataclasses.replace(frame, pixels=pixels)
 
     def hurry(self) -> None:
-        self._hurries = True
+        self._closes = True
         self._engine.hurry()
 
     def close(self) -> None:
