@@ -1,5 +1,6 @@
 """Visitors' files painted by the demo: previews, whole files, and the queue in front of it."""
 
+import dataclasses
 import itertools
 import os
 import re
@@ -24,6 +25,7 @@ from vidstyle.engines import never
 from vidstyle.errors import InputError
 from vidstyle.processor import BEHIND, NICENESS
 from vidstyle.restyling import restyle
+from vidstyle.style_files import FINE_STEPS, MOST_STEPS, save_style
 from vidstyle.styles import live_styles, load_style, write_style_of
 
 pytest.importorskip("gradio", reason="gradio is not installed")
@@ -166,6 +168,20 @@ def test_a_quick_look_does_not_wait_for_a_fine_one(tmp_path: Path) -> None:
         assert np.array_equal(painting.result(PATIENCE), fine(never))
     assert np.abs(quick[0].astype(int) - pixels).mean() > 5
     previews.close()
+
+
+def test_a_style_that_asks_for_many_steps_gets_as_many_as_fine(jobs: SimpleNamespace, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.png"
+    Image.fromarray(landscape(0, 96, 64)).save(picture)
+    identity = jobs.visitor.keep(picture, "photo.png", "picture")
+    shipped, painted = load_style("starry_night"), []
+    for steps in (FINE_STEPS, MOST_STEPS):
+        own = tmp_path / f"{steps}.safetensors"
+        save_style(own, shipped.network, dataclasses.replace(shipped.card, optimise=steps), shipped.grams)
+        key = f"own:{jobs.visitor.keep(own, own.name, 'style')}"
+        finished(jobs.run.paint(jobs.visitor, PaintRequest(identity, key)))
+        painted.append(list(jobs.visitor.files("result").values())[-1].path.read_bytes())
+    assert painted[0] == painted[1]
 
 
 @pytest.mark.parametrize("stroke_size", [1.0, 2.0])

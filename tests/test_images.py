@@ -93,7 +93,7 @@ def test_an_icon_in_a_folder_becomes_a_png_and_what_is_no_picture_is_named(tmp_p
     (folder / ".hidden").write_text("mine")
     summary = repaint(folder, tmp_path / "painted")
     assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["a.ico.png", "a.png"]
-    assert summary.warnings == [f"{folder}: 1 left out, which are no pictures: notes.txt"]
+    assert summary.warnings == [f"{folder}: 1 left out, no picture: notes.txt"]
 
 
 def test_grey_becomes_rgb(tmp_path: Path) -> None:

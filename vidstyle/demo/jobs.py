@@ -25,7 +25,7 @@ from vidstyle.processor import BEHIND, give_way
 from vidstyle.restyling import Summary, restyle
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
-from vidstyle.style_files import FINE_STEPS
+from vidstyle.style_files import FINE_STEPS, StyleCard
 from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
@@ -129,8 +129,9 @@ class Jobs:
         Raises:
             InputError: for a file or a style that is not this visitor's, and for steps that cannot be taken.
         """
-        steps = FINISHES[request.finish]
-        takes_steps = self._gallery.card(visitor, request.style).optimise if steps is None else steps
+        card = self._gallery.card(visitor, request.style)
+        steps = _steps(request.finish, card)
+        takes_steps = card.optimise if steps is None else steps
         return self._previewed(visitor, request, steps, is_over) if takes_steps and not is_over() else ""
 
     def _previewed(
@@ -176,7 +177,7 @@ class Jobs:
                 strength=request.strength,
                 keep_colors=request.keep_colors,
                 stroke_size=request.stroke_size,
-                optimise=FINISHES[request.finish],
+                optimise=_steps(request.finish, style, *(card for _, card in then)),
                 **cut,
             )
 
@@ -283,6 +284,14 @@ class Jobs:
             urls.append(file_url(visitor.keep(path, name, "preview")))
         height, width = before.shape[:2]
         return f'<vs-compare before="{urls[0]}" after="{urls[1]}" width="{width}" height="{height}"></vs-compare>'
+
+
+def _steps(finish: str, *cards: StyleCard) -> int | None:
+    """By which paintings in some styles are brought nearer; as vidstyle.restyle_options.Options has it."""
+    # A visitor's own file may ask for many, and others wait for them.
+    if finish == AUTO and max(card.optimise for card in cards) > FINE_STEPS:
+        return FINE_STEPS
+    return FINISHES[finish]
 
 
 def _frame(file: StoredFile, start: float | None) -> tuple[np.ndarray, tuple[int, int]]:
