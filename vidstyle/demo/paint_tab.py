@@ -33,7 +33,7 @@ WORDS = {
     "picture": ("image/*", "Drop a picture here, or tap to choose one"),
 }
 STROKES = (0.25, 4.0)
-FINE = "Fine is nearer to the style's picture, and several times as slow. Auto: fine in styles made of a picture here."
+FINE = "Fine is nearer to the style's picture, and slower."
 LONGEST_PAGE_NAME = 64
 """Characters of what Gradio calls a page; its own are shorter, and a browser may say anything."""
 MOST_CHANGES = 20
@@ -64,7 +64,7 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
             result = element(elem_id=f"{kind}-result")
         with side_column():
             look = look_controls(kind, first, STROKES)
-            with gr.Column(elem_classes="vs-controls"):
+            with gr.Column(elem_classes=["vs-controls", "vs-finish"]):
                 finish = gr.Radio(
                     [(name.title(), name) for name in FINISHES],
                     value=AUTO,

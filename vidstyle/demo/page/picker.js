@@ -28,10 +28,12 @@ customElements.define("vs-picker", class extends Styles {
     this.share.addEventListener("input", () => { this.said.textContent = `${this.share.value} %`; });
     this.share.addEventListener("change", tell);
     const mix = made("div", { class: "mix" }, made("label", {}, "Mixed with ", this.second), this.share, this.said);
-    const strip = made("div", { class: "strip" }, this.ownPicture(), this.strip);
+    const own = this.ownPicture(), strip = made("div", { class: "strip" }, own, this.strip);
     // Nothing has a place before it shows.
     new ResizeObserver(() => this.bringIntoSight()).observe(strip);
     this.append(strip, mix);
+    // A tile is too narrow for what is wrong with a file.
+    customElements.whenDefined("vs-drop").then(() => mix.before(own.message));
   }
 
   show(all) {
