@@ -35,7 +35,7 @@ LOST, HURRY_SECONDS, MUCH_LOST = 0.035, 0.06, 0.05
 between two so many seconds; and from which on it comes at once."""
 EAGER = 0.2
 """Share of what is worth a painting that is worth one of a painter who has nothing else to do."""
-PATIENCE_SECONDS, LEAST_GAP = 0.3, 0.002
+PATIENCE_SECONDS, LEAST_GAP = 0.4, 0.002
 """For which at the most the least share of the picture that counts goes without a key."""
 ROUNDS, ROUNDS_AFTER = 5, 2
 """Paintings of a live stream that go on from one another after which paint comes no nearer to the style's picture, and
