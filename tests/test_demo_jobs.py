@@ -34,7 +34,7 @@ from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.job_queue import JobQueue
 from vidstyle.demo.jobs import FINISHES, Cancelled, Job, Jobs, PaintRequest
 from vidstyle.demo.previews import KEPT_PAINTERS, Previews
-from vidstyle.demo.visitors import Visitor, Visitors
+from vidstyle.demo.visitors import Visitors
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 
@@ -51,11 +51,6 @@ def jobs(tmp_path: Path) -> Iterator[SimpleNamespace]:
 def finished(steps: Iterator[tuple[str, str]]) -> str:
     """The HTML of the result."""
     return list(steps)[-1][1]
-
-
-def previews(run: Jobs, visitor: Visitor, request: PaintRequest) -> list[str]:
-    """The HTML of what is seen beforehand, one after the other."""
-    return [html for html in (run.preview(visitor, request), run.finer_preview(visitor, request)) if html]
 
 
 def test_a_range_of_a_video_is_painted_with_its_sound(jobs: SimpleNamespace, tmp_path: Path) -> None:
@@ -75,7 +70,7 @@ def test_a_preview_shows_the_frame_as_filmed_and_as_painted(jobs: SimpleNamespac
     identity = jobs.visitor.keep(clip, "holiday.mp4", "video")
 
     def shown(**asked: Any) -> tuple[np.ndarray, np.ndarray]:
-        *_, html = previews(jobs.run, jobs.visitor, PaintRequest(identity, "starry_night", **asked))
+        *_, html = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", **asked))
         found = [re.search(rf'{which}="/vidstyle/file/([^"]+)"', html) for which in ("before", "after")]
         paths = [jobs.visitor.file(match[1]).path for match in found if match]
         before, after = (np.asarray(Image.open(path), np.float32) for path in paths)
@@ -97,16 +92,16 @@ def test_a_fine_finish_is_seen_before_it_is_waited_for(jobs: SimpleNamespace, tm
     write_style_of(tmp_path / "shown.png", own)
     of_a_picture = f"own:{jobs.visitor.keep(own, 'own.safetensors', 'style')}"
 
-    def seen_beforehand(style: str, finish: str) -> list[np.ndarray]:
+    def previews(style: str, finish: str) -> list[np.ndarray]:
         found = []
-        for html in previews(jobs.run, jobs.visitor, PaintRequest(identity, style, finish=finish)):
+        for html in jobs.run.preview(jobs.visitor, PaintRequest(identity, style, finish=finish)):
             match = re.search(r'after="/vidstyle/file/([^"]+)"', html)
             assert match
             found.append(np.asarray(Image.open(jobs.visitor.file(match[1]).path), np.float32))
         return found
 
     for style, auto in (("starry_night", 1), (of_a_picture, 2)):
-        shown = {finish: seen_beforehand(style, finish) for finish in FINISHES}
+        shown = {finish: previews(style, finish) for finish in FINISHES}
         assert [len(shown[finish]) for finish in ("quick", "fine", "auto")] == [1, 2, auto]
         quick, fine = shown["quick"][0], shown["fine"][-1]
         assert np.array_equal(shown["fine"][0], quick)
@@ -129,9 +124,9 @@ def test_what_is_too_large_for_steps_is_an_error_only_where_they_were_asked_for(
     write_style_of(tmp_path / "shown.png", own)
     identity = jobs.visitor.keep(tmp_path / "shown.png", "shown.png", "picture")
     style = f"own:{jobs.visitor.keep(own, 'own.safetensors', 'style')}"
-    assert "vs-compare" in jobs.run.finer_preview(jobs.visitor, PaintRequest(identity, style))
+    assert len(list(jobs.run.preview(jobs.visitor, PaintRequest(identity, style)))) == 2
     with pytest.raises(InputError, match="too large"):
-        jobs.run.finer_preview(jobs.visitor, PaintRequest(identity, style, finish="fine"))
+        list(jobs.run.preview(jobs.visitor, PaintRequest(identity, style, finish="fine")))
 
 
 def test_a_fine_look_ends_soon_once_nobody_waits_for_it(jobs: SimpleNamespace, tmp_path: Path) -> None:
@@ -139,10 +134,10 @@ def test_a_fine_look_ends_soon_once_nobody_waits_for_it(jobs: SimpleNamespace, t
     Image.fromarray(landscape(0, 128, 96)).save(picture)
     request = PaintRequest(jobs.visitor.keep(picture, "photo.png", "picture"), "starry_night", finish="fine")
     asked = itertools.count()
-    assert jobs.run.finer_preview(jobs.visitor, request, lambda: next(asked) >= 2) == ""
-    assert next(asked) == 4, "before, after two steps of twenty, and at the end"
-    assert not jobs.visitor.files("preview")
-    assert "vs-compare" in jobs.run.finer_preview(jobs.visitor, request)
+    assert len(list(jobs.run.preview(jobs.visitor, request, lambda: next(asked) >= 2))) == 1
+    assert next(asked) == 4, "after the quick one, after two steps of twenty, and at the end"
+    assert len(jobs.visitor.files("preview")) == 2, "before and after"
+    assert list(jobs.run.preview(jobs.visitor, request, lambda: True)) == []
 
 
 def test_a_quick_look_does_not_wait_for_a_fine_one(tmp_path: Path) -> None:
@@ -195,7 +190,7 @@ def test_a_preview_shows_what_will_be_downloaded(
     Image.fromarray(landscape(0, 1440, 960)).save(path)
     identity = jobs.visitor.keep(path, "large.png", "picture")
     request = PaintRequest(identity, "starry_night", stroke_size=stroke_size)
-    *_, html = previews(jobs.run, jobs.visitor, request)
+    *_, html = jobs.run.preview(jobs.visitor, request)
     after = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', html)[0]).path)
     finished(jobs.run.paint(jobs.visitor, request))
     (result,) = jobs.visitor.files("result").values()
@@ -203,7 +198,7 @@ def test_a_preview_shows_what_will_be_downloaded(
     assert downloaded.size == (1440, 960)
     seen = np.asarray(downloaded.resize(after.size, Image.Resampling.BOX), float)
     away = np.abs(seen - np.asarray(after, float)).mean()
-    *_, coarser = previews(jobs.run, jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
+    *_, coarser = jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night", stroke_size=2 * stroke_size))
     other = Image.open(jobs.visitor.file(re.findall(r'after="/vidstyle/file/([^"]+)"', coarser)[0]).path)
     assert away < 0.5 * np.abs(np.asarray(other, float) - np.asarray(after, float)).mean(), away
     assert away < 8
@@ -258,7 +253,7 @@ def test_paintings_wait_for_their_turn_and_one_too_many_is_sent_away(
     with pytest.raises(InputError, match="Too many paintings are waiting"):
         next(third)
     # Others may look at frames all the while.
-    assert "vs-compare" in run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night"))
+    assert "vs-compare" in next(run.preview(looking, PaintRequest(next(iter(looking.files("video"))), "starry_night")))
     waiting.stop_painting()
     with pytest.raises(Cancelled):
         list(second)
@@ -338,7 +333,7 @@ def test_of_a_style_that_has_made_room_meanwhile_nobody_learns_where_it_was(
     monkeypatch.setattr("vidstyle.demo.previews.load_style", load_late)
     monkeypatch.setattr("vidstyle.demo.jobs.restyle", restyle_late)
     with pytest.raises(InputError, match="no such style file") as error:
-        [*getattr(jobs.run, does)(jobs.visitor, PaintRequest(identity, f"own:{style}"))]
+        list(getattr(jobs.run, does)(jobs.visitor, PaintRequest(identity, f"own:{style}")))
     assert str(tmp_path) not in str(error.value)
 
 
@@ -347,4 +342,4 @@ def test_another_visitors_file_cannot_be_painted(jobs: SimpleNamespace, tmp_path
     (tmp_path / "film.mp4").touch()
     identity = stranger.keep(tmp_path / "film.mp4", "film.mp4", "video")
     with pytest.raises(InputError, match="no longer here"):
-        jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night"))
+        next(jobs.run.preview(jobs.visitor, PaintRequest(identity, "starry_night")))

@@ -32,29 +32,34 @@ def seen(page: Any, look: dict[str, str]) -> np.ndarray:
 
 @pytest.fixture
 def page(visit: Callable[..., Any], demo_material: Path) -> Any:
-    """That of a picture whose fine preview is being painted, for as long as it takes 20 steps of 900 rows."""
+    """That of a picture whose fine preview is being painted, for as long as twenty steps take."""
     page = visit("Picture")
-    drop(page, demo_material / "large.png")
-    page.wait_for_selector("#picture-preview vs-compare img.after")
     page.evaluate(WATCH)
-    slider = page.locator(".vs-panel:visible").get_by_role("slider", name="Stroke size")
-    box = slider.bounding_box()
-    slider.click(position={"x": 0.09 * box["width"], "y": box["height"] / 2})
-    page.wait_for_function("window.looks.length >= 2")
+    drop(page, demo_material / "large.png")
+    page.wait_for_function("window.looks.length >= 1")
+    # What is done just when an event has ended may come to nothing, see paint_tab.py.
+    page.wait_for_timeout(1000)
     page.locator(".vs-panel:visible").get_by_text("Fine", exact=True).click()
-    page.wait_for_function("window.looks.length >= 3")
+    page.wait_for_function("window.looks.length >= 2")
     return page
 
 
+def choose(page: Any, style: str) -> None:
+    page.locator(".vs-panel:visible vs-picker button", has_text=style).click()
+
+
 def test_another_style_shows_at_once_while_a_fine_preview_is_painted(page: Any) -> None:
-    page.locator(".vs-panel:visible vs-picker button", has_text="The Scream").click()
+    choose(page, "The Scream")
+    page.wait_for_function("window.looks.length >= 3")
+    choose(page, "Under the Wave")
     page.wait_for_function("window.looks.length >= 5")
-    before, quick, fine = (seen(page, look) for look in page.evaluate("window.looks")[2:5])
-    assert np.abs(fine - quick).mean() < np.abs(quick - before).mean(), "nothing more in the first style"
+    first, second, third, fine = (seen(page, look) for look in page.evaluate("window.looks")[1:5])
+    moved = [np.abs(later - sooner).mean() for sooner, later in ((first, second), (second, third), (third, fine))]
+    assert moved[2] < 0.6 * min(moved[:2]), f"nothing more in the first two styles: {moved}"
 
 
 def test_another_picture_shows_at_once_while_a_fine_preview_is_painted(page: Any, demo_material: Path) -> None:
     drop(page, demo_material / "small.png")
-    page.wait_for_function("window.looks.length >= 5")
+    page.wait_for_function("window.looks.length >= 4")
     page.wait_for_timeout(1000)
-    assert [look["width"] for look in page.evaluate("window.looks")[3:]] == ["240", "240"]
+    assert [look["width"] for look in page.evaluate("window.looks")] == ["960", "960", "240", "240"]

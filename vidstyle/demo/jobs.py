@@ -113,41 +113,30 @@ class Jobs:
         self._others_come_first = others_come_first
         self._queue = JobQueue(queue)
 
-    def preview(self, visitor: Visitor, request: PaintRequest) -> str:
-        """One frame before and after, as HTML; whatever the finish, without steps, so that it is there at once.
+    def preview(self, visitor: Visitor, request: PaintRequest, is_over: Callable[[], bool] = never) -> Iterator[str]:
+        """One frame before and after, as HTML: at once, and once more where steps bring it nearer to the picture.
 
-        Raises:
-            InputError: for a file or a style that is not this visitor's.
-        """
-        return self._previewed(visitor, request, 0)
-
-    def finer_preview(self, visitor: Visitor, request: PaintRequest, is_over: Callable[[], bool] = never) -> str:
-        """The same, brought nearer to the picture as the finish says; empty where it says nothing of the kind.
-
-        is_over: says that nobody waits for it any more; what there is then is empty as well.
+        is_over: says that nobody waits for it any more, so that nothing more comes.
 
         Raises:
             InputError: for a file or a style that is not this visitor's, and for steps that cannot be taken.
         """
-        card = self._gallery.card(visitor, request.style)
-        steps = _steps(request.finish, card)
-        takes_steps = card.optimise if steps is None else steps
-        return self._previewed(visitor, request, steps, is_over) if takes_steps and not is_over() else ""
-
-    def _previewed(
-        self, visitor: Visitor, request: PaintRequest, steps: int | None, is_over: Callable[[], bool] = never
-    ) -> str:
         file = visitor.file(request.file, "video", "picture")
         style = self._gallery.card(visitor, request.style)
         frame, size = _frame(file, request.start)
         # Whatever the size at which it is shown, it is painted as the file will be.
         painted_as = within(painted_size(size, request.stroke_size), LARGEST_PREVIEW_SIDE)
         frame, look = shrunk(frame, LARGEST_PREVIEW_SIDE), Look(request.strength, request.keep_colors)
-        try:
-            painted = self._previews.paint(style.path, frame, look, painted_as, steps, is_over)
-        except VidstyleError as error:
-            raise InputError(without_path(error, file.path)) from error
-        return "" if is_over() else self._compared(visitor, shrunk(frame), shrunk(painted))
+        asked = _steps(request.finish, style)
+        takes_steps = style.optimise if asked is None else asked
+        for steps in (0, asked) if takes_steps else (0,):
+            try:
+                painted = self._previews.paint(style.path, frame, look, painted_as, steps, is_over)
+            except VidstyleError as error:
+                raise InputError(without_path(error, file.path)) from error
+            if is_over():
+                return
+            yield self._compared(visitor, shrunk(frame), shrunk(painted))
 
     def paint(
         self, visitor: Visitor, request: PaintRequest, on_result: Callable[[str], None] = lambda _: None

@@ -1,7 +1,8 @@
 """The tabs that paint a video or a picture: drop, look at one frame, paint, take home."""
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -25,7 +26,6 @@ from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import AUTO, FINISHES, Cancelled, Jobs, PaintRequest
 from vidstyle.demo.labels import LABELS
 from vidstyle.demo.page_values import OTHER_PAGE, number, uploaded
-from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import InputError
 
 WORDS = {
@@ -36,6 +36,8 @@ STROKES = (0.25, 4.0)
 FINE = "Fine is nearer to the style's picture, and slower."
 LONGEST_PAGE_NAME = 64
 """Characters of what Gradio calls a page; its own are shorter, and a browser may say anything."""
+PREVIEWS_AT_A_TIME = 6
+"""Of all visitors.  One that takes steps waits for others that do, for seconds, and quick ones pass them."""
 MOST_CHANGES = 20
 """Of style, in a video."""
 
@@ -78,52 +80,66 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
                 changes = element(html_template="<vs-timeline></vs-timeline>", js_on_load=HEAR)
     inputs = [dropped, *look.all, finish, start, end, changes]
     buttons = [paint, cancel]
-
-    # Gradio finds the request by its place, so none of these can take *inputs.
-    def looking(shown: Callable[[Visitor, PaintRequest, str], str]) -> Callable[..., Any]:
-        def look_at_one_frame(
-            upload: str,
-            style: str,
-            strength: float,
-            colors: bool,
-            strokes: float,
-            finish: str,
-            start: float,
-            request: gr.Request,
-        ) -> Any:
-            if not upload:
-                return gr.skip()
-            with errors_shown():
-                asked = _asked_for(upload, style, strength, colors, strokes, finish, start)
-                return shown(visitor_of(request), asked, place(request)) or gr.skip()
-
-        return look_at_one_frame
-
-    def preview_of(visitor: Visitor, asked: PaintRequest, where: str) -> str:
-        visitor.look_at(asked, where)
-        return jobs.preview(visitor, asked)
-
-    def finer_preview_of(visitor: Visitor, asked: PaintRequest, where: str) -> str:
-        return jobs.finer_preview(visitor, asked, lambda: not visitor.looks_at(asked, where))
+    taken = [preview, cut, start, end, progress, result, *buttons]
 
     def place(request: gr.Request) -> str:
         return f"{kind} {str(request.session_hash)[:LONGEST_PAGE_NAME]}"
 
+    def previews(request: gr.Request, asked: PaintRequest) -> Iterator[str]:
+        visitor, where = visitor_of(request), place(request)
+        visitor.look_at(asked, where)
+        yield from jobs.preview(visitor, asked, lambda: not visitor.looks_at(asked, where))
+
+    # Gradio finds the request by its place, so none of these can take *inputs.
+    def show_preview(
+        upload: str,
+        style: str,
+        strength: float,
+        colors: bool,
+        strokes: float,
+        finish: str,
+        start: float,
+        request: gr.Request,
+    ) -> Iterator[Any]:
+        with errors_shown():
+            if upload:
+                yield from previews(request, _asked_for(upload, style, strength, colors, strokes, finish, start))
+        # At its end Gradio shows once more what an event gave last, over what others have shown since.
+        yield gr.skip()
+
+    def want_preview(
+        upload: str,
+        style: str,
+        strength: float,
+        colors: bool,
+        strokes: float,
+        finish: str,
+        start: float,
+        request: gr.Request,
+    ) -> None:
+        # What is wrong with it is said where it is to be shown.
+        with contextlib.suppress(InputError):
+            asked = _asked_for(upload, style, strength, colors, strokes, finish, start)
+            visitor_of(request).look_at(asked, place(request))
+
     def take(
         upload: str, style: str, strength: float, colors: bool, strokes: float, finish: str, request: gr.Request
-    ) -> list[Any]:
-        visitor = visitor_of(request)
+    ) -> Iterator[list[Any]]:
+        # Whatever was dropped before is looked at no more.
+        visitor_of(request).look_at(None, place(request))
         with failed() as failure:
-            # Whatever was dropped before is looked at no more.
-            visitor.look_at(None, place(request))
             if upload:
                 seconds = uploaded(upload)[1]
-                shown = preview_of(
-                    visitor, _asked_for(upload, style, strength, colors, strokes, finish), place(request)
-                )
+                asked = _asked_for(upload, style, strength, colors, strokes, finish)
                 sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
-                return [shown, gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
-        return ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
+                rest = [gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
+                for shown in previews(request, asked):
+                    yield [shown, *rest]
+                    # Whatever has been chosen or begun while the second one was painted.
+                    rest = [gr.skip()] * len(rest)
+                yield [gr.skip()] * len(taken)
+        if failure.words or not upload:
+            yield ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
 
     def do_paint(
         upload: str,
@@ -156,16 +172,17 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
         return cancelled(), IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    latest: dict[str, Any] = quiet | {"trigger_mode": "always_last"}
-    looked_at = [dropped, *look.all, finish, start]
-    show_preview, show_finer = looking(preview_of), looking(finer_preview_of)
-    # What takes steps waits in a line of its own, where no quick look of another visitor waits for it.
-    finer: dict[str, Any] = {"fn": show_finer, "inputs": looked_at, "outputs": preview, "concurrency_limit": 1} | latest
-    taken = [preview, cut, start, end, progress, result, *buttons]
-    dropped.input(take, [dropped, *look.all, finish], taken, **latest).success(**finer)
+    # A preview is one event to its end, fine or not, and none follows it: what is sent just when Gradio closes the
+    # connection for results, as one that follows is, may never be answered.
+    shown: dict[str, Any] = quiet | {"concurrency_limit": PREVIEWS_AT_A_TIME}
+    dropped.input(take, [dropped, *look.all, finish], taken, trigger_mode="multiple", **shown)
     released = [slider.release for slider in (look.strength, look.stroke_size, start)]
     chosen = [look.style.input, finish.input, look.keep_colors.input, *released]
-    gr.on(chosen, show_preview, looked_at, preview, concurrency_limit=2, **latest).success(**finer)
+    looked_at = [dropped, *look.all, finish, start]
+    # The next preview begins once that of the same control is over, which ends soon when it hears of the next.
+    gr.on(chosen, want_preview, looked_at, None, trigger_mode="multiple", queue=False, **quiet)
+    for choice in chosen:
+        choice(show_preview, looked_at, preview, trigger_mode="always_last", **shown)
     # Jobs has a line of its own, in which one sees how far it is.
     paint.click(do_paint, inputs, [progress, result, *buttons], concurrency_limit=None, **quiet)
     # The painting ends by itself, and only then the next may begin: where Gradio cuts it off, an error may stay behind.
