@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -359,6 +360,29 @@ def test_what_gradio_keeps_of_a_page_goes_with_its_visitor(tmp_path: Path) -> No
         assert sorted(pages()) == sorted({*names} - {names[1]}), "that which was not used for longest has made room"
         visitors.sweep(0)
         assert not pages()
+
+
+def test_a_picture_can_be_painted_though_its_preview_was_over_before_it_showed(tmp_path: Path) -> None:
+    import gradio as gr
+
+    from vidstyle.demo.controls import READY
+    from vidstyle.demo.paint_tab import paint_tab
+
+    class NothingShown:
+        """Another style was chosen meanwhile."""
+
+        def preview(self, *_: object) -> Iterator[str]:
+            return iter(())
+
+    with gr.Blocks() as page:
+        paint_tab("picture", "starry_night", NothingShown(), MEGABYTE, ())
+    (take,) = (event.fn for event in page.fns.values() if event.name == "take")
+    (click,) = (event for event in page.fns.values() if event.name == "do_paint")
+    visitor = Visitors(tmp_path).welcome()[1]
+    request = SimpleNamespace(state=SimpleNamespace(visitor=visitor), session_hash="a page")
+    given = list(take(json.dumps({"id": "mine"}), "starry_night", 100, False, 1, "auto", request))
+    button = [output.elem_id for output in click.outputs].index("picture-paint") - len(click.outputs)
+    assert [one[button] for one in given if one[button] != gr.skip()] == [READY]
 
 
 # --- the command

@@ -132,12 +132,12 @@ def paint_tab(kind: str, first: str, jobs: Jobs, largest: int, examples: tuple[E
                 seconds = uploaded(upload)[1]
                 asked = _asked_for(upload, style, strength, colors, strokes, finish)
                 sliders = [gr.Slider(maximum=max(0.1, seconds), value=value) for value in (0, max(0.1, seconds))]
-                rest = [gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
+                # First of all, since a preview that is over before it shows gives nothing.
+                yield [gr.skip(), gr.Column(visible=is_video and seconds > 0), *sliders, "", "", READY, IDLE]
+                untouched = [gr.skip()] * (len(taken) - 1)
                 for shown in previews(request, asked):
-                    yield [shown, *rest]
-                    # Whatever has been chosen or begun while the second one was painted.
-                    rest = [gr.skip()] * len(rest)
-                yield [gr.skip()] * len(taken)
+                    yield [shown, *untouched]
+                yield [gr.skip(), *untouched]
         if failure.words or not upload:
             yield ["", gr.Column(visible=False), gr.skip(), gr.skip(), failure.html, "", IDLE, IDLE]
 
