@@ -4,8 +4,9 @@ A message names parameters as `parameter` does, and knows nothing of who asks: w
 names, the command line makes options of them, and a page its labels.
 """
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Named = Callable[[str, str], str]
 """A parameter's name and its value as text, which may be empty, in somebody's words."""
@@ -81,6 +82,12 @@ def lacks_memory(error: BaseException) -> bool:
         return True
     libraries = isinstance(error, RuntimeError) or type(error).__module__.startswith("cv2")
     return libraries and any(words in str(error) for words in MEMORY_ERRORS)
+
+
+def some_of(names: Iterable[str], most: int) -> str:
+    """The first of some names, and that there are more."""
+    first = list(itertools.islice(names, most + 1))
+    return ", ".join(first[:most]) + (", ..." if len(first) > most else "")
 
 
 def reason(error: BaseException) -> str:

@@ -255,6 +255,34 @@ def is_at(handle: int, path: Path) -> bool:
         return False
 
 
+def hold_folder(folder: Path, taken: Exception, *, mode: int = 0o777, parents: bool = False) -> int | None:
+    """Make a folder, if it is not there, and keep other runs from it.
+
+    Args:
+        folder: that other runs are kept from as long as the number is open that comes back, which `os.open` has given;
+            None where folders cannot be locked.
+        taken: what to raise if another run has it.
+        mode, parents: see Path.mkdir.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    while True:
+        folder.mkdir(mode=mode, parents=parents, exist_ok=True)
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another run has come to its end, and removed it
+        except OSError:
+            return None  # Windows opens no folders
+        if lock(handle) is False:
+            os.close(handle)
+            raise taken
+        if is_at(handle, folder):
+            return handle
+        os.close(handle)
+
+
 def lock(file: Any) -> bool | None:
     """Take hold of an open file until it is closed or this process has ended.
 

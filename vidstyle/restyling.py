@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from vidstyle import pipeline
-from vidstyle.errors import InputError, lacks_memory, parameter
+from vidstyle.errors import InputError, lacks_memory, parameter, some_of
 from vidstyle.media.frame import Frame
 from vidstyle.pipeline import Progress
 from vidstyle.restyle_options import OptionFields, Options, check_request, output_beside
@@ -171,8 +171,7 @@ def _restyle_folder(
     pictures, others = pictures_in(source), left_out_of(source)
     done = _restyle_pictures(pictures, output, written_names(pictures), style, options, report, painters)
     if others:
-        some = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        done.warnings.append(f"{source}: {len(others)} left out, no picture: {some}")
+        done.warnings.append(f"{source}: {len(others)} left out, no picture: {some_of(others, NAMED)}")
     return done
 
 

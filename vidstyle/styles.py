@@ -212,7 +212,8 @@ def steps_of_named(style: str | Path, asked: int | None, *, argument: str = "sty
     if asked is not None:
         return asked
     paths = [path for path, _ in find_styles(style, argument=argument)]
-    if not all(is_picture(path) or has_grams(path) for path in paths):
+    # A mix knows its pictures if all its parts do.
+    if len(paths) > 1 and not all(is_picture(path) or has_grams(path) for path in paths):
         return 0
     return max(FINE_STEPS if is_picture(path) else read_card(path).optimise for path in paths)
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vidstyle.media.sinks import FileSink
     from vidstyle.media.sources import FileSource
     from vidstyle.media.tracks import OtherTracks
-    from vidstyle.perception.style_grams import Grams
     from vidstyle.stream import Paints, Stream
     from vidstyle.stream.pixel_operations import PixelOperations
 
@@ -115,7 +114,8 @@ def open_painter(
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        steps, grams = _steps_and_grams(style, options.optimise)
+        steps = steps_of(style, options)
+        grams = known_grams(style) if steps else {}
         engine = make_engine(
             network_to_paint(style),
             options.device,
@@ -139,16 +139,10 @@ def open_painter(
 
 def steps_of(style: Style, options: Options) -> int:
     """By which paintings in a style are brought nearer to its picture."""
-    return style.card.optimise if options.optimise is None else options.optimise
-
-
-def _steps_and_grams(style: Style, asked: int | None) -> "tuple[int, Grams]":
-    """The same, with what it takes; asked: as Options.optimise.  Raises InputError for more than the style knows."""
-    if asked:
-        return asked, known_grams(style)
-    steps = style.card.optimise if asked is None else 0
-    grams = style.grams if steps else {}
-    return (steps if grams else 0), grams
+    if options.optimise is not None:
+        return options.optimise
+    # What knows no picture cannot come nearer to it.
+    return style.card.optimise if style.card.optimise and style.grams else 0
 
 
 def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from vidstyle.errors import InputError, parameter, reason
-from vidstyle.output_files import lock
+from vidstyle.output_files import hold_folder
 
 NOTE = "settings.json"
 """What the pictures of a folder depend on."""
@@ -44,11 +44,7 @@ class WorkFolder:
             raise InputError(f"{path}: is a file; {what} that are painted are kept in a folder of that name")
         self._handle: int | None = None
         try:
-            path.mkdir(exist_ok=True)
-            with contextlib.suppress(OSError):  # Windows opens no folders
-                self._handle = os.open(path, os.O_RDONLY)
-            if self._handle is not None and lock(self._handle) is False:
-                raise InputError(f"{path}: another run is painting {what} there")
+            self._handle = hold_folder(path, InputError(f"{path}: another run is painting {what} there"))
             self._begin(depends, what, overwrite=overwrite)
         except OSError as error:
             self.close()

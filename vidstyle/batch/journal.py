@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidstyle.batch.records import Request, is_same, read_json
 from vidstyle.errors import InputError, reason
-from vidstyle.output_files import is_at, lock, part_prefix, written_beside
+from vidstyle.output_files import hold_folder, part_prefix, written_beside
 
 SEGMENTS = "segments"
 """End of the folder's name."""
@@ -54,7 +54,7 @@ class Journal:
         self._request = request
         self.folder = segments_folder(output)
         self.finished: list[Finished] = []
-        self._handle = hold_folder(self.folder, output, mode=0o700)
+        self._handle = hold_segments(self.folder, output, mode=0o700)
         self._load()
 
     def _load(self) -> None:
@@ -117,35 +117,16 @@ class Journal:
             self._handle = None
 
 
-def hold_folder(folder: Path, output: Path | str, *, mode: int = 0o777) -> int | None:
-    """Make a folder of segments, and keep other runs from it.
-
-    Args:
-        folder: that is made if it is not there; other runs are kept from it as long as the number is open that comes
-            back, which `os.open` has given, None where folders cannot be locked.
-        output: the video that the segments are of.
-        mode: of a folder that is made.
+def hold_segments(folder: Path, output: Path | str, *, mode: int = 0o777) -> int | None:
+    """Make the folder of an output's segments, and keep other runs from it; see vidstyle.output_files.hold_folder.
 
     Raises:
         InputError: if nothing can be written there, or another run paints the same.
     """
-    while True:
-        try:
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{output}: cannot write there: {reason(error)}") from error
-        try:
-            handle = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # another run has come to its end, and removed it
-        except OSError:
-            return None  # Windows opens no folders
-        if lock(handle) is False:
-            os.close(handle)
-            raise InputError(f"{output}: is being painted by another run")
-        if is_at(handle, folder):
-            return handle
-        os.close(handle)
+    try:
+        return hold_folder(folder, InputError(f"{output}: is being painted by another run"), mode=mode, parents=True)
+    except OSError as error:
+        raise InputError(f"{output}: cannot write there: {reason(error)}") from error
 
 
 def segments_folder(output: Path) -> Path:

@@ -13,7 +13,6 @@ from vidstyle.output_files import written_beside
 from vidstyle.restyle_options import URL_IN_PATH
 
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-
 LIVE = frozenset({"rtsp", "rtsps", "rtmp", "udp", "rtp", "srt", "tcp", "mms"})
 """What plays while it is painted, and is no file."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from vidstyle.batch import places
-from vidstyle.errors import InputError, parameter
+from vidstyle.errors import InputError, parameter, some_of
 from vidstyle.media.images import is_image
 from vidstyle.media.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES, check_picture_suffix
 from vidstyle.output_files import check_folder, is_hidden
@@ -269,5 +269,5 @@ def _check_times(tasks: Sequence[Task]) -> None:
 
 
 def _some(paths: Sequence[Path]) -> str:
-    names = ", ".join(str(path) for path in paths[:NAMED]) + (", ..." if len(paths) > NAMED else "")
+    names = some_of(map(str, paths), NAMED)
     return f"left out: {names}"

@@ -275,12 +275,11 @@ def restyle(
         fields.pop("warnings")
         print(json.dumps(fields))
     elif not quiet:
-        frames, rate = (
-            ("1 frame", "") if summary.frames == 1 else (f"{summary.frames} frames", f" ({summary.fps:.1f} fps)")
-        )
+        several = summary.frames != 1
+        rate = f" ({summary.fps:.1f} fps)" if several else ""
         say(
-            f"{output}: {frames}, {summary.width}x{summary.height}, in {summary.seconds:.1f} s{rate} "
-            f"on {summary.device} ({summary.engine})"
+            f"{output}: {summary.frames} frame{'s' * several}, {summary.width}x{summary.height}, "
+            f"in {summary.seconds:.1f} s{rate} on {summary.device} ({summary.engine})"
         )
 
 

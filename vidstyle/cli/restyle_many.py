@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vidstyle.cli.messages import option, say
-from vidstyle.errors import InputError, VidstyleError
+from vidstyle.errors import InputError, VidstyleError, some_of
 from vidstyle.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _say_left_out(plan: "BatchPlan") -> None:
 
     left_out = plan.left_out
     if left_out:
-        some = ", ".join(as_named(path) for path in left_out[:LISTED]) + (", ..." if len(left_out) > LISTED else "")
+        some = some_of(map(as_named, left_out), LISTED)
         say(f"{len(left_out)} left out, neither video nor picture: {some}")
 
 

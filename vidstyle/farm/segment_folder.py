@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from vidstyle.batch import places
-from vidstyle.batch.journal import SEGMENTS, hold_folder
+from vidstyle.batch.journal import SEGMENTS, hold_segments
 from vidstyle.batch.records import Request, is_same, read_json
 from vidstyle.farm.cuts import Bounds
 from vidstyle.farm.painting_segments import Video, segment_name, state_name
@@ -35,7 +35,7 @@ class SegmentFolder:
     def __init__(self, video: Video, request: Request, segments: Sequence[Bounds]) -> None:
         self._video = video
         folder = places.on_disk(video.segments)
-        self._handle = None if folder is None else hold_folder(folder, video.output)
+        self._handle = None if folder is None else hold_segments(folder, video.output)
         try:
             self.missing = self._missing(request, segments)
         except BaseException:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vidstyle.errors import InputError, parameter
+from vidstyle.errors import InputError, parameter, some_of
 from vidstyle.media.images import read_picture, upright_size
 from vidstyle.media.mask_files import scaled
 from vidstyle.media.suffixes import pictures_by_name
@@ -77,8 +77,11 @@ def find_keys(folder: Path, what: str = "keys") -> tuple[list[KeyFile], list[str
         raise InputError(
             f"{folder}: has no keys: pictures that are named after the numbers of their frames, such as {key_name(120)}"
         )
-    some = ", ".join(nameless[:NAMED]) + (", ..." if len(nameless) > NAMED else "")
-    notes = [f"{folder}: {len(nameless)} left out, whose names have no number of a frame: {some}"] if nameless else []
+    notes = (
+        [f"{folder}: {len(nameless)} left out, whose names have no number of a frame: {some_of(nameless, NAMED)}"]
+        if nameless
+        else []
+    )
     return [KeyFile(index, keys[index]) for index in sorted(keys)], notes
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from vidstyle.errors import InputError, VidstyleError, reason
 from vidstyle.keys.key_files import check_shape, frame_number, key_name, read_key
+from vidstyle.keys.key_requests import LEARN_SECONDS
 from vidstyle.live.snapshots import FINISH_SECONDS
 from vidstyle.media.images import Picture, read_image, write_picture
 from vidstyle.media.suffixes import pictures_by_name
@@ -21,7 +22,6 @@ T = TypeVar("T")
 SOURCES = ".frames"
 """Folder in the folder, of the frames as they were."""
 LOOK_SECONDS = 0.2
-LEARN_SECONDS = 20.0
 MOST_WAITING = 2
 """Frames that may wait to be saved: whoever holds a key down asks for thirty a second."""
 
