@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -14,6 +15,7 @@ import pytest
 import torch
 from media_files import colorful_picture, make_video, psnr, read_video
 from torch import nn
+from waiting import PATIENCE
 
 from vidstyle import InputError
 from vidstyle.engines import choose_engine, make_engine
@@ -104,6 +106,20 @@ def test_in_bfloat16_it_paints_nearly_the_same() -> None:
     ours = painted(OpenVinoEngine(network, precision="bf16"), pixels)
     theirs = painted(TorchCpuEngine(network, dtype=torch.float32), pixels)
     assert 38 < psnr(ours, theirs) < 90
+
+
+def test_held_to_fewer_instructions_everything_is_compiled_all_the_same(
+    clip: Path, start_cli: Callable[..., subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO's own choice would be bfloat16, which it cannot compile then."""
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"):
+        monkeypatch.setenv(name, "avx2")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing measured yet"))
+    command = "restyle", clip, tmp_path / "painted.mp4", "--style", "starry_night", "--optimise", "1"
+    process = start_cli(*command, "--engine", "openvino")
+    told = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, told
+    assert len(read_video(tmp_path / "painted.mp4")) == len(read_video(clip))
 
 
 @pytest.mark.parametrize("planes", [None, Color(matrix=1), Color(matrix=5, full_range=True)], ids=str)

@@ -10,12 +10,32 @@ NICENESS = 7
 BEHIND = 5
 """Further steps of priority, of what gives way to work that gives way itself."""
 
+ONEDNN_WITHOUT_BFLOAT16 = ("sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni")
+HELD_BELOW_BFLOAT16 = {
+    "ONEDNN_MAX_CPU_ISA": ONEDNN_WITHOUT_BFLOAT16,
+    "DNNL_MAX_CPU_ISA": ONEDNN_WITHOUT_BFLOAT16,
+    "ATEN_CPU_CAPABILITY": ("default", "avx2"),
+}
+"""Variables that hold oneDNN, which multiplies for OpenVINO and torch alike, and torch to fewer instructions than the
+processor has; and what they say, in lower case, where none that multiply bfloat16 are left."""
+
 OPENCV_AVX512 = 13
 """OpenCV's CPU_AVX_512F, which its Python has no name for."""
 
 
+def is_held_below_bfloat16() -> bool:
+    """Whether libraries have been told to leave alone what this processor multiplies bfloat16 with, if it has any.
+
+    They do not heed it when they say what the processor has; then OpenVINO compiles nothing in bfloat16, and torch
+    takes forty times as long for it as for float32.
+    """
+    return any(os.environ.get(name, "").lower() in below for name, below in HELD_BELOW_BFLOAT16.items())
+
+
 def prefers_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX), and may."""
+    if is_held_below_bfloat16():
+        return False
     import torch
 
     capabilities = torch.cpu.get_capabilities()

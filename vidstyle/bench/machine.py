@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vidstyle import __version__
 from vidstyle.errors import VidstyleError, reason
-from vidstyle.processor import prefers_bfloat16, usable_cores
+from vidstyle.processor import is_held_below_bfloat16, prefers_bfloat16, usable_cores
 
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "bf16", "i8mm")
 """Of processors, as Linux spells them, that make a difference here."""
@@ -87,8 +87,11 @@ def _openvino() -> Iterator[Finding]:
         return
     yield Finding("OpenVINO", True, metadata.version("openvino"))
     engine = openvino.OpenVinoEngine(load_style(DEFAULT_STYLE).network)
-    measured = "measured against int8" if prefers_bfloat16() else "this processor has no bfloat16"
-    yield Finding("precision", True, f"{engine.precision} ({measured})")
+    if is_held_below_bfloat16():
+        reason = "held to instructions without bfloat16"
+    else:
+        reason = "measured against int8" if prefers_bfloat16() else "this processor has no bfloat16"
+    yield Finding("precision", True, f"{engine.precision} ({reason})")
     engine.close()
 
 

@@ -19,7 +19,7 @@ from vidstyle.errors import InputError, parameter, reason
 from vidstyle.lazy_network import AnyNetwork, LazyNetwork, own_copy
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
-from vidstyle.processor import prefers_bfloat16, usable_cores
+from vidstyle.processor import is_held_below_bfloat16, prefers_bfloat16, usable_cores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -209,8 +209,8 @@ class OpenVinoEngine(Engine):
         return graph
 
     def _bfloat16(self, processor: str, capabilities: list[str]) -> bool:
-        """Whether the processor has bfloat16, which torch knows, and is asked once if it need not be loaded else."""
-        if not isinstance(self._network, LazyNetwork):
+        """Whether to paint with bfloat16, which torch knows, and is asked once if it need not be loaded else."""
+        if is_held_below_bfloat16() or not isinstance(self._network, LazyNetwork):
             return prefers_bfloat16()
 
         def ask() -> tuple[bool, Callable[[], bytes]]:
