@@ -1,5 +1,6 @@
 """`vidstyle live`: files as cameras, recordings, pipes and streams, signals, and what cannot be."""
 
+import dataclasses
 import json
 import os
 import re
@@ -26,6 +27,8 @@ from vidstyle.live import LiveSettings, run
 from vidstyle.media.containers import MICROSECOND
 from vidstyle.media.stream_connections import StreamTarget, has_srt
 from vidstyle.media.streaming import StreamSink
+from vidstyle.style_files import save_style
+from vidstyle.styles import load_style
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_steps")]
 
@@ -78,15 +81,22 @@ def test_painting_live_paints(run_cli: Cli, bars: Path, style_file: Path, tmp_pa
 
 
 def test_paintings_are_brought_nearer(run_cli: Cli, bars: Path, style_file: Path, tmp_path: Path) -> None:
-    shown = []
     still = make_video(tmp_path / "still.mp4", pictures=[barcode(5)] * 25, times=range(25))
-    for steps in (0, 10):
-        output = tmp_path / f"{steps}.mkv"
-        # A network for which nothing has to be compiled.
-        options = ("--style", "johnson_starry_night", "--camera", still, "--optimise", steps, "--device", "cpu")
+    # A network for which nothing has to be compiled.
+    plain = load_style("johnson_starry_night")
+    asking = tmp_path / "asking.safetensors"
+    save_style(asking, plain.network, dataclasses.replace(plain.card, optimise=10), plain.grams)
+
+    def last_shown(style: str | Path, *steps: object) -> np.ndarray:
+        output = tmp_path / "shown.mkv"
+        options = "--style", style, "--camera", still, "--device", "cpu", *steps
         assert run_cli("live", *options, "--to", output, "--overwrite").code == 0
-        shown.append(read_video(output)[-1][1].astype(int))
-    assert np.abs(shown[0] - shown[1]).mean() > 1
+        return read_video(output)[-1][1].astype(int)
+
+    at_once = last_shown("johnson_starry_night")
+    assert np.abs(last_shown("johnson_starry_night", "--optimise", 10) - at_once).mean() > 1
+    assert np.abs(last_shown(asking) - at_once).mean() > 1, "as the style says"
+    assert np.abs(last_shown(asking, "--optimise", 0) - at_once).mean() < 0.5
     result = run_cli("live", "--style", style_file, "--camera", bars, "--optimise", 3, "--to", tmp_path / "no.mkv")
     assert (result.code, len(result.err.splitlines())) == (2, 1)
     assert "--optimise: noise does not know its picture" in result.err

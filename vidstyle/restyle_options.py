@@ -32,8 +32,7 @@ StrokeSize = Annotated[
         description=f"takes {SMALLEST_STROKE:g} (fine) to {LARGEST_STROKE:g} (broad)",
     ),
 ]
-STEPS = Field(ge=0, le=MOST_STEPS, description=f"takes 0 (none) to {MOST_STEPS} steps")
-Steps = Annotated[int, STEPS]
+Steps = Annotated[int | None, Field(ge=0, le=MOST_STEPS, description=f"takes 0 (none) to {MOST_STEPS} steps")]
 Side = Annotated[int, Field(strict=True)]
 Size = Annotated[tuple[Side, Side] | None, Field(strict=False, description="takes width and height, pixels")]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -80,7 +79,7 @@ class Options:
     keep_colors: bool = False
     steady: bool = True
     stroke_size: StrokeSize = 1.0
-    optimise: Annotated[int | None, STEPS] = None
+    optimise: Steps = None
     codec: str | None = None
     quality: int | None = None
     bitrate: Annotated[int | None, Field(ge=20_000, description="takes bits a second, 20000 or more")] = None

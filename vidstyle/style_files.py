@@ -59,7 +59,7 @@ class StyleCard:
         title, artist, year, licence: of the picture.
         recipe: SHA-256 of the recipe that made the weights.
         metrics: measured at the end of training, by name.
-        optimise: steps by which each painting in files is brought nearer to the picture, where nobody says otherwise.
+        optimise: steps by which each painting is brought nearer to the picture, where nobody says otherwise.
         parameters: numbers in the weights.
         bytes: size of the file.
     """
@@ -103,6 +103,13 @@ class Style:
     card: StyleCard
     network: "nn.Module" = field(repr=False)
     grams: "Grams" = field(default_factory=dict, repr=False, compare=False)
+
+    def steps(self, asked: int | None) -> int:
+        """By how many paintings are brought nearer to its picture: as many as have been asked for, or its own."""
+        if asked is not None:
+            return asked
+        # What knows no picture cannot come nearer to it.
+        return self.card.optimise if self.card.optimise and self.grams else 0
 
     def _repr_png_(self) -> builtins.bytes:
         """A photograph that comes with the program, painted: what a notebook shows of a style."""

@@ -114,7 +114,7 @@ def open_painter(
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        steps = steps_of(style, options)
+        steps = style.steps(options.optimise)
         grams = known_grams(style) if steps else {}
         engine = make_engine(
             network_to_paint(style),
@@ -135,14 +135,6 @@ def open_painter(
         )
 
     return PaintingQueue(make)
-
-
-def steps_of(style: Style, options: Options) -> int:
-    """By which paintings in a style are brought nearer to its picture."""
-    if options.optimise is not None:
-        return options.optimise
-    # What knows no picture cannot come nearer to it.
-    return style.card.optimise if style.card.optimise and style.grams else 0
 
 
 def look_ahead(device: str, size: tuple[int, int], *, planes: bool) -> int:

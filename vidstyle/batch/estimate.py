@@ -17,7 +17,6 @@ from vidstyle.video_runs import (
     open_video,
     read_frames,
     segment_stream,
-    steps_of,
 )
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
@@ -57,7 +56,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
                     loaded[task.style_at] = load_timeline(task.style_at)
                 if task.picture:
                     upright_size(task.source)
-                    steps = steps_of(loaded[task.style_at].only(), task.options)
+                    steps = loaded[task.style_at].only().steps(task.options.optimise)
                     result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * steps))
                     continue
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))

@@ -41,7 +41,7 @@ def live(
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
     stroke_size: StrokeSize = 1.0,
-    optimise: Annotated[int, typer.Option(metavar="STEPS", help=OPTIMISE)] = 0,
+    optimise: Annotated[Optional[int], typer.Option(metavar="STEPS", help=OPTIMISE)] = None,
     seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
     keys: Annotated[
         Optional[Path],

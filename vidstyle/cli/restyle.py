@@ -102,7 +102,7 @@ def restyle(
     stroke_size: StrokeSize = 1.0,
     optimise: Annotated[
         Optional[int],
-        typer.Option(metavar="STEPS", help=f"{OPTIMISE} Default: 20 in styles made of a picture, else none."),
+        typer.Option(metavar="STEPS", help=OPTIMISE),
     ] = None,
     keys: Annotated[
         Optional[str],

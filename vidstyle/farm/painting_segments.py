@@ -35,7 +35,6 @@ from vidstyle.video_runs import (
     open_video,
     read_frames,
     segment_stream,
-    steps_of,
 )
 
 DRAWN_BEFORE = 25
@@ -180,7 +179,7 @@ class SegmentPainter:
             )
 
     def _optimises(self, video: Video) -> bool:
-        return any(steps_of(style, video.options) for style in self._timeline(video).styles)
+        return any(style.steps(video.options.optimise) for style in self._timeline(video).styles)
 
     def _timeline(self, video: Video) -> Timeline:
         if video.style_at not in self._timelines:

@@ -56,7 +56,7 @@ class LiveSettings:
     keep_colors: bool = False
     mirror: bool = False
     stroke_size: StrokeSize = 1.0
-    optimise: Steps = 0
+    optimise: Steps = None
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="takes seconds above 0")] = None
     keys: Path | None = None
     learn: Annotated[float, Field(ge=0, allow_inf_nan=False, description="takes seconds from 0 on")] = 20.0

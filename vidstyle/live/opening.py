@@ -158,9 +158,10 @@ class _Painting:
         # Where there are other styles to go over to, torch is needed for them, and had better be loaded before anything
         # moves.
         size = painted_size(self._size, self._settings.stroke_size) if alone else None
-        style, steps = self._style(name), self._settings.optimise
+        style = self._style(name)
         # What is learnt from painted frames has no other picture than those.
-        grams = known_grams(style) if steps and name not in self._learnt else None
+        steps = 0 if name in self._learnt else style.steps(self._settings.optimise)
+        grams = known_grams(style) if steps else None
         return StylePainter(style, self._settings.device, self._color, self._compiler, size, grams, steps)
 
     def _style(self, name: str) -> "Style":
