@@ -90,7 +90,8 @@ def _openvino() -> Iterator[Finding]:
     if is_held_below_bfloat16():
         reason = "held to instructions without bfloat16"
     else:
-        reason = "measured against int8" if prefers_bfloat16() else "this processor has no bfloat16"
+        other = "bf16" if engine.precision == "int8" else "int8"
+        reason = f"measured against {other}" if prefers_bfloat16() else "this processor has no bfloat16"
     yield Finding("precision", True, f"{engine.precision} ({reason})")
     engine.close()
 
