@@ -7,7 +7,7 @@ import pytest
 from conftest import Result
 
 from vidstyle.cli import app
-from vidstyle.cli.reference import commands, parameters, reference
+from vidstyle.cli.reference import PARTS, commands, parameters, parts, reference
 from vidstyle.keys.key_requests import COVER, LEARN_SECONDS, TIMEOUT_SECONDS
 from vidstyle.style_files import FINE_STEPS
 
@@ -27,6 +27,18 @@ def test_everything_a_command_takes_is_in_its_help(
     for written in parameters(dict(commands(app))[name]):
         for option in written.names or (written.value.split()[0],):
             assert option in shown
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_of_a_long_help_is_there_and_short(name: str, run_cli: Callable[..., Result]) -> None:
+    options = [written for written in parameters(dict(commands(app))[name]) if written.names]
+    found = parts(name, options)
+    assert [heading for heading, _ in found] == list(PARTS[name].values())
+    assert [option for _, part in found for option in part] == options
+    assert all(1 <= len(part) <= 12 for _, part in found)
+    shown = run_cli(name, "--help").out
+    places = [shown.index(f"\n{heading}:\n") for heading, _ in found]
+    assert places == sorted(places)
 
 
 def test_lines_are_short() -> None:

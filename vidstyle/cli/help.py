@@ -11,20 +11,23 @@ class CommandWithHelp(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write it."""
         from vidstyle.cli.app import app
-        from vidstyle.cli.reference import commands, parameters
+        from vidstyle.cli.reference import commands, parameters, parts
 
-        taken = list(parameters(dict(commands(app))[str(self.name)]))
-        formatter.write_usage(ctx.command_path, " ".join(["[OPTIONS]", *(w.value for w in taken if not w.names)]))
+        name = str(self.name)
+        taken = list(parameters(dict(commands(app))[name]))
+        arguments = [written for written in taken if not written.names]
+        formatter.write_usage(ctx.command_path, " ".join(["[OPTIONS]", *(written.value for written in arguments)]))
         self.format_help_text(ctx, formatter)
-        for heading, wanted in (("Arguments", False), ("Options", True)):
+        options = parts(name, (written for written in taken if written.names))
+        for heading, part in [("Arguments", arguments), *options]:
             rows = [
-                (" ".join(filter(None, (", ".join(written.names), written.value))), written.told())
-                for written in taken
-                if bool(written.names) == wanted
+                (" ".join(filter(None, (", ".join(written.names), written.value))), written.told()) for written in part
             ]
-            if rows or wanted:
+            if part is options[-1][1]:
+                rows.append(("-h, --help", "Show this message and exit."))
+            if rows:
                 with formatter.section(heading):
-                    formatter.write_dl([*rows, ("-h, --help", "Show this message and exit.")] if wanted else rows)
+                    formatter.write_dl(rows)
 
 
 class ProgramWithHelp(TyperGroup):

@@ -18,18 +18,23 @@ def live(
     style: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Style to begin with. Default: starry_night.")
     ] = None,
+    strength: Strength = 1.0,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    stroke_size: StrokeSize = 1.0,
+    optimise: Annotated[Optional[int], typer.Option(metavar="STEPS", help=OPTIMISE)] = None,
     camera: Annotated[str, typer.Option(help="Camera (number, name, device), screen[:N], URL or video file.")] = "0",
+    camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
+    camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
+    seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
     to: Annotated[
         Optional[list[str]],
         typer.Option(
             help="window, virtual, pipe:, pipe:yuv420p, a file, or an rtmp, rtsp, udp or srt URL; may be repeated."
         ),
     ] = None,
-    device: PaintingDevice = "auto",
     size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Show at this size.")] = None,
-    camera_size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to ask the camera for.")] = None,
-    camera_fps: Annotated[Optional[float], typer.Option(help="Rate to ask the camera for.")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again at its end.")] = False,
     sound: Annotated[bool, typer.Option(help="Record and stream the source's own sound, too.")] = True,
     microphone: Annotated[
         bool, typer.Option("--microphone", help="Record and stream a microphone in place of it.")
@@ -37,12 +42,18 @@ def live(
     microphone_name: Annotated[
         Optional[str], typer.Option(metavar="NAME|FILE", help="Another microphone than the usual one.")
     ] = None,
-    strength: Strength = 1.0,
-    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Left and right exchanged, as in a mirror.")] = False,
-    stroke_size: StrokeSize = 1.0,
-    optimise: Annotated[Optional[int], typer.Option(metavar="STEPS", help=OPTIMISE)] = None,
-    seconds: Annotated[Optional[float], typer.Option(help="End after so many seconds.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
+    background: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="PICTURE|blur|keep|paint",
+            help="Paint people only, before a picture, a blur or the camera's own; or only what is behind them.",
+        ),
+    ] = None,
+    mask_model: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Network that finds people: ONNX, TFLite or OpenVINO's own."),
+    ] = None,
     keys: Annotated[
         Optional[Path],
         typer.Option(
@@ -58,21 +69,10 @@ def live(
             help="With --keys: seconds to learn from each painted frame how to paint what it does not show.",
         ),
     ] = 20.0,
-    background: Annotated[
-        Optional[str],
-        typer.Option(
-            metavar="PICTURE|blur|keep|paint",
-            help="Paint people only, before a picture, a blur or the camera's own; or only what is behind them.",
-        ),
-    ] = None,
-    mask_model: Annotated[
-        Optional[Path],
-        typer.Option(metavar="FILE", help="Network that finds people: ONNX, TFLite or OpenVINO's own."),
-    ] = None,
+    device: PaintingDevice = "auto",
     control: Annotated[
         Optional[int], typer.Option(metavar="PORT", help="Take orders in OSC on this port of this machine.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No figures at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:

@@ -22,9 +22,14 @@ def paint(
     ],
     preset: Annotated[str, typer.Option(metavar="best|gatys|d2l|adam", help="The way to paint.")] = "best",
     size: Annotated[int, typer.Option(help="Longer side of the painting, pixels, up to 4096.")] = 512,
+    style_scale: Annotated[
+        float, typer.Option("--stroke-size", "--style-scale", help="Of strokes: 2 is twice as large, 0.5 half.")
+    ] = 1.0,
+    steps: Annotated[Optional[int], typer.Option(min=1, help="At each scale, in place of the preset's.")] = None,
+    init: Annotated[Optional[str], typer.Option(metavar="noise|content|style|FILE", help="Where to start.")] = None,
+    seed: Annotated[int, typer.Option(help="Of noise; the same seed makes the same picture.")] = 0,
     content_weight: Annotated[Optional[float], typer.Option(help="In place of the preset's.")] = None,
     style_weight: Annotated[Optional[float], typer.Option(help="In place of the preset's.")] = None,
-    init: Annotated[Optional[str], typer.Option(metavar="noise|content|style|FILE", help="Where to start.")] = None,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The content's colours, painted.")] = False,
     match_colors: Annotated[
         bool, typer.Option("--match-colors", help="Give the styles the content's colours beforehand.")
@@ -33,21 +38,16 @@ def paint(
         Optional[list[Path]],
         typer.Option(help="Picture, white where a style paints; one for each style, or all but the last."),
     ] = None,
-    style_scale: Annotated[
-        float, typer.Option("--stroke-size", "--style-scale", help="Of strokes: 2 is twice as large, 0.5 half.")
-    ] = 1.0,
-    steps: Annotated[Optional[int], typer.Option(min=1, help="At each scale, in place of the preset's.")] = None,
-    seed: Annotated[int, typer.Option(help="Of noise; the same seed makes the same picture.")] = 0,
-    device: Device = "auto",
-    perceptual: PerceptualName = None,
-    perceptual_weights: PerceptualWeights = None,
-    recompute_activations: RecomputeActivations = False,
-    tile: Annotated[Optional[int], typer.Option(help="Look at a large picture in parts of this side, pixels.")] = None,
     video: Annotated[bool, typer.Option("--video", help="Paint a video; run again, it goes on where it was.")] = False,
     preview: Annotated[Optional[Path], typer.Option(help="Picture that is written again every few steps.")] = None,
     snapshots: Annotated[int, typer.Option(min=0, help="Pictures of the way to keep, beside OUT.")] = 0,
     plot: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Draw the loss curves (PNG).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    device: Device = "auto",
+    perceptual: PerceptualName = None,
+    perceptual_weights: PerceptualWeights = None,
+    recompute_activations: RecomputeActivations = False,
+    tile: Annotated[Optional[int], typer.Option(help="Look at a large picture in parts of this side, pixels.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:

@@ -3,7 +3,7 @@
 import inspect
 import textwrap
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,6 +20,33 @@ HEAD = """\
 Made from the commands themselves by `python -m vidstyle.cli.reference > docs/reference.md`, and
 held against them by a test. `vidstyle COMMAND --help` says the same.
 """
+PARTS = {
+    "restyle": {
+        "--style": "Style",
+        "--size": "Size and part",
+        "--codec": "File",
+        "--out": "Many files",
+        "--keys": "Painted frames",
+        "--device": "Machine",
+        "--quiet": "Options",
+    },
+    "live": {
+        "--style": "Style",
+        "--camera": "Source",
+        "--to": "Output",
+        "--background": "People",
+        "--keys": "Painted frames",
+        "--device": "Machine",
+        "--quiet": "Options",
+    },
+    "paint": {
+        "--preset": "Painting",
+        "--preview": "Files",
+        "--device": "Machine",
+        "--quiet": "Options",
+    },
+}
+"""What parts of the options are called where a command has many, by the option that each begins with."""
 VALUES: dict[Any, str] = {str: "TEXT", Path: "PATH", int: "N", float: "NUMBER"}
 """What stands for a value where a command does not say it itself."""
 
@@ -71,6 +98,17 @@ def parameters(command: Callable[..., Any]) -> Iterator[Written]:
         yield _written(hint.__origin__, hint.__metadata__[0], parameter)
 
 
+def parts(command: str, options: Iterable[Written]) -> list[tuple[str, list[Written]]]:
+    """The options of a command in their parts, each with its heading."""
+    headings = PARTS.get(command, {})
+    found: list[tuple[str, list[Written]]] = [] if headings else [("Options", [])]
+    for option in options:
+        if option.names[0] in headings:
+            found.append((headings[option.names[0]], []))
+        found[-1][1].append(option)
+    return found
+
+
 def _written(kind: Any, info: Any, parameter: inspect.Parameter) -> Written:
     (kind, *_) = [part for part in typing.get_args(kind) if part is not NoneType] if _is_optional(kind) else [kind]
     if typing.get_origin(kind) is list:
@@ -106,7 +144,12 @@ def _section(name: str, command: Callable[..., Any]) -> str:
     taken = list(parameters(command))
     usage = " ".join(["vidstyle", name, *(written.value for written in taken if not written.names)])
     about = textwrap.wrap(" ".join(inspect.getdoc(command).split()), WIDTH)  # type: ignore[union-attr]
-    return "\n".join([f"## `{usage}`", "", *about, "", *map(str, taken), ""])
+    items = [str(written) for written in taken if not written.names]
+    for heading, options in parts(name, (written for written in taken if written.names)):
+        if name in PARTS:
+            items += ["", f"*{heading}*", ""]
+        items += map(str, options)
+    return "\n".join([f"## `{usage}`", "", *about, "", *items, ""])
 
 
 if __name__ == "__main__":

@@ -64,9 +64,6 @@ def restyle(
             "with --out, files, folders and patterns.",
         ),
     ],
-    out: Annotated[
-        Optional[str], typer.Option(metavar="DIR", help="Folder for the paintings of all INPUTs, whatever they are.")
-    ] = None,
     style: Annotated[
         Optional[list[str]],
         typer.Option(
@@ -81,6 +78,42 @@ def restyle(
             help="Style at a time, seconds; may be repeated. From each time to the next, one fades into the other.",
         ),
     ] = None,
+    strength: Strength = 1.0,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
+    stroke_size: StrokeSize = 1.0,
+    optimise: Annotated[Optional[int], typer.Option(metavar="STEPS", help=OPTIMISE)] = None,
+    steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
+    mask: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="VIDEO|PICTURE|FOLDER",
+            help="White where the painting shows; with --keys, a picture or a folder of one a frame.",
+        ),
+    ] = None,
+    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
+    scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
+    start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Where to begin: seconds or HH:MM:SS.")] = None,
+    end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Where to end, of the same kind.")] = None,
+    codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
+    quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
+    bitrate: Annotated[
+        Optional[str], typer.Option(metavar="BITS", help="Bits a second, such as 4M, in place of a quality.")
+    ] = None,
+    max_size: Annotated[
+        Optional[str], typer.Option(metavar="BYTES", help="Largest file to make, such as 25M, in place of a quality.")
+    ] = None,
+    hdr: Annotated[
+        bool, typer.Option("--hdr", help="Keep high dynamic range (PQ, HLG), in ten bits; otherwise it becomes BT.709.")
+    ] = False,
+    background: Annotated[
+        str, typer.Option(metavar="COLOR", help="What is transparent lies on it where OUTPUT has no transparency.")
+    ] = "white",
+    audio: Annotated[AudioChoice, typer.Option(help="What becomes of sound and subtitles.")] = AudioChoice.copy,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on damaged input.")] = False,
+    out: Annotated[
+        Optional[str], typer.Option(metavar="DIR", help="Folder for the paintings of all INPUTs, whatever they are.")
+    ] = None,
     name: Annotated[
         Optional[str], typer.Option(metavar="TEMPLATE", help="Of files in --out, of {stem}, {style} and {suffix}.")
     ] = None,
@@ -92,17 +125,6 @@ def restyle(
     ] = False,
     ray: Annotated[
         Optional[str], typer.Option(metavar="auto|local|ADDRESS", help="Paint on a Ray cluster; files may be URLs.")
-    ] = None,
-    device: PaintingDevice = "auto",
-    engine: EngineName = "auto",
-    size: Annotated[Optional[str], typer.Option(metavar="WxH", help="Size to paint at.")] = None,
-    scale: Annotated[Optional[float], typer.Option(help="Paint at this multiple of the input's size.")] = None,
-    strength: Strength = 1.0,
-    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="The source's colours, painted.")] = False,
-    stroke_size: StrokeSize = 1.0,
-    optimise: Annotated[
-        Optional[int],
-        typer.Option(metavar="STEPS", help=OPTIMISE),
     ] = None,
     keys: Annotated[
         Optional[str],
@@ -120,13 +142,6 @@ def restyle(
     ] = None,
     cover: Annotated[
         Optional[float], typer.Option(help="Share of every frame that keys painted here have to see. Default: 0.97.")
-    ] = None,
-    mask: Annotated[
-        Optional[Path],
-        typer.Option(
-            metavar="VIDEO|PICTURE|FOLDER",
-            help="White where the painting shows; with --keys, a picture or a folder of one a frame.",
-        ),
     ] = None,
     learn: Annotated[
         Optional[float],
@@ -148,26 +163,8 @@ def restyle(
     ] = None,
     perceptual: PerceptualName = None,
     perceptual_weights: PerceptualWeights = None,
-    steady: Annotated[bool, typer.Option(help="Let the paint of a video move with what it shows.")] = True,
-    codec: Annotated[Optional[CodecName], typer.Option(help="Of a video; by the suffix if left out.")] = None,
-    quality: Annotated[Optional[int], typer.Option(help="CRF of the codec: smaller is better.")] = None,
-    bitrate: Annotated[
-        Optional[str], typer.Option(metavar="BITS", help="Bits a second, such as 4M, in place of a quality.")
-    ] = None,
-    max_size: Annotated[
-        Optional[str], typer.Option(metavar="BYTES", help="Largest file to make, such as 25M, in place of a quality.")
-    ] = None,
-    start: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
-    end: Annotated[Optional[str], typer.Option(metavar="TIME", help="Seconds or HH:MM:SS.")] = None,
-    hdr: Annotated[
-        bool, typer.Option("--hdr", help="Keep high dynamic range (PQ, HLG), in ten bits; otherwise it becomes BT.709.")
-    ] = False,
-    background: Annotated[
-        str, typer.Option(metavar="COLOR", help="What is transparent lies on it where OUTPUT has no transparency.")
-    ] = "white",
-    audio: Annotated[AudioChoice, typer.Option(help="What becomes of sound and subtitles.")] = AudioChoice.copy,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on damaged input.")] = False,
+    device: PaintingDevice = "auto",
+    engine: EngineName = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
