@@ -1,8 +1,14 @@
 """What `--help` says: the words of docs/reference.md, in two columns that fit a terminal of 80."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from vidstyle.cli.reference import Written
+
+COLUMN = 30
+"""Characters of an option's name and value; what is longer has a line to itself."""
 
 
 class CommandWithHelp(TyperCommand):
@@ -20,14 +26,18 @@ class CommandWithHelp(TyperCommand):
         self.format_help_text(ctx, formatter)
         options = parts(name, (written for written in taken if written.names))
         for heading, part in [("Arguments", arguments), *options]:
-            rows = [
-                (" ".join(filter(None, (", ".join(written.names), written.value))), written.told()) for written in part
-            ]
+            rows = [(_name(written), written.told()) for written in part]
             if part is options[-1][1]:
-                rows.append(("-h, --help", "Show this message and exit."))
+                rows.append(("-h, --help".ljust(COLUMN), "Show this message and exit."))
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
+
+
+def _name(written: "Written") -> str:
+    """An argument or option with its value, those of all parts as wide."""
+    name = " ".join(filter(None, (", ".join(written.names), written.value)))
+    return name.ljust(COLUMN) if written.names else name
 
 
 class ProgramWithHelp(TyperGroup):
