@@ -19,7 +19,9 @@ import vidstyle
 from vidstyle.media.images import read_image
 from vidstyle.painting import optimisation
 from vidstyle.painting.colors import luminance, match_histogram
+from vidstyle.painting.optimisation import Scale
 from vidstyle.painting.paint_settings import PaintSettings, WeightedStyle, parse_style, weighted_styles
+from vidstyle.painting.picture import work
 from vidstyle.painting.tiled_loss import Evaluation, Past, TiledLoss
 from vidstyle.perception.tensors import to_pixels, to_tensor
 
@@ -159,6 +161,14 @@ def test_styles_may_be_given_the_colours_of_the_content() -> None:
 def test_the_scale_of_a_style_is_that_of_its_strokes(pictures: Path, weights: Path) -> None:
     fine, coarse = (painted(pictures, weights, style_scale=scale, steps=6)[-1].image for scale in (0.5, 2.0))
     assert (fine != coarse).mean() > 0.5
+
+
+def test_time_left_follows_from_what_steps_of_small_pictures_take() -> None:
+    shares = work([Scale(85, 128, 100), Scale(120, 181, 100), Scale(170, 256, 100)])
+    # Of two cores, a hundred steps each: 22, 32 and 42 s.
+    assert 0.2 < shares[99] < 0.3
+    assert 0.5 < shares[199] < 0.65
+    assert shares[299] == pytest.approx(1)
 
 
 def test_a_picture_is_painted_with_preview_snapshots_and_curves(
