@@ -150,6 +150,20 @@ def test_steps_that_a_style_cannot_take_are_refused_once_for_all_files(
     assert "--optimise: noise does not know its picture" in refused("restyle", holiday / "a.mp4", *command[2:], *at)
 
 
+def test_a_dry_run_names_what_the_run_would_refuse(
+    style_file: Path, tmp_path: Path, run_cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    for name, size in (("small.png", (15, 40)), ("fine.png", (40, 40))):
+        Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8)).save(tmp_path / name)
+    command = ["restyle", tmp_path / "small.png", tmp_path / "fine.png", "--out", tmp_path / "p", "--style", style_file]
+    for more in (["--dry-run"], []):
+        result = run_cli(*command, *more)
+        assert result.code == 1
+        assert "small.png: cannot paint at 15x40" in " ".join((result.out + result.err).split())
+    assert run_cli(*command, "--scale", 2, "--overwrite", "--dry-run").code == 0
+
+
 def test_a_dry_run_tells_frames_and_time_and_writes_nothing(
     run_cli: Callable[..., Result],
     holiday: Path,

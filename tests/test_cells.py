@@ -60,8 +60,11 @@ def test_rgb_is_painted_as_if_converted_outside(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(64, 48), (66, 50)], ids=str)
 @pytest.mark.parametrize("color", COLORS, ids=str)
 def test_planes_are_painted_as_their_rgb_is(color: Color, size: tuple[int, int]) -> None:
-    # A style that makes little of what eight bits round away.
+    # A style that makes little of what eight bits round away; and of where chroma lies, which may be seen in luma, see
+    # test_orthochromatic.py.
     network = load_style("great_wave").network
+    assert isinstance(network, RealtimeNet)
+    network.orthochromatic = 0.0
     planes = to_planes(colorful_picture(2, *size), color)
     rgb = to_rgb(planes, color)
     expected = to_planes(paint(frame_function(copy.deepcopy(network), torch.float32), rgb), color)

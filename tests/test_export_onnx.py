@@ -56,12 +56,13 @@ FORM = ("form", {"channels": 16, "blocks": 1, "widths": [8, 12], "depths": [1, 1
 REPLICATED = ("form", {**FORM[1], "padding_mode": "replicate"})
 
 STROKES = ("realtime", {**REALTIME[1], "strokes": {"strength": 0.6, "width": 1.2, "clear": 0.01}})
+SEEING = ("realtime", {**STROKES[1], "orthochromatic": 0.4})
 
 
 @pytest.mark.parametrize(
     ("network", "arguments"),
-    [REALTIME, FORM, REPLICATED, STROKES, ("johnson", {})],
-    ids=["realtime", "form", "replicated", "strokes", "johnson"],
+    [REALTIME, FORM, REPLICATED, STROKES, SEEING, ("johnson", {})],
+    ids=["realtime", "form", "replicated", "strokes", "orthochromatic", "johnson"],
 )
 def test_a_file_paints_what_torch_paints_at_every_size(network: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     style = made(network, **arguments)

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +40,7 @@ class Slow(Compiler):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[int, ...]] = []
+        self.gradients: list[tuple[int, int]] = []
         self.finish: list[Callable[[], None]] = []
 
     def open(
@@ -58,10 +60,14 @@ class Slow(Compiler):
         self.asked.append(shape)
         self.finish.append(finish)
 
-    def open_gradient(self, size: tuple[int, int], cores: int, take: Callable[[], None]) -> None:
+    def open_gradient(
+        self, size: tuple[int, int], cores: int, wanted: Callable[[], bool], take: Callable[[], None]
+    ) -> None:
         def finish() -> None:
-            CompiledGradient(PictureGradient(), cores).prepare(*size)
-            take()
+            if wanted():
+                self.gradients.append(size)
+                CompiledGradient(PictureGradient(), cores).prepare(*size)
+                take()
 
         self.finish.append(finish)
 
@@ -223,9 +229,55 @@ def test_paintings_are_brought_nearer_from_paint_that_is_there(style_file: Path,
     assert np.array_equal(seen[0], painting)
     change = np.abs(begun.astype(int) - paint).mean()
     assert 0 < change < np.abs(begun.astype(int) - painting).mean()
-    # Where something has no paint, one of three steps has to do.
-    less = painter.start_from(pixels, lambda _: paint, lambda: True).result(PATIENCE)
+    # Where something loses its paint meanwhile, one of three steps has to do, and none where it had none before.
+    answers = iter([False, True])
+    less = painter.start_from(pixels, lambda _: paint, lambda: next(answers)).result(PATIENCE)
     assert 0 < np.abs(less.astype(int) - paint).mean() < 0.8 * change
+    none = painter.start_from(pixels, lambda _: paint, lambda: True).result(PATIENCE)
+    assert np.array_equal(none, paint)
+    painter.close()
+
+
+@needs_openvino
+def test_steps_are_compiled_for_the_strokes_that_show_and_no_others(
+    style_file: Path, compiler: Slow, grams: Grams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=5)
+
+    def wait_for_compilers() -> None:
+        for finish in [compiler.finish.pop(0) for _ in range(len(compiler.finish))]:
+            finish()
+
+    for width in (64, 80, 96):
+        painter.start(planes(width)).result(PATIENCE)
+    wait_for_compilers()
+    assert compiler.gradients == [(48, 96)]
+    assert painter.warm_starts
+    # Whoever comes back asks again.
+    painter.start(planes(64)).result(PATIENCE)
+    assert not painter.warm_starts
+    wait_for_compilers()
+    assert compiler.gradients == [(48, 96), (48, 64)]
+    assert painter.warm_starts
+    painter.start(planes(80)).result(PATIENCE)
+    painter.close()
+    wait_for_compilers()
+    assert compiler.gradients == [(48, 96), (48, 64)]
+
+
+def test_steps_that_take_too_long_are_seldom_taken(
+    style_file: Path, compiler: Slow, grams: Grams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter = opened(load_style(style_file), compiler, grams, 5)
+    painter.start_from(planes(), lambda painted: painted).result(PATIENCE)
+    monkeypatch.setattr("vidstyle.live.style_painter.SLOW_SECONDS", 0.0)
+    now = time.monotonic()
+    monkeypatch.setattr("vidstyle.live.style_painter.REST", 1e6)
+    painter.start_from(planes(), lambda painted: painted).result(PATIENCE)
+    assert not painter.warm_starts
+    monkeypatch.setattr("vidstyle.live.style_painter.time.monotonic", lambda: now + 1e9)
+    assert painter.warm_starts
     painter.close()
 
 
@@ -272,7 +324,8 @@ def test_what_steps_take_is_compiled_where_it_is_asked_for(tmp_path: Path, monke
     compiler, there = Here(), threading.Event()
     gradient = CompiledGradient(PictureGradient(), 1)
     assert not gradient.is_compiled(48, 64)
-    compiler.open_gradient((48, 64), 1, there.set)
+    compiler.open_gradient((48, 64), 1, lambda: False, there.set)
+    compiler.open_gradient((48, 64), 1, lambda: True, there.set)
     assert there.wait(PATIENCE)
     assert gradient.is_compiled(48, 64)
     assert not gradient.is_compiled(64, 48)

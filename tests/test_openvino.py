@@ -22,6 +22,7 @@ from vidstyle.engines import choose_engine, make_engine
 from vidstyle.engines.compiled_cache import CompiledCache, cache_folder
 from vidstyle.engines.precision import integers_are_possible
 from vidstyle.engines.torch_cpu import TorchCpuEngine
+from vidstyle.errors import VidstyleError
 from vidstyle.lazy_network import LazyNetwork
 from vidstyle.media.frame import Color, Frame
 from vidstyle.nets import FormNet, JohnsonNet, build_network
@@ -120,6 +121,15 @@ def test_held_to_fewer_instructions_everything_is_compiled_all_the_same(
     told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, told
     assert len(read_video(tmp_path / "painted.mp4")) == len(read_video(clip))
+
+
+def test_what_cannot_be_compiled_is_said_in_a_line() -> None:
+    class Core:
+        def compile_model(self, *_: object) -> None:
+            raise RuntimeError("Exception from core.cpp:117:\nException from plugin.cpp:54:\nbad combination\n\n\n")
+
+    with pytest.raises(VidstyleError, match=r"cannot compile this for CPU \(bad combination\); --engine torch does"):
+        openvino.compiled_model(Core(), None, "CPU", {})
 
 
 @pytest.mark.parametrize("planes", [None, Color(matrix=1), Color(matrix=5, full_range=True)], ids=str)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from vidstyle.processor import HELD_BELOW_BFLOAT16, NICENESS, give_way, has_avx512, prefers_bfloat16
+from vidstyle.processor import HOLDING, NICENESS, give_way, has_avx512, prefers_bfloat16
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
@@ -48,6 +48,7 @@ def test_avx512_is_known() -> None:
         ("ATEN_CPU_CAPABILITY", "avx2", False),
         ("ATEN_CPU_CAPABILITY", "default", False),
         ("ATEN_CPU_CAPABILITY", "avx512", True),
+        ("ATEN_CPU_CAPABILITY", "AVX2", True),
         ("ATEN_CPU_CAPABILITY", "", True),
     ],
 )
@@ -55,7 +56,7 @@ def test_bfloat16_is_not_preferred_where_libraries_are_held_to_instructions_with
     variable: str, value: str, may: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    for name in HELD_BELOW_BFLOAT16:
+    for name in HOLDING:
         monkeypatch.delenv(name, raising=False)
     assert prefers_bfloat16()
     monkeypatch.setenv(variable, value)

@@ -11,13 +11,11 @@ BEHIND = 5
 """Further steps of priority, of what gives way to work that gives way itself."""
 
 ONEDNN_WITHOUT_BFLOAT16 = ("sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni")
-HELD_BELOW_BFLOAT16 = {
-    "ONEDNN_MAX_CPU_ISA": ONEDNN_WITHOUT_BFLOAT16,
-    "DNNL_MAX_CPU_ISA": ONEDNN_WITHOUT_BFLOAT16,
-    "ATEN_CPU_CAPABILITY": ("default", "avx2"),
-}
-"""Variables that hold oneDNN, which multiplies for OpenVINO and torch alike, and torch to fewer instructions than the
-processor has; and what they say, in lower case, where none that multiply bfloat16 are left."""
+"""What holds oneDNN to instructions of which none multiply bfloat16, in either case."""
+ATEN_WITHOUT_BFLOAT16 = ("default", "avx2")
+"""The same of torch, which takes capitals for nonsense."""
+HOLDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+"""Variables that say so; oneDNN multiplies for OpenVINO and torch alike."""
 
 OPENCV_AVX512 = 13
 """OpenCV's CPU_AVX_512F, which its Python has no name for."""
@@ -29,7 +27,8 @@ def is_held_below_bfloat16() -> bool:
     They do not heed it when they say what the processor has; then OpenVINO compiles nothing in bfloat16, and torch
     takes forty times as long for it as for float32.
     """
-    return any(os.environ.get(name, "").lower() in below for name, below in HELD_BELOW_BFLOAT16.items())
+    *onednn, aten = (os.environ.get(name, "") for name in HOLDING)
+    return aten in ATEN_WITHOUT_BFLOAT16 or any(name.lower() in ONEDNN_WITHOUT_BFLOAT16 for name in onednn)
 
 
 def prefers_bfloat16() -> bool:

@@ -358,6 +358,8 @@ def _mixed(name: str, parts: list[tuple[Style, float]]) -> Style:
     like = first.card
     given = [(style.card.arguments, share) for style, share in parts]
     arguments = like.arguments | _mixed_padding([arguments for arguments, _ in given]) | _mixed_strokes(given)
+    if any("orthochromatic" in arguments for arguments, _ in given):
+        arguments["orthochromatic"] = sum(share * part.get("orthochromatic", 0.0) for part, share in given)
     grams = mixed_grams([(style.grams, share) for style, share in parts])
     card = StyleCard(
         name,

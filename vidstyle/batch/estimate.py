@@ -9,6 +9,7 @@ from itertools import islice
 from vidstyle.batch.plan import Task
 from vidstyle.errors import InputError
 from vidstyle.media.images import upright_size
+from vidstyle.media.picture_files import size_to_paint
 from vidstyle.video_runs import (
     OpenVideo,
     PaintersByStyle,
@@ -20,7 +21,7 @@ from vidstyle.video_runs import (
 )
 
 PROBE_FRAMES, WARM_FRAMES = 30, 10
-"""Frames that are timed, after those in which everything is compiled."""
+"""Frames that are timed, after those in which everything gets going."""
 PROBED = 3
 """Sizes of frames that are timed; others are taken for as fast a pixel as the nearest one."""
 PICTURE_SECONDS, STEP_SECONDS = 1.0, 0.07
@@ -55,7 +56,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
                 if task.style_at not in loaded:
                     loaded[task.style_at] = load_timeline(task.style_at)
                 if task.picture:
-                    upright_size(task.source)
+                    size_to_paint(task.source, upright_size(task.source), task.options.size, task.options.scale)
                     steps = loaded[task.style_at].only().steps(task.options.optimise)
                     result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * steps))
                     continue
@@ -85,8 +86,13 @@ def _probed(task: Task, opened: OpenVideo) -> float:
     options = replace(task.options, strict=False)
     stream = segment_stream(opened, options)
     frames = read_frames(opened.source, options)
-    begin, count, taken = time.perf_counter(), 0, 0
+    count, taken = 0, 0
     try:
+        # What is compiled for the first one is no part of what a frame takes.
+        for frame in islice(frames, 1):
+            stream.submit(frame)
+            stream.result()
+        begin = time.perf_counter()
         for count, frame in enumerate(islice(frames, WARM_FRAMES + PROBE_FRAMES), 1):
             stream.submit(frame)
             if count >= stream.depth:
@@ -98,7 +104,8 @@ def _probed(task: Task, opened: OpenVideo) -> float:
             # All of it is on the way: painted or refused.
             for _ in range(count):
                 stream.result()
-        timed = count - WARM_FRAMES if count > WARM_FRAMES else count
-        return (time.perf_counter() - begin) / max(1, timed)
+        if not count:
+            return PICTURE_SECONDS
+        return (time.perf_counter() - begin) / (count - WARM_FRAMES if count > WARM_FRAMES else count)
     finally:
         stream.close()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vidstyle import __version__
 from vidstyle.engines.compiled_cache import CompiledCache
-from vidstyle.engines.openvino import converted, digest, import_openvino
+from vidstyle.engines.openvino import compiled_model, converted, digest, import_openvino
 from vidstyle.engines.picture_gradient import PictureGradient
 from vidstyle.perception.style_grams import gram_shapes
 from vidstyle.processor import prefers_bfloat16
@@ -95,7 +95,7 @@ class CompiledGradient:
         def build() -> tuple[Any, Any]:
             self.compiling = True
             try:
-                compiled = self._core.compile_model(converted(self._modules[name], *inputs), "CPU", settings)
+                compiled = compiled_model(self._core, converted(self._modules[name], *inputs), "CPU", settings)
             finally:
                 self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()

@@ -15,7 +15,7 @@ from vidstyle import __version__
 from vidstyle.engines import LARGE_FRAME, MOST_WORKERS, Engine
 from vidstyle.engines.compiled_cache import CompiledCache
 from vidstyle.engines.precision import fastest_precision, integers_are_possible
-from vidstyle.errors import InputError, parameter, reason
+from vidstyle.errors import InputError, VidstyleError, parameter, reason
 from vidstyle.lazy_network import AnyNetwork, LazyNetwork, own_copy
 from vidstyle.media.frame import Color, Frame
 from vidstyle.privacy import silence_openvino
@@ -151,7 +151,7 @@ class OpenVinoEngine(Engine):
         def build() -> tuple[Any, Callable[[], bytes]]:
             self.compiling = True
             try:
-                compiled = self._core.compile_model(self._graph(shape), self._on, settings)
+                compiled = compiled_model(self._core, self._graph(shape), self._on, settings)
             finally:
                 self.compiling = False
             return compiled, lambda: compiled.export_model().getvalue()
@@ -230,6 +230,21 @@ class OpenVinoEngine(Engine):
         settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
         key = digest("precision", choices, settings, self._openvino.__version__, processor)
         return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
+
+
+def compiled_model(core: Any, graph: Any, device: str, settings: dict[str, Any]) -> Any:
+    """What OpenVINO computes a graph with on a device.
+
+    Raises:
+        VidstyleError: where it has no way to, as on processors that are held to the instructions of old ones.
+    """
+    try:
+        return core.compile_model(graph, device, settings)
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise VidstyleError(
+            f"OpenVINO cannot compile this for {device} ({said}); --engine torch does without"
+        ) from error
 
 
 def converted(module: "nn.Module", *inputs: "Tensor") -> Any:

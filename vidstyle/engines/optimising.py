@@ -31,6 +31,15 @@ MOST_PIXELS = 2_000_000
 """Of a painting; steps take 1 kB a pixel."""
 
 
+def check_size(width: int, height: int) -> None:
+    """Raises InputError for paintings that would take more memory than there may be."""
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
+            f"{parameter('stroke_size')} be larger"
+        )
+
+
 class PictureOptimiser:
     """Brings paintings nearer to a style's picture.
 
@@ -82,11 +91,7 @@ class PictureOptimiser:
     def check(self, frame: np.ndarray | DevicePixels) -> None:
         """Raises InputError for pixels that would take more memory than there may be."""
         height, width = self._colors.size(frame.shape)
-        if not self.takes(frame):
-            raise InputError(
-                f"{parameter('optimise')}: a painting of {width}x{height} is too large for it; leave it out, or let "
-                f"{parameter('stroke_size')} be larger"
-            )
+        check_size(width, height)
 
     def takes(self, frame: np.ndarray | DevicePixels) -> bool:
         """Whether a painting of such pixels is small enough."""
@@ -115,7 +120,7 @@ class PictureOptimiser:
             painting: of the network.
             frame: its source.
             begin: makes of the painting what to begin from, pixels as well.
-            hurried: whether to end after the step that is being taken.
+            hurried: whether to end, after the step that is being taken or before the first one.
         """
         begun = painting if begin is None else begin(painting)
         steps = self._steps if begin is None else math.ceil(self._steps * WARM_SHARE)
@@ -132,6 +137,8 @@ class PictureOptimiser:
         return torch.from_numpy(pixels).to(self._device)
 
     def _nearer(self, pixels: Tensor, frame: Tensor, steps: int, hurried: Callable[[], bool]) -> Tensor:
+        if hurried():
+            return pixels
         picture = self._colors.rgb(pixels)
         height, width = picture.shape[-2:]
         whole = self.padded(tuple(pixels.shape))

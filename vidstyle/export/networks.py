@@ -54,6 +54,9 @@ class _Realtime:
     def add(self) -> None:
         graph, network = self._graph, self._network
         image = _picture(graph)
+        if network.orthochromatic:
+            colors = graph.weight(network.seen_colors()[..., None, None], np.float32)
+            image = graph.node("Conv", image, colors, kernel_shape=[1, 1])
         mean, spread = self._light(image)
         height, width = graph.side(image, 2), graph.side(image, 3)
         margin = network.margin * FOLD

@@ -64,7 +64,7 @@ def style_of_keys(pairs: Sequence[Pair], seconds: float, picture: Path) -> Style
 @torch.enable_grad()
 def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, seconds: float) -> None:
     """Train a network to paint frames as their keys are; it comes back ready to paint."""
-    material = [_Material(*pair) for pair in pairs]
+    material = [_Material(network, *pair) for pair in pairs]
     half = prefers_bfloat16()
     perceptual = PerceptualNetwork(OWN).to(torch.bfloat16 if half else torch.float32)
     perceptual.to(memory_format=torch.channels_last)
@@ -95,13 +95,13 @@ def train_on_pairs(network: RealtimeNet, pairs: Sequence[Pair], *, steps: int, s
 class _Material:
     """A frame, its key, and where the key is painted."""
 
-    def __init__(self, frame: np.ndarray, key: np.ndarray, alpha: np.ndarray | None) -> None:
+    def __init__(self, network: RealtimeNet, frame: np.ndarray, key: np.ndarray, alpha: np.ndarray | None) -> None:
         height, width = frame.shape[:2]
         scale = max(1.0, CROP / min(height, width))
         size = (max(CROP, round(width * scale)), max(CROP, round(height * scale)))
         self._frame, self._key = (to_tensor(np.ascontiguousarray(_fitted(picture, size))) for picture in (frame, key))
         self._opaque = None if alpha is None else _fitted(alpha, size) > 127
-        self._light = measure_light(self._frame[None])[0]
+        self._light = measure_light(network.seen(self._frame[None]))[0]
 
     def patch(self, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
         """A patch of the frame and of the key, (3, CROP, CROP) each, and the light of the whole frame."""

@@ -100,16 +100,21 @@ class Compiler:
         with contextlib.suppress(RuntimeError):  # closed
             self._worker.submit(work)
 
-    def open_gradient(self, size: tuple[int, int], cores: int, take: Callable[[], None]) -> None:
+    def open_gradient(
+        self, size: tuple[int, int], cores: int, wanted: Callable[[], bool], take: Callable[[], None]
+    ) -> None:
         """Have what vidstyle.engines.compiled_gradient needs compiled, which may never succeed.
 
         Args:
             size: height and width of the pictures.
             cores: it is to compute on.
+            wanted: whether it still is, when its turn comes.
             take: called in another thread, once it is there.
         """
 
         def work() -> None:
+            if not wanted():
+                return
             self._ask(json.dumps({"gradient": size, "cores": cores}).encode() + b"\n")
             if not self._closed:
                 take()

@@ -162,6 +162,11 @@ class _Painting:
         # What is learnt from painted frames has no other picture than those.
         steps = 0 if name in self._learnt else style.steps(self._settings.optimise)
         grams = known_grams(style) if steps else None
+        if self._settings.optimise:
+            # A style's own are left out where strokes are that fine.
+            from vidstyle.engines.optimising import check_size
+
+            check_size(*painted_size(self._size, self._settings.stroke_size))
         return StylePainter(style, self._settings.device, self._color, self._compiler, size, grams, steps)
 
     def _style(self, name: str) -> "Style":

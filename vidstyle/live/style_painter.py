@@ -1,5 +1,6 @@
 """What paints live in one style, with the engine that is there by now."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,9 @@ KEPT_SIZES = 2
 """Of each style, whose compiled networks stay in memory."""
 AT_ONCE = 4
 """Paintings that may wait for a GPU: each takes a millisecond or so."""
+SLOW_SECONDS, REST = 1.0, 10
+"""How long the steps for one painting may take, and for how many times that there are none where they take longer:
+what comes into sight meanwhile waits for them."""
 WANTED_SECONDS = 5.0
 """For which a size of which nothing was painted is still worth compiling for."""
 
@@ -68,6 +72,7 @@ class StylePainter:
         self._optimiser = _optimiser(grams, steps, color, self.device, compiled=self._compiles) if grams else None
         self._known: set[tuple[int, ...]] = set()
         self._nearer: set[tuple[int, ...]] = set()
+        self._rests_until = -math.inf
         self._made_first: Engine | None = None
         self._compiled: dict[tuple[int, ...], Engine] = {}
         self._asked_for: set[tuple[int, ...]] = set()
@@ -140,7 +145,7 @@ class StylePainter:
     @property
     def warm_starts(self) -> bool:
         """See vidstyle.stream.frame_painters.PaintsOn; not before what that takes has been compiled beside."""
-        return self._painted_last in self._nearer
+        return self._painted_last in self._nearer and time.monotonic() >= self._rests_until
 
     def is_free(self) -> bool:
         """Whether nothing is being painted, or a GPU has little to do."""
@@ -176,7 +181,11 @@ class StylePainter:
         # What is painted afresh is wanted at once.
         if self._optimiser is None or begin is None:
             return painting
-        return self._optimiser(painting, pixels, begin, hurried)
+        begun = time.monotonic()
+        nearer = self._optimiser(painting, pixels, begin, hurried)
+        if (seconds := time.monotonic() - begun) > SLOW_SECONDS:
+            self._rests_until = begun + REST * seconds
+        return nearer
 
     def _prepare(self, optimiser: "PictureOptimiser", pixels: Any) -> None:
         """Have paintings of such pixels brought nearer, as soon as that can be done."""
@@ -188,11 +197,18 @@ class StylePainter:
             self._nearer.add(shape)
             return
 
+        def wanted() -> bool:
+            # Strokes may have another size by now; whoever comes back to this one asks again.
+            still = not self._closed and self._painted_last == shape
+            if not still:
+                self._known.discard(shape)
+            return still
+
         def take() -> None:
             if optimiser.ready(shape):
                 self._nearer.add(shape)
 
-        self._compiler.open_gradient(optimiser.padded(shape), optimiser.cores, take)
+        self._compiler.open_gradient(optimiser.padded(shape), optimiser.cores, wanted, take)
 
     def _painted(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:

@@ -86,14 +86,7 @@ class PictureSource:
 
     def _resized(self, picture: Picture, path: Path) -> Picture:
         height, width = picture.pixels.shape[:2]
-        size = self._size or (width, height)
-        if self._scale is not None:
-            size = (round(width * self._scale), round(height * self._scale))
-        if min(size) < SMALLEST_SIDE or size[0] * size[1] > LARGEST_IMAGE:
-            raise InputError(
-                f"{path}: cannot paint at {size[0]}x{size[1]}; it takes {SMALLEST_SIDE} pixels a side to "
-                f"{LARGEST_IMAGE // 1_000_000} megapixels, see {parameter('size')}"
-            )
+        size = size_to_paint(path, (width, height), self._size, self._scale)
         if size == (width, height):
             return picture
         scaled = np.array(Image.fromarray(picture.pixels).resize(size, Image.Resampling.LANCZOS))
@@ -101,6 +94,25 @@ class PictureSource:
         if alpha is not None:
             alpha = np.array(Image.fromarray(alpha).resize(size, Image.Resampling.LANCZOS))
         return Picture(scaled, alpha, picture.icc_profile, picture.exif)
+
+
+def size_to_paint(
+    path: Path, own: tuple[int, int], size: tuple[int, int] | None, scale: float | None
+) -> tuple[int, int]:
+    """Width and height at which a picture of its `own` is painted, pixels: `size`, or a multiple of its own.
+
+    Raises:
+        InputError: for what is too small or too large to paint.
+    """
+    width, height = size or own
+    if scale is not None:
+        width, height = (round(side * scale) for side in own)
+    if min(width, height) < SMALLEST_SIDE or width * height > LARGEST_IMAGE:
+        raise InputError(
+            f"{path}: cannot paint at {width}x{height}; it takes {SMALLEST_SIDE} pixels a side to "
+            f"{LARGEST_IMAGE // 1_000_000} megapixels, see {parameter('size')}"
+        )
+    return width, height
 
 
 class PictureSink:

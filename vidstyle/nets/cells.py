@@ -135,15 +135,16 @@ class CellNet(nn.Module):
         assert network.tail.bias is not None
         device = network.head.weight.device
         into, out_of = cells.to_rgb.to(device) * BYTE_SCALE, cells.from_rgb.to(device)
-        self.head.weight = _frozen(torch.einsum("oiyx,ij->ojyx", network.head.weight, into))
+        seen = torch.kron(torch.eye(PIXELS), network.seen_colors()).to(device) @ into
+        self.head.weight = _frozen(torch.einsum("oiyx,ij->ojyx", network.head.weight, seen))
         self.head.bias = _frozen(network.head.bias)
         self.tail.weight = _frozen(torch.einsum("jo,oiyx->jiyx", out_of, network.tail.weight))
         self.tail.bias = _frozen(out_of @ network.tail.bias)
-        # Luminance of a cell's first pixel, and what a change of light by 1 does to the bytes.
-        self.register_buffer("light", torch.tensor(LUMA, device=device) @ into[:3])
+        # Luminance of a cell's first pixel, as it is seen, and what a change of light by 1 does to the bytes.
+        self.register_buffer("light", torch.tensor(LUMA, device=device) @ seen[:3])
         self.register_buffer("grey", out_of.sum(1) / BYTE_SCALE)
         # The same of the mean of its pixels, and what a change of each of them does.
-        self.register_buffer("brightness", folded_luma().to(device) @ into)
+        self.register_buffer("brightness", folded_luma().to(device) @ seen)
         self.register_buffer("raised", out_of.reshape(size, PIXELS, 3).sum(2).T / BYTE_SCALE)
         for name in ("blur", "average", "spread"):
             self.register_buffer(name, getattr(cells.grid, name).to(device))

@@ -78,6 +78,7 @@ class FormNet(RealtimeNet):
         widths: channels of the coarse branch's levels, the first at an eighth of the picture's resolution.
         depths: residual blocks of each level.
         padding_mode: see RealtimeNet; of the coarse branch as well.
+        orthochromatic: as for RealtimeNet.
 
     Raises:
         ValueError: for widths and depths that are not as many, none, or too many, a padding that there is not, and as
@@ -94,8 +95,9 @@ class FormNet(RealtimeNet):
         depths: Sequence[int] = (1, 4),
         strokes: Mapping[str, float] | None = None,
         padding_mode: Padding = "zeros",
+        orthochromatic: float = 0.0,
     ) -> None:
-        super().__init__(channels, blocks, margin, canvas, strokes, padding_mode)
+        super().__init__(channels, blocks, margin, canvas, strokes, padding_mode, orthochromatic)
         if not 1 <= len(widths) == len(depths) <= MOST_LEVELS or not all(0 <= depth <= MOST_BLOCKS for depth in depths):
             raise ValueError(
                 f"network arguments widths = {widths}, depths = {depths}: take one of each for a level, 1 to "

@@ -74,9 +74,12 @@ class RealtimeNet(nn.Module):
         canvas: channels of the canvas.
         strokes: what to draw under the picture before it is painted, as vidstyle.nets.strokes.Strokes has it; nothing
             if None.
+        orthochromatic: how much of what red is more than blue is taken off all three, as film is darkened by blue light
+            and hardly by red.  What has another colour than what is behind it has another light then, and is not lost
+            where a style tells light and dark apart, but not colours.  0 to 1; 0 sees light as it is.
 
     Raises:
-        ValueError: for another margin, and for strokes that cannot be.
+        ValueError: for another margin, strokes that cannot be, and another share of red less blue.
     """
 
     def __init__(
@@ -87,8 +90,11 @@ class RealtimeNet(nn.Module):
         canvas: int = 4,
         strokes: Mapping[str, float] | None = None,
         padding_mode: Padding = "zeros",
+        orthochromatic: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= orthochromatic <= 1:
+            raise ValueError(f"network argument orthochromatic = {orthochromatic}: takes 0 to 1")
         if padding_mode not in get_args(Padding):
             raise ValueError(
                 f"network argument padding_mode = {padding_mode!r}: is one of {', '.join(get_args(Padding))}"
@@ -98,6 +104,7 @@ class RealtimeNet(nn.Module):
         folded = 3 * FOLD**2
         self.margin = margin
         self.canvas = canvas
+        self.orthochromatic = orthochromatic
         self.strokes = None if strokes is None else StrokeField(Strokes(**strokes))
         self.ground = nn.Conv2d(canvas, channels, 3, padding=1, bias=False)
         self._laid: Tensor | None = None
@@ -129,9 +136,10 @@ class RealtimeNet(nn.Module):
         """Paint RGB (N, 3, H, W) in [0, 1], H and W at least 16; returns the same shape, not clamped.
 
         canvas: (N or 1, C, h, w) as from `canvas_at`, of `canvas_size`; one that lies still if None.
-        light: (N, 2) of `measure_light`; measured on the image if None.
+        light: (N, 2) of `measure_light` of what is `seen`; measured on the image if None.
         whole: return what is painted in the margin, too.
         """
+        image = self.seen(image)
         light = measure_light(image) if light is None else light
         mean, spread = light.to(image.dtype)[..., None, None, None].unbind(1)
         height, width = image.shape[-2:]
@@ -146,6 +154,14 @@ class RealtimeNet(nn.Module):
         x = F.relu_(x.add_(self.still_ground(x) if canvas is None else self.ground(canvas)))
         painted = unfold(without_grid(self.tail(self.trunk(x)))) + 0.5
         return painted if whole else self.without_margin(painted, height, width)
+
+    def seen(self, image: Tensor) -> Tensor:
+        """RGB (N, 3, H, W) as it is seen, see `orthochromatic`."""
+        return torch.einsum("ij,njhw->nihw", self.seen_colors().to(image), image) if self.orthochromatic else image
+
+    def seen_colors(self) -> Tensor:
+        """What is seen of RGB: (3, 3); greys as they are."""
+        return torch.eye(3) - self.orthochromatic * torch.tensor([1.0, 0.0, -1.0]).expand(3, 3)
 
     def with_margin(self, image: Tensor) -> Tensor:
         """The picture and what the network sees beyond its borders."""
