@@ -17,6 +17,7 @@ MARKS = [
 PATIENCE = 100_000
 """Milliseconds for what happens by itself; the machine may be busy."""
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+TABLET = {"viewport": {"width": 768, "height": 1024}, "is_mobile": True, "has_touch": True}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 ACROSS = {"viewport": {"width": 844, "height": 390}, "is_mobile": True, "has_touch": True}
 """A phone, held across."""

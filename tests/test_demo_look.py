@@ -320,33 +320,6 @@ def test_a_video_changes_its_style(visit: Callable[..., Any], demo_material: Pat
     assert download.value.suggested_filename == "holiday - The Starry Night, The Scream.mp4"
 
 
-def test_a_picture_is_painted_stroke_by_stroke_while_one_looks_on(
-    visit: Callable[..., Any], demo_material: Path, tmp_path: Path
-) -> None:
-    page = visit("Slowly")
-    assert page.is_disabled("#slow-paint")
-    drop(page, demo_material / "small.png")
-    drop(page, demo_material / "dots.png", 1)
-    set_number(page, "Size", "192")
-    page.locator("#slow-paint:enabled").click()
-    page.wait_for_selector("#slow-result img.vs-result")
-    first = page.get_attribute("#slow-result img.vs-result", "src")
-    page.wait_for_function(
-        "first => document.querySelector('#slow-result img.vs-result')?.getAttribute('src') !== first", arg=first
-    )
-    assert "step" in page.inner_text("#slow-progress")
-    page.click("#slow-enough")
-    with page.expect_download() as download:
-        page.click("#slow-result .vs-download")
-    download.value.save_as(tmp_path / "painted.png")
-    with Image.open(tmp_path / "painted.png") as picture:
-        assert max(picture.size) == 192
-    page.click("#slow-paint")
-    page.locator("#slow-cancel:enabled").click()
-    page.locator("#slow-progress", has_text="Cancelled.").wait_for()
-    page.locator("#slow-paint:enabled").wait_for()
-
-
 # --- words
 
 

@@ -22,6 +22,7 @@ pytest.importorskip("gradio", reason="gradio is not installed")
 from starlette.testclient import TestClient
 
 from vidstyle.demo import DemoSettings
+from vidstyle.demo.dropped_pictures import dropped_picture
 from vidstyle.demo.examples import PICTURES, VIDEOS
 from vidstyle.demo.gallery import Gallery
 from vidstyle.demo.guard import ROUTES
@@ -213,8 +214,10 @@ def test_a_picture_is_painted_like_another_one_and_shown_on_the_way(here: Simple
     steps = slow.paint(here.visitor, SlowRequest(content, style, 64))
     seen = set()
     for told, shown in steps:
-        if found := re.search(r'src="(/vidstyle/file/[^"]+)\?step=(\d+)"', shown):
+        if found := re.search(r'before="/vidstyle/file/([^"]+)" .* after="/vidstyle/file/[^"]+\?step=(\d+)"', shown):
             seen.add(found[2])
+            before = np.asarray(Image.open(here.visitor.file(found[1], "preview").path), int)
+            assert np.abs(before - colorful_picture(0, 96, 64)).mean() < 6, "it is seen beside what it was"
             assert re.search(r"step \d+ of \d+ · .* left", told)
             here.visitor.enough.set()
     assert seen
@@ -223,6 +226,19 @@ def test_a_picture_is_painted_like_another_one_and_shown_on_the_way(here: Simple
     assert result.name == "mine - like dots.png"
     assert Image.open(result.path).size == (64, 43)
     assert "vs-compare" in shown
+
+
+def test_a_dropped_picture_shows_to_who_dropped_it(here: SimpleNamespace, tmp_path: Path) -> None:
+    pixels = colorful_picture(3, 1200, 400)
+    identity = bring(here, pixels, 'a "small" <one>.png')
+    picture = dropped_picture(here.visitor, identity)
+    assert (picture.width, picture.height) == (960, 320)
+    shown = Image.open(here.visitor.file(picture.url.rpartition("/")[2], "preview").path)
+    assert np.abs(np.asarray(shown, int) - np.asarray(Image.fromarray(pixels).resize((960, 320)), int)).mean() < 8
+    assert 'words="a &quot;small&quot; &lt;one&gt;.png"' in picture.shown()
+    other = Visitors(tmp_path / "visitors").welcome()[1]
+    with pytest.raises(InputError):
+        dropped_picture(other, identity)
 
 
 def test_painting_by_optimisation_is_cancelled(here: SimpleNamespace, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import gradio as gr
 
+from vidstyle.demo.dropped_pictures import dropped_picture
 from vidstyle.demo.examples import Example
 from vidstyle.demo.labels import LABELS, labelled
+from vidstyle.demo.page_values import uploaded
 from vidstyle.demo.visitors import Visitor
 from vidstyle.errors import VidstyleError
 
@@ -77,7 +79,9 @@ def style_picker(tab: str, first: str) -> gr.HTML:
     return element(first, html_template=template, js_on_load=HEAR, elem_classes="vs-gallery")
 
 
-def drop_zone(kind: str, accept: str, words: str, largest: int, examples: Sequence[Example] = ()) -> gr.HTML:
+def drop_zone(
+    kind: str, accept: str, words: str, largest: int, examples: Sequence[Example] = (), *, stays: bool = False
+) -> gr.HTML:
     """Where files are dropped; its value is what the upload has answered, JSON.
 
     Args:
@@ -86,12 +90,25 @@ def drop_zone(kind: str, accept: str, words: str, largest: int, examples: Sequen
         words: what may be dropped.
         largest: bytes of a file.
         examples: what can be tried by one click.
+        stays: whether examples are a gallery, which stays when there is a file.
     """
     told = html.escape(json.dumps(list(examples)))
     template = (
-        f'<vs-drop kind="{kind}" accept="{accept}" words="{words}" largest="{largest}" examples="{told}"></vs-drop>'
+        f'<vs-drop kind="{kind}" accept="{accept}" words="{words}" largest="{largest}" examples="{told}"'
+        f"{' gallery' if stays else ''}></vs-drop>"
     )
     return element(html_template=template, js_on_load=HEAR)
+
+
+def dropped_shown(upload: str, request: gr.Request) -> str:
+    """The picture that was dropped, as HTML; nothing if it cannot be shown.
+
+    upload: what the upload has answered.
+    """
+    if upload:
+        with failed():
+            return dropped_picture(visitor_of(request), uploaded(upload)[0]).shown()
+    return ""
 
 
 def look_controls(tab: str, first: str, strokes: tuple[float, float]) -> LookControls:

@@ -1,10 +1,10 @@
 """Painting a visitor's picture like another one by optimisation, while they look on; see vidstyle.painting."""
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidstyle.demo.dropped_pictures import DroppedPicture, dropped_picture
 from vidstyle.demo.files import file_url
 from vidstyle.demo.jobs import Job, Jobs
 from vidstyle.demo.progress import Run, bar, spoken
@@ -71,7 +71,7 @@ class SlowJobs:
             perceptual=None if weights else OWN,
             perceptual_weights=weights,
         )
-        sitting = _Sitting(visitor, visitor.new_path(".jpg"))
+        sitting = _Sitting(visitor, dropped_picture(visitor, request.content), visitor.new_path(".jpg"))
 
         def make(output: Path, report: OnProgress) -> Painted:
             watch = Watch(lambda progress: sitting.look(progress, report), stop=visitor.enough.is_set)
@@ -96,11 +96,12 @@ class _Sitting:
 
     Args:
         visitor: whose it is.
+        before: what is painted.
         picture: where it is kept as it is by now.
     """
 
-    def __init__(self, visitor: Visitor, picture: Path) -> None:
-        self._visitor, self._picture = visitor, picture
+    def __init__(self, visitor: Visitor, before: DroppedPicture, picture: Path) -> None:
+        self._visitor, self._before, self._picture = visitor, before, picture
         self._url = ""
         self._latest: PaintingProgress | None = None
         self.outputs = Outputs(preview=picture, overwrite=True)
@@ -126,9 +127,8 @@ class _Sitting:
         return bar(1.0, f"{steps} steps in {spoken(run.seconds)}")
 
     def shown(self) -> str:
-        """What it looks like by now, as HTML."""
+        """What it looks like by now beside what it was, as HTML."""
         if self._latest is None:
             return ""
         # The file is another one every few steps, and browsers keep what has the same address.
-        address = html.escape(f"{self._url}?step={self._latest.step}")
-        return f'<img class="vs-result" src="{address}" alt="The painting so far">'
+        return self._before.shown(f"{self._url}?step={self._latest.step}")

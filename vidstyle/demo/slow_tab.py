@@ -10,6 +10,7 @@ from vidstyle.demo.controls import (
     READY,
     cancelled,
     drop_zone,
+    dropped_shown,
     element,
     failed,
     main_column,
@@ -23,8 +24,15 @@ from vidstyle.demo.page_values import number, uploaded
 from vidstyle.demo.slow_jobs import SIZES, STROKES, SlowJobs, SlowRequest
 
 SIZE = 384
-STYLE_EXAMPLES = (("roman_mosaic", "a mosaic"), ("great_wave", "a woodcut"), ("deep_field", "stars"))
-"""Pictures to paint like; the first two are pictures that styles have painted."""
+STYLE_EXAMPLES = (
+    ("roman_mosaic", "a mosaic"),
+    ("great_wave", "a woodcut"),
+    ("seaport", "an etching"),
+    ("starry_night", "swirls"),
+    ("composition_vii", "shapes"),
+    ("deep_field", "stars"),
+)
+"""Pictures to paint like; all but the last are pictures that styles have painted."""
 
 
 def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dict[str, Any]:
@@ -49,22 +57,25 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
                 "<h2>Stroke by stroke</h2><p>The picture itself is changed until it is painted like another one. "
                 "It takes minutes, and looks better than what paints at once.</p>"
             )
-            style = drop_zone("picture", "image/*", "Drop the picture to paint like", largest, STYLE_EXAMPLES)
+            style = drop_zone(
+                "picture", "image/*", "Drop the picture to paint like", largest, STYLE_EXAMPLES, stays=True
+            )
+            like = element(elem_id="slow-style")
             with gr.Column(elem_classes="vs-controls"):
                 size = gr.Slider(*SIZES, SIZE, step=64, label=f"{LABELS['size']}, pixels", min_width=160)
                 strokes = gr.Slider(*STROKES, 1, step=0.25, label=LABELS["stroke_size"], min_width=160)
                 colors = gr.Checkbox(False, label=LABELS["keep_colors"], min_width=160)
     buttons = [paint, enough, cancel]
 
-    def ready(dropped: str, other: str) -> Any:
+    def take(dropped: str, other: str, request: gr.Request) -> tuple[Any, str]:
         # Of two that are dropped at once, answers may come in any order: the one that knows of both counts.
-        if not dropped:
-            return IDLE
-        return READY if other else gr.skip()
+        ready = READY if other else gr.skip()
+        return ready if dropped else IDLE, dropped_shown(dropped, request)
 
     def begin(
         first: str, second: str, size: float, strokes: float, colors: bool, request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
+        before = dropped_shown(first, request)
         with failed() as failure:
             wanted = SlowRequest(
                 uploaded(first)[0],
@@ -75,27 +86,28 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
             )
             try:
                 for told, shown in jobs.paint(visitor_of(request), wanted):
-                    yield told, shown, IDLE, READY if shown else IDLE, READY
+                    yield told, shown or before, IDLE, READY if shown else IDLE, READY
                 yield gr.skip(), gr.skip(), READY, IDLE, IDLE
             except Cancelled:
-                yield cancelled(), "", READY, IDLE, IDLE
+                yield cancelled(), before, READY, IDLE, IDLE
         if failure.words:
-            yield failure.html, "", READY, IDLE, IDLE
+            yield failure.html, before, READY, IDLE, IDLE
 
     def stop(request: gr.Request) -> tuple[Any, ...]:
         visitor_of(request).stop_painting()
-        return cancelled(), "", IDLE, IDLE
+        return cancelled(), IDLE, IDLE
 
     def leave_it(request: gr.Request) -> Any:
         visitor_of(request).enough.set()
         return IDLE
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    for dropped, other in ((content, style), (style, content)):
-        dropped.input(ready, [dropped, other], paint, **quiet)
+    for dropped, other, shown in ((content, style, result), (style, content, like)):
+        # One after the other, so that the picture that was dropped last is the one that shows.
+        dropped.input(take, [dropped, other], [paint, shown], trigger_mode="multiple", concurrency_limit=1, **quiet)
     wanted = [content, style, size, strokes, colors]
     paint.click(begin, wanted, [progress, result, *buttons], concurrency_limit=None, **quiet)
     enough.click(leave_it, None, enough, queue=False, **quiet)
     # As in paint_tab: it ends by itself.
-    cancel.click(stop, None, [progress, result, enough, cancel], queue=False, **quiet)
+    cancel.click(stop, None, [progress, enough, cancel], queue=False, **quiet)
     return {"size": size, "stroke_size": strokes, "keep_colors": colors}

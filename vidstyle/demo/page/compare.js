@@ -1,8 +1,8 @@
-// Before | after: two pictures on top of each other, and a line to draw over them.
+// Before | after: two pictures on top of each other, and a line to draw over them; only the first while there is no other.
 import { Drawn, made } from "./own.js";
 
 customElements.define("vs-compare", class extends Drawn {
-  static attributes = ["before", "after", "width", "height"];
+  static attributes = ["before", "after", "words", "width", "height"];
 
   draw() {
     if (!this.range) {
@@ -14,11 +14,14 @@ customElements.define("vs-compare", class extends Drawn {
     const [width, height] = [this.getAttribute("width"), this.getAttribute("height")];
     this.style.aspectRatio = `${width} / ${height}`;
     this.style.setProperty("--ratio", width / height);
+    this.before.alt = this.getAttribute("words") ?? "Before";
     // One that is loaded already stays until the next one is here.
-    for (const which of ["before", "after"]) {
+    const there = ["after", "before"].filter((which) => this.hasAttribute(which));
+    for (const which of there) {
       if (this[which].getAttribute("src") !== this.getAttribute(which)) this[which].src = this.getAttribute(which);
     }
-    this.hold(this.after, this.before, this.line, this.range);
+    const pictures = there.map((which) => this[which]);
+    this.hold(...pictures, ...(pictures.length > 1 ? [this.line, this.range] : []));
     this.move();
   }
 

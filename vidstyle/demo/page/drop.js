@@ -19,7 +19,7 @@ customElements.define("vs-drop", class extends HTMLElement {
     this.offerExamples();
   }
 
-  // Something to try at once, by one click.
+  // Something to try at once, by one click; a gallery stays, and says which one it is.
   offerExamples() {
     const examples = JSON.parse(this.getAttribute("examples") || "[]");
     if (!examples.length) return;
@@ -29,7 +29,13 @@ customElements.define("vs-drop", class extends HTMLElement {
       button.addEventListener("click", () => this.take(name));
       return button;
     });
-    this.append(made("div", { class: "examples" }, "or try", ...buttons));
+    this.append(made("div", { class: "examples" }, made("span", {}, "or try"), ...buttons));
+    this.mark();
+  }
+
+  mark(name = "") {
+    if (!this.hasAttribute("gallery")) return;
+    for (const button of this.querySelectorAll("[data-example]")) button.setAttribute("aria-pressed", button.dataset.example === name);
   }
 
   async take(name) {
@@ -37,13 +43,14 @@ customElements.define("vs-drop", class extends HTMLElement {
     try {
       const answer = await fetch(`/vidstyle/example/${file}`);
       if (!answer.ok) throw new Error(answer.status);
-      this.send(new File([await answer.blob()], file));
+      this.send(new File([await answer.blob()], file), name);
     } catch {
       this.refuse("The example could not be fetched; is the server still there?");
     }
   }
 
-  send(file) {
+  // example: which one it is, if it is one.
+  send(file, example) {
     if (!file) return;
     this.message.hidden = true;
     const largest = Number(this.getAttribute("largest"));
@@ -53,17 +60,18 @@ customElements.define("vs-drop", class extends HTMLElement {
     request.upload.onprogress = (e) => { this.words.textContent = `Sending ${file.name}, ${Math.round((100 * e.loaded) / e.total)} %`; };
     request.upload.onload = () => { this.words.textContent = `Looking at ${file.name}`; };
     request.onerror = () => this.refuse(`${file.name}: could not be sent. Is the server still there?`);
-    request.onload = () => this.answered(request, file);
+    request.onload = () => this.answered(request, file, example);
     request.send(file);
   }
 
-  answered(request, file) {
+  answered(request, file, example) {
     let answer = {};
     try { answer = JSON.parse(request.responseText); } catch { /* not from us */ }
     if (request.status !== 200) return this.refuse(answer.error || `${file.name}: the server did not take it; try once more.`);
     const size = answer.width ? `, ${answer.width} × ${answer.height}` : "";
     this.words.textContent = `${answer.title || answer.name}${size}`;
     this.classList.add("full");
+    this.mark(example);
     this.input.value = ""; // the same file may come again
     if (this.getAttribute("kind") === "style") refreshStyles();
     say(this, JSON.stringify(answer));
@@ -72,6 +80,7 @@ customElements.define("vs-drop", class extends HTMLElement {
   reset() {
     this.words.textContent = this.getAttribute("words");
     this.classList.remove("full");
+    this.mark();
     this.input.value = "";
   }
 
