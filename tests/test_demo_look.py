@@ -253,11 +253,23 @@ def test_a_style_of_the_gallery_is_used_where_one_was_painting(visit: Callable[.
     card = page.locator("vs-cards article", has_text="Water Lilies")
     assert "public domain" in card.inner_text()
     assert "Parameters" not in card.inner_text()
-    card.get_by_text("Details").click()
+    card.get_by_text("Measurements").click()
     assert "Parameters" in card.inner_text()
+    assert "less is nearer" in card.inner_text(), "it is said what the figures are"
     card.get_by_role("button", name="Use").click()
     page.locator("#panel-picture vs-picker button[aria-checked=true]", has_text="Water Lilies").wait_for()
     assert page.url.endswith("#picture/water_lilies")
+
+
+def test_of_a_style_that_nobody_has_measured_it_is_said_how_large_it_is(
+    visit: Callable[..., Any], demo_material: Path
+) -> None:
+    page = visit("Styles")
+    drop(page, demo_material / "dots.png")
+    card = page.locator("vs-cards article", has_text="dots")
+    card.get_by_text("Measurements").click()
+    assert "How large it is." in card.inner_text()
+    assert "less is nearer" not in card.inner_text()
 
 
 def test_bringing_a_style_comes_first_on_a_phone(visit: Callable[..., Any]) -> None:

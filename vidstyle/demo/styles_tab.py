@@ -9,6 +9,7 @@ from vidstyle.demo.controls import (
     READY,
     cancelled,
     drop_zone,
+    dropped_shown,
     element,
     failed,
     visitor_of,
@@ -41,17 +42,21 @@ def styles_tab(page: gr.Blocks, style_maker: StyleMaker, largest: int) -> None:
 
 
 def _make_a_style(page: gr.Blocks, style_maker: StyleMaker, largest: int) -> None:
-    dropped = drop_zone("picture", "image/*", "Drop a painting here", largest)
-    with gr.Row(elem_classes="vs-fields"):
-        title = gr.Textbox(label="Title", max_lines=1, min_width=120, max_length=80)
-        artist = gr.Textbox(label="Artist", max_lines=1, min_width=120, max_length=80)
-    minutes = gr.Slider(0.1, 120, MINUTES, step=0.1, label=LABELS["minutes"], elem_id="training-minutes")
-    with gr.Row(elem_classes="vs-buttons"):
-        start = gr.Button(
-            "Make the style", variant="primary", elem_id="training-start", interactive=False, min_width=140
-        )
-        cancel = gr.Button("Cancel", elem_id="training-cancel", interactive=False, min_width=100)
-    watched = element(elem_id="training-progress")
+    with gr.Row(elem_classes="vs-halves"):
+        with gr.Column(min_width=0):
+            dropped = drop_zone("picture", "image/*", "Drop a painting here", largest)
+            painting = element(elem_id="training-painting")
+        with gr.Column(min_width=0):
+            with gr.Row(elem_classes="vs-fields"):
+                title = gr.Textbox(label="Title", max_lines=1, min_width=120, max_length=80)
+                artist = gr.Textbox(label="Artist", max_lines=1, min_width=120, max_length=80)
+            minutes = gr.Slider(0.1, 120, MINUTES, step=0.1, label=LABELS["minutes"], elem_id="training-minutes")
+            with gr.Row(elem_classes="vs-buttons"):
+                start = gr.Button(
+                    "Make the style", variant="primary", elem_id="training-start", interactive=False, min_width=140
+                )
+                cancel = gr.Button("Cancel", elem_id="training-cancel", interactive=False, min_width=100)
+            watched = element(elem_id="training-progress")
     # An idle page asks for nothing.
     clock = gr.Timer(LOOK_SECONDS, active=False)
 
@@ -74,12 +79,13 @@ def _make_a_style(page: gr.Blocks, style_maker: StyleMaker, largest: int) -> Non
         style_maker.cancel(visitor_of(request))
         return cancelled(), gr.Timer(active=False), READY, IDLE
 
-    def ready(upload: str) -> Any:
-        return READY if upload else IDLE
+    def take(upload: str, request: gr.Request) -> tuple[Any, str]:
+        return READY if upload else IDLE, dropped_shown(upload, request)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     changes = [watched, clock, start, cancel]
-    dropped.input(ready, dropped, start, queue=False, **quiet)
+    # One after the other, so that the picture that was dropped last is the one that shows.
+    dropped.input(take, dropped, [start, painting], trigger_mode="multiple", concurrency_limit=1, **quiet)
     start.click(begin, [dropped, minutes, title, artist], changes, **quiet)
     cancel.click(stop, None, changes, queue=False, **quiet)
     clock.tick(look, None, changes, queue=False, **quiet)

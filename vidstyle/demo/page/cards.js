@@ -5,10 +5,12 @@ import { recalled } from "./memory.js";
 import { Styles, by, sketched, thumbnail } from "./styles.js";
 
 const FIGURES = {
-  style_distance: ["Style distance", (value) => value.toFixed(2)],
-  content_distance: ["Content distance", (value) => value.toFixed(2)],
+  style_distance: ["From the style's picture", (value) => value.toFixed(2)],
+  content_distance: ["From what is painted", (value) => value.toFixed(2)],
   grid_db: ["Grid", (value) => `${value.toFixed(1)} dB`],
 };
+const MEASURED = "Taken when it was made: how far its paintings are from both pictures (less is nearer), and the grid in them (up to 13 dB, none shows).";
+const SIZE = "How large it is.";
 
 customElements.define("vs-cards", class extends Styles {
   show(all) {
@@ -49,12 +51,12 @@ function original(style) {
 }
 
 function details(style) {
-  const figures = made("dl");
+  const figures = made("dl"), isMeasured = Object.keys(FIGURES).some((name) => name in style.metrics);
   const add = (name, value) => figures.append(made("div", {}, made("dt", {}, name), made("dd", {}, value)));
   for (const [name, [title, written]] of Object.entries(FIGURES)) {
     if (name in style.metrics) add(title, written(style.metrics[name]));
   }
   add("Parameters", style.parameters.toLocaleString("en"));
   add("File", `${Math.max(1, Math.round(style.bytes / 1024))} KB`);
-  return made("details", {}, made("summary", {}, "Details"), figures);
+  return made("details", {}, made("summary", {}, "Measurements"), made("p", {}, isMeasured ? MEASURED : SIZE), figures);
 }
