@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import contents
+from conftest import Result, contents
 from waiting import PATIENCE, at_leisure, wait_until
 
 from vidstyle import interruption
+from vidstyle.pipeline import Progress
 
 pytestmark = pytest.mark.slow
 
@@ -144,3 +145,24 @@ def test_an_interrupted_folder_leaves_nothing(
     wait_until(process, lambda: len([*tmp_path.glob(".*.part/painted/*")]) > 1)
     process.send_signal(signal.SIGINT)
     assert_interrupted(process, tmp_path, before)
+
+
+@pytest.mark.parametrize(("seconds", "hinted"), [(60.0, True), (5.0, False)])
+def test_whoever_breaks_off_long_work_is_told_what_keeps_it(
+    seconds: float,
+    hinted: bool,
+    clip: Path,
+    style_file: Path,
+    tmp_path: Path,
+    run_cli: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken_off(*_: object, on_progress: Callable[..., None], **__: object) -> None:
+        on_progress(Progress(frames=3, seconds=seconds), 10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vidstyle.restyling.restyle", broken_off)
+    result = run_cli("restyle", clip, tmp_path / "out.mp4", "--style", style_file)
+    assert result.code == 130
+    assert ("nothing is kept of out.mp4; begun with --resume" in result.err) == hinted
+    assert result.err.endswith("vidstyle: interrupted\n")

@@ -412,6 +412,13 @@ def test_photographs_that_ship_teach_the_dark_and_are_judged_by_others() -> None
     assert all(photo.mean() > 0.1 for photo in photographs.held_back(256)), "hardly a style is near what is all black"
 
 
+def test_a_picture_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nosuch\.jpg: no such file"):
+        resolve_recipe(tmp_path / "nosuch.jpg")
+    with pytest.raises(InputError, match="is a folder; name a recipe or a picture"):
+        resolve_recipe(tmp_path)
+
+
 def test_a_moment_is_enough_for_a_picture_to_paint_like(material: Path) -> None:
     given = {"photos": material / "photos", "perceptual_weights": material}
     # Ten times as long would be many steps on a fast machine.

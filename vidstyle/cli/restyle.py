@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from vidstyle.pipeline import Progress
     from vidstyle.restyling import Summary
 
+WORTH_KEEPING = 10.0
+"""Seconds of painting from which on it is said what keeps them, to whoever breaks off."""
+
 
 class CodecName(StrEnum):
     """Keys of vidstyle.media.codecs.CODECS, here so that `--help` need not load FFmpeg."""
@@ -242,12 +245,15 @@ def restyle(
     if by_keys:
         request.check(source, output, options, style_at=bool(keyframes))
 
+    painted = 0.0
     with FrameBar(source.name, quiet=quiet) as bar:
 
         def paint(check: Callable[[], None]) -> "Summary":
             from vidstyle import restyling
 
             def report(progress: "Progress", frames: int | None) -> None:
+                nonlocal painted
+                painted = progress.seconds
                 check()
                 bar.update(progress, frames)
 
@@ -262,7 +268,12 @@ def restyle(
                     source, output, style=chosen, style_at=keyframes, on_progress=report, **settings
                 )
 
-        summary = interruptible(paint)
+        try:
+            summary = interruptible(paint)
+        except KeyboardInterrupt:
+            if painted > WORTH_KEEPING and not by_keys:
+                bar.say(f"nothing is kept of {output.name}; begun with --resume, long videos go on where they were")
+            raise
     for warning in summary.warnings:
         say(f"warning: {warning}")
     if source.is_dir() and any(path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES for path in source.iterdir()):

@@ -96,6 +96,9 @@ def _recipe_for_picture(
     note: Callable[[str], None] | None,
 ) -> Recipe:
     """minutes: of the training."""
+    if not path.is_file():
+        there = "is a folder; name a recipe or a picture" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {there}")
     quick = start == path and minutes <= QUICK_MINUTES
     if photos is None:
         if not quick:
