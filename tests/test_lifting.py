@@ -8,7 +8,7 @@ from made_scenes import Painter, flat, frames_of, landscape, painted, plain, run
 from vidstyle.media.frame import SMALLEST_SIDE
 from vidstyle.perception.metrics import grid_score
 from vidstyle.stream import Stream
-from vidstyle.stream.lifting import LEAST_ROWS, lifted, painted_size
+from vidstyle.stream.lifting import FINEST, LEAST_ROWS, lifted, made_up, painted_size
 from vidstyle.stream.lifting_loops import lift_plane
 from vidstyle.stream.planes import picture_size, resized
 
@@ -245,3 +245,18 @@ def test_pictures_and_planes_are_lifted_alike() -> None:
     grey = np.repeat(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
     result = lifted(painting, resized(grey, painted_size((1280, 720))), grey)
     assert np.ptp(result.astype(int), axis=-1).max() <= 1
+
+
+def test_broad_strokes_have_fewer_thin_lines_over_them() -> None:
+    # A white wall with thin dark lines, of which a painting has nothing.
+    source = np.full((360, 480), 200, np.uint8)
+    source[::12] = 120
+    source = np.repeat(source[..., None], 3, 2)
+
+    def lines(stroke_size: float) -> float:
+        small = cv2.resize(source, painted_size((480, 360), stroke_size), interpolation=cv2.INTER_AREA)
+        return float(lifted(np.full_like(small, 128), small, source)[..., 1].astype(float).std())
+
+    assert made_up(640, 360) == made_up(360, 640) == made_up(1280, 720) == FINEST
+    assert made_up(320, 180) == pytest.approx(FINEST / 2)
+    assert lines(4) < 0.85 * lines(2) < 0.85 * 0.99 * lines(1.3)

@@ -23,7 +23,7 @@ from vidstyle.stream.device_planes import (
     size_of,
     to_bytes,
 )
-from vidstyle.stream.lifting import FINEST, FLAT, GAIN, GRAIN, LEVEL, NO_GRAIN, REACH, TAKEN_OFF, WINDOW, unseen
+from vidstyle.stream.lifting import FLAT, GAIN, GRAIN, LEVEL, NO_GRAIN, REACH, TAKEN_OFF, WINDOW, made_up, unseen
 
 
 def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
@@ -44,11 +44,11 @@ def lifted(painting: Tensor, small: Tensor, source: Tensor) -> Tensor:
     luma, own, whole = (luma_of(pixels)[None].float() for pixels in (painting, small, source))
     shape = size[1], size[0]
     gain = _gain(luma, own)
-    fine = _finest(whole)
+    fine, finest = _finest(whole), made_up(*size_of(painting))
     seen = averaged((fine + LEVEL).to(torch.uint8), (luma.shape[1], luma.shape[2])).float() - LEVEL
-    bare = luma - gain * own - TAKEN_OFF * FINEST * (1 - gain).clamp(min=0) * seen
+    bare = luma - gain * own - TAKEN_OFF * finest * (1 - gain).clamp(min=0) * seen
     share = enlarged(gain, shape)
-    detail = share * whole + FINEST * (1 - share).clamp(min=0) * fine
+    detail = share * whole + finest * (1 - share).clamp(min=0) * fine
     if is_planar(source):
         chroma = enlarged(channels_of(painting)[1].float(), (shape[0] // 2, shape[1] // 2), "bicubic")
         return joined([to_bytes(_raised(bare, shape) + detail), to_bytes(chroma)])

@@ -81,18 +81,27 @@ def lifted(painting: np.ndarray, small: np.ndarray, source: np.ndarray) -> np.nd
     luma, own, whole = (luma_of(pixels) for pixels in (painting, small, source))
     gain, fine = _gain(luma, own), _finest(whole)
     seen = cv2.resize(fine, picture_size(painting), interpolation=cv2.INTER_AREA)
-    bare = own_share(luma, own, gain, seen, LEVEL, TAKEN_OFF * FINEST)
+    finest = made_up(*picture_size(painting))
+    bare = own_share(luma, own, gain, seen, LEVEL, TAKEN_OFF * finest)
     result = empty(size, planar=planar)
     if planar:
-        lift_plane(planes_of(result)[0], _coefficients(bare), gain, whole, fine, LEVEL, FINEST)
+        lift_plane(planes_of(result)[0], _coefficients(bare), gain, whole, fine, LEVEL, finest)
         for plane, out in zip(planes_of(painting)[1:], planes_of(result)[1:], strict=True):
             cv2.resize(plane, (out.shape[1], out.shape[0]), out, interpolation=cv2.INTER_CUBIC)
         return result
     bare -= luma
     for channel in range(3):
         coefficients = _coefficients(bare + painting[..., channel])
-        lift_plane(result[..., channel], coefficients, gain, whole, fine, LEVEL, FINEST)
+        lift_plane(result[..., channel], coefficients, gain, whole, fine, LEVEL, finest)
     return result
+
+
+def made_up(width: int, height: int) -> float:
+    """How much is made up for of finest details, see FINEST, over a painting of a size.
+
+    Broad strokes leave less room: over a small painting, thin lines would stand beside the edges that it has itself.
+    """
+    return FINEST * min(1.0, min(width, height) / STROKE_ROWS)
 
 
 def unseen() -> np.ndarray:
