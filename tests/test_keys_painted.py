@@ -165,7 +165,7 @@ def test_what_is_transparent_is_not_learnt(tmp_path: Path) -> None:
     import random
 
     rng = random.Random(0)
-    material = _Material(frame, key, alpha)
+    material = _Material(RealtimeNet(channels=16, blocks=1), frame, key, alpha)
     shares = [float(material.patch(rng)[1].mean()) for _ in range(8)]
     assert min(shares) > 0.8
 
