@@ -243,7 +243,7 @@ def compiled_model(core: Any, graph: Any, device: str, settings: dict[str, Any])
     except RuntimeError as error:
         said = str(error).strip().splitlines()[-1]
         raise VidstyleError(
-            f"OpenVINO cannot compile this for {device} ({said}); --engine torch does without"
+            f"OpenVINO cannot compile this for {device} ({said}); {parameter('engine', 'torch')} does without"
         ) from error
 
 
