@@ -211,7 +211,7 @@ def test_a_picture_is_painted_like_another_one_and_shown_on_the_way(here: Simple
     weights = make_material(tmp_path)
     slow = SlowJobs(here.jobs, DemoSettings(device="cpu", perceptual_weights=weights))
     content, style = bring(here, colorful_picture(0, 96, 64)), bring(here, colorful_picture(5, 96, 64), "dots.png")
-    steps = slow.paint(here.visitor, SlowRequest(content, style, 64))
+    steps = slow.paint(here.visitor, SlowRequest(content, style, 64), dropped_picture(here.visitor, content))
     seen = set()
     for told, shown in steps:
         if found := re.search(r'before="/vidstyle/file/([^"]+)" .* after="/vidstyle/file/[^"]+\?step=(\d+)"', shown):
@@ -244,7 +244,7 @@ def test_a_dropped_picture_shows_to_who_dropped_it(here: SimpleNamespace, tmp_pa
 def test_painting_by_optimisation_is_cancelled(here: SimpleNamespace, tmp_path: Path) -> None:
     slow = SlowJobs(here.jobs, DemoSettings(device="cpu", perceptual_weights=make_material(tmp_path)))
     content = bring(here, colorful_picture(0, 96, 64))
-    steps = slow.paint(here.visitor, SlowRequest(content, content, 64))
+    steps = slow.paint(here.visitor, SlowRequest(content, content, 64), dropped_picture(here.visitor, content))
     next(steps)
     here.visitor.stop_painting()
     with pytest.raises(Cancelled):

@@ -88,11 +88,11 @@ def _openvino() -> Iterator[Finding]:
     yield Finding("OpenVINO", True, metadata.version("openvino"))
     engine = openvino.OpenVinoEngine(load_style(DEFAULT_STYLE).network)
     if is_held_below_bfloat16():
-        reason = "held to instructions without bfloat16"
+        why = "held to instructions without bfloat16"
     else:
         other = "bf16" if engine.precision == "int8" else "int8"
-        reason = f"measured against {other}" if prefers_bfloat16() else "this processor has no bfloat16"
-    yield Finding("precision", True, f"{engine.precision} ({reason})")
+        why = f"measured against {other}" if prefers_bfloat16() else "this processor has no bfloat16"
+    yield Finding("precision", True, f"{engine.precision} ({why})")
     engine.close()
 
 

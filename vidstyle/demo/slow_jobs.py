@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidstyle.demo.dropped_pictures import DroppedPicture, dropped_picture
+from vidstyle.demo.dropped_pictures import DroppedPicture
 from vidstyle.demo.files import file_url
 from vidstyle.demo.jobs import Job, Jobs
 from vidstyle.demo.progress import Run, bar, spoken
@@ -51,10 +51,15 @@ class SlowJobs:
     def __init__(self, jobs: Jobs, settings: DemoSettings) -> None:
         self._jobs, self._settings = jobs, settings
 
-    def paint(self, visitor: Visitor, request: SlowRequest) -> Iterator[tuple[str, str]]:
+    def paint(self, visitor: Visitor, request: SlowRequest, before: DroppedPicture) -> Iterator[tuple[str, str]]:
         """HTML of the progress and of the painting so far, again and again, and of the painting.
 
         `visitor.enough` ends it with the painting as it is by then.
+
+        Args:
+            visitor: whose it is.
+            request: what to paint.
+            before: that picture, as the page shows it.
 
         Raises:
             InputError: for what cannot be painted.
@@ -71,7 +76,7 @@ class SlowJobs:
             perceptual=None if weights else OWN,
             perceptual_weights=weights,
         )
-        sitting = _Sitting(visitor, dropped_picture(visitor, request.content), visitor.new_path(".jpg"))
+        sitting = _Sitting(visitor, before, visitor.new_path(".jpg"))
 
         def make(output: Path, report: OnProgress) -> Painted:
             watch = Watch(lambda progress: sitting.look(progress, report), stop=visitor.enough.is_set)

@@ -17,6 +17,7 @@ from vidstyle.demo.controls import (
     side_column,
     visitor_of,
 )
+from vidstyle.demo.dropped_pictures import dropped_picture
 from vidstyle.demo.examples import Example
 from vidstyle.demo.jobs import Cancelled
 from vidstyle.demo.labels import LABELS
@@ -75,23 +76,26 @@ def slow_tab(jobs: SlowJobs, largest: int, examples: tuple[Example, ...]) -> dic
     def begin(
         first: str, second: str, size: float, strokes: float, colors: bool, request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
-        before = dropped_shown(first, request)
+        visitor, photograph = visitor_of(request), ""
         with failed() as failure:
+            content = uploaded(first)[0]
+            before = dropped_picture(visitor, content)
+            photograph = before.shown()
             wanted = SlowRequest(
-                uploaded(first)[0],
+                content,
                 uploaded(second)[0],
                 round(min(SIZES[1], max(SIZES[0], number(size, SIZE)))),
                 min(STROKES[1], max(STROKES[0], number(strokes, 1.0))),
                 bool(colors),
             )
             try:
-                for told, shown in jobs.paint(visitor_of(request), wanted):
-                    yield told, shown or before, IDLE, READY if shown else IDLE, READY
+                for told, shown in jobs.paint(visitor, wanted, before):
+                    yield told, shown or photograph, IDLE, READY if shown else IDLE, READY
                 yield gr.skip(), gr.skip(), READY, IDLE, IDLE
             except Cancelled:
-                yield cancelled(), before, READY, IDLE, IDLE
+                yield cancelled(), photograph, READY, IDLE, IDLE
         if failure.words:
-            yield failure.html, before, READY, IDLE, IDLE
+            yield failure.html, photograph, READY, IDLE, IDLE
 
     def stop(request: gr.Request) -> tuple[Any, ...]:
         visitor_of(request).stop_painting()

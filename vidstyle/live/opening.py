@@ -157,7 +157,8 @@ class _Painting:
         alone = self._shown is None and self._settings.control is None
         # Where there are other styles to go over to, torch is needed for them, and had better be loaded before anything
         # moves.
-        size = painted_size(self._size, self._settings.stroke_size) if alone else None
+        painted = painted_size(self._size, self._settings.stroke_size)
+        size = painted if alone else None
         style = self._style(name)
         # What is learnt from painted frames has no other picture than those.
         steps = 0 if name in self._learnt else style.steps(self._settings.optimise)
@@ -166,7 +167,7 @@ class _Painting:
             # A style's own are left out where strokes are that fine.
             from vidstyle.engines.optimising import check_size
 
-            check_size(*painted_size(self._size, self._settings.stroke_size))
+            check_size(*painted)
         return StylePainter(style, self._settings.device, self._color, self._compiler, size, grams, steps)
 
     def _style(self, name: str) -> "Style":
