@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +19,15 @@ import vidstyle
 from vidstyle.batch.estimate import STEP_SECONDS, estimated
 from vidstyle.batch.plan import Task
 from vidstyle.batch.records import Request, request_of
-from vidstyle.engines.optimising import MOST_PIXELS
+from vidstyle.engines.optimising import PictureOptimiser
 from vidstyle.engines.picture_gradient import PictureGradient
+from vidstyle.engines.step_sizes import MOST_PIXELS
 from vidstyle.errors import InputError
 from vidstyle.perception.style_grams import grams_of
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.restyle_options import Options
-from vidstyle.style_files import FINE_STEPS, MOST_STEPS, load_style_file, read_card, save_style
+from vidstyle.steps import FINE_STEPS, MOST_STEPS, NO_STEPS, USUAL_STEPS, Steps, steps_to_take
+from vidstyle.style_files import load_style_file, read_card, save_style
 from vidstyle.styles import load_style, write_style_of
 from vidstyle.training.recipe import load_recipe
 from vidstyle.video_runs import open_painter
@@ -48,10 +51,10 @@ def asking(style_file: Path, tmp_path: Path) -> Path:
 
 def test_a_style_of_any_picture_asks_for_steps(few_steps: None, tmp_path: Path) -> None:
     Image.fromarray(frame()).save(tmp_path / "shown.png")
-    assert load_style(tmp_path / "shown.png").card.optimise == 20
-    assert write_style_of(tmp_path / "shown.png", tmp_path / "made.safetensors").optimise == 20
-    assert read_card(tmp_path / "made.safetensors").optimise == 20
-    assert load_style(f"{tmp_path / 'shown.png'}:0.25,starry_night:0.75").card.optimise == 20
+    assert load_style(tmp_path / "shown.png").card.optimise == FINE_STEPS
+    assert write_style_of(tmp_path / "shown.png", tmp_path / "made.safetensors").optimise == FINE_STEPS
+    assert read_card(tmp_path / "made.safetensors").optimise == FINE_STEPS
+    assert load_style(f"{tmp_path / 'shown.png'}:0.25,starry_night:0.75").card.optimise == FINE_STEPS
     assert all(card.optimise == 0 for card in vidstyle.list_styles())
 
 
@@ -62,7 +65,7 @@ def test_refined_styles_ask_for_them_as_well(few_steps: None, tmp_path: Path, ru
     )
     assert result.code == 0, result.err
     card = read_card(tmp_path / "r.safetensors")
-    assert card.optimise == 20
+    assert card.optimise == FINE_STEPS
     assert card.metrics
 
 
@@ -102,7 +105,7 @@ def test_a_painter_takes_none_unless_it_is_told_to(asking: Path) -> None:
 
 
 def test_paintings_that_are_too_large_are_left_as_they_are(asking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidstyle.engines.optimising.MOST_PIXELS", 96 * 64 - 1)
+    monkeypatch.setattr("vidstyle.engines.step_sizes.MOST_PIXELS", 96 * 64 - 1)
     style = load_style(asking)
 
     def painted(optimise: int | None) -> np.ndarray:
@@ -147,7 +150,7 @@ def test_a_file_of_before_asks_for_none(asking: Path) -> None:
     del metadata["optimise"]
     save_file(load_file(asking), asking, metadata)
     assert read_card(asking).optimise == 0
-    assert torch.is_tensor(next(iter(load_style(asking).grams.values())))
+    assert load_style(asking).grams
 
 
 def test_estimates_know_of_them(asking: Path, tmp_path: Path) -> None:
@@ -205,8 +208,58 @@ def test_what_is_asked_for_by_name_or_by_number_is_the_same_request(asking: Path
         return request_of(str(photo), [(0.0, str(style))], Options(optimise=optimise))
 
     assert request(asking, None) == request(asking, STEPS) != request(asking, 0)
-    # As it was noted before styles could ask for any.
-    assert request("starry_night", None) == request("starry_night", 0)
-    assert request("starry_night", None)["options"]["optimise"] == 0
+    # Not all over: the first painting of each shot takes them.
+    assert request("starry_night", None)["options"]["optimise"] == [USUAL_STEPS, 0]
+    assert request("starry_night", USUAL_STEPS)["options"]["optimise"] == list(Steps.all_over(USUAL_STEPS))
+    assert request("starry_night", None) != request("starry_night", 0)
     assert request(photo, None) == request(photo, FINE_STEPS)
     assert request(f"{asking}:0.5,starry_night:0.5", None) == request(f"{asking}:0.5,starry_night:0.5", STEPS)
+
+
+@pytest.fixture
+def knowing(style_file: Path, tmp_path: Path) -> Path:
+    """A style that knows its picture, and asks for nothing."""
+    style, path = load_style_file(style_file), tmp_path / "knowing.safetensors"
+    save_style(path, style.network, style.card, grams_of(to_tensor(frame())[None]))
+    return path
+
+
+def test_the_first_painting_of_each_shot_takes_the_usual_steps(
+    knowing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, called = [0], PictureOptimiser._step
+
+    def counted(*given: Any) -> Any:
+        taken[0] += 1
+        return called(*given)
+
+    monkeypatch.setattr(PictureOptimiser, "_step", counted)
+    bright = np.full((64, 96, 3), 250, np.uint8)
+    shots = [np.ascontiguousarray(np.roll(frame(), 8 * shift, 1)) for shift in range(6)] + [bright] * 2
+    film = make_video(tmp_path / "film.mkv", pictures=shots, times=range(len(shots)))
+
+    def counts(**options: Any) -> int:
+        taken[0] = 0
+        vidstyle.restyle(film, tmp_path / "out.mkv", style=knowing, overwrite=True, **options)
+        return taken[0]
+
+    assert counts() == 2 * USUAL_STEPS
+    # Those that are asked for are taken by paintings in between as well.
+    assert counts(optimise=USUAL_STEPS) > 2 * USUAL_STEPS
+    assert counts(optimise=0) == counts(steady=False) == 0
+    taken[0] = 0
+    Image.fromarray(frame()).save(tmp_path / "photo.png")
+    vidstyle.restyle(tmp_path / "photo.png", tmp_path / "painted.png", style=knowing)
+    assert taken[0] == 0
+
+
+def test_how_many_steps_are_taken() -> None:
+    def taken(asked: int | None, own: int, *, knows: bool = True, seldom: bool = True) -> Steps:
+        return steps_to_take(asked, own, knows_picture=knows, seldom=seldom)
+
+    assert taken(None, 0) == (USUAL_STEPS, 0)
+    assert taken(None, 20) == taken(20, 0) == (20, 4)
+    assert taken(1, 0) == (1, 1)
+    for none in (taken(0, 20), taken(None, 0, seldom=False), taken(None, 20, knows=False)):
+        assert none == NO_STEPS
+        assert not none

@@ -25,7 +25,8 @@ from vidstyle.engines import never
 from vidstyle.errors import InputError
 from vidstyle.processor import BEHIND, NICENESS
 from vidstyle.restyling import restyle
-from vidstyle.style_files import FINE_STEPS, MOST_STEPS, save_style
+from vidstyle.steps import FINE_STEPS, MOST_STEPS
+from vidstyle.style_files import save_style
 from vidstyle.styles import live_styles, load_style, write_style_of
 
 pytest.importorskip("gradio", reason="gradio is not installed")
@@ -118,7 +119,7 @@ def test_a_fine_finish_is_seen_before_it_is_waited_for(jobs: SimpleNamespace, tm
 def test_what_is_too_large_for_steps_is_an_error_only_where_they_were_asked_for(
     jobs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidstyle.engines.optimising.MOST_PIXELS", 100)
+    monkeypatch.setattr("vidstyle.engines.step_sizes.MOST_PIXELS", 100)
     Image.fromarray(landscape(3, 96, 64)).save(tmp_path / "shown.png")
     own = tmp_path / "own.safetensors"
     write_style_of(tmp_path / "shown.png", own)

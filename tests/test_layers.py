@@ -23,6 +23,7 @@ FLOORS = (
         "privacy",
         "shipped",
         "plots",
+        "steps",
         "hub_styles",
     },
     {"media", "work_folders"},

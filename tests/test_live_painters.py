@@ -15,14 +15,14 @@ from media_files import colorful_picture
 from waiting import PATIENCE, wait_for
 
 from vidstyle import engines
-from vidstyle.engines.compiled_gradient import CompiledGradient
+from vidstyle.engines.compiled_steps import CompiledSteps
 from vidstyle.engines.openvino import is_usable
-from vidstyle.engines.picture_gradient import PictureGradient
 from vidstyle.live import compiling
 from vidstyle.live.compiling import Compiler, openvino_engine, warmed
 from vidstyle.live.style_painter import StylePainter
 from vidstyle.media.frame import Color
 from vidstyle.perception.style_grams import Grams
+from vidstyle.steps import Steps
 from vidstyle.style_files import Style, StyleCard, network_to_paint
 from vidstyle.styles import load_style
 
@@ -40,7 +40,7 @@ class Slow(Compiler):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[int, ...]] = []
-        self.gradients: list[tuple[int, int]] = []
+        self.steps: list[tuple[int, ...]] = []
         self.finish: list[Callable[[], None]] = []
 
     def open(
@@ -60,13 +60,18 @@ class Slow(Compiler):
         self.asked.append(shape)
         self.finish.append(finish)
 
-    def open_gradient(
-        self, size: tuple[int, int], cores: int, wanted: Callable[[], bool], take: Callable[[], None]
+    def open_steps(
+        self,
+        color: Color | None,
+        shape: tuple[int, ...],
+        cores: int,
+        wanted: Callable[[], bool],
+        take: Callable[[], None],
     ) -> None:
         def finish() -> None:
             if wanted():
-                self.gradients.append(size)
-                CompiledGradient(PictureGradient(), cores).prepare(*size)
+                self.steps.append(shape)
+                CompiledSteps(color, cores).prepare(shape)
                 take()
 
         self.finish.append(finish)
@@ -209,7 +214,7 @@ def grams() -> Grams:
 
 def opened(style: Style, compiler: Slow, grams: Grams, steps: int) -> StylePainter:
     """A painter for which everything is compiled that paintings of `planes()` take."""
-    painter = StylePainter(style, "cpu", COLOR, compiler, grams=grams, steps=steps)
+    painter = StylePainter(style, "cpu", COLOR, compiler, grams=grams, steps=Steps.all_over(steps))
     assert not painter.warm_starts
     painter.start(planes()).result(PATIENCE)
     while compiler.finish:
@@ -243,7 +248,7 @@ def test_steps_are_compiled_for_the_strokes_that_show_and_no_others(
     style_file: Path, compiler: Slow, grams: Grams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=5)
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=Steps.all_over(5))
 
     def wait_for_compilers() -> None:
         for finish in [compiler.finish.pop(0) for _ in range(len(compiler.finish))]:
@@ -252,18 +257,18 @@ def test_steps_are_compiled_for_the_strokes_that_show_and_no_others(
     for width in (64, 80, 96):
         painter.start(planes(width)).result(PATIENCE)
     wait_for_compilers()
-    assert compiler.gradients == [(48, 96)]
+    assert compiler.steps == [planes(96).shape]
     assert painter.warm_starts
     # Whoever comes back asks again.
     painter.start(planes(64)).result(PATIENCE)
     assert not painter.warm_starts
     wait_for_compilers()
-    assert compiler.gradients == [(48, 96), (48, 64)]
+    assert compiler.steps == [planes(96).shape, planes(64).shape]
     assert painter.warm_starts
     painter.start(planes(80)).result(PATIENCE)
     painter.close()
     wait_for_compilers()
-    assert compiler.gradients == [(48, 96), (48, 64)]
+    assert compiler.steps == [planes(96).shape, planes(64).shape]
 
 
 def test_steps_that_take_too_long_are_seldom_taken(
@@ -291,8 +296,8 @@ def test_without_a_picture_nothing_is_gone_on_with(style_file: Path, compiler: S
 def test_what_would_take_all_memory_is_shown_as_it_is(
     style_file: Path, compiler: Slow, grams: Grams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidstyle.engines.optimising.MOST_PIXELS", 100)
-    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=5)
+    monkeypatch.setattr("vidstyle.engines.step_sizes.MOST_PIXELS", 100)
+    painter = StylePainter(load_style(style_file), "cpu", COLOR, compiler, grams=grams, steps=Steps.all_over(5))
     painter.start(planes()).result(PATIENCE)
     assert not painter.warm_starts
     painter.close()
@@ -322,12 +327,13 @@ def test_what_steps_take_is_compiled_where_it_is_asked_for(tmp_path: Path, monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiling, "give_way", lambda *_: None)
     compiler, there = Here(), threading.Event()
-    gradient = CompiledGradient(PictureGradient(), 1)
-    assert not gradient.is_compiled(48, 64)
-    compiler.open_gradient((48, 64), 1, lambda: False, there.set)
-    compiler.open_gradient((48, 64), 1, lambda: True, there.set)
+    steps, shape = CompiledSteps(COLOR, 1), planes(64).shape
+    assert not steps.is_compiled(shape)
+    compiler.open_steps(COLOR, shape, 1, lambda: False, there.set)
+    compiler.open_steps(COLOR, shape, 1, lambda: True, there.set)
     assert there.wait(PATIENCE)
-    assert gradient.is_compiled(48, 64)
-    assert not gradient.is_compiled(64, 48)
-    assert not CompiledGradient(PictureGradient(), 2).is_compiled(48, 64)
+    assert steps.is_compiled(shape)
+    assert not steps.is_compiled(shape[::-1])
+    assert not CompiledSteps(COLOR, 2).is_compiled(shape)
+    assert not CompiledSteps(None, 1).is_compiled(shape)
     compiler.close()

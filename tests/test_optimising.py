@@ -19,7 +19,7 @@ from torch import Tensor
 
 import vidstyle
 from vidstyle.engines import Engine, make_engine, paint_one
-from vidstyle.engines.optimising import MOST_PIXELS, OptimisingEngine
+from vidstyle.engines.optimising import OptimisingEngine
 from vidstyle.engines.picture_gradient import (
     CONTENT,
     CONTENT_LAYER,
@@ -28,6 +28,7 @@ from vidstyle.engines.picture_gradient import (
     STYLE,
     PictureGradient,
 )
+from vidstyle.engines.step_sizes import MOST_PIXELS
 from vidstyle.errors import InputError
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import MATRIX_BT709, MATRIX_SMPTE170M, Color, Frame
@@ -35,6 +36,7 @@ from vidstyle.perception import losses
 from vidstyle.perception.features import Embedded
 from vidstyle.perception.style_grams import LAYERS, Grams, gram_shapes, grams_of, own_network
 from vidstyle.perception.tensors import to_tensor
+from vidstyle.steps import Steps
 from vidstyle.style_files import GRAMS, StyleCard, load_style_file, read_card, save_style
 from vidstyle.styles import list_styles, load_style, write_style_of
 
@@ -94,7 +96,9 @@ def picture_distance(grams: Grams, features: dict[str, Tensor | Embedded]) -> Te
         seen = features[layer]
         assert isinstance(seen, Embedded)
         root = seen.root.float()
-        gram, target = (root @ g @ root.T for g in (losses.gram_matrix(seen.narrow), grams[layer][None]))
+        gram, target = (
+            root @ g @ root.T for g in (losses.gram_matrix(seen.narrow), torch.from_numpy(grams[layer])[None])
+        )
         found.append(weight * losses.gram_distance(gram, target))
     return torch.stack(found).sum() / sum(LAYERS.values())
 
@@ -141,7 +145,7 @@ def test_each_step_brings_a_painting_nearer(grams: Grams, color: Color | None) -
     before, kept = pixels.copy(), distance(grams, frame if color is None else as_rgb(pixels, color))
     distances = [kept]
     for steps in (2, 8, 24):
-        painted = paint_one(OptimisingEngine(Still(), grams, steps, color), pixels)
+        painted = paint_one(OptimisingEngine(Still(), grams, Steps.all_over(steps), color), pixels)
         assert painted.shape == pixels.shape
         assert painted.dtype == np.uint8
         distances.append(distance(grams, painted if color is None else as_rgb(painted, color)))
@@ -154,14 +158,14 @@ def test_each_step_brings_a_painting_nearer(grams: Grams, color: Color | None) -
 def test_planes_stay_within_their_range(grams: Grams, full_range: bool, low: int, high: int) -> None:
     pixels = to_planes(np.full((48, 64, 3), 255, np.uint8))
     pixels[:48] = np.where(np.arange(64) < 32, low, high)
-    painted = paint_one(OptimisingEngine(Still(), grams, 12, Color(full_range=full_range)), pixels)
+    painted = paint_one(OptimisingEngine(Still(), grams, Steps.all_over(12), Color(full_range=full_range)), pixels)
     assert painted[:48].min() >= low
     assert painted[:48].max() <= high
     assert (painted != pixels).any()
 
 
 def test_the_same_frame_gives_the_same_painting(grams: Grams) -> None:
-    one, other = (OptimisingEngine(Still(), grams, 3, None) for _ in range(2))
+    one, other = (OptimisingEngine(Still(), grams, Steps.all_over(3), None) for _ in range(2))
     first = paint_one(one, frame_of())
     assert (paint_one(one, frame_of((32, 32))) != first[:32, :32]).any()
     assert (paint_one(one, frame_of()) == first).all()
@@ -183,7 +187,7 @@ def test_the_gradient_is_that_of_the_loss(grams: Grams) -> None:
     )
     (expected,) = torch.autograd.grad(loss, picture)
     with torch.no_grad():
-        found = gradient(picture, gradient.content(source), *gradient.targets(grams))
+        found = gradient(picture, gradient.content(source), *map(torch.from_numpy, grams.values()))
     # What is mirrored at the border has no share; relu5_1 sees 78 pixels each way.
     middle = (..., slice(80, -80), slice(80, -80))
     assert (found - expected)[middle].square().mean() < 1e-4 * expected[middle].square().mean()
@@ -195,7 +199,7 @@ def test_what_is_compiled_comes_as_near(grams: Grams) -> None:
     for color in (None, VIDEO):
         pixels = frame_of((96, 64)) if color is None else to_planes(frame_of((96, 64)))
         paintings = [
-            paint_one(OptimisingEngine(Still(), grams, 6, color, compiled=compiled), pixels)
+            paint_one(OptimisingEngine(Still(), grams, Steps.all_over(6), color, compiled=compiled), pixels)
             for compiled in (False, True, True)
         ]
         found = [distance(grams, one if color is None else as_rgb(one, color)) for one in (pixels, *paintings)]
@@ -213,7 +217,7 @@ def test_the_same_film_gives_the_same_file(known_style: Path, tmp_path: Path) ->
 
 def test_frames_in_flight_each_have_their_own_source(grams: Grams) -> None:
     frames = [frame_of(), np.ascontiguousarray(frame_of()[::-1])]
-    engine = OptimisingEngine(Still(), grams, 2, None)
+    engine = OptimisingEngine(Still(), grams, Steps.all_over(2), None)
     alone = [paint_one(engine, frame) for frame in frames]
     for index, frame in enumerate(frames):
         engine.submit(Frame(frame, index, Fraction(1)))
@@ -225,10 +229,10 @@ def test_frames_in_flight_each_have_their_own_source(grams: Grams) -> None:
 
 def test_from_paint_that_is_there_a_fifth_of_the_steps_do(grams: Grams) -> None:
     frame, paint = frame_of(), np.ascontiguousarray(frame_of()[:, ::-1])
-    few, many = (OptimisingEngine(Still(), grams, steps, None) for steps in (5, 10))
+    few, many = (OptimisingEngine(Still(), grams, Steps.all_over(steps), None) for steps in (5, 10))
     few.submit_from(Frame(frame, 0, Fraction(1)), lambda painted: painted)
     alone = few.result().pixels
-    assert (paint_one(OptimisingEngine(Still(), grams, 1, None), frame) == alone).all()
+    assert (paint_one(OptimisingEngine(Still(), grams, Steps.all_over(1), None), frame) == alone).all()
     many.submit_from(Frame(frame, 0, Fraction(1)), lambda painted: np.where(painted == frame, paint, 0))
     found = many.result().pixels
     assert np.abs(found.astype(int) - paint).mean() < 0.5 * np.abs(found.astype(int) - frame).mean()
@@ -239,20 +243,20 @@ def test_from_paint_that_is_there_a_fifth_of_the_steps_do(grams: Grams) -> None:
 
 def test_odd_sides_and_small_ones(grams: Grams) -> None:
     for size in ((17, 33), (16, 16), (61, 19)):
-        painted = paint_one(OptimisingEngine(Still(), grams, 2, None), frame_of(size))
+        painted = paint_one(OptimisingEngine(Still(), grams, Steps.all_over(2), None), frame_of(size))
         assert painted.shape == (size[1], size[0], 3)
 
 
 def test_what_is_on_a_device_stays_there(grams: Grams) -> None:
     pixels = DevicePixels(torch.from_numpy(frame_of()))
-    painted = paint_one(OptimisingEngine(Still(), grams, 2, None), pixels)
+    painted = paint_one(OptimisingEngine(Still(), grams, Steps.all_over(2), None), pixels)
     assert isinstance(painted, DevicePixels)
-    assert (painted.array() == paint_one(OptimisingEngine(Still(), grams, 2, None), frame_of())).all()
+    assert (painted.array() == paint_one(OptimisingEngine(Still(), grams, Steps.all_over(2), None), frame_of())).all()
 
 
 def test_it_is_the_engine_within_to_others(grams: Grams) -> None:
     inner = Still()
-    engine = OptimisingEngine(inner, grams, 1, None)
+    engine = OptimisingEngine(inner, grams, Steps.all_over(1), None)
     inner.compiling = True
     assert (engine.name, engine.device, engine.depth, engine.compiling) == ("still", "cpu", 2, True)
     engine.close()
@@ -262,7 +266,7 @@ def test_it_is_the_engine_within_to_others(grams: Grams) -> None:
 def test_what_would_take_all_memory_is_refused(grams: Grams) -> None:
     width = MOST_PIXELS // 2 + 2
     for color, shape in ((None, (2, width, 3)), (VIDEO, (3, width))):
-        engine = OptimisingEngine(Still(), grams, 1, color)
+        engine = OptimisingEngine(Still(), grams, Steps.all_over(1), color)
         with pytest.raises(InputError, match=f"a painting of {width}x2 is too large for it"):
             engine.submit(Frame(np.zeros(shape, np.uint8), 0, Fraction(1)))
         small = frame_of() if color is None else to_planes(frame_of())
@@ -270,7 +274,7 @@ def test_what_would_take_all_memory_is_refused(grams: Grams) -> None:
 
 
 def test_what_others_ask_of_torch_changes_nothing(grams: Grams, one_thread: None) -> None:
-    engine, found = OptimisingEngine(Still(), grams, 3, None), []
+    engine, found = OptimisingEngine(Still(), grams, Steps.all_over(3), None), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         # As the queue does, in a thread that begins later.
@@ -392,7 +396,7 @@ def test_a_gpu_comes_as_near(known_style: Path, grams: Grams) -> None:
     network = load_style(known_style).network
     found = []
     for device in ("cpu", "cuda:0"):
-        engine = OptimisingEngine(make_engine(network, device, planes=VIDEO), grams, 8, VIDEO)
+        engine = OptimisingEngine(make_engine(network, device, planes=VIDEO), grams, Steps.all_over(8), VIDEO)
         found.append(distance(grams, as_rgb(paint_one(engine, to_planes(frame_of((128, 96)))), VIDEO)))
         engine.close()
     assert found[1] == pytest.approx(found[0], rel=0.1)

@@ -9,7 +9,7 @@ from conftest import Result
 from vidstyle.cli import app
 from vidstyle.cli.reference import PARTS, commands, parameters, parts, reference
 from vidstyle.keys.key_requests import COVER, LEARN_SECONDS, TIMEOUT_SECONDS
-from vidstyle.style_files import FINE_STEPS
+from vidstyle.steps import FINE_STEPS
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 

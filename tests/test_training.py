@@ -26,7 +26,8 @@ from vidstyle.media.images import read_image, resize_shorter_side
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import Photographs
 from vidstyle.shipped import PHOTOS
-from vidstyle.style_files import FINE_STEPS, read_card
+from vidstyle.steps import FINE_STEPS
+from vidstyle.style_files import read_card
 from vidstyle.training import loop as loop_module
 from vidstyle.training.comparing import held_back_loss
 from vidstyle.training.make_style import make_style

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.output_files import check_folder, check_link, check_output, exists_already
-from vidstyle.style_files import MOST_STEPS
+from vidstyle.steps import MOST_STEPS
 from vidstyle.validation import validated
 
 URL_IN_PATH = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)")
@@ -55,7 +55,8 @@ class Options:
         steady: carry the paint along with what moves in a video, so that it does not flicker.
         stroke_size: of strokes against the frame, as a multiple of that in the pictures of styles.
         optimise: steps by which each painting is brought nearer to the style's picture; a fifth of them where it goes
-            on from the paint that is there already.  As the style has it if None: those of any picture 20, others none.
+            on from the paint that is there already.  As the style has it if None: those of any picture 8; others 6 for
+            the first painting of each shot of a video that is steady, and none else.
         codec: of a video; chosen by the container if None.
         quality: CRF or quantiser of the codec, smaller is better; if None a sane default, with which a painting takes
             no more than a few times as many bits as its source (vidstyle.media.bit_rates).

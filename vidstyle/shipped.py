@@ -12,6 +12,11 @@ def library() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "weights"
 
 
+def perceptual_weights() -> Path:
+    """Of the perceptual network that ships: made by train/perceptual.py."""
+    return library() / "perceptual" / "vidstyle.safetensors"
+
+
 def example_clip() -> Path | None:
     """The sample clip; None where it does not come along."""
     installed = Path(__file__).parent / "examples" / "harbour.mp4"

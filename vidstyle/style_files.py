@@ -16,10 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vidstyle.errors import InputError, parameter, reason
 from vidstyle.lazy_network import REAL_TIME, AnyNetwork, LazyNetwork
 from vidstyle.output_files import written_beside
 from vidstyle.shipped import PHOTOS
+from vidstyle.steps import MOST_STEPS, Steps, steps_to_take
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,12 +36,12 @@ LARGEST_FILE = 1 << 30
 LARGEST_ARGUMENT = 1024
 """Of a network; a file that asks for more is broken or malicious."""
 LARGEST_METRIC = 1e9
-MOST_STEPS, FINE_STEPS = 200, 20
-"""By which a painting can be brought nearer to the picture, and by which it comes about as near as it ever does."""
 SAMPLE = PHOTOS / "cat.jpg"
 """What a notebook shows a style with."""
 GRAMS = "picture."
 """What the names of tensors begin with that are no weights: Gram matrices of the picture, by layer."""
+FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+"""What these may be in, by safetensors' names."""
 LEAST_GRAM, LARGEST_GRAM = 1e-5, 65504.0
 """Of the largest entry of one; pictures of one colour have 0.01 and more, and half precision ends there."""
 TRIAL_SIDE = 64
@@ -104,12 +107,9 @@ class Style:
     network: "nn.Module" = field(repr=False)
     grams: "Grams" = field(default_factory=dict, repr=False, compare=False)
 
-    def steps(self, asked: int | None) -> int:
-        """By how many paintings are brought nearer to its picture: as many as have been asked for, or its own."""
-        if asked is not None:
-            return asked
-        # What knows no picture cannot come nearer to it.
-        return self.card.optimise if self.card.optimise and self.grams else 0
+    def steps(self, asked: int | None, *, seldom: bool = False) -> Steps:
+        """By which paintings are brought nearer to its picture; see vidstyle.steps.steps_to_take."""
+        return steps_to_take(asked, self.card.optimise, knows_picture=bool(self.grams), seldom=seldom)
 
     def _repr_png_(self) -> builtins.bytes:
         """A photograph that comes with the program, painted: what a notebook shows of a style."""
@@ -202,11 +202,9 @@ def load_style_file(path: Path) -> Style:
     Raises:
         InputError: for anything but a style file, and for weights that do not fit.
     """
-    with _opened(path) as file:
-        card = _card(path, file)
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    grams = _grams_of(card, tensors)
-    return Style(card, network_of(card, tensors), grams)
+    card = read_card(path)
+    content = _read(path)
+    return Style(card, _network_in(card, content), _grams_in(card, content))
 
 
 def lazy_style_file(path: Path) -> LazyStyle | None:
@@ -218,48 +216,52 @@ def lazy_style_file(path: Path) -> LazyStyle | None:
     card = read_card(path)
     if card.network not in REAL_TIME:
         return None
-    with _readable(path):
-        # Whatever becomes of the file, this is what its digest is of.
-        content = path.read_bytes()
+    # Whatever becomes of the file, this is what its digest is of.
+    content = _read(path)
     lazy = LazyNetwork(hashlib.sha256(content).hexdigest(), partial(_network_in, card, content))
     return LazyStyle(card, lazy, partial(_grams_in, card, content))
 
 
+def _read(path: Path) -> bytes:
+    with _readable(path):
+        return path.read_bytes()
+
+
 def _network_in(card: StyleCard, content: bytes) -> "nn.Module":
     """The network of a style file that has been read."""
-    tensors = _tensors_in(card, content)
-    _grams_of(card, tensors)
-    return network_of(card, tensors)
+    from safetensors.torch import load
+
+    _grams_in(card, content)
+    with _readable(card.path):
+        tensors = load(content)
+    return network_of(card, {name: tensor for name, tensor in tensors.items() if not name.startswith(GRAMS)})
 
 
 def _grams_in(card: StyleCard, content: bytes) -> "Grams":
-    return _grams_of(card, _tensors_in(card, content))
-
-
-def _tensors_in(card: StyleCard, content: bytes) -> "dict[str, Tensor]":
-    from safetensors.torch import load
-
-    with _readable(card.path):
-        return load(content)
-
-
-def _grams_of(card: StyleCard, tensors: "dict[str, Tensor]") -> "Grams":
-    """Takes what is no weight out of the tensors of a style file."""
-    import torch
+    """What a style file that has been read knows of its picture; without torch, which takes a second to load."""
+    from safetensors import deserialize
 
     from vidstyle.perception.style_grams import gram_shapes
 
-    given = {name: tensors.pop(name) for name in list(tensors) if name.startswith(GRAMS)}
+    with _readable(card.path):
+        given = {name: parts for name, parts in deserialize(content) if name.startswith(GRAMS)}  # type: ignore[no-untyped-call]
     if not given:
         return {}
-    expected = {GRAMS + layer: torch.empty(shape, device="meta") for layer, shape in gram_shapes().items()}
+    expected = {GRAMS + layer: shape for layer, shape in gram_shapes().items()}
+    grams = {}
     for name in sorted(expected.keys() | given.keys()):
-        _check_tensor(card, name, expected.get(name), given.get(name))
-    grams = {name.removeprefix(GRAMS): tensor.float() for name, tensor in given.items()}
-    for layer, gram in grams.items():
+        parts = given.get(name)
+        _check_shape(card, name, expected.get(name), None if parts is None else tuple(parts["shape"]))
+        assert parts is not None
+        if parts["dtype"] not in FLOATS:
+            raise _does_not_fit(card, name, f"holds {parts['dtype']}, not floating-point numbers")
+        gram = np.frombuffer(parts["data"], FLOATS[parts["dtype"]]).astype(np.float32).reshape(parts["shape"])
+        if not np.isfinite(gram).all():
+            raise _does_not_fit(card, name, "holds values that are not finite numbers")
         # What would be divided by, or squared, must be left of it.
-        if not torch.equal(gram, gram.T) or not LEAST_GRAM < float(gram.abs().max()) < LARGEST_GRAM:
-            raise InputError(f"{card.path}: its tensor {GRAMS}{layer} is no Gram matrix of a picture")
+        if not np.array_equal(gram, gram.T) or not LEAST_GRAM < np.abs(gram).max() < LARGEST_GRAM:
+            raise InputError(f"{card.path}: its tensor {name} is no Gram matrix of a picture")
+        grams[name.removeprefix(GRAMS)] = gram
     return grams
 
 
@@ -330,7 +332,7 @@ def save_style(path: Path, network: "nn.Module", card: StyleCard, grams: "Grams 
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in (
             *network.state_dict().items(),
-            *((GRAMS + layer, gram) for layer, gram in (grams or {}).items()),
+            *((GRAMS + layer, torch.from_numpy(gram)) for layer, gram in (grams or {}).items()),
         )
     }
     with written_beside(path) as partial:
@@ -417,14 +419,22 @@ def _steps(path: Path, said: str) -> int:
 
 
 def _check_tensor(card: StyleCard, name: str, expected: "Tensor | None", given: "Tensor | None") -> None:
-    where = f"{card.path}: does not fit the network {card.network!r}: tensor {name}"
-    if expected is None:
-        raise InputError(f"{where} is unknown to it")
-    if given is None:
-        raise InputError(f"{where} is missing")
-    if expected.shape != given.shape:
-        raise InputError(f"{where} is {tuple(given.shape)}, not {tuple(expected.shape)}")
+    _check_shape(card, name, *(None if tensor is None else tuple(tensor.shape) for tensor in (expected, given)))
+    assert given is not None
     if not given.is_floating_point():
-        raise InputError(f"{where} holds {given.dtype}, not floating-point numbers")
+        raise _does_not_fit(card, name, f"holds {given.dtype}, not floating-point numbers")
     if not bool(given.float().isfinite().all()):
-        raise InputError(f"{where} holds values that are not finite numbers")
+        raise _does_not_fit(card, name, "holds values that are not finite numbers")
+
+
+def _check_shape(card: StyleCard, name: str, expected: tuple[int, ...] | None, given: tuple[int, ...] | None) -> None:
+    if expected is None:
+        raise _does_not_fit(card, name, "is unknown to it")
+    if given is None:
+        raise _does_not_fit(card, name, "is missing")
+    if expected != given:
+        raise _does_not_fit(card, name, f"is {given}, not {expected}")
+
+
+def _does_not_fit(card: StyleCard, name: str, why: str) -> InputError:
+    return InputError(f"{card.path}: does not fit the network {card.network!r}: tensor {name} {why}")

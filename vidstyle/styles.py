@@ -16,8 +16,8 @@ from vidstyle.errors import InputError, parameter
 from vidstyle.hub_styles import fetched, is_on_hub
 from vidstyle.output_files import check_output
 from vidstyle.shipped import library
+from vidstyle.steps import FINE_STEPS, Steps, steps_to_take
 from vidstyle.style_files import (
-    FINE_STEPS,
     SUFFIX,
     Style,
     StyleCard,
@@ -198,24 +198,22 @@ def check_steps(
                 raise knows_no_picture(path.stem)
 
 
-def steps_of_named(style: str | Path, asked: int | None, *, argument: str = "style") -> int:
+def steps_of_named(style: str | Path, asked: int | None, *, seldom: bool, argument: str = "style") -> Steps:
     """By how many steps paintings in a style are brought nearer to its picture; no weights are loaded.
 
     Args:
         style: as load_style takes it.
-        asked: see vidstyle.restyle_options.Options.
+        asked, seldom: see vidstyle.steps.steps_to_take.
         argument: what the parameter is called that names the style.
 
     Raises:
         InputError: if there is no such style.
     """
-    if asked is not None:
-        return asked
     paths = [path for path, _ in find_styles(style, argument=argument)]
     # A mix knows its pictures if all its parts do.
-    if len(paths) > 1 and not all(is_picture(path) or has_grams(path) for path in paths):
-        return 0
-    return max(FINE_STEPS if is_picture(path) else read_card(path).optimise for path in paths)
+    knows = all(is_picture(path) or has_grams(path) for path in paths)
+    own = max(FINE_STEPS if is_picture(path) else read_card(path).optimise for path in paths)
+    return steps_to_take(asked, own, knows_picture=knows, seldom=seldom)
 
 
 def style_of(picture: Path, by: str | Path = META_STYLE, *, stroke_size: float = 1.0) -> Style:

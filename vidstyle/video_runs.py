@@ -103,18 +103,20 @@ def open_painter(
     planes: Color | None = None,
     low_latency: bool = False,
     sizes_vary: bool = False,
+    seldom: bool = False,
     hurried: Callable[[], bool] | None = None,
 ) -> "PaintingQueue":
     """What paints frames in a style, of one sequence or of many; made when it is needed first.
 
     planes, low_latency, sizes_vary: see vidstyle.engines.make_engine.
+    seldom: see vidstyle.steps.steps_to_take.
     hurried: see vidstyle.engines.optimising.OptimisingEngine; None where nobody hurries.
     """
     from vidstyle.engines import make_engine, never
     from vidstyle.engines.painting_queue import PaintingQueue
 
     def make() -> "Engine":
-        steps = style.steps(options.optimise)
+        steps = style.steps(options.optimise, seldom=seldom)
         grams = known_grams(style) if steps else {}
         engine = make_engine(
             network_to_paint(style),
@@ -215,10 +217,11 @@ class PaintersByStyle:
         self, style: Style, options: Options, *, planes: Color | None = None, sizes_vary: bool = False
     ) -> "PaintingQueue":
         """See open_painter."""
-        key = (id(style), options.device, options.engine, options.optimise, planes, sizes_vary)
+        seldom = options.steady and not sizes_vary
+        key = (id(style), options.device, options.engine, options.optimise, planes, sizes_vary, seldom)
         if key not in self._kept:
             # With the style, whose number nothing else can have then.
-            self._kept[key] = style, open_painter(style, options, planes=planes, sizes_vary=sizes_vary)
+            self._kept[key] = style, open_painter(style, options, planes=planes, sizes_vary=sizes_vary, seldom=seldom)
         return self._kept[key][1]
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from vidstyle.errors import InputError, parameter
 from vidstyle.media.suffixes import READ_SUFFIXES
-from vidstyle.style_files import FINE_STEPS, Style, StyleCard, load_style_file
+from vidstyle.steps import FINE_STEPS
+from vidstyle.style_files import Style, StyleCard, load_style_file
 
 if TYPE_CHECKING:
     from torch import Tensor

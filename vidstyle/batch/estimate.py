@@ -57,7 +57,7 @@ def estimated(tasks: Sequence[Task]) -> list[Estimate]:
                     loaded[task.style_at] = load_timeline(task.style_at)
                 if task.picture:
                     size_to_paint(task.source, upright_size(task.source), task.options.size, task.options.scale)
-                    steps = loaded[task.style_at].only().steps(task.options.optimise)
+                    steps = loaded[task.style_at].only().steps(task.options.optimise).afresh
                     result.append(Estimate(task, 1, PICTURE_SECONDS + STEP_SECONDS * steps))
                     continue
                 result.append(_of_video(task, loaded[task.style_at], painters, speeds))

@@ -23,9 +23,10 @@ from vidstyle.media.sources import FileSource
 from vidstyle.pipeline import Progress
 from vidstyle.processor import BEHIND, give_way
 from vidstyle.restyling import Summary, restyle
+from vidstyle.steps import FINE_STEPS, steps_to_take
 from vidstyle.stream import Look
 from vidstyle.stream.lifting import painted_size
-from vidstyle.style_files import FINE_STEPS, StyleCard
+from vidstyle.style_files import StyleCard, has_grams
 from vidstyle.video_runs import OnProgress
 
 REPORT_SECONDS = 0.25
@@ -128,10 +129,12 @@ class Jobs:
         painted_as = within(painted_size(size, request.stroke_size), LARGEST_PREVIEW_SIDE)
         frame, look = shrunk(frame, LARGEST_PREVIEW_SIDE), Look(request.strength, request.keep_colors)
         asked = _steps(request.finish, style)
-        takes_steps = style.optimise if asked is None else asked
+        # As the whole file will be.
+        seldom = file.kind == "video"
+        takes_steps = steps_to_take(asked, style.optimise, knows_picture=has_grams(style.path), seldom=seldom)
         for steps in (0, asked) if takes_steps else (0,):
             try:
-                painted = self._previews.paint(style.path, frame, look, painted_as, steps, is_over)
+                painted = self._previews.paint(style.path, frame, look, painted_as, steps, is_over, seldom=seldom)
             except VidstyleError as error:
                 raise InputError(without_path(error, file.path)) from error
             if is_over():

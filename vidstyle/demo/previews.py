@@ -52,6 +52,8 @@ class Previews:
         painted_as: tuple[int, int] | None = None,
         steps: int | None = 0,
         hurried: Callable[[], bool] = never,
+        *,
+        seldom: bool = False,
     ) -> np.ndarray:
         """RGB (H, W, 3) uint8 as the style of a file paints it, by itself.
 
@@ -60,15 +62,16 @@ class Previews:
             pixels: RGB (H, W, 3) uint8.
             look: how much of the painting to show.
             painted_as: width and height at which it is painted; as its strokes need it if None.
-            steps: by which it is brought nearer to the style's picture; if None, those that the style asks for, unless
-                the painting is too large for them.
+            steps: by which it is brought nearer to the style's picture; if None, those that are usual, unless the
+                painting is too large for them.
             hurried: says, in any thread, that whatever has been reached is enough.
+            seldom: see vidstyle.steps.steps_to_take.
 
         Raises:
             InputError: for a file that is no style, and for steps that cannot be taken.
         """
         size = painted_as or painted_size(picture_size(pixels))
-        with (self._quick if steps == 0 else self._fine).lent(style, steps, hurried) as painter:
+        with (self._quick if steps == 0 else self._fine).lent(style, steps, seldom, hurried) as painter:
             return painted_alone(painter, pixels, size, look)
 
     def close(self) -> None:
@@ -87,25 +90,27 @@ class _Painters:
 
     def __init__(self, device: str, most: int) -> None:
         self._device, self._most = device, most
-        self._painters: OrderedDict[tuple[Path, int | None], PaintingQueue] = OrderedDict()
+        self._painters: OrderedDict[tuple[Path, int | None, bool], PaintingQueue] = OrderedDict()
         self._lock = threading.Lock()
         self._hurried: Callable[[], bool] = never
 
     @contextmanager
-    def lent(self, style: Path, steps: int | None, hurried: Callable[[], bool]) -> "Iterator[PaintingQueue]":
+    def lent(
+        self, style: Path, steps: int | None, seldom: bool, hurried: Callable[[], bool]
+    ) -> "Iterator[PaintingQueue]":
         """The painter of a style, once nobody else has one.  Raises InputError for a file that is no style."""
         with self._lock:
             self._hurried = hurried
-            yield self._painter(style, steps)
+            yield self._painter(style, steps, seldom)
 
-    def _painter(self, style: Path, steps: int | None) -> "PaintingQueue":
-        key = style, steps
+    def _painter(self, style: Path, steps: int | None, seldom: bool) -> "PaintingQueue":
+        key = style, steps, seldom
         if key not in self._painters:
             # OpenVINO would compile a network for each size of picture.
             engine = "auto" if self._device.startswith("cuda") else "torch"
             options = Options(device=self._device, engine=engine, optimise=steps)
             self._painters[key] = open_painter(
-                load_style(style), options, low_latency=True, hurried=lambda: self._hurried()
+                load_style(style), options, low_latency=True, seldom=seldom, hurried=lambda: self._hurried()
             )
             while len(self._painters) > self._most:
                 self._painters.popitem(last=False)[1].close()

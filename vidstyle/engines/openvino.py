@@ -208,28 +208,36 @@ class OpenVinoEngine(Engine):
             int8.quantise(graph, self._bounds)
         return graph
 
-    def _bfloat16(self, processor: str, capabilities: list[str]) -> bool:
-        """Whether to paint with bfloat16, which torch knows, and is asked once if it need not be loaded else."""
-        if is_held_below_bfloat16() or not isinstance(self._network, LazyNetwork):
-            return prefers_bfloat16()
-
-        def ask() -> tuple[bool, Callable[[], bytes]]:
-            prefers = prefers_bfloat16()
-            return prefers, lambda: json.dumps(prefers).encode()
-
-        return self._cache.get(digest("bf16", __version__, processor, capabilities), json.loads, ask)
-
     def _fastest_precision(self) -> str:
         if self._on != "CPU":
             return "f16"
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        choices = ["bf16"] * self._bfloat16(processor, capabilities)
+        choices = ["bf16"] * multiplies_bfloat16(self._core, self._cache)
         choices += ["int8"] * integers_are_possible(self._network, capabilities)
         # On a core, since each frame has few.
         settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
         key = digest("precision", choices, settings, self._openvino.__version__, processor)
         return fastest_precision(self._core, choices or ["f32"], self._cache, key=key, settings=settings)
+
+
+def multiplies_bfloat16(core: Any, cache: CompiledCache) -> bool:
+    """Whether to compute with bfloat16 on this processor, which torch knows, and is asked once.
+
+    Args:
+        core: OpenVINO's.
+        cache: remembers the answer.
+    """
+    if is_held_below_bfloat16():
+        return False
+
+    def ask() -> tuple[bool, Callable[[], bytes]]:
+        prefers = prefers_bfloat16()
+        return prefers, lambda: json.dumps(prefers).encode()
+
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    processor = core.get_property("CPU", "FULL_DEVICE_NAME")
+    return cache.get(digest("bf16", __version__, processor, capabilities), json.loads, ask)
 
 
 def compiled_model(core: Any, graph: Any, device: str, settings: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """Which way a painting comes nearer to the style's picture: the gradient of the loss, as a network of its own.
 
-Written out, it is a graph that OpenVINO compiles (vidstyle.engines.compiled_gradient).
+Written out, it is a graph that OpenVINO compiles (vidstyle.engines.compiled_steps).
 """
 
 from typing import Self
@@ -10,14 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidstyle.perception.perceptual_network import FeatureStack
-from vidstyle.perception.style_grams import LAYERS, Grams, own_network
+from vidstyle.perception.style_grams import LAYERS, own_network
 
 CONTENT_LAYER = "relu3_1"
-STYLE, CONTENT, SMOOTHNESS, RANGE = 15.0, 3.0, 60.0, 10.0
+STYLE, CONTENT, SMOOTHNESS, RANGE = 10.0, 2.4, 60.0, 10.0
 """Weights of the terms.  What is finer than a painting needs to be flickers when it is moved."""
 NEXT_TO_NOTHING = 1e-8
-LEAST_SIDE = 48
-"""Pixels of a painting that the perceptual network takes along each side."""
 
 
 class PictureGradient(nn.Module):
@@ -47,9 +45,9 @@ class PictureGradient(nn.Module):
         """The gradient, (1, 3, H, W) as the painting.
 
         Args:
-            picture: RGB in [0, 1], of LEAST_SIDE pixels a side and more.
+            picture: RGB in [0, 1], of vidstyle.engines.step_sizes.LEAST_SIDE pixels a side and more.
             content: of the frame, as from `content`.
-            targets: Gram matrices by LAYERS, in their order, as from `targets`.
+            targets: Gram matrices of the style's picture by LAYERS, in their order, see Grams.
         """
         seen = self._seen(picture)
         gradient = torch.zeros(())
@@ -72,15 +70,6 @@ class PictureGradient(nn.Module):
         """What a painting's content is compared with, of a frame RGB (1, 3, H, W) in [0, 1]."""
         return F.instance_norm(self.embedding(self._seen(frame, CONTENT_LAYER)[CONTENT_LAYER.removeprefix("relu")]))
 
-    def targets(self, grams: Grams) -> list[Tensor]:
-        """What Gram matrices are compared with: (2, c, c) each, those of the picture, and 1 / |G| everywhere."""
-        found = []
-        for layer in LAYERS:
-            gram = grams[layer].float()
-            size = _length(self.get_buffer(f"square_{layer}"), gram)
-            found.append(torch.stack((gram, torch.ones_like(gram) / size)))
-        return found
-
     def _seen(self, picture: Tensor, last: str = max(LAYERS)) -> dict[str, Tensor]:
         """Features by the names of convolutions, and what was pooled before some."""
         x, seen = self.first(picture), dict[str, Tensor]()
@@ -102,11 +91,13 @@ class PictureGradient(nn.Module):
         narrow = torch.cat((x, torch.ones_like(x[:, :1])), 1)
         channels, places = narrow.shape[1], x.shape[2] * x.shape[3]
         flat = narrow.flatten(2)[0]
-        away = (flat @ flat.T) / (channels * places) - target[0]
+        away = (flat @ flat.T) / (channels * places) - target
         half = square @ away
-        length = ((half * half.T).sum() + NEXT_TO_NOTHING).sqrt()
+        whole = square @ target
+        size = (whole * whole.T).sum()
+        length = size * ((half * half.T).sum() / size + NEXT_TO_NOTHING).sqrt()
         weight = 2 * STYLE * LAYERS[layer] / sum(LAYERS.values()) / (channels * places)
-        slope = half @ square * (target[1] / length * weight)
+        slope = half @ square * (weight / length)
         return F.conv2d(narrow, slope[:-1, :, None, None])
 
     def _content(self, x: Tensor, wanted: Tensor) -> Tensor:
@@ -157,12 +148,6 @@ def _unpooled(gradient: Tensor, whole: Tensor, pooled: Tensor) -> Tensor:
     most, back = (F.interpolate(x, scale_factor=2.0, mode="nearest") for x in (pooled, gradient))
     kept = back * (whole[:, :, :rows, :columns] == most)
     return kept if (rows, columns) == (height, width) else F.pad(kept, (0, width - columns, 0, height - rows))
-
-
-def _length(square: Tensor, gram: Tensor) -> Tensor:
-    """|R G R^T|, Frobenius norm, of square = R^T R."""
-    half = square @ gram
-    return (half * half.T).sum().sqrt()
 
 
 def _smoothness(picture: Tensor) -> Tensor:

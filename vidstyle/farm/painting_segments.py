@@ -179,7 +179,9 @@ class SegmentPainter:
             )
 
     def _optimises(self, video: Video) -> bool:
-        return any(style.steps(video.options.optimise) for style in self._timeline(video).styles)
+        return any(
+            style.steps(video.options.optimise, seldom=video.options.steady) for style in self._timeline(video).styles
+        )
 
     def _timeline(self, video: Video) -> Timeline:
         if video.style_at not in self._timelines:

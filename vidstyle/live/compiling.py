@@ -100,13 +100,18 @@ class Compiler:
         with contextlib.suppress(RuntimeError):  # closed
             self._worker.submit(work)
 
-    def open_gradient(
-        self, size: tuple[int, int], cores: int, wanted: Callable[[], bool], take: Callable[[], None]
+    def open_steps(
+        self,
+        color: Color | None,
+        shape: tuple[int, ...],
+        cores: int,
+        wanted: Callable[[], bool],
+        take: Callable[[], None],
     ) -> None:
-        """Have what vidstyle.engines.compiled_gradient needs compiled, which may never succeed.
+        """Have what vidstyle.engines.compiled_steps needs compiled, which may never succeed.
 
         Args:
-            size: height and width of the pictures.
+            color, shape: of the pixels.
             cores: it is to compute on.
             wanted: whether it still is, when its turn comes.
             take: called in another thread, once it is there.
@@ -115,7 +120,8 @@ class Compiler:
         def work() -> None:
             if not wanted():
                 return
-            self._ask(json.dumps({"gradient": size, "cores": cores}).encode() + b"\n")
+            request = {"steps": shape, "color": None if color is None else asdict(color), "cores": cores}
+            self._ask(json.dumps(request).encode() + b"\n")
             if not self._closed:
                 take()
 
@@ -200,11 +206,11 @@ def main() -> None:
         return
     # Whatever is shown and painted meanwhile comes first: torch paints at the priority of what gives way.
     give_way(BEHIND)
-    if "gradient" in request:
-        from vidstyle.engines.compiled_gradient import CompiledGradient
-        from vidstyle.engines.picture_gradient import PictureGradient
+    color = None if request["color"] is None else Color(**request["color"])
+    if "steps" in request:
+        from vidstyle.engines.compiled_steps import CompiledSteps
 
-        CompiledGradient(PictureGradient(), request["cores"]).prepare(*request["gradient"])
+        CompiledSteps(color, request["cores"]).prepare(tuple(request["steps"]))
         return
     from safetensors.torch import load
 
@@ -212,5 +218,4 @@ def main() -> None:
 
     network = build_network(request["network"], request["arguments"])
     network.load_state_dict(load(sys.stdin.buffer.read()))
-    color = None if request["color"] is None else Color(**request["color"])
     warmed(openvino_engine(network.eval().requires_grad_(False), color), tuple(request["shape"]))

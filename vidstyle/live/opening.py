@@ -27,6 +27,7 @@ from vidstyle.media.live_sources import LiveSource, open_source
 from vidstyle.media.sounds import LiveSound
 from vidstyle.media.streaming import place
 from vidstyle.media.window import WindowSink
+from vidstyle.steps import NO_STEPS
 from vidstyle.styles import find_styles, first_style, live_styles, load_style
 
 if TYPE_CHECKING:
@@ -161,11 +162,11 @@ class _Painting:
         size = painted if alone else None
         style = self._style(name)
         # What is learnt from painted frames has no other picture than those.
-        steps = 0 if name in self._learnt else style.steps(self._settings.optimise)
+        steps = NO_STEPS if name in self._learnt else style.steps(self._settings.optimise)
         grams = known_grams(style) if steps else None
         if self._settings.optimise:
             # A style's own are left out where strokes are that fine.
-            from vidstyle.engines.optimising import check_size
+            from vidstyle.engines.step_sizes import check_size
 
             check_size(*painted)
         return StylePainter(style, self._settings.device, self._color, self._compiler, size, grams, steps)

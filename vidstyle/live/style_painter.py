@@ -14,6 +14,7 @@ from vidstyle.live.compiling import COMPILING, Compiler, openvino_engine, warmed
 from vidstyle.media.device_pixels import DevicePixels
 from vidstyle.media.frame import Color
 from vidstyle.processor import give_way
+from vidstyle.steps import NO_STEPS, Steps
 from vidstyle.style_files import LazyStyle, Style, network_to_paint
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class StylePainter:
         compiler: Compiler,
         size: tuple[int, int] | None = None,
         grams: "Grams | None" = None,
-        steps: int = 0,
+        steps: Steps = NO_STEPS,
     ) -> None:
         from vidstyle.engines import choose_engine, network_takes_planes
 
@@ -68,7 +69,7 @@ class StylePainter:
         self._style, self._compiler = style, compiler
         self._compiles = self._kind == "openvino" and self.device == "cpu"
         self._color = color if color is not None and network_takes_planes(network, color) else None
-        self._colors = Colors(color)
+        self._colors, self._pixels_are = Colors(color), color
         self._optimiser = _optimiser(grams, steps, color, self.device, compiled=self._compiles) if grams else None
         self._known: set[tuple[int, ...]] = set()
         self._nearer: set[tuple[int, ...]] = set()
@@ -177,7 +178,7 @@ class StylePainter:
         self._painted_last = pixels.shape
         if self._optimiser is not None and pixels.shape not in self._known:
             self._known.add(pixels.shape)
-            self._prepare(self._optimiser, pixels)
+            self._prepare(self._optimiser, pixels.shape)
         # What is painted afresh is wanted at once.
         if self._optimiser is None or begin is None:
             return painting
@@ -187,11 +188,10 @@ class StylePainter:
             self._rests_until = begun + REST * seconds
         return nearer
 
-    def _prepare(self, optimiser: "PictureOptimiser", pixels: Any) -> None:
-        """Have paintings of such pixels brought nearer, as soon as that can be done."""
-        shape = pixels.shape
+    def _prepare(self, optimiser: "PictureOptimiser", shape: tuple[int, ...]) -> None:
+        """Have paintings of pixels of a shape brought nearer, as soon as that can be done."""
         # Strokes may be made so small by a key that it would take too much.
-        if not optimiser.takes(pixels):
+        if not optimiser.takes(shape):
             return
         if optimiser.ready(shape):
             self._nearer.add(shape)
@@ -208,7 +208,7 @@ class StylePainter:
             if optimiser.ready(shape):
                 self._nearer.add(shape)
 
-        self._compiler.open_gradient(optimiser.padded(shape), optimiser.cores, wanted, take)
+        self._compiler.open_steps(self._pixels_are, shape, optimiser.cores, wanted, take)
 
     def _painted(self, pixels: Any) -> Any:
         if pixels.ndim == 2 and self._color is None:
@@ -260,7 +260,7 @@ class StylePainter:
             self._asked_for.discard(oldest)
 
 
-def _optimiser(grams: "Grams", steps: int, color: Color | None, device: str, *, compiled: bool) -> "PictureOptimiser":
+def _optimiser(grams: "Grams", steps: Steps, color: Color | None, device: str, *, compiled: bool) -> "PictureOptimiser":
     """What brings paintings nearer to the style's picture."""
     from vidstyle.engines.optimising import PictureOptimiser
 

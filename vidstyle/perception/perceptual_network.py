@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vidstyle.errors import InputError, parameter
 from vidstyle.perception.features import Embedded, root_of, whole
 from vidstyle.perception.vgg import Normalise, Vgg, torchvision_tensors
-from vidstyle.shipped import library
+from vidstyle.shipped import perceptual_weights
 
 FILES = {"vgg19-shallow": "vgg19_to_relu3_1.safetensors", "vgg19-distilled": "vgg19_distilled16x.safetensors"}
 HYBRID = "vgg19-hybrid"
@@ -205,7 +205,7 @@ def check_weights(weights: Path | None) -> None:
 
 def _build(name: str, weights: Path | None) -> FeatureStack | HybridStack:
     if name == OWN:
-        return _reflected_stack(_load(library() / "perceptual" / f"{OWN}.safetensors"))
+        return _reflected_stack(_load(perceptual_weights()))
     if name not in (*FILES, HYBRID):
         state, where = _torchvision_state(name, weights)
         try:

@@ -14,7 +14,7 @@ from vidstyle.errors import InputError
 from vidstyle.media.suffixes import pictures_in
 from vidstyle.perception.objective import Loss
 from vidstyle.perception.photographs import SCALES
-from vidstyle.style_files import MOST_STEPS
+from vidstyle.steps import MOST_STEPS
 
 Pictures = Path | tuple[Path, ...]
 

@@ -11,7 +11,8 @@ from vidstyle.perception.objective import Loss
 from vidstyle.perception.perceptual_network import fastest_perceptual, nearest_perceptual, usual_or_own
 from vidstyle.perception.photographs import check_photographs
 from vidstyle.shipped import PHOTOS
-from vidstyle.style_files import FINE_STEPS, read_card
+from vidstyle.steps import FINE_STEPS
+from vidstyle.style_files import read_card
 from vidstyle.styles import arguments_of_pictures_style, find_style
 from vidstyle.training.recipe import Data, NetworkChoice, Recipe, Schedule, StyleSource, load_recipe
 
