@@ -16,7 +16,7 @@ from vidstyle.styles import find_styles, parts_of, steps_of_named
 if TYPE_CHECKING:
     from vidstyle.restyling import Summary
 
-FORMAT = 2
+FORMAT = 1
 """Version of the record; goes up when frames come out otherwise for the same request, too."""
 NOT_ASKED = frozenset({"device", "engine", "overwrite", "mask"})
 """Options that say by what and when a painting is made, not what it is; and what no painting of many has."""
@@ -34,9 +34,10 @@ def request_of(source: str, style_at: Sequence[tuple[float, str]], options: Opti
     """
     size, changed = places.size_and_time(source)
     asked = {name: value for name, value in asdict(options).items() if name not in NOT_ASKED}
-    # Those that will be taken, however they were asked for.
-    steps = [steps_of_named(style, options.optimise, seldom=options.steady) for _, style in style_at]
-    asked["optimise"] = steps[0] if len(set(steps)) == 1 else steps
+    # Those that will be taken, however they were asked for; where there are none, as the first version noted it.
+    counts = [steps_of_named(style, options.optimise, seldom=options.steady) for _, style in style_at]
+    steps = [list(one) if one else 0 for one in counts]
+    asked["optimise"] = steps[0] if all(one == steps[0] for one in steps) else steps
     if places.is_url(source):
         taken: dict[str, Any] = {"path": source, "bytes": size, "changed": changed}
     else:
