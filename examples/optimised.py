@@ -38,7 +38,7 @@ def main() -> None:
     """Paint both twice, and put all on one sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sheet", nargs="?", type=Path, default=Path("optimised.jpg"))
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=8)
     args = parser.parse_args()
     rows = []
     for style, picture in (("the_scream", portrait()), ("starry_night", harbour())):
