@@ -26,7 +26,7 @@ from vidstyle.errors import InputError
 from vidstyle.perception.style_grams import grams_of
 from vidstyle.perception.tensors import to_tensor
 from vidstyle.restyle_options import Options
-from vidstyle.steps import FINE_STEPS, MOST_STEPS, NO_STEPS, USUAL_STEPS, Steps, steps_to_take
+from vidstyle.steps import FINE_STEPS, MOST_STEPS, NO_STEPS, REFINED_STEPS, USUAL_STEPS, Steps, steps_to_take
 from vidstyle.style_files import load_style_file, read_card, save_style
 from vidstyle.styles import load_style, write_style_of
 from vidstyle.training.recipe import load_recipe
@@ -65,7 +65,7 @@ def test_refined_styles_ask_for_them_as_well(few_steps: None, tmp_path: Path, ru
     )
     assert result.code == 0, result.err
     card = read_card(tmp_path / "r.safetensors")
-    assert card.optimise == FINE_STEPS
+    assert card.optimise == REFINED_STEPS
     assert card.metrics
 
 

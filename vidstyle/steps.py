@@ -7,6 +7,8 @@ MOST_STEPS = 200
 """That somebody may ask for."""
 FINE_STEPS = 8
 """By which a painting comes clearly nearer, and from which on more show little."""
+REFINED_STEPS = 20
+"""Of styles that have been refined for one picture: whoever waits for that wants them as near as they come."""
 USUAL_STEPS = 6
 """Of the first painting of each shot of a video, where nobody says otherwise and the style asks for none: paint that is
 carried along for seconds is worth them."""

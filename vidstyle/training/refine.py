@@ -10,6 +10,7 @@ import numpy as np
 from vidstyle.any_style import stroke_side
 from vidstyle.perception.perceptual_network import check_weights, nearest_perceptual, usual_or_own
 from vidstyle.shipped import PHOTOS
+from vidstyle.steps import REFINED_STEPS
 from vidstyle.style_files import SUFFIX, StyleCard, read_card, save_style
 from vidstyle.styles import META_STYLE, check_style_output, load_style, style_of
 from vidstyle.training.loop import TrainingProgress
@@ -64,7 +65,7 @@ def refine_style(
         save_style(start, style.network, style.card, style.grams)
         recipe = quick_recipe(
             out.stem,
-            StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side, optimise=style.card.optimise),
+            StyleSource(image=picture, title=style.card.title, shorter_side=shorter_side, optimise=REFINED_STEPS),
             Data(photos or PHOTOS, perceptual_weights),
             NetworkChoice(style.card.network, style.card.arguments, start),
             perceptual,
