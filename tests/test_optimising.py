@@ -328,6 +328,17 @@ def test_a_file_that_knows_something_else_is_refused(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.bfloat16])
+def test_what_a_file_knows_may_be_in_any_precision(known_style: Path, grams: Grams, dtype: torch.dtype) -> None:
+    with safe_open(known_style, "pt") as file:
+        metadata = file.metadata()
+    tensors = {name: t.to(dtype) if name.startswith(GRAMS) else t for name, t in load_file(known_style).items()}
+    save_file(tensors, known_style, metadata)
+    for layer, gram in load_style(known_style, lazy=True).grams.items():
+        assert gram.dtype == np.float32
+        np.testing.assert_allclose(gram, grams[layer], rtol=1e-2, atol=1e-5)
+
+
 def test_a_mix_lies_between_its_pictures(known_style: Path, style_file: Path, grams: Grams, tmp_path: Path) -> None:
     style = load_style_file(style_file)
     other = grams_of(to_tensor(frame_of())[None])

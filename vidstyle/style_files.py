@@ -40,8 +40,8 @@ SAMPLE = PHOTOS / "cat.jpg"
 """What a notebook shows a style with."""
 GRAMS = "picture."
 """What the names of tensors begin with that are no weights: Gram matrices of the picture, by layer."""
-FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
-"""What these may be in, by safetensors' names."""
+FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
+"""What these may be in, by safetensors' names; NumPy has the bits alone of bfloat16."""
 LEAST_GRAM, LARGEST_GRAM = 1e-5, 65504.0
 """Of the largest entry of one; pictures of one colour have 0.01 and more, and half precision ends there."""
 TRIAL_SIDE = 64
@@ -255,7 +255,7 @@ def _grams_in(card: StyleCard, content: bytes) -> "Grams":
         assert parts is not None
         if parts["dtype"] not in FLOATS:
             raise _does_not_fit(card, name, f"holds {parts['dtype']}, not floating-point numbers")
-        gram = np.frombuffer(parts["data"], FLOATS[parts["dtype"]]).astype(np.float32).reshape(parts["shape"])
+        gram = _as_float32(np.frombuffer(parts["data"], FLOATS[parts["dtype"]])).reshape(parts["shape"])
         if not np.isfinite(gram).all():
             raise _does_not_fit(card, name, "holds values that are not finite numbers")
         # What would be divided by, or squared, must be left of it.
@@ -263,6 +263,15 @@ def _grams_in(card: StyleCard, content: bytes) -> "Grams":
             raise InputError(f"{card.path}: its tensor {name} is no Gram matrix of a picture")
         grams[name.removeprefix(GRAMS)] = gram
     return grams
+
+
+def _as_float32(numbers: np.ndarray) -> np.ndarray:
+    """Of one of FLOATS."""
+    if numbers.dtype == np.uint16:
+        # The upper half of a float32.
+        return (numbers.astype(np.uint32) << 16).view(np.float32)
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32)
 
 
 @contextlib.contextmanager
