@@ -1,6 +1,7 @@
 """Steps that a style asks for by itself, as those of any picture do, and what becomes of them where somebody asks."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,14 +205,17 @@ def test_what_is_asked_for_by_name_or_by_number_is_the_same_request(asking: Path
     photo = tmp_path / "photo.png"
     Image.fromarray(frame()).save(photo)
 
-    def request(style: Path | str, optimise: int | None) -> Request:
-        return request_of(str(photo), [(0.0, str(style))], Options(optimise=optimise))
+    def request(style: Path | str, optimise: int | None, *, picture: bool = False) -> Request:
+        return request_of(str(photo), [(0.0, str(style))], Options(optimise=optimise), picture=picture)
 
     assert request(asking, None) == request(asking, STEPS) != request(asking, 0)
     # Not all over: the first painting of each shot takes them.
     assert request("starry_night", None)["options"]["optimise"] == [USUAL_STEPS, 0]
     assert request("starry_night", USUAL_STEPS)["options"]["optimise"] == list(Steps.all_over(USUAL_STEPS))
     assert request("starry_night", None) != request("starry_night", 0)
+    # A picture has no shots: as it was noted before there were any.
+    assert request("starry_night", None, picture=True) == request("starry_night", 0, picture=True)
+    assert request("starry_night", None, picture=True)["options"]["optimise"] == 0
     assert request(photo, None) == request(photo, FINE_STEPS)
     assert request(f"{asking}:0.5,starry_night:0.5", None) == request(f"{asking}:0.5,starry_night:0.5", STEPS)
 
@@ -263,3 +267,18 @@ def test_how_many_steps_are_taken() -> None:
     for none in (taken(0, 20), taken(None, 0, seldom=False), taken(None, 20, knows=False)):
         assert none == NO_STEPS
         assert not none
+
+
+def test_pictures_that_were_complete_before_stay_so(
+    knowing: Path, tmp_path: Path, run_cli: Callable[..., Result]
+) -> None:
+    """They take no steps unless told, as before any were taken by themselves."""
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(frame()).save(tmp_path / "photos" / "a.png")
+    command = ("restyle", tmp_path / "photos", "--out", tmp_path / "painted", "--style", knowing, "--json")
+    assert run_cli(*command).code == 0
+    noted = json.loads((tmp_path / "painted" / ".a.png.vidstyle.json").read_text())
+    assert noted["request"]["options"]["optimise"] == 0
+    for more in ((), ("--optimise", "0")):
+        again = run_cli(*command, "--resume", *more)
+        assert [json.loads(line)["status"] for line in again.out.splitlines()] == ["skipped"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vidstyle.batch import places
 from vidstyle.batch.plan import NAMED, BatchPlan, Task
-from vidstyle.batch.records import is_complete, request_of
+from vidstyle.batch.records import Request, is_complete, request_of
 from vidstyle.errors import InputError, parameter
 
 
@@ -26,7 +26,7 @@ def check_outputs(plan: BatchPlan, *, resume: bool, place: Callable[[Path], str]
         output = place(task.output)
         if not places.exists(output):
             continue
-        if resume and is_complete(output, request_of(place(task.source), task.style_at, task.options)):
+        if resume and is_complete(output, _request(task, place(task.source))):
             complete.add(task)
         elif not task.options.overwrite:
             others.append(output)
@@ -43,3 +43,7 @@ def _in_the_way(outputs: Sequence[str], *, resume: bool) -> InputError:
         return InputError(f"{some}: was made of another input, style or options; {replaces}")
     leaves = f"{parameter('resume', True)} leaves out what is complete"
     return InputError(f"{some}: exists already; {leaves}, {replaces}")
+
+
+def _request(task: Task, source: str) -> Request:
+    return request_of(source, task.style_at, task.options, picture=task.picture)

@@ -23,10 +23,15 @@ NOT_ASKED = frozenset({"device", "engine", "overwrite", "mask"})
 Request = dict[str, Any]
 
 
-def request_of(source: str, style_at: Sequence[tuple[float, str]], options: Options) -> Request:
+def request_of(
+    source: str, style_at: Sequence[tuple[float, str]], options: Options, *, picture: bool = False
+) -> Request:
     """What is asked for, as JSON has it: the input as it is now, the styles by their contents, and the options.
 
-    source: a path or a URL, see vidstyle.batch.places.
+    Args:
+        source: a path or a URL, see vidstyle.batch.places.
+        style_at, options: see vidstyle.batch.plan.Task.
+        picture: whether it is one, rather than a video.
 
     Raises:
         InputError: if there is no such style.
@@ -35,7 +40,8 @@ def request_of(source: str, style_at: Sequence[tuple[float, str]], options: Opti
     size, changed = places.size_and_time(source)
     asked = {name: value for name, value in asdict(options).items() if name not in NOT_ASKED}
     # Those that will be taken, however they were asked for; where there are none, as the first version noted it.
-    counts = [steps_of_named(style, options.optimise, seldom=options.steady) for _, style in style_at]
+    seldom = options.steady and not picture
+    counts = [steps_of_named(style, options.optimise, seldom=seldom) for _, style in style_at]
     steps = [list(one) if one else 0 for one in counts]
     asked["optimise"] = steps[0] if all(one == steps[0] for one in steps) else steps
     if places.is_url(source):

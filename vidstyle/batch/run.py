@@ -151,7 +151,7 @@ def _in_one_style(
             try:
                 if timeline is None:
                     timeline = load_timeline(style_at)
-                request = request_of(str(task.source), task.style_at, task.options)
+                request = request_of(str(task.source), task.style_at, task.options, picture=task.picture)
                 outcome = Outcome(task, "done", _paint(task, timeline, request, report, painters, segment_seconds))
             except Exception as error:
                 outcome = failure(task, error, worded)

@@ -219,7 +219,7 @@ class Farm:
             task = self._todo.popleft()
             try:
                 source, output = (places.place_of(path) for path in (task.source, task.output))
-                request = request_of(source, task.style_at, task.options)
+                request = request_of(source, task.style_at, task.options, picture=task.picture)
             except Exception as error:
                 self._progress.files += 1
                 yield failure(task, error, self._worded)
