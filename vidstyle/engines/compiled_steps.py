@@ -40,13 +40,14 @@ class CompiledSteps:
     Args:
         planes: what planes of 4:2:0 stand for; None for pixels in RGB.
         cores: to compute on.
+        exact: in float32, wherever bfloat16 is faster.
 
     Raises:
         InputError: if OpenVINO cannot be imported.
     """
 
-    def __init__(self, planes: Color | None, cores: int) -> None:
-        self._planes, self._cores = planes, cores
+    def __init__(self, planes: Color | None, cores: int, *, exact: bool = False) -> None:
+        self._planes, self._cores, self._exact = planes, cores, exact
         self.compiling = False
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
@@ -91,7 +92,7 @@ class CompiledSteps:
         return known[name]
 
     def _settings(self, name: str) -> dict[str, str | int]:
-        half = name in ROUNDED and self._multiplies_bfloat16
+        half = not self._exact and name in ROUNDED and self._multiplies_bfloat16
         return {
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
             "NUM_STREAMS": 1,

@@ -90,7 +90,10 @@ class PictureOptimiser:
         kind = device.partition(":")[0]
         # What OpenVINO alone computes on has the processor beside it.
         device = device if kind in ("cuda", "mps", "xpu") else "cpu"
-        self._computes = _computes(planes, device, self.cores, compiled=compiled and device == "cpu")
+        compiled = compiled and device == "cpu"
+        # What is taken by default must not depend on how many cores there are: with bfloat16, what they add up in
+        # another order comes to another painting within a few steps.
+        self._computes = _computes(planes, device, self.cores, compiled=compiled, exact=not steps.going_on)
         self._targets = self._computes.targets(grams)
 
     @property
@@ -149,12 +152,12 @@ class PictureOptimiser:
         return computes.compute("moved", shape, picture, gradient, means, squares, numbers)
 
 
-def _computes(planes: Color | None, device: str, cores: int, *, compiled: bool) -> Computes:
+def _computes(planes: Color | None, device: str, cores: int, *, compiled: bool, exact: bool) -> Computes:
     # Each is imported where it is used: torch takes a second.
     if compiled:
         from vidstyle.engines.compiled_steps import CompiledSteps
 
-        return CompiledSteps(planes, cores)
+        return CompiledSteps(planes, cores, exact=exact)
     from vidstyle.engines.picture_steps import TorchSteps
 
     return TorchSteps(planes, device, cores)
