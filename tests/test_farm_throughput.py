@@ -48,7 +48,7 @@ def farm_of(monkeypatch: pytest.MonkeyPatch, cluster: SimulatedCluster) -> Farm:
         Task(Path(name), Path("/out") / Path(name).name, ((0.0, "noise"),), "noise", False, Options())
         for name in cluster.lengths
     ]
-    monkeypatch.setattr(driver, "request_of", lambda *_: {})
+    monkeypatch.setattr(driver, "request_of", lambda *_, **__: {})
     monkeypatch.setattr(driver, "write_record", lambda *_: None)
     monkeypatch.setattr(driver, "SegmentFolder", EmptyFolder)
     farm = Farm(BatchPlan(tasks, []), cores=1)
