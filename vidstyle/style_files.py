@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,9 +150,10 @@ def known_grams(style: Style) -> "Grams":
     Raises:
         InputError: for a style that does not know its picture.
     """
-    if not style.grams:
+    grams = style.grams
+    if not grams:
         raise knows_no_picture(style.card.name)
-    return style.grams
+    return grams
 
 
 def knows_no_picture(name: str) -> InputError:
@@ -219,7 +220,7 @@ def lazy_style_file(path: Path) -> LazyStyle | None:
     # Whatever becomes of the file, this is what its digest is of.
     content = _read(path)
     lazy = LazyNetwork(hashlib.sha256(content).hexdigest(), partial(_network_in, card, content))
-    return LazyStyle(card, lazy, partial(_grams_in, card, content))
+    return LazyStyle(card, lazy, cache(partial(_grams_in, card, content)))
 
 
 def _read(path: Path) -> bytes:
